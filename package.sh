@@ -1,0 +1,159 @@
+#!/usr/bin/env bash
+# Builds dist/segment_bridge-<version>.tar.gz out of app/, bin/, default/, lookups/ and the libraries that
+# app/lib/requirements.txt pins; its path is the last line of output. The same sources give the same bytes.
+#
+# Needs Python >= 3.9 with pip: .venv (make setup) where there is one, else python3, or what PYTHON names.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+app=segment_bridge
+if [[ -z ${PYTHON-} ]]; then
+    PYTHON=python3
+    [[ ! -x .venv/bin/python ]] || PYTHON=.venv/bin/python
+fi
+
+fail() {
+    echo "package.sh: $*" >&2
+    exit 1
+}
+
+# conf_value FILE STANZA KEY: the value of a key of a .conf file
+conf_value() {
+    sed -n "/^\[$2\]/,/^\[/s/^$3 *= *//p" "$1"
+}
+
+# --- The version: [id] in default/app.conf says it, all others must agree -------------------------------------------
+
+read_version() {
+    version=$(conf_value default/app.conf id version)
+    [[ $version =~ ^([0-9]+)\.([0-9]+)\.([0-9]+)$ ]] ||
+        fail "default/app.conf [id] version must be three numbers such as 1.0.0, got \"$version\""
+    # Splunk Web caches an app's files until its build number rises.
+    local build=$((BASH_REMATCH[1] * 10000 + BASH_REMATCH[2] * 100 + BASH_REMATCH[3]))
+    agree "default/app.conf [launcher] version" "$(conf_value default/app.conf launcher version)" "$version"
+    agree "default/app.conf [install] build" "$(conf_value default/app.conf install build)" "$build"
+    agree "app/app.manifest info.id.version" "$(manifest_version)" "$version"
+    agree "bin/$app/__init__.py __version__" "$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' bin/$app/__init__.py)" "$version"
+}
+
+agree() {
+    [[ $2 == "$3" ]] || fail "$1 is \"$2\", but default/app.conf [id] version asks for \"$3\": make them agree"
+}
+
+manifest_version() {
+    "$PYTHON" -c 'import json; print(json.load(open("app/app.manifest", encoding="utf-8"))["info"]["id"]["version"])'
+}
+
+# --- The libraries: build/lib, made anew when the pins or the rules below change ------------------------------------
+
+# Of kubernetes, whose 17 MB are mostly models generated for every kind of object, the app uses what makes a request and
+# what reads a kubeconfig.
+kubernetes_slice='
+    __init__.py
+    client/__init__.py client/api_client.py client/configuration.py client/exceptions.py client/rest.py
+    client/models/__init__.py
+    config/__init__.py config/config_exception.py config/dateutil.py config/exec_provider.py
+    config/incluster_config.py config/kube_config.py'
+
+libraries() {
+    local key
+    key=$(cat app/lib/requirements.txt package.sh | "$PYTHON" -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())')
+    if [[ -d build/lib && $(cat build/lib.key 2>/dev/null) == "$key" ]]; then
+        echo "libraries: build/lib is up to date"
+        return
+    fi
+    echo "libraries: downloading what app/lib/requirements.txt pins"
+    "$PYTHON" -m pip --version >/dev/null 2>&1 || fail "$PYTHON has no pip: run \"make setup\", or name a Python that has it in PYTHON"
+    # One fixed platform, so that every machine gets the same files; what is compiled in them is left out below.
+    "$PYTHON" -m pip download -qq --disable-pip-version-check --dest "$work/archives" \
+        --no-deps --require-hashes -r app/lib/requirements.txt \
+        --python-version 3.9 --implementation cp --abi cp39 --abi none --platform manylinux2014_x86_64 --platform any ||
+        fail "the libraries could not be downloaded (pip's message is above)"
+
+    local lib=$work/lib archive
+    mkdir "$lib"
+    for archive in "$work"/archives/*.whl; do
+        "$PYTHON" -m zipfile -e "$archive" "$lib"
+    done
+    # The SDK comes as a source archive, whose modules are ready to use; nothing of it is run.
+    tar -xzf "$work"/archives/splunk-sdk-*.tar.gz -C "$work"
+    mv "$work"/splunk-sdk-*/splunklib "$lib"
+    slice_kubernetes "$lib"
+
+    # Code, the CA certificates and licences. The compiled modules' pure Python twins take over.
+    find "$lib" -type f ! -name '*.py' ! -name cacert.pem ! -path '*.dist-info/METADATA' ! -ipath '*.dist-info/*licen[cs]e*' -delete
+    find "$lib" -type d -empty -delete
+    try_libraries "$lib"
+    rm -rf build/lib
+    mv "$lib" build/lib
+    echo "$key" > build/lib.key
+}
+
+# Keeps the slice, and takes out of its __init__ files the lines that import what is left out.
+slice_kubernetes() {
+    local file
+    mv "$1/kubernetes" "$work/kubernetes"
+    for file in $kubernetes_slice; do
+        mkdir -p "$(dirname "$1/kubernetes/$file")"
+        sed -E '/^from kubernetes\.client\.(api|models)\./d; /^from \. import (dynamic|watch|stream|utils|leaderelection)$/d' \
+            "$work/kubernetes/$file" > "$1/kubernetes/$file"
+    done
+}
+
+# Imports what the app imports, under the OpenSSL that Splunk 9's Python is linked with.
+try_libraries() {
+    "$PYTHON" -I -B - "$1" <<'PYTHON' || fail "the libraries do not import (the traceback is above)"
+import ssl, sys
+sys.path.insert(0, sys.argv[1])
+ssl.OPENSSL_VERSION_INFO, ssl.OPENSSL_VERSION = (1, 0, 2, 26, 15), "OpenSSL 1.0.2zk-fips"
+import kubernetes.client.api_client, kubernetes.config, requests, splunklib.modularinput, splunklib.searchcommands
+PYTHON
+}
+
+# --- The package ----------------------------------------------------------------------------------------------------
+
+assemble() {
+    local stage=$work/$app found
+    mkdir "$stage"
+    cp -R app/. bin default lookups "$stage"
+    cp -R build/lib/. "$stage/lib"
+    find "$stage" -name __pycache__ -prune -exec rm -r {} +
+    found=$(cd "$stage" && find . \( -name '.?*' -o -name local -o -name local.meta -o -name '*.py[co]' -o -name '*.so' -o -name '*.pyd' \
+        -o -name '*~' -o -name '* *' -o -type l \) ! -path '*.dist-info/*')
+    [[ -z $found ]] || fail "these must not be in a package, remove them: $(echo $found)"
+}
+
+# Names in order, one owner, modes and times that the contents alone decide.
+pack() {
+    "$PYTHON" -B - "$work" "$app" "$1" <<'PYTHON'
+import gzip, sys, tarfile, zlib
+from pathlib import Path
+
+root, app, target = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+with open(target, "wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as packed, \
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+    for path in [root / app, *sorted((root / app).rglob("*"))]:
+        entry = tarfile.TarInfo(path.relative_to(root).as_posix())
+        if path.is_dir():
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            archive.addfile(entry)
+        else:
+            content = path.read_bytes()
+            # Python takes its bytecode for current while the source's size and time are as before. An upgrade is
+            # noticed, then, only if a changed text has another time.
+            entry.size, entry.mode, entry.mtime = len(content), 0o644, zlib.crc32(content) % 2**30
+            with path.open("rb") as source:
+                archive.addfile(entry, source)
+PYTHON
+}
+
+mkdir -p build dist
+work=$(mktemp -d build/package.XXXXXX)
+trap 'rm -rf "$work"' EXIT
+libraries
+read_version
+assemble
+target=dist/$app-$version.tar.gz
+pack "$work/packed"
+mv "$work/packed" "$target"
+echo "$target"
