@@ -179,18 +179,15 @@ class _State:
     """A file that remembers the accepted events from one run of the program to the next."""
 
     def __init__(self, path: Path, accepted: dict[str, Event]):
-        self._file = open(path, "a+", encoding="utf-8")
-        self._file.seek(0)
-        for line in self._file:
-            event = Event(**json.loads(line))
-            accepted[event.message_id] = event
+        self._path = path
+        if path.exists():
+            with path.open(encoding="utf-8") as lines:
+                events = [Event(**json.loads(line)) for line in lines]
+            accepted.update((event.message_id, event) for event in events)
 
     def append(self, event: Event) -> None:
-        self._file.write(json.dumps(dataclasses.asdict(event)) + "\n")
-        self._file.flush()
-
-    def close(self) -> None:
-        self._file.close()
+        with self._path.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(dataclasses.asdict(event)) + "\n")
 
 
 class Separate:

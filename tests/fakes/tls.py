@@ -1,0 +1,53 @@
+"""A private certificate authority for servers on loopback, good certificates and bad ones."""
+
+from __future__ import annotations
+
+import datetime
+import ssl
+import tempfile
+from pathlib import Path
+
+import trustme
+
+LOOPBACK = ("127.0.0.1", "localhost")
+
+
+class Authority:
+    """A certificate authority; `ca_file` is what its clients have to trust."""
+
+    def __init__(self) -> None:
+        self._ca = trustme.CA()
+        self._folder = tempfile.TemporaryDirectory(prefix="fake-authority-")
+        self.ca_pem: bytes = self._ca.cert_pem.bytes()
+        self.ca_file = self.write("ca.pem", self.ca_pem)
+
+    def server(self, *identities: str, expired: bool = False) -> ssl.SSLContext:
+        """A server's side of TLS, with a certificate for these names and addresses, or for loopback.
+
+        It asks for a client certificate and takes one of this authority's, or none.
+        """
+        until = _yesterday() if expired else None
+        leaf = self._ca.issue_cert(*(identities or LOOPBACK), not_after=until)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        leaf.configure_cert(context)
+        self._ca.configure_trust(context)
+        context.verify_mode = ssl.CERT_OPTIONAL
+        return context
+
+    def client(self, common_name: str, *, expired: bool = False) -> tuple[bytes, bytes]:
+        """A client's certificate (with its chain) and private key, as PEM."""
+        until = _yesterday() if expired else None
+        leaf = self._ca.issue_cert(
+            f"{common_name}@example.com", common_name=common_name, organization_name="", not_after=until
+        )
+        return b"".join(pem.bytes() for pem in leaf.cert_chain_pems), leaf.private_key_pem.bytes()
+
+    def write(self, name: str, content: bytes) -> Path:
+        """A file in a folder that lives as long as the authority."""
+        path = Path(self._folder.name, name)
+        path.write_bytes(content)
+        return path
+
+
+def _yesterday() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)
