@@ -1,0 +1,177 @@
+"""What a Splunk administrator does with the app, over Splunk's own ports and nothing else.
+
+The demonstration and the end-to-end tests work through this, so they run against the stand-in and against Splunk.
+Endpoints: Splunk REST API reference; "HTTP Event Collector REST API endpoints"; reading and writing of KV store
+collections: "KV store endpoint descriptions".
+"""
+import json
+import time
+from typing import Dict, Iterable, List, NamedTuple
+from urllib.parse import urlsplit
+
+import requests
+import splunklib.client
+import splunklib.results
+
+APP = "segment_bridge"
+JOB = "Segment Bridge - Send user journeys"
+AUDIT_INDEX, AUDIT_SOURCETYPE = "k8s_audit", "kube:audit"
+_HEC_BATCH_BYTES = 1_000_000
+
+
+class Outcome(NamedTuple):
+    """A finished search job: its result rows, and its messages as (level, text)."""
+
+    sid: str
+    failed: bool
+    rows: List[Dict[str, str]]
+    messages: List[tuple]
+    seconds: float
+
+
+class Administrator:
+    """`management`, `web` and `hec` are base URLs; splunkd's own certificate is not verified, as it signed it itself."""
+
+    def __init__(self, management: str, web: str, hec: str, password: str, user: str = "admin"):
+        self.management, self.web, self.hec = management, web, hec
+        self.user, self._password = user, password
+        address = urlsplit(management)
+        self.service = splunklib.client.connect(
+            scheme=address.scheme, host=address.hostname, port=address.port, username=user, password=password,
+            owner="nobody", app=APP, verify=False, autologin=True)
+
+    def upload(self, package: str) -> None:
+        """Apps > Manage Apps > Install app from file."""
+        session = requests.Session()
+        session.trust_env = False
+        login = self.web + "/en-US/account/login"
+        session.get(login, timeout=30).raise_for_status()
+        session.post(login, timeout=30, data={"username": self.user, "password": self._password,
+                                              "cval": session.cookies.get("cval", "")}).raise_for_status()
+        form_key = session.cookies["splunkweb_csrf_token_%d" % urlsplit(self.web).port]
+        with open(package, "rb") as file:
+            answer = session.post(self.web + "/en-US/manager/appinstall/_upload", timeout=120, files={"appfile": file},
+                                  data={"splunk_form_key": form_key, "force": "1"})
+        answer.raise_for_status()
+        if APP not in [app.name for app in self.service.apps.list()]:
+            raise RuntimeError("Splunk Web did not install the app: %s" % answer.text[:500])
+
+    def receive_audit_events(self) -> str:
+        """An index, a source type that keeps long events whole, and the token of an event collector, which it returns."""
+        self.service.indexes.create(AUDIT_INDEX)
+        self.service.confs["props"].create(AUDIT_SOURCETYPE, TRUNCATE="0", SHOULD_LINEMERGE="false")
+        self.service.post("data/inputs/http", name="kubernetes", index=AUDIT_INDEX, sourcetype=AUDIT_SOURCETYPE)
+        reply = self.service.get("data/inputs/http/http%3A%2F%2Fkubernetes", output_mode="json")
+        return json.loads(reply.body.read())["entry"][0]["content"]["token"]
+
+    def index_events(self, token: str, events: Iterable[tuple]) -> None:
+        """Sends (seconds since 1970, raw text) through the event collector."""
+        batch: List[bytes] = []
+        size = 0
+        for seconds, raw in events:
+            line = json.dumps({"time": "%.6f" % seconds, "event": raw}).encode()
+            if size + len(line) > _HEC_BATCH_BYTES and batch:
+                self._collect(token, batch)
+                batch, size = [], 0
+            batch.append(line)
+            size += len(line)
+        if batch:
+            self._collect(token, batch)
+
+    def _collect(self, token: str, lines: List[bytes]) -> None:
+        answer = requests.post(self.hec + "/services/collector/event", data=b"".join(lines), timeout=60, verify=False,
+                               headers={"Authorization": "Splunk " + token})
+        answer.raise_for_status()
+
+    def set_secret(self, user: str, secret: str) -> None:
+        """Puts a write key or a bearer token into the password store."""
+        for entry in self.service.storage_passwords.list():
+            if entry.realm == APP and entry.username == user:
+                entry.delete()
+        self.service.storage_passwords.create(secret, user, APP)
+
+    def set_destination(self, name: str = "segment", **settings: str) -> None:
+        """Settings of segment_bridge.conf, in the app's local folder."""
+        self._set("segment_bridge", name, settings)
+
+    def set_macro(self, name: str, definition: str) -> None:
+        """Settings > Advanced search > Search macros."""
+        self._set("macros", name, {"definition": definition})
+
+    def _set(self, conf: str, stanza: str, settings: Dict[str, str]) -> None:
+        stanzas = self.service.confs[conf]
+        if stanza in stanzas:
+            stanzas[stanza].submit(settings)
+        else:
+            stanzas.create(stanza, **settings)
+
+    def add_cluster(self, name: str, **settings: str) -> None:
+        """Settings > Data inputs > UserSignups; it starts to run at once."""
+        self.service.post("data/inputs/usersignups", name=name, **settings)
+
+    def remove_cluster(self, name: str) -> None:
+        """The same page's Delete."""
+        self.service.delete("data/inputs/usersignups/" + name)
+
+    def records(self, collection: str) -> List[dict]:
+        """The KV store collection's records, which must be fewer than 50,000."""
+        return self.service.kvstore[collection].data.query()
+
+    def wait_for_records(self, collection: str, at_least: int, seconds: float = 60) -> List[dict]:
+        """The records, as soon as there are that many."""
+        return wait(lambda: (records := self.records(collection)) and len(records) >= at_least and records,
+                    "%d records in the collection %s" % (at_least, collection), seconds)
+
+    def count_events(self, index: str) -> int:
+        """How many events an index holds."""
+        return int(self.search('search index="%s" | stats count' % index, earliest_time="0").rows[0]["count"])
+
+    def wait_for_events(self, index: str, number: int, seconds: float = 60) -> None:
+        """Returns as soon as the index holds so many events."""
+        wait(lambda: self.count_events(index) >= number, "%d events in the index %s" % (number, index), seconds)
+
+    def wait_for_rows(self, query: str, seconds: float = 30) -> List[Dict[str, str]]:
+        """The search's result rows, as soon as there are any: splunkd reads its log files every now and then."""
+        return wait(lambda: self.search(query).rows, "results of: " + query, seconds)
+
+    def fired_alerts(self) -> List[str]:
+        """The names of the alerts under Activity > Triggered Alerts."""
+        reply = json.loads(self.service.get("alerts/fired_alerts", output_mode="json").body.read())
+        return [entry["name"] for entry in reply["entry"] if entry["name"] != "-"]
+
+    def run_saved_search(self, name: str = JOB, seconds: float = 300, progress=None, **dispatch: str) -> Outcome:
+        """Runs a saved search now, with its actions, as the scheduler does at its time."""
+        job = self.service.saved_searches[name].dispatch(trigger_actions="1", **dispatch)
+        return self._finished(job, seconds, progress)
+
+    def search(self, query: str, seconds: float = 300, **dispatch: str) -> Outcome:
+        """Runs a search in the app; `query` begins with "search " or "|"."""
+        return self._finished(self.service.jobs.create(query, **dispatch), seconds, None)
+
+    def _finished(self, job, seconds: float, progress) -> Outcome:
+        started = time.monotonic()
+
+        def done():
+            ready = job.is_ready() and job["isDone"] == "1"
+            if progress:
+                progress(time.monotonic() - started)
+            return ready
+        wait(done, "the end of search job " + job.sid, seconds)
+        failed = job["isFailed"] == "1"
+        rows = [] if failed else [row for row in splunklib.results.JSONResultsReader(
+            job.results(output_mode="json", count=0)) if isinstance(row, dict)]
+        reply = json.loads(self.service.get("search/jobs/" + job.sid, output_mode="json").body.read())
+        messages = [(message["type"].upper(), message["text"]) for message in reply["entry"][0]["content"]["messages"]]
+        return Outcome(job.sid, failed, rows, messages, time.monotonic() - started)
+
+
+def wait(condition, what: str, seconds: float):
+    """The condition's value as soon as it is true; TimeoutError names `what` after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise TimeoutError("waited %g s in vain for %s" % (seconds, what))
+        time.sleep(0.1)

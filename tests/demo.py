@@ -1,0 +1,172 @@
+"""`make demo`: the whole job, from a cluster's audit log to what Segment holds, and a failure that mends itself.
+
+Splunk, Segment and the cluster are stand-ins on loopback; what Splunk would run of the app is run from the installed
+package. Exit status 0 only if Segment ends up with exactly the events that the recorded input must give.
+"""
+import argparse
+import contextlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Dict, List
+
+from tests import recorded
+from tests.administrator import JOB, Outcome
+from tests.environment import Environment, package
+
+ALERT = "Segment Bridge - Alert - Events were not accepted"
+MESSAGE_FIELDS = ("context", "event", "messageId", "properties", "timestamp", "type", "userId")
+
+
+class Console:
+    """One line a step: what, progress while it works, how long it took."""
+
+    def __init__(self, out=sys.stdout):
+        self._out, self._live = out, out.isatty()
+        self._label, self._started = "", 0.0
+
+    def step(self, label: str) -> "Console":
+        self._label = label
+        return self
+
+    def __enter__(self) -> "Console":
+        self._started = time.monotonic()
+        self._print("  ... %s" % self._label, end="" if self._live else "\n")
+        return self
+
+    def progress(self, text: str) -> None:
+        if self._live:
+            self._print("\r  ... %s: %s" % (self._label, text), end="")
+
+    def __exit__(self, kind, error, trace) -> None:
+        mark = "ok " if kind is None else "NO "
+        self._print("%s  %s %s (%.1f s)" % ("\r\033[K" if self._live else "", mark, self._label,
+                                          time.monotonic() - self._started))
+
+    def say(self, text: str = "") -> None:
+        self._print(text)
+
+    def table(self, rows: List[Dict[str, str]], columns: List[str]) -> None:
+        widths = [max(len(column), *(len(str(row.get(column, ""))) for row in rows)) if rows else len(column)
+                  for column in columns]
+        for cells in [columns, ["-" * width for width in widths]] + [[str(row.get(c, "")) for c in columns] for row in rows]:
+            self._print("      " + "  ".join(cell.ljust(width) for cell, width in zip(cells, widths)).rstrip())
+
+    def _print(self, text: str, end: str = "\n") -> None:
+        self._out.write(text + end)
+        self._out.flush()
+
+
+class Demo:
+    """What happens in which order, and what is shown of it."""
+
+    def __init__(self, console: Console, environment: Environment):
+        self._console, self._environment = console, environment
+        self._admin, self._segment = environment.admin, environment.segment
+        self._expected = recorded.expected_messages()
+
+    def run(self, packed: Path) -> bool:
+        """True if all of it came out as it must."""
+        lines = sorted(recorded.audit_lines(), key=lambda line: line.offset)
+        half = len(lines) // 2
+
+        self._console.say("An administrator installs the app and sets it up")
+        self._set_up(packed)
+
+        self._console.say("\nAn hour like any other")
+        self._index(lines[:half], "the first half of the recorded audit events")
+        ordinary = self._send()
+        self._console.table(ordinary.rows, ["journey", "segment_status", "segment_reason", "count"])
+
+        self._console.say("\nAn hour without Segment")
+        self._index(lines[half:], "the other half")
+        self._segment.down()
+        unlucky = self._send()
+        noticed = self._show_failure(unlucky)
+
+        self._console.say("\nThe hour after")
+        self._segment.up()
+        recovered = self._send()
+        self._console.table(recovered.rows, ["journey", "segment_status", "segment_reason", "count"])
+
+        self._console.say("\nWhat Segment received")
+        exact = self._show_received()
+        return exact and noticed and not ordinary.failed and not recovered.failed
+
+    def _set_up(self, packed: Path) -> None:
+        with self._console.step("upload %s in Splunk Web" % packed.name):
+            self._admin.upload(str(packed))
+        with self._console.step("set the destination, the write key, the cluster and where the audit events are"):
+            self._environment.set_up()
+        with self._console.step("the input pulls UserSignups and namespaces from the cluster"):
+            users, namespaces = self._environment.wait_for_user_map()
+        self._console.say("      %d usernames with an SSO user ID, %d tenant namespaces" % (len(users), len(namespaces)))
+
+    def _index(self, lines: List[recorded.AuditLine], what: str) -> None:
+        size = sum(len(line.raw.encode()) for line in lines)
+        with self._console.step("index %s: %d lines, %.1f MB" % (what, len(lines), size / 1e6)):
+            self._environment.index(lines)
+
+    def _send(self) -> Outcome:
+        with self._console.step('run the hourly search "%s"' % JOB) as step:
+            return self._admin.run_saved_search(progress=lambda seconds: step.progress("%.0f s" % seconds))
+
+    def _show_failure(self, outcome: Outcome) -> bool:
+        self._console.say("      the search job %s" % ("FAILED:" if outcome.failed else "did not fail"))
+        for level, text in outcome.messages:
+            self._console.say("        %s  %s" % (level, text))
+        with self._console.step('run the alert "%s"' % ALERT):
+            alert = self._admin.run_saved_search(ALERT)
+        self._console.table(alert.rows, list(alert.rows[0]) if alert.rows else [])
+        fired = self._admin.fired_alerts()
+        self._console.say("      triggered alerts: %s" % (", ".join(fired) or "none"))
+        self._console.say("      dead letters kept: %d" % len(self._admin.records("segment_dead_letters")))
+        return outcome.failed and ALERT in fired
+
+    def _show_received(self) -> bool:
+        counts = self._segment.counts()
+        self._console.say("      {requests} requests, {body_bytes} bytes ({wire_bytes} as sent)\n"
+                          "      {accepted} unique events, {duplicates} repeats, which Segment drops".format(**counts))
+        got = {key: {name: value for name, value in event.message.items() if name in MESSAGE_FIELDS}
+               for key, event in self._segment.accepted.items()}
+        missing, surplus = set(self._expected) - set(got), set(got) - set(self._expected)
+        other = {key for key in set(got) & set(self._expected) if got[key] != self._expected[key]}
+        self._console.say("      of the %d expected: %d missing, %d different; %d too many" % (
+            len(self._expected), len(missing), len(other), len(surplus)))
+        for key in sorted(missing | surplus | other)[:3]:
+            self._console.say("        expected %s\n        got      %s" % tuple(
+                json.dumps(side.get(key), sort_keys=True, ensure_ascii=False) for side in (self._expected, got)))
+        if got:
+            self._console.say("\nOne of them in full")
+            longest = max(self._segment.accepted.values(), key=lambda event: len(event.message["properties"]))
+            self._console.say(json.dumps(longest.message, indent=2, ensure_ascii=False))
+        trouble = [self._segment.discarded, self._segment.lost, self._segment.vanished]
+        return not (missing or surplus or other or any(trouble))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="leave everything running until Ctrl-C")
+    keep = parser.parse_args().keep
+    console, packed, began = Console(), package(), time.monotonic()
+    with contextlib.ExitStack() as stack:
+        with console.step("start Splunk's stand-in, Segment and a cluster on loopback"):
+            environment = stack.enter_context(Environment())
+        ok = Demo(console, environment).run(packed)
+        console.say("\n%s in %.0f s" % ("All as it must be" if ok else "NOT as it must be", time.monotonic() - began))
+        if keep:
+            console.say("\nSplunk Web      %s   user admin, password %s\nSplunk REST     %s\nHEC             %s\n"
+                        "Segment         %s   (counts; /events lists them)\nKubernetes API  %s\nCtrl-C ends them." % (
+                            environment.splunk.web, environment.splunk.password, environment.splunk.management,
+                            environment.splunk.hec, environment.segment.url, environment.cluster.url))
+            try:
+                while True:
+                    time.sleep(3600)
+            except KeyboardInterrupt:
+                pass
+    return 0 if ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

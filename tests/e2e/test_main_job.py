@@ -1,0 +1,77 @@
+"""The hourly job in a Splunk that the package was uploaded to: recorded audit events in, Segment messages out."""
+import json
+
+import pytest
+
+from tests import recorded
+from tests.administrator import JOB
+from tests.e2e.conftest import MESSAGE_FIELDS
+from tests.fakes import faults
+
+
+def held(segment):
+    """messageId -> what Segment holds of the message, without what the receiver adds."""
+    return {message_id: {key: value for key, value in event.message.items() if key in MESSAGE_FIELDS}
+            for message_id, event in segment.accepted.items()}
+
+
+def counts(rows, *columns):
+    return {tuple(row[column] for column in columns): int(row["count"]) for row in rows}
+
+
+class TestTheRecordedHour:
+    @pytest.fixture(scope="class")
+    def run(self, bridge):
+        return bridge.admin.run_saved_search(JOB)
+
+    def test_segment_holds_exactly_the_expected_messages(self, bridge, run):
+        assert held(bridge.segment) == recorded.expected_messages()
+
+    def test_the_results_are_the_numbers_by_journey_and_outcome(self, run):
+        journeys = recorded.expected_counts()["journeys"]
+        sent = {name.split(" ", 1)[1]: numbers["sent"] for name, numbers in journeys.items()}
+        unknown = {name.split(" ", 1)[1]: numbers["events"] - numbers["sent"] for name, numbers in journeys.items()}
+        by_outcome = counts(run.rows, "journey", "segment_status", "segment_reason")
+        assert by_outcome == {
+            **{(journey, "accepted", "-"): number for journey, number in sent.items()},
+            **{(journey, "rejected", "no_user_anon_id"): number for journey, number in unknown.items() if number},
+        }
+
+    def test_the_job_did_not_fail(self, run):
+        assert not run.failed
+
+    def test_a_second_run_sends_the_same_messages_and_adds_none(self, bridge, run):
+        before = held(bridge.segment)
+        bridge.admin.run_saved_search(JOB)
+        assert held(bridge.segment) == before
+
+    def test_no_username_or_mail_address_is_sent(self, bridge, run):
+        signups = recorded.usersignups()["items"]
+        mails = {s["metadata"].get("annotations", {}).get("toolchain.dev.openshift.com/user-email") for s in signups}
+        sent = json.dumps([event.message for event in bridge.segment.accepted.values()])
+        assert not [mail for mail in mails if mail and mail in sent]
+        user_ids = {event.message["userId"] for event in bridge.segment.accepted.values()}
+        assert not user_ids & {s.get("status", {}).get("compliantUsername") for s in signups}
+
+    def test_the_run_log_has_the_counts(self, bridge, run):
+        ends = bridge.admin.wait_for_rows(
+            'search index=_internal sourcetype="segment_bridge:log" event=run_end component=segmentsend sid="%s"' % run.sid)
+        total = recorded.expected_counts()["total"]
+        assert (ends[0]["accepted"], ends[0]["rejected"]) == (str(total["sent"]), str(total["no_sso_user_id"]))
+
+
+def test_with_faults_at_random_every_row_is_accounted_for_and_a_second_run_completes_it(fresh_bridge):
+    bridge = fresh_bridge
+    bridge.admin.set_destination("segment", max_batch_events="20", timeout="2", max_attempts="3")
+    bridge.segment.faults = faults.mix(
+        7, (0.15, faults.status(500)), (0.1, faults.status(429, retry_after="1")), (0.1, faults.reset()),
+        (0.1, faults.lost_answer()), (0.05, faults.hang()))
+    first = bridge.admin.run_saved_search(JOB)
+    total = recorded.expected_counts()["total"]["events"]
+    ends = bridge.admin.wait_for_rows(
+        'search index=_internal sourcetype="segment_bridge:log" event=run_end component=segmentsend sid="%s"' % first.sid)
+    assert sum(int(ends[0][status]) for status in ("accepted", "rejected", "failed", "unsent", "duplicate")) == total
+    bridge.segment.faults = None
+    second = bridge.admin.run_saved_search(JOB)
+    assert not second.failed
+    assert held(bridge.segment) == recorded.expected_messages()

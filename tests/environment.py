@@ -1,0 +1,73 @@
+"""Splunk with the app, Segment and a cluster around it, as an administrator sets them up.
+
+Splunk is the stand-in in a process of its own; the other two are servers in this process. The demonstration and the
+end-to-end tests share it.
+"""
+import contextlib
+import tempfile
+import time
+from pathlib import Path
+from typing import Iterable
+
+from tests import recorded
+from tests.administrator import AUDIT_INDEX, AUDIT_SOURCETYPE, Administrator
+from tests.fakes.kubernetes import FakeKubernetes
+from tests.fakes.segment import WRITE_KEY, FakeSegment
+from tests.standin.process import StandinProcess
+
+PACKAGES = Path(__file__).parents[1] / "dist"
+CLUSTER = "host"
+# The recorded events span a minute and a half; they are indexed as if that had begun an hour ago.
+_BEGAN_AGO_S = 3600
+
+
+def package() -> Path:
+    """The package that `make package` built last."""
+    found = sorted(PACKAGES.glob("segment_bridge-*.tar.gz"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise FileNotFoundError("there is no package in dist/: run \"make package\"")
+    return found[-1]
+
+
+class Environment:
+    """A context manager; within it `admin`, `splunk`, `segment` and `cluster` are up, and nothing is installed."""
+
+    def __init__(self):
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> "Environment":
+        with self._stack:
+            home = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="splunk-"))
+            self.splunk = self._stack.enter_context(StandinProcess(Path(home)))
+            self.segment = self._stack.enter_context(FakeSegment())
+            self.cluster = self._stack.enter_context(FakeKubernetes(
+                usersignups=recorded.usersignups(), namespaces=recorded.namespaces()))
+            self.admin = Administrator(self.splunk.management, self.splunk.web, self.splunk.hec, self.splunk.password)
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(self, *exc_info) -> None:
+        self._stack.close()
+
+    def set_up(self) -> None:
+        """What README's "Set up" says, after the upload."""
+        self._collector_token = self.admin.receive_audit_events()
+        self.admin.set_macro("segment_bridge_audit", 'index="%s" sourcetype="%s"' % (AUDIT_INDEX, AUDIT_SOURCETYPE))
+        self.admin.set_destination("segment", url=self.segment.url + "/v1/batch")
+        self.admin.set_secret("segment", WRITE_KEY)
+        self.admin.set_secret("usersignups:" + CLUSTER, self.cluster.token)
+        self.admin.add_cluster(CLUSTER, server=self.cluster.url, ca_file=str(self.cluster.ca_file), tenant_namespaces="1")
+
+    def wait_for_user_map(self) -> tuple:
+        """The records of both collections, once the input has filled them."""
+        counts = recorded.expected_counts()["lookup"]
+        return (self.admin.wait_for_records("usersignups", counts["usernames"]),
+                self.admin.wait_for_records("tenant_namespaces", counts["tenant_namespaces"]))
+
+    def index(self, lines: Iterable[recorded.AuditLine]) -> None:
+        """Indexes them as if they had been recorded an hour ago, and waits until they can be found."""
+        began = time.time() - _BEGAN_AGO_S
+        lines = list(lines)
+        before = self.admin.count_events(AUDIT_INDEX)
+        self.admin.index_events(self._collector_token, [(began + line.offset, line.raw) for line in lines])
+        self.admin.wait_for_events(AUDIT_INDEX, before + len(lines))
