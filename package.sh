@@ -96,7 +96,12 @@ slice_kubernetes() {
     for file in $kubernetes_slice; do
         mkdir -p "$(dirname "$1/kubernetes/$file")"
         sed -E '/^from kubernetes\.client\.(api|models)\./d; /^from \. import (dynamic|watch|stream|utils|leaderelection)$/d' \
-            "$work/kubernetes/$file" > "$1/kubernetes/$file"
+            "$work/kubernetes/$file" > "$work/sliced"
+        if cmp -s "$work/kubernetes/$file" "$work/sliced"; then
+            mv "$work/sliced" "$1/kubernetes/$file"
+        else
+            { echo "# Changed for Segment Bridge: imports of what it does not ship were taken out."; cat "$work/sliced"; } > "$1/kubernetes/$file"
+        fi
     done
 }
 
