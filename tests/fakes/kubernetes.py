@@ -195,9 +195,7 @@ class FakeKubernetes(FakeServer):
 
     # For clients
 
-    def kubeconfig(
-        self, path: Path, credentials: Mapping[str, Any] = TOKEN_CREDENTIALS, context: str = "sync"
-    ) -> Path:
+    def kubeconfig(self, path: Path, credentials: Mapping[str, Any] = TOKEN_CREDENTIALS, context: str = "sync") -> Path:
         """Writes a kubeconfig (as JSON, which is YAML) whose current context is this server."""
         cluster = {"server": self.url, "certificate-authority-data": _base64(self.authority.ca_pem)}
         config = {
@@ -236,9 +234,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = argparse.ArgumentParser(prog="python -m tests.fakes.kubernetes")
     options.add_argument("--port", type=int, default=0)
     options.add_argument("--kubeconfig", type=Path, required=True, help="written, for clients to use")
-    options.add_argument(
-        "--signups", type=int, help="so many made-up signups in place of the recorded cluster"
-    )
+    options.add_argument("--signups", type=int, help="so many made-up signups in place of the recorded cluster")
     given = options.parse_args(arguments)
     fake = FakeKubernetes.recorded(given.port)
     if given.signups is not None:

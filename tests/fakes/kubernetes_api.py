@@ -112,9 +112,7 @@ class ListOptions:
         except ValueError as error:
             raise bad_request(str(error)) from None
         # From its cache (resourceVersion=0) a server gives everything, whatever the limit.
-        return cls(
-            0 if version == "0" else int(limit), continue_token(request), given.get("labelSelector", "")
-        )
+        return cls(0 if version == "0" else int(limit), continue_token(request), given.get("labelSelector", ""))
 
 
 def continue_token(request: Request) -> Token | None:
@@ -216,8 +214,7 @@ def forbidden(user: str, target: Target) -> Refusal:
     where = f'in the namespace "{target.namespace}"' if target.namespace else "at the cluster scope"
     subject = f'{target.resource} "{target.name}"' if target.name else target.resource
     message = (
-        f'{subject} is forbidden: User "{user}" cannot {target.verb} resource "{plural}" '
-        f'in API group "{group}" {where}'
+        f'{subject} is forbidden: User "{user}" cannot {target.verb} resource "{plural}" in API group "{group}" {where}'
     )
     details = {"name": target.name or "", "group": group, "kind": plural}
     return Refusal(status(403, "Forbidden", message, **{k: v for k, v in details.items() if v}))

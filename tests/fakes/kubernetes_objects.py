@@ -151,9 +151,7 @@ def _requirement(*, absent, name, operator, value, set, values) -> Callable[[Map
 # UserSignups
 
 
-def signup(
-    username: str, sso_user_id: str | None = None, *, name: str = "", namespace: str = HOST_NAMESPACE
-) -> Object:
+def signup(username: str, sso_user_id: str | None = None, *, name: str = "", namespace: str = HOST_NAMESPACE) -> Object:
     """An approved UserSignup, of the size they have (about 2.3 KB), for tests to change where they like.
 
     Its `sso_user_id` is in the annotation, which is absent where None is given.

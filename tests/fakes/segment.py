@@ -219,9 +219,7 @@ class Separate:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = argparse.ArgumentParser(
-        prog="python -m tests.fakes.segment", description=__doc__.splitlines()[0]
-    )
+    options = argparse.ArgumentParser(prog="python -m tests.fakes.segment", description=__doc__.splitlines()[0])
     options.add_argument("--port", type=int, default=0)
     options.add_argument("--write-key", default=WRITE_KEY)
     options.add_argument("--state", type=Path, help="keep the accepted events in this file")

@@ -49,7 +49,7 @@ def parse_body(request: Request) -> Batch:
         raise Refusal(_BAD_REQUEST)
     try:
         text = request.body.decode("utf-8")
-        batch = _split(text)
+        batch = split_body(text)
         if "\\ud" in text or "\\uD" in text:  # maybe half a surrogate pair, which strict parsers refuse
             json.dumps([value for _, value in batch.events], ensure_ascii=False).encode("utf-8")
             json.dumps(batch.envelope, ensure_ascii=False).encode("utf-8")
@@ -66,7 +66,7 @@ _decode = json.JSONDecoder(parse_constant=_no_constant).raw_decode
 _space = re.compile(r"[ \t\n\r]*").match
 
 
-def _split(text: str) -> Batch:
+def split_body(text: str) -> Batch:
     """A JSON object's members, those of its list `batch` with their exact text.
 
     Raises:
@@ -122,9 +122,11 @@ def authenticate(headers: Mapping[str, str], envelope: Mapping[str, Any]) -> str
     scheme, _, credentials = headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "basic":
         try:
-            name, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
+            name, colon, _ = base64.b64decode(credentials, validate=True).decode().partition(":")
         except ValueError:
             raise Refusal(_BAD_REQUEST) from None
+        if not colon:
+            raise Refusal(_BAD_REQUEST)
         keys.add(name)
     key = keys.pop() if len(keys) == 1 else None
     if not isinstance(key, str) or len(key) < MIN_WRITE_KEY_CHARACTERS:
@@ -145,7 +147,7 @@ def discard_reason(message: Any) -> str | None:
     kind = message.get("type")
     if kind is None:
         return "missing_type"
-    if kind not in TYPES:
+    if not isinstance(kind, str) or kind not in TYPES:
         return "invalid_type"
     required = {"group": ["groupId"], "alias": ["previousId", "userId"]}.get(kind, [])
     for name in {"userId", "anonymousId", *required} & message.keys():
@@ -175,9 +177,7 @@ def discard_reason(message: Any) -> str | None:
     return None
 
 
-_ISO_8601 = re.compile(
-    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([+-]\d\d:\d\d))", re.ASCII
-).fullmatch
+_ISO_8601 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([+-]\d\d:\d\d))", re.ASCII).fullmatch
 
 
 def _time(text: Any) -> datetime.datetime | None:
@@ -191,9 +191,7 @@ def _time(text: Any) -> datetime.datetime | None:
         return None
 
 
-def corrected_timestamp(
-    message: Mapping[str, Any], envelope: Mapping[str, Any], received: datetime.datetime
-) -> str:
+def corrected_timestamp(message: Mapping[str, Any], envelope: Mapping[str, Any], received: datetime.datetime) -> str:
     """When the event happened, as Segment's destinations are told.
 
     The given timestamp, unless a sentAt (the event's, else the batch's) comes with it: then

@@ -140,6 +140,7 @@ class FakeServer:
         self.latency_s = latency_s
         self.faults: faults.FaultOrPlan = None
         self.requests: list[Exchange] = []
+        self.errors: list[BaseException] = []  # of the server itself; the first is raised when it stops
         self._tls = tls
         self._request_numbers = itertools.count(1)
         self._connection_numbers = itertools.count(1)
@@ -173,6 +174,8 @@ class FakeServer:
         self.down()
         if self._reserved:
             self._reserved.close()
+        if self.errors:
+            raise self.errors[0]
 
     def up(self) -> None:
         """Listens, on the same port as before."""
@@ -212,9 +215,10 @@ class _Listener(socketserver.ThreadingTCPServer):
         """The connection closes itself, by FIN or by RST."""
 
     def handle_error(self, request, client_address) -> None:
-        """Breaking connections is what this server is for; anything else must be seen."""
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)
+        """Breaking connections is what this server is for; anything else is a fault of its own."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            self.fake.errors.append(error)
 
 
 class _Connection(BaseHTTPRequestHandler):
@@ -238,9 +242,7 @@ class _Connection(BaseHTTPRequestHandler):
         if self.request.recv(1, socket.MSG_PEEK) not in (b"\x16", b""):
             # As Go's server, and so Kubernetes' and most, answers plain HTTP on a TLS port.
             self.request.recv(65536)
-            self.request.sendall(
-                b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
-            )
+            self.request.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
             raise ConnectionError("no TLS")
         self.request = self.fake._tls.wrap_socket(self.request, server_side=True)
         self.peer_certificate = self.request.getpeercert() or {}

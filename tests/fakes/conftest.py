@@ -1,0 +1,11 @@
+"""A client with no opinions of its own: no retries, no proxies or CA bundles from the environment."""
+
+import pytest
+import requests
+
+
+@pytest.fixture
+def client():
+    with requests.Session() as session:
+        session.trust_env = False
+        yield session
