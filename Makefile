@@ -29,7 +29,7 @@ package: setup  ## build dist/segment_bridge-<version>.tar.gz
 demo: setup  ## the whole job, here on loopback (KEEP=1 leaves it running)
 	@package=$$(./package.sh) && $(VENV)/bin/python -m tests.demo $(if $(KEEP),--keep) "$$(tail -n 1 <<< "$$package")"
 
-test: package $(TOOLS)/appinspect/ready $(TOOLS)/linters/ready  ## everything that is checked (ARGS="tests/unit -k retry" for a part)
+test: package $(TOOLS)/appinspect/ready $(TOOLS)/slim/ready  ## everything that is checked (ARGS="tests/unit -k retry" for a part)
 	@$(VENV)/bin/python -m pytest $(ARGS)
 
 bench: package  ## how fast the command is
@@ -48,7 +48,7 @@ lock: setup  ## pin anew what the requirements.in files ask for
 	@test -x $(TOOLS)/uv/bin/uv || { $(VENV)/bin/python -m venv $(TOOLS)/uv && $(TOOLS)/uv/bin/python -m pip install -qq uv; }
 	@cd app/lib && ../../$(TOOLS)/uv/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.9 \
 	    --no-emit-package tzdata --no-emit-package websocket-client requirements.in -o requirements.txt
-	@for name in tests/requirements tests/package/appinspect tests/package/linters; do \
+	@for name in tests/requirements tests/package/appinspect tests/package/slim; do \
 	    $(TOOLS)/uv/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.9 --universal --fork-strategy fewest \
 	        $$name.in -o $$name.txt || exit 1; \
 	done
