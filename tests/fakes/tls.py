@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import shutil
 import ssl
 import tempfile
+import weakref
 from pathlib import Path
 
 import trustme
@@ -17,7 +19,8 @@ class Authority:
 
     def __init__(self) -> None:
         self._ca = trustme.CA()
-        self._folder = tempfile.TemporaryDirectory(prefix="fake-authority-")
+        self._folder = Path(tempfile.mkdtemp(prefix="fake-authority-"))
+        weakref.finalize(self, shutil.rmtree, self._folder)
         self.ca_pem: bytes = self._ca.cert_pem.bytes()
         self.ca_file = self.write("ca.pem", self.ca_pem)
 
@@ -44,7 +47,7 @@ class Authority:
 
     def write(self, name: str, content: bytes) -> Path:
         """A file in a folder that lives as long as the authority."""
-        path = Path(self._folder.name, name)
+        path = self._folder / name
         path.write_bytes(content)
         return path
 
