@@ -97,33 +97,41 @@ SYNC = Account(
     frozenset({(USERSIGNUPS, HOST_NAMESPACE), (NAMESPACES, None)}),
 )
 
+_EMPTY_LIST: Mapping[str, Any] = {"items": ()}
+
 
 class FakeKubernetes(FakeServer):
     """An API server on loopback; see the module's docstring, and `FakeServer` for faults and records.
 
     `usersignups` and `namespaces` are its collections, to be changed at any time; `tokens` and
-    `certificates` its accounts, by bearer token and by common name. `TOKEN` belongs to an account
+    `certificates` its accounts, by bearer token and by common name. `token` belongs to an account
     that may list just what the `usersignups` input needs.
+
+    Args:
+        usersignups, namespaces: the collections at first, as lists of the API.
     """
 
-    def __init__(self, port: int = 0, *, authority: Authority | None = None, **server_options):
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        usersignups: Mapping[str, Any] = _EMPTY_LIST,
+        namespaces: Mapping[str, Any] = _EMPTY_LIST,
+        authority: Authority | None = None,
+        **server_options,
+    ):
         self.authority = authority or Authority()
         super().__init__(port, tls=self.authority.server(), **server_options)
         self.ca_file = self.authority.ca_file
+        self.token = TOKEN
         self.tokens = {TOKEN: SYNC}
         self.certificates: dict[str, Account] = {}
         self._revisions = Revisions()
         self.usersignups = Collection(USERSIGNUPS, f"{TOOLCHAIN}/v1alpha1", "UserSignupList", self._revisions)
         self.namespaces = Collection(NAMESPACES, "v1", "NamespaceList", self._revisions)
+        self.usersignups.replace(usersignups["items"])
+        self.namespaces.replace(namespaces["items"])
         self.installed = {self.usersignups, self.namespaces}
-
-    @classmethod
-    def recorded(cls, port: int = 0, **options) -> FakeKubernetes:
-        """With the objects of tests/data."""
-        fake = cls(port, **options)
-        fake.usersignups.replace(recorded.usersignups()["items"])
-        fake.namespaces.replace(recorded.namespaces()["items"])
-        return fake
 
     def compact(self) -> None:
         """Forgets the past, so that a list begun before cannot be continued (410)."""
@@ -236,7 +244,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.add_argument("--kubeconfig", type=Path, required=True, help="written, for clients to use")
     options.add_argument("--signups", type=int, help="so many made-up signups in place of the recorded cluster")
     given = options.parse_args(arguments)
-    fake = FakeKubernetes.recorded(given.port)
+    fake = FakeKubernetes(given.port, usersignups=recorded.usersignups(), namespaces=recorded.namespaces())
     if given.signups is not None:
         fake.usersignups.fill(made_up_signups(given.signups))
     with fake:

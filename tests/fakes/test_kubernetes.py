@@ -36,7 +36,7 @@ TENANTS = "/api/v1/namespaces"
 
 @pytest.fixture
 def api():
-    with FakeKubernetes.recorded() as server:
+    with FakeKubernetes(usersignups=recorded.usersignups(), namespaces=recorded.namespaces()) as server:
         yield server
 
 
