@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import http
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,8 @@ class Reply:
     status: int
     body: bytes | Iterable[bytes] = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    then: Callable[[socket.socket], None] | None = None
+    """Has the connection to itself after the answer, as CONNECT asks for; it is closed when this returns."""
 
     @classmethod
     def text(cls, status: int, body: str, content_type: str = "text/plain", **headers: str) -> Reply:

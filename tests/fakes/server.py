@@ -127,7 +127,7 @@ class Exchange:
 
 
 class FakeServer:
-    """A service on 127.0.0.1, from `start()` to `stop()`, or as a context manager."""
+    """A service on 127.0.0.1, from `up()` to `stop()`, or as a context manager."""
 
     def __init__(
         self,
@@ -161,16 +161,18 @@ class FakeServer:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     def __enter__(self):
-        self.start()
+        self.up()
         return self
 
     def __exit__(self, *exc_info) -> None:
         self.stop()
 
-    def start(self) -> None:
-        self.up()
-
     def stop(self) -> None:
+        """Ends it for good.
+
+        Raises:
+            Exception: the first of `errors`.
+        """
         self.down()
         if self._reserved:
             self._reserved.close()
@@ -229,14 +231,21 @@ class _Connection(BaseHTTPRequestHandler):
         self.fake: FakeServer = self.server.fake
         self.number = next(self.fake._connection_numbers)
         self.peer_certificate: dict[str, Any] = {}
+        self._keep_track()
         try:
             if self.fake._tls:
                 self._secure()
+                self._keep_track()
         except OSError:  # no TLS, or none that the client agrees with
+            self.fake._connections.pop(self.number)
             self.request.close()
             raise
         super().setup()
-        self.fake._connections[self.number] = self.connection
+
+    def _keep_track(self) -> None:
+        self.fake._connections[self.number] = self.request
+        if self.fake._listener is not self.server:  # went down in the meantime
+            self.request.shutdown(socket.SHUT_RDWR)
 
     def _secure(self) -> None:
         if self.request.recv(1, socket.MSG_PEEK) not in (b"\x16", b""):
@@ -277,7 +286,7 @@ class _Connection(BaseHTTPRequestHandler):
         finally:
             exchange.ended_s = time.monotonic()
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_CONNECT = _serve
 
     def _exchange(self, request: Request, exchange: Exchange) -> None:
         fault, reply = _NO_FAULT, None
@@ -299,6 +308,8 @@ class _Connection(BaseHTTPRequestHandler):
             # Noted first: whoever has the answer may look it up at once.
             exchange.status = reply.status if fault.cut is None else None
             self._send(reply, fault)
+            if reply.then:
+                reply.then(self.connection)
         self._end(fault, reply)
 
     def _send(self, reply: Reply, fault: Fault) -> None:
@@ -321,7 +332,7 @@ class _Connection(BaseHTTPRequestHandler):
                 break
 
     def _end(self, fault: Fault, reply: Reply | None) -> None:
-        if reply and reply.headers.get("Connection") == "close":
+        if reply and (reply.then or reply.headers.get("Connection") == "close"):
             self.close_connection = True
         if fault.end == faults.KEEP:
             return

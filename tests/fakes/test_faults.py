@@ -199,7 +199,7 @@ def test_an_old_proxy_refuses_gzip(fake, post):
 def test_a_plan_that_fails_fails_the_test(client):
     fake = FakeSegment()
     fake.faults = lambda request: 1 / 0
-    fake.start()
+    fake.up()
     with pytest.raises(requests.ConnectionError):
         client.get(fake.url, timeout=5)
     with pytest.raises(ZeroDivisionError):
