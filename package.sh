@@ -82,6 +82,7 @@ libraries() {
 
     # Code, the CA certificates and licences. The compiled modules' pure Python twins take over.
     find "$lib" -type f ! -name '*.py' ! -name cacert.pem ! -path '*.dist-info/METADATA' ! -ipath '*.dist-info/*licen[cs]e*' -delete
+    find "$lib" -type d -name tests -prune -exec rm -r {} +
     find "$lib" -type d -empty -delete
     try_libraries "$lib"
     rm -rf build/lib

@@ -1,0 +1,175 @@
+"""The .conf files against Splunk's specs and against each other."""
+
+import csv
+import re
+import xml.etree.ElementTree as ElementTree
+from typing import Dict, Optional
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.package.conf import Conf
+from tests.package.conf_keys import CONF_KEYS, META_KEYS
+from tests.package.spec import settings_of
+
+CONFS = sorted(path.stem for path in (ROOT / "default").glob("*.conf"))
+
+
+@pytest.fixture(scope="module")
+def conf(app):
+    return lambda name: Conf.read(app / "default" / (name + ".conf"))
+
+
+def pattern_for(name: str, patterns: Dict) -> Optional[str]:
+    return next((pattern for pattern in patterns if re.fullmatch(pattern, name)), None)
+
+
+def strays(conf: Conf, table: Dict):
+    """The stanzas, keys and values that the table does not allow."""
+    for stanza, settings in conf.items():
+        found = pattern_for(stanza, table)
+        if found is None:
+            yield "[%s]" % stanza
+            continue
+        for key, value in settings.items():
+            allowed = pattern_for(key, table[found])
+            if allowed is None:
+                yield "[%s] %s" % (stanza, key)
+            elif not re.fullmatch(table[found][allowed], value):
+                yield "[%s] %s = %s" % (stanza, key, value)
+
+
+@pytest.mark.parametrize("name", [name for name in CONFS if name != "segment_bridge"])
+def test_keys_and_values_are_splunks(conf, app, name):
+    table = dict(CONF_KEYS[name])
+    if name == "inputs":
+        declared = settings_of(app / "README/inputs.conf.spec")["usersignups://<name>"]
+        table = {stanza: {**keys, **dict.fromkeys(declared, "(?s).*")} for stanza, keys in table.items()}
+    assert list(strays(conf(name), table)) == []
+
+
+def test_metadata_is_splunks(app):
+    assert list(strays(Conf.read(app / "metadata/default.meta"), META_KEYS)) == []
+
+
+def test_settings_are_those_of_the_spec(conf, app):
+    """README/segment_bridge.conf.spec describes every setting, and default/ gives every one its default."""
+    declared = set().union(*settings_of(app / "README/segment_bridge.conf.spec").values())
+    given = set().union(*conf("segment_bridge").values())
+    assert given <= declared
+
+
+def test_no_stanza_holds_a_secret(conf):
+    secret = re.compile(r"(?i)(write_?key|token|password|secret)$")
+    assert [(name, key) for name in CONFS for keys in conf(name).values() for key in keys if secret.search(key)] == []
+
+
+# --- What must be off until somebody turns it on --------------------------------------------------------------------
+
+
+def test_no_search_is_scheduled(conf):
+    assert {
+        name: search.get("enableSched")
+        for name, search in conf("savedsearches").items()
+        if search.get("enableSched") != "0"
+    } == {}
+
+
+def test_no_input_is_enabled(conf):
+    inputs = {name: settings for name, settings in conf("inputs").items() if "://" in name}
+    assert {name for name, settings in inputs.items() if settings.get("disabled") not in ("1", "true")} == set()
+
+
+def test_nobody_is_given_a_capability_that_he_has_not_asked_for(conf):
+    """Only roles of the app's own are changed; test_keys_and_values_are_splunks says which they may build on."""
+    assert all(name.startswith(("role_segment_bridge_", "capability::segment_bridge_")) for name in conf("authorize"))
+
+
+# --- What one file says of another ----------------------------------------------------------------------------------
+
+
+def test_commands_are_there(conf, app):
+    for command in conf("commands").values():
+        assert (app / "bin" / command["filename"]).is_file()
+
+
+def test_modular_inputs_are_there(conf, app):
+    schemes = {name.partition("://")[0] for name in conf("inputs")}
+    assert (
+        schemes
+        == {name.partition("://")[0] for name in settings_of(app / "README/inputs.conf.spec") if name}
+        == {"usersignups"}
+    )
+    assert all((app / "bin" / (scheme + ".py")).is_file() for scheme in schemes)
+
+
+def test_lookups_are_there(conf, app):
+    collections = conf("collections")
+    for name, lookup in conf("transforms").items():
+        if "filename" in lookup:
+            assert (app / "lookups" / lookup["filename"]).is_file(), name
+        else:
+            fields = set(re.split(", *", lookup["fields_list"])) - {"_key"}
+            assert fields == {
+                key[len("field.") :] for key in collections[lookup["collection"]] if key.startswith("field.")
+            }, name
+
+
+def test_every_csv_file_and_documented_collection_has_a_lookup(conf, app):
+    lookups = conf("transforms")
+    assert {"usersignups", "tenant_namespaces", "segment_dead_letters"} <= {
+        name for name, lookup in lookups.items() if lookup.get("collection") == name
+    }
+    assert {lookup["filename"] for lookup in lookups.values() if "filename" in lookup} == {
+        path.name for path in (app / "lookups").iterdir()
+    }
+
+
+def test_csv_files_have_a_header_and_no_odd_row(app):
+    for path in (app / "lookups").glob("*.csv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            header, *rows = csv.reader(file, strict=True)
+        assert rows, path.name
+        assert {len(row) for row in rows} == {len(header)}, path.name
+
+
+def test_metadata_speaks_of_what_there_is(conf, app):
+    roles = {
+        "*",
+        "admin",
+        "sc_admin",
+        *(name[len("role_") :] for name in conf("authorize") if name.startswith("role_")),
+    }
+    for name, settings in Conf.read(app / "metadata/default.meta").items():
+        kind, _, item = name.partition("/")
+        if item:
+            assert item in conf(kind), name
+        for named in re.findall(r"\[ (.+?) \]", settings.get("access", "")):
+            assert set(named.split(", ")) <= roles, name
+
+
+def test_own_settings_files_are_reloaded_and_replicated(conf):
+    assert conf("app")["triggers"] == {"reload.segment_bridge": "simple"}
+    assert conf("server")["shclustering"] == {"conf_replication_include.segment_bridge": "true"}
+
+
+def test_views_in_the_navigation_and_the_setup_view_are_there(conf, app):
+    views = {path.stem for path in (app / "default/data/ui/views").glob("*.xml")}
+    navigation = ElementTree.parse(app / "default/data/ui/nav/default.xml")
+    named = {view.get("name") for view in navigation.iter("view")} - {"search", "reports", "alerts", "dashboards"}
+    assert named - {None} <= views
+    assert conf("app")["ui"].get("setup_view") in {None, *views}
+
+
+def test_saved_searches_in_the_navigation_are_there(conf, app):
+    navigation = ElementTree.parse(app / "default/data/ui/nav/default.xml")
+    assert {saved.get("name") for saved in navigation.iter("saved")} <= set(conf("savedsearches"))
+
+
+def test_files_that_views_load_are_there(app):
+    for path in (app / "default/data/ui/views").glob("*.xml"):
+        root = ElementTree.parse(path).getroot()
+        loaded = [
+            name.strip() for key in ("script", "stylesheet") for name in root.get(key, "").split(",") if name.strip()
+        ]
+        assert [name for name in loaded if not (app / "appserver/static" / name).is_file()] == [], path.name

@@ -1,0 +1,214 @@
+"""What is in the package, under which names and modes, and that it depends on the sources alone.
+
+The rules are those of "Package apps for Splunk Cloud or Splunk Enterprise" (dev.splunk.com) and of AppInspect's
+packaging standards, which test_appinspect.py applies too, but not to all of this.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.package.conf import Conf
+
+CONTENTS = [
+    r"LICENSE|NOTICE|app\.manifest",
+    r"README/[a-z_]+\.conf\.spec",
+    r"appserver/static/[\w.-]+\.(js|css|png|svg)",
+    r"bin/(segmentsend|usersignups)\.py",
+    r"bin/segment_bridge/(splunk/)?[a-z_]+\.py",
+    r"default/[a-z_]+\.conf",
+    r"default/data/ui/(nav|views)/[a-z_]+\.xml",
+    r"kubernetes/[a-z_]+\.yaml",
+    r"lib/requirements\.(in|txt)",
+    r"lib/[\w/]+\.py",
+    r"lib/certifi/cacert\.pem",
+    r"lib/[\w.]+-[\w.]+\.dist-info/(METADATA|(licenses/)?LICENSE[\w.]*)",
+    r"lookups/[a-z_]+\.csv",
+    r"metadata/default\.meta",
+    r"static/appIcon(Alt)?(_2x)?\.png",
+]
+"""Every file of the package, below segment_bridge/."""
+
+MAX_UNPACKED_BYTES = 10_000_000
+
+
+@pytest.fixture(scope="module")
+def members(package):
+    with tarfile.open(package) as archive:
+        return archive.getmembers()
+
+
+def test_everything_lies_in_one_folder_named_as_the_app(members):
+    assert members[0].name == "segment_bridge"
+    assert all(member.name.startswith("segment_bridge/") for member in members[1:])
+
+
+def test_only_what_belongs_there_is_there(members):
+    allowed = re.compile("segment_bridge/(%s)" % "|".join(CONTENTS))
+    assert [member.name for member in members if member.isfile() and not allowed.fullmatch(member.name)] == []
+    assert all(member.isfile() or member.isdir() for member in members)
+
+
+def test_modes_and_owner_are_the_same_for_all(members):
+    assert {(member.isdir(), member.mode, member.uid, member.gid) for member in members} == {
+        (True, 0o755, 0, 0),
+        (False, 0o644, 0, 0),
+    }
+
+
+def test_it_is_small(members):
+    assert sum(member.size for member in members) < MAX_UNPACKED_BYTES
+
+
+def test_every_place_names_the_same_version(app, package):
+    app_conf = Conf.read(app / "default/app.conf")
+    version = app_conf["id"]["version"]
+    manifest = json.loads((app / "app.manifest").read_text(encoding="utf-8"))
+    source = (app / "bin/segment_bridge/__init__.py").read_text(encoding="utf-8")
+    assert app_conf["launcher"]["version"] == version
+    assert manifest["info"]["id"] == {"group": None, "name": "segment_bridge", "version": version}
+    assert re.findall(r'^__version__ = "(.*)"$', source, re.MULTILINE) == [version]
+    assert package.name == "segment_bridge-%s.tar.gz" % version
+
+
+def test_libraries_are_those_that_the_list_pins(app):
+    pinned = dict(
+        re.findall(r"^([\w-]+)==(\S+)", (app / "lib/requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    shipped = dict(folder.name[: -len(".dist-info")].split("-") for folder in (app / "lib").glob("*.dist-info"))
+    sdk = re.search(
+        r"__version_info__ = \((\d+), (\d+), (\d+)\)", (app / "lib/splunklib/__init__.py").read_text(encoding="utf-8")
+    )
+    shipped["splunk_sdk"] = ".".join(sdk.groups())
+    assert shipped == {name.replace("-", "_"): version for name, version in pinned.items()}
+
+
+def test_notice_names_every_library(app):
+    named = re.findall(r"^    (\S+) ", (app / "NOTICE").read_text(encoding="utf-8"), re.MULTILINE)
+    pinned = re.findall(r"^([\w-]+)==", (app / "lib/requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    assert [name.lower() for name in named] == sorted(pinned)
+
+
+# --- package.sh -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sources(tmp_path):
+    """A copy of what package.sh reads, elsewhere."""
+    copy = tmp_path / "elsewhere"
+    copy.mkdir()
+    for name in ("app", "bin", "default", "lookups"):
+        shutil.copytree(ROOT / name, copy / name)
+    shutil.copy(ROOT / "package.sh", copy)
+    return copy
+
+
+@pytest.fixture
+def sources_with_libraries(sources, package):
+    (sources / "build").mkdir()
+    shutil.copytree(ROOT / "build/lib", sources / "build/lib")
+    shutil.copy(ROOT / "build/lib.key", sources / "build/lib.key")
+    return sources
+
+
+def build(sources, **environment):
+    return subprocess.run(
+        [sources / "package.sh"],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHON": str(ROOT / ".venv/bin/python"), **environment},
+    )
+
+
+def test_another_build_elsewhere_gives_the_same_bytes(package, sources):
+    for path in sources.rglob("*"):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+        path.chmod(0o700 if path.is_dir() or path.suffix == ".sh" else 0o600)
+    (sources / "bin/__pycache__").mkdir(exist_ok=True)
+    (sources / "bin/__pycache__/segmentsend.cpython-39.pyc").write_bytes(b"")
+
+    built = build(sources, TZ="Asia/Kathmandu", LC_ALL="C")
+
+    assert built.returncode == 0, built.stderr
+    other = sources / built.stdout.splitlines()[-1]
+    assert hashlib.sha256(other.read_bytes()).digest() == hashlib.sha256(package.read_bytes()).digest()
+
+
+def test_a_changed_text_of_the_same_length_has_another_time(package, sources_with_libraries):
+    changed = sources_with_libraries / "bin/segmentsend.py"
+    changed.write_text(changed.read_text(encoding="utf-8").replace("import", "impork", 1), encoding="utf-8")
+
+    built = build(sources_with_libraries)
+
+    with tarfile.open(package) as before, tarfile.open(sources_with_libraries / built.stdout.splitlines()[-1]) as after:
+        name = "segment_bridge/bin/segmentsend.py"
+        assert before.getmember(name).size == after.getmember(name).size
+        assert before.getmember(name).mtime != after.getmember(name).mtime
+
+
+def replace(file, old, new):
+    def change(sources):
+        text = (sources / file).read_text(encoding="utf-8")
+        assert old in text
+        (sources / file).write_text(text.replace(old, new), encoding="utf-8")
+
+    return change
+
+
+def add(file, target=None):
+    def change(sources):
+        (sources / file).parent.mkdir(exist_ok=True)
+        if target:
+            (sources / file).symlink_to(target)
+        else:
+            (sources / file).write_bytes(b"")
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (replace("default/app.conf", "version = 1", "version = v1"), 'must be three numbers such as 1.0.0, got "v1.'),
+        (replace("app/app.manifest", '"version": "', '"version": "9'), 'app/app.manifest info.id.version is "9'),
+        (
+            replace("bin/segment_bridge/__init__.py", '__version__ = "', '__version__ = "9'),
+            'bin/segment_bridge/__init__.py __version__ is "9',
+        ),
+        (replace("default/app.conf", "build = ", "build = 9"), "default/app.conf [install] build is"),
+        (add("bin/.segmentsend.py.swp"), "remove them: ./bin/.segmentsend.py.swp"),
+        (add("app/local/app.conf"), "remove them: ./local"),
+        (add("app/metadata/local.meta"), "remove them: ./metadata/local.meta"),
+        (add("bin/segment_bridge/fast.so"), "remove them: ./bin/segment_bridge/fast.so"),
+        (add("bin/segmentsend.pyc"), "remove them: ./bin/segmentsend.pyc"),
+        (add("lookups/passwords.csv", "/etc/passwd"), "remove them: ./lookups/passwords.csv"),
+    ],
+)
+def test_a_package_that_breaks_a_rule_is_not_built(sources_with_libraries, change, message):
+    change(sources_with_libraries)
+
+    built = build(sources_with_libraries)
+
+    assert built.returncode == 1
+    assert message in built.stderr
+    assert not list(sources_with_libraries.glob("dist/*"))
+    assert not list(sources_with_libraries.glob("build/package.*"))
+
+
+def test_a_library_that_is_not_the_pinned_one_is_refused(sources):
+    replace("app/lib/requirements.txt", "six==1.17.0", "six==1.16.0")(sources)
+
+    built = build(sources)
+
+    assert built.returncode == 1
+    assert "DO NOT MATCH THE HASHES" in built.stderr
+    assert not (sources / "build/lib").exists()

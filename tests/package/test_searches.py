@@ -1,0 +1,95 @@
+"""The app's SPL: whatever it names is there."""
+
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Iterator, Set, Tuple
+
+import pytest
+
+from tests.package.conf import Conf
+
+COMMENT = re.compile(r"```.*?```", re.DOTALL)
+MACRO = re.compile(r"`\s*(\w+)\s*(?:\((.*?)\))?\s*`", re.DOTALL)
+LOOKUP = re.compile(r"\|\s*(?:input|output)?lookup\b((?:\s+\w+\s*=\s*\S+)*)\s+(\"[^\"]+\"|\S+)")
+SAVED = re.compile(r"\|\s*savedsearch\s+(\"[^\"]+\"|\S+)|\|\s*loadjob\s+savedsearch=\"?[^:]*:[^:]*:([^\"|]+)")
+
+
+def searches(app: Path) -> Iterator[Tuple[str, str]]:
+    """(where it stands, the SPL) of every search, and every part of one, in the package."""
+    for name, macro in Conf.read(app / "default/macros.conf").items():
+        yield "macros.conf [%s]" % name, macro["definition"]
+    for name, saved in Conf.read(app / "default/savedsearches.conf").items():
+        yield "savedsearches.conf [%s]" % name, saved["search"]
+        yield "savedsearches.conf [%s] alert_condition" % name, saved.get("alert_condition", "")
+    for name, entry in Conf.read(app / "default/searchbnf.conf").items():
+        yield from (
+            ("searchbnf.conf [%s] %s" % (name, key), value) for key, value in entry.items() if key.startswith("example")
+        )
+    for view in sorted((app / "default/data/ui/views").glob("*.xml")):
+        root = ElementTree.parse(view).getroot()
+        yield from ((view.name, query.text or "") for query in root.iter("query"))
+        yield from (
+            (view.name, query)
+            for definition in root.iter("definition")
+            for query in queries(json.loads(definition.text))
+        )
+
+
+def queries(definition) -> Iterator[str]:
+    """Every search in a Dashboard Studio definition."""
+    if isinstance(definition, dict):
+        for key, value in definition.items():
+            if key == "query" and isinstance(value, str):
+                yield value
+            else:
+                yield from queries(value)
+    elif isinstance(definition, list):
+        for value in definition:
+            yield from queries(value)
+
+
+@pytest.fixture(scope="module")
+def spl(app):
+    found = [(where, COMMENT.sub(" ", text)) for where, text in searches(app)]
+    assert found
+    return found
+
+
+def macros_named(text: str) -> Set[str]:
+    """As macros.conf has them: with the number of arguments, where there are any."""
+    names = set()
+    for name, arguments in MACRO.findall(text):
+        count = len(re.findall(r'(?:"[^"]*"|[^,"])+', arguments))
+        names.add("%s(%d)" % (name, count) if count else name)
+    return names
+
+
+def test_macros_are_there(app, spl):
+    known = set(Conf.read(app / "default/macros.conf"))
+    assert {(where, name) for where, text in spl for name in macros_named(text) - known} == set()
+
+
+def test_every_macro_is_used(app, spl):
+    assert set(Conf.read(app / "default/macros.conf")) == set().union(*(macros_named(text) for _, text in spl))
+
+
+def test_macros_take_the_arguments_that_they_name(app):
+    for name, macro in Conf.read(app / "default/macros.conf").items():
+        arguments = re.split(", *", macro["args"]) if "args" in macro else []
+        assert name.endswith("(%d)" % len(arguments) if arguments else name.rstrip("0123456789()")), name
+        assert set(re.findall(r"\$(\w+)\$", macro["definition"])) == set(arguments), name
+
+
+def test_lookups_are_there(app, spl):
+    known = set(Conf.read(app / "default/transforms.conf"))
+    named = {(where, name.strip('"')) for where, text in spl for _, name in LOOKUP.findall(text)}
+    assert {(where, name) for where, name in named if name not in known} == set()
+    assert {name for _, name in named}, "the pattern above finds none: it no longer fits the searches"
+
+
+def test_saved_searches_are_there(app, spl):
+    known = set(Conf.read(app / "default/savedsearches.conf"))
+    named = {(where, (name or job).strip('"')) for where, text in spl for name, job in SAVED.findall(text)}
+    assert {(where, name) for where, name in named if name not in known} == set()

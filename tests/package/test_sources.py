@@ -1,0 +1,136 @@
+"""The rooms of bin/segment_bridge, and what must not be in any file of the project."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from tests.conftest import ROOT
+
+BIN = ROOT / "bin"
+FILES = sorted(BIN.rglob("*.py"))
+
+ROOMS = [
+    {"errors", "settings", "logs"},
+    {"messages", "batching", "segment", "retry"},
+    {"delivery", "directory", "kubernetes"},
+    {"splunk"},
+    {"segmentsend", "usersignups"},
+]
+"""From the innermost to the outermost: a module knows its own room and those before it."""
+
+THIRD_PARTY = {
+    "splunklib": {"splunk"},
+    "kubernetes": {"kubernetes"},
+    "requests": {"segment"},
+    "urllib3": {"kubernetes"},
+}
+"""Who alone knows a library."""
+
+PURE = {"messages", "batching", "retry", "directory"}
+"""Time, chance and the outside are their parameters."""
+IMPURE = {"os", "random", "requests", "secrets", "socket", "subprocess", "tempfile", "threading", "time", "urllib"}
+
+
+def module_of(file: Path) -> str:
+    """The name by which ROOMS has a file: a module of segment_bridge, its folder splunk, or an entry point."""
+    parts = file.relative_to(BIN).with_suffix("").parts
+    return parts[1] if parts[0] == "segment_bridge" else parts[0]
+
+
+def imports(file: Path) -> Iterator[str]:
+    """The dotted names that a file imports: "segment_bridge.errors", "json"."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "%s: imports are absolute" % file
+            yield from ("%s.%s" % (node.module, alias.name) for alias in node.names)
+
+
+def room(name: str) -> int:
+    return next(number for number, names in enumerate(ROOMS) if name in names)
+
+
+@pytest.mark.parametrize(
+    "file", [file for file in FILES if file.name != "__init__.py"], ids=lambda file: str(file.relative_to(BIN))
+)
+def test_dependencies_point_inwards(file):
+    own = module_of(file)
+    for name in imports(file):
+        top, _, rest = name.partition(".")
+        inner = rest.split(".")[0]
+        if top == "segment_bridge" and inner in set().union(*ROOMS):
+            assert room(inner) <= room(own), "%s imports %s" % (own, name)
+        assert own in THIRD_PARTY.get(top, {own}), "%s imports %s" % (own, name)
+        assert not (own in PURE and top in IMPURE), "%s is pure, and imports %s" % (own, name)
+
+
+def test_modules_do_not_import_each_other_in_a_circle():
+    graph = {}
+    for file in FILES:
+        names = {name.split(".")[1] for name in imports(file) if name.startswith("segment_bridge.")}
+        graph.setdefault(module_of(file), set()).update(names - {module_of(file)})
+
+    def walk(module, path):
+        assert module not in path, " imports ".join([*path, module])
+        for other in graph.get(module, ()):
+            walk(other, [*path, module])
+
+    for module in graph:
+        walk(module, [])
+
+
+def test_one_file_alone_touches_the_path():
+    touching = {str(file.relative_to(BIN)) for file in FILES if "sys.path" in file.read_text(encoding="utf-8")}
+    assert touching == {"segment_bridge/__init__.py"}
+
+
+def test_entry_points_are_thin():
+    assert all(len(file.read_text(encoding="utf-8").splitlines()) <= 150 for file in BIN.glob("*.py"))
+
+
+# --- The whole repository -------------------------------------------------------------------------------------------
+
+SECRET = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/]{40}"
+    r"|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}\b|\bxox[abprs]-[A-Za-z0-9-]{10,}|\bsgp_[A-Za-z0-9]{40,}"
+    r"|\beyJ[A-Za-z0-9_-]{20,}\.eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,}"
+    r"|(?i:(?:password|token|secret|write_?key)[\"']?\s*[:=]\s*[\"'](?!fake|demo)[A-Za-z0-9+/_-]{32,}[\"'])"
+    r"|https?://(?!username:password@)[^/\s:@\"']+:[^/\s:@\"']+@"
+)
+"""Private keys, cloud and chat tokens, JWTs, long values of what is called a secret, passwords in addresses; but
+what says itself that it is none."""
+
+
+def texts(folder: Path, names) -> Iterator[tuple]:
+    for name in names:
+        content = (folder / name).read_bytes()
+        if b"\0" not in content:
+            yield name, content.decode("utf-8")
+
+
+def secrets_in(folder: Path, names):
+    return [(name, found.group()[:60]) for name, text in texts(folder, names) for found in SECRET.finditer(text)]
+
+
+def test_no_secret_is_in_the_package(app):
+    files = [str(path.relative_to(app)) for path in app.rglob("*") if path.is_file()]
+    assert secrets_in(app, files) == []
+
+
+def test_no_secret_is_in_the_repository():
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listed.returncode:
+        pytest.skip("these are sources without their git repository")
+    found = secrets_in(ROOT, [name for name in listed.stdout.splitlines() if (ROOT / name).is_file()])
+    assert found == []
