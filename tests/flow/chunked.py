@@ -1,0 +1,256 @@
+"""splunkd's side of the chunked search command protocol (version 1.0): starts a command and feeds it.
+
+It sends what splunkd sends (LF, header names quoted that begin with an underscore, every `x` before
+every `__mv_x`, header-only chunks, an empty last one) and takes only what splunkd takes: exactly one
+reply to each chunk, well-formed metadata, no more than the lengths say, a column set to each body.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Union
+
+Value = Union[str, list[str]]
+Row = dict[str, Value]
+
+_HEADER = re.compile(rb"chunked 1\.0,(\d+),(\d+)\n")
+_LONGEST_HEADER = 64
+
+
+class ProtocolError(AssertionError):
+    """A reply that splunkd would refuse."""
+
+
+@dataclass
+class Reply:
+    metadata: dict[str, Any]
+    rows: list[Row]
+
+
+@dataclass
+class Result:
+    """What a search has of the command when it is over."""
+
+    exit_code: int
+    stderr: str
+    rows: list[Row] = field(default_factory=list)
+    messages: list[tuple[str, str]] = field(default_factory=list)  # (level, text)
+
+    def texts(self, level: str) -> list[str]:
+        return [text for each, text in self.messages if each == level]
+
+
+class Command:
+    """A search command that runs; a context manager that leaves no process behind.
+
+    Args:
+        program: the command line, without arguments of the search.
+        arguments: those of the search, as words.
+        searchinfo: what `getinfo` says beyond that; `splunkd_uri`, `session_key`, `dispatch_dir`, ...
+    """
+
+    def __init__(
+        self,
+        program: Sequence[str],
+        arguments: Sequence[str],
+        searchinfo: Mapping[str, Any],
+        environment: Mapping[str, str],
+    ):
+        self._process = subprocess.Popen(
+            program,
+            env=dict(environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self.pid = self._process.pid
+        self._stderr: list[bytes] = []
+        self._errors = threading.Thread(target=self._collect_stderr, daemon=True)
+        self._errors.start()
+        self._getinfo = {
+            "action": "getinfo",
+            "preview": False,
+            "streaming_command_will_restart": False,
+            "searchinfo": {
+                "args": [re.sub(r'"((?:[^"\\]|\\.)*)"', r"\1", word) for word in arguments],
+                "raw_args": list(arguments),
+                "app": "search",
+                "owner": "admin",
+                "username": "admin",
+                "splunk_version": "9.3.0",
+                "search": "%7C%20makeresults",
+                "maxresultrows": 50000,
+                "earliest_time": "0",
+                "latest_time": "0",
+                **searchinfo,
+            },
+        }
+
+    def __enter__(self) -> Command:
+        return self
+
+    def __exit__(self, *exc_info) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._errors.join()
+        for pipe in self._process.stdin, self._process.stdout, self._process.stderr:
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                pass
+
+    def getinfo(self) -> Reply:
+        return self.exchange(self._getinfo, b"")
+
+    def execute(self, rows: Sequence[Row], *, finished: bool = False) -> Reply:
+        return self.exchange({"action": "execute", "finished": finished}, encode(rows))
+
+    def exchange(self, metadata: Mapping[str, Any], body: bytes) -> Reply:
+        """One chunk and the reply to it.
+
+        Raises:
+            ProtocolError: splunkd would refuse the reply.
+            EOFError: the command ended before it replied.
+        """
+        self.send(metadata, body)
+        return self.receive()
+
+    def send(self, metadata: Mapping[str, Any], body: bytes) -> None:
+        text = json.dumps(metadata).encode()
+        self._process.stdin.write(b"chunked 1.0,%d,%d\n" % (len(text), len(body)) + text + body)
+        self._process.stdin.flush()
+
+    def receive(self) -> Reply:
+        header = self._process.stdout.readline(_LONGEST_HEADER)
+        if not header:
+            raise EOFError("the command ended without a reply")
+        lengths = _HEADER.fullmatch(header)
+        if not lengths:
+            raise ProtocolError(f"no chunk header: {header!r}")
+        metadata, body = (self._read(int(length)) for length in lengths.groups())
+        return Reply(json.loads(metadata), decode(body))
+
+    def _read(self, length: int) -> bytes:
+        data = self._process.stdout.read(length)
+        if len(data) < length:
+            raise ProtocolError("a chunk is shorter than its header says")
+        return data
+
+    def finish(self, timeout_s: float = 60) -> Result:
+        """Closes the command's input and waits for its end."""
+        try:
+            self._process.stdin.close()
+        except BrokenPipeError:
+            pass
+        rest = self._process.stdout.read()
+        if rest:
+            raise ProtocolError(f"more than was asked for: {rest[:200]!r}")
+        exit_code = self._process.wait(timeout_s)
+        self._errors.join()
+        return Result(exit_code, b"".join(self._stderr).decode(errors="replace"))
+
+    def _collect_stderr(self) -> None:
+        self._stderr.extend(iter(lambda: self._process.stderr.read1(65536), b""))
+
+
+def run(command: Command, rows: Iterable[Row], *, chunk_rows: int = 2500) -> Result:
+    """A whole search: all rows through the command, as splunkd does it."""
+    result_rows: list[Row] = []
+    messages: list[tuple[str, str]] = []
+
+    def note(reply: Reply) -> bool:
+        """Whether the search goes on."""
+        inspector = reply.metadata.get("inspector", {})
+        messages.extend((level, text) for level, text in inspector.get("messages", []))
+        if "error" in reply.metadata:
+            messages.append(("ERROR", reply.metadata["error"]))
+        result_rows.extend(reply.rows)
+        return not any(level in ("ERROR", "FATAL") for level, _ in messages)
+
+    try:
+        goes_on = note(command.getinfo())
+        for chunk in _chunks(rows, chunk_rows):
+            goes_on = goes_on and note(command.execute(chunk))
+        if goes_on:
+            note(command.execute([], finished=True))
+    except (EOFError, BrokenPipeError):
+        messages.append(("ERROR", "External search command exited unexpectedly."))
+    result = command.finish()
+    result.rows, result.messages = result_rows, messages
+    return result
+
+
+def _chunks(rows: Iterable[Row], chunk_rows: int) -> Iterator[list[Row]]:
+    chunk: list[Row] = []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) == chunk_rows:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+# The CSV of a chunk
+
+
+def encode(rows: Sequence[Row]) -> bytes:
+    """Rows as splunkd writes them; a list is a multivalue field."""
+    if not rows:
+        return b""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    text.write(",".join(f'"{name}"' if name.startswith("_") else name for name in names))
+    text.write("".join(f',"__mv_{name}"' for name in names) + "\n")
+    writer = csv.writer(text, lineterminator="\n")
+    for row in rows:
+        values = [row.get(name, "") for name in names]
+        plain = ["\n".join(value) if isinstance(value, list) else value for value in values]
+        writer.writerow(plain + [_encode_multivalue(value) for value in values])
+    return text.getvalue().encode()
+
+
+def _encode_multivalue(value: Value) -> str:
+    if not isinstance(value, list):
+        return ""
+    return ";".join("$" + each.replace("$", "$$") + "$" for each in value)
+
+
+_MULTIVALUE = re.compile(r"\$((?:[^$]|\$\$)*)\$(?:;|$)")
+
+
+def decode(body: bytes) -> list[Row]:
+    """The rows of a reply; an empty cell is no value.
+
+    Raises:
+        ProtocolError: a row has another number of cells than the header.
+    """
+    reader = csv.reader(io.StringIO(body.decode(), newline=""), strict=True)
+    names = next(reader, [])
+    if len(set(names)) < len(names):
+        raise ProtocolError(f"a column twice: {names}")
+    rows = []
+    for cells in reader:
+        if len(cells) != len(names):
+            raise ProtocolError(f"{len(cells)} cells under {len(names)} columns")
+        row: Row = {name: cell for name, cell in zip(names, cells) if cell and not name.startswith("__mv_")}
+        for name, cell in zip(names, cells):
+            if cell and name.startswith("__mv_"):
+                row[name[5:]] = [each.replace("$$", "$") for each in _MULTIVALUE.findall(cell)]
+        rows.append(row)
+    return rows
+
+
+def environment(splunk_home: Path) -> dict[str, str]:
+    """What splunkd leaves of its environment to a command."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+    return {**kept, "SPLUNK_HOME": str(splunk_home), "PYTHONHASHSEED": "random"}
