@@ -1,0 +1,96 @@
+"""The run log, $SPLUNK_HOME/var/log/splunk/segment_bridge.log, which Splunk indexes into _internal.
+
+A line is a time with its zone, a level, an event and facts as key=value, so that Splunk extracts them by itself:
+
+    2026-11-24 01:02:03.456 +0000 INFO event=run_end component=segmentsend sid="scheduler_1" status=ok accepted=312
+
+Events are run_start, batch, rejection, run_end and error. No bodies, no secrets: whoever logs a fact sees to that.
+"""
+import logging
+import os
+import sys
+import time
+from logging.handlers import RotatingFileHandler
+from typing import Any, Optional
+
+FILE_NAME = "segment_bridge.log"
+_MAX_BYTES, _KEPT_FILES = 10_000_000, 4
+_FACT_CHARS = 1_000
+
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:/@+-")
+
+
+class RunLog:
+    """The lines of one run: `component` and `sid` go onto each of them. A context manager that closes the file.
+
+    A log that cannot be written never ends a run: that it could not is said once, on stderr, which splunkd puts into
+    search.log or splunkd.log.
+    """
+
+    def __init__(self, component: str, sid: str = "", folder: Optional[str] = None):
+        """`folder` is that of Splunk's own logs by default."""
+        self._run = {"component": component, "sid": sid or None}
+        self._logger = logging.Logger(component)  # not in logging's tree: nobody else's handlers get these lines
+        if folder is None:
+            folder = os.path.join(os.environ.get("SPLUNK_HOME", ""), "var", "log", "splunk")
+        try:
+            handler: logging.Handler = _Handler(
+                os.path.join(folder, FILE_NAME), maxBytes=_MAX_BYTES, backupCount=_KEPT_FILES, encoding="utf-8")
+        except OSError as error:
+            _complain(error)
+            handler = logging.NullHandler()
+        handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
+        self._logger.addHandler(handler)
+
+    def info(self, event: str, **facts: Any) -> None:
+        self._logger.info(line(event=event, **self._run, **facts))
+
+    def warning(self, event: str, **facts: Any) -> None:
+        self._logger.warning(line(event=event, **self._run, **facts))
+
+    def error(self, event: str, **facts: Any) -> None:
+        self._logger.error(line(event=event, **self._run, **facts))
+
+    def __enter__(self) -> "RunLog":
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        for handler in self._logger.handlers:
+            handler.close()
+
+
+def line(**facts: Any) -> str:
+    """key=value of each fact that is not None; texts are quoted where Splunk would cut them short otherwise."""
+    return " ".join("%s=%s" % (name, _value(fact)) for name, fact in facts.items() if fact is not None)
+
+
+def _value(fact: Any) -> str:
+    if isinstance(fact, bool):
+        return "true" if fact else "false"
+    text = "%.3f" % fact if isinstance(fact, float) else " ".join(str(fact).split())[:_FACT_CHARS]
+    if text and _PLAIN.issuperset(text):
+        return text
+    # Splunk's automatic extraction ends a quoted value at the next quote, with or without a backslash before it.
+    return '"%s"' % text.replace('"', "'")
+
+
+class _Formatter(logging.Formatter):
+    converter = time.gmtime
+
+    def formatTime(self, record: logging.LogRecord, datefmt: Optional[str] = None) -> str:
+        seconds = time.strftime("%Y-%m-%d %H:%M:%S", self.converter(record.created))
+        return "%s.%03d +0000" % (seconds, record.msecs)
+
+
+class _Handler(RotatingFileHandler):
+    _complained = False
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A full disk, say. By default each line would put a traceback onto stderr."""
+        if not self._complained:
+            self._complained = True
+            _complain(sys.exc_info()[1])
+
+
+def _complain(error: Optional[BaseException]) -> None:
+    print("segment_bridge: the run log cannot be written: %s" % error, file=sys.stderr)

@@ -1,0 +1,1 @@
+"""The only rooms that know splunklib: the search command, the modular input, KV store, .conf files and secrets."""
