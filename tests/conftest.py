@@ -1,4 +1,5 @@
 """What tests of several folders share."""
+
 import subprocess
 from pathlib import Path
 

@@ -2,6 +2,7 @@
 
 `python -m tests.pythons 3.9` prints the path of one; its exit status is 1 where there is none.
 """
+
 import os
 import subprocess
 import sys
@@ -22,8 +23,9 @@ def find(version: str) -> Optional[Path]:
 
 def _is(python, version: str) -> bool:
     # A shim of pyenv's lies on the PATH even where it leads nowhere.
-    says = subprocess.run([python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
-                          capture_output=True, text=True, check=False)
+    says = subprocess.run(
+        [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True, check=False
+    )
     return says.stdout.strip() == version
 
 

@@ -26,14 +26,17 @@ def test_ksconf(app):
     assert status == 0, findings
 
 
+NEWER = ("dispatch.allow_partial_results",)
+"""What Splunk has learnt since slim's specs were written; conf_keys.py knows it."""
+
+
 def test_slim(package, tmp_path):
     """app.manifest against app.conf, and keys of .conf files that neither Splunk's specs nor ours know."""
-    python = ROOT / "build/venvs/slim/bin/python"
-    if not python.exists():
+    slim = ROOT / "build/venvs/slim/bin/slim"
+    if not slim.exists():
         pytest.fail("slim is not installed: make test does that")
     with tarfile.open(package) as archive:  # it writes into what it looks at
         archive.extractall(tmp_path)  # noqa: S202
-    status, findings = run(python.parent / "slim", "validate", tmp_path / "segment_bridge", cwd=tmp_path)
+    status, findings = run(slim, "validate", tmp_path / "segment_bridge", cwd=tmp_path)
     assert status == 0, findings
-    assert "[WARNING]" not in findings
-    assert "[ERROR]" not in findings
+    assert [line for line in findings.splitlines() if "[INFO]" not in line and not line.endswith(NEWER)][1:] == []
