@@ -119,14 +119,14 @@ PYTHON
 # --- The package ----------------------------------------------------------------------------------------------------
 
 assemble() {
-    local stage=$work/$app found
+    local stage=$work/$app strays
+    strays=$(find app bin default lookups -name __pycache__ -prune -o \( -name '.?*' -o -name local -o -name local.meta \
+        -o -name '*.py[co]' -o -name '*.so' -o -name '*.pyd' -o -name '*~' -o -name '* *' -o -type l \) -print)
+    [[ -z $strays ]] || fail "these must not be in a package, remove them: ${strays//$'\n'/ }"
     mkdir "$stage"
     cp -R app/. bin default lookups "$stage"
     cp -R build/lib/. "$stage/lib"
     find "$stage" -name __pycache__ -prune -exec rm -r {} +
-    found=$(cd "$stage" && find . \( -name '.?*' -o -name local -o -name local.meta -o -name '*.py[co]' -o -name '*.so' -o -name '*.pyd' \
-        -o -name '*~' -o -name '* *' -o -type l \) ! -path '*.dist-info/*')
-    [[ -z $found ]] || fail "these must not be in a package, remove them: $(echo $found)"
 }
 
 # Names in order, one owner, modes and times that the contents alone decide.

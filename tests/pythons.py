@@ -1,6 +1,6 @@
 """The Pythons that Splunk runs the app with, where this machine has them: on the PATH, or installed by pyenv.
 
-`python -m tests.pythons 3.9` prints the path of one; its exit status is 1 where there is none.
+`python -m tests.pythons 3.9 3.13` prints the path of the first that there is; its exit status is 1 where there is none.
 """
 
 import os
@@ -30,7 +30,5 @@ def _is(python, version: str) -> bool:
 
 
 if __name__ == "__main__":
-    interpreter = find(sys.argv[1])
-    if interpreter is None:
-        sys.exit(1)
-    print(interpreter)
+    first = next(filter(None, map(find, sys.argv[1:])), None)
+    sys.exit(print(first) if first else 1)

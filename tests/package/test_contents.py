@@ -156,56 +156,56 @@ def test_a_changed_text_of_the_same_length_has_another_time(package, sources_wit
 
 
 def replace(file, old, new):
-    def change(sources):
-        text = (sources / file).read_text(encoding="utf-8")
-        assert old in text
-        (sources / file).write_text(text.replace(old, new), encoding="utf-8")
-
-    return change
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def add(file, target=None):
-    def change(sources):
-        (sources / file).parent.mkdir(exist_ok=True)
-        if target:
-            (sources / file).symlink_to(target)
-        else:
-            (sources / file).write_bytes(b"")
-
-    return change
+def assert_refused(sources, message):
+    built = build(sources)
+    assert built.returncode == 1
+    assert message in built.stderr
+    assert not list(sources.glob("dist/*"))
+    assert not list(sources.glob("build/package.*"))
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("file", "old", "message"),
     [
-        (replace("default/app.conf", "version = 1", "version = v1"), 'must be three numbers such as 1.0.0, got "v1.'),
-        (replace("app/app.manifest", '"version": "', '"version": "9'), 'app/app.manifest info.id.version is "9'),
-        (
-            replace("bin/segment_bridge/__init__.py", '__version__ = "', '__version__ = "9'),
-            'bin/segment_bridge/__init__.py __version__ is "9',
-        ),
-        (replace("default/app.conf", "build = ", "build = 9"), "default/app.conf [install] build is"),
-        (add("bin/.segmentsend.py.swp"), "remove them: ./bin/.segmentsend.py.swp"),
-        (add("app/local/app.conf"), "remove them: ./local"),
-        (add("app/metadata/local.meta"), "remove them: ./metadata/local.meta"),
-        (add("bin/segment_bridge/fast.so"), "remove them: ./bin/segment_bridge/fast.so"),
-        (add("bin/segmentsend.pyc"), "remove them: ./bin/segmentsend.pyc"),
-        (add("lookups/passwords.csv", "/etc/passwd"), "remove them: ./lookups/passwords.csv"),
+        ("default/app.conf", "version = ", "default/app.conf [id] version must be three numbers such as 1.0.0, got "),
+        ("app/app.manifest", '"version": "', "app/app.manifest info.id.version is "),
+        ("bin/segment_bridge/__init__.py", '__version__ = "', "bin/segment_bridge/__init__.py __version__ is "),
+        ("default/app.conf", "build = ", "default/app.conf [install] build is "),
     ],
 )
-def test_a_package_that_breaks_a_rule_is_not_built(sources_with_libraries, change, message):
-    change(sources_with_libraries)
+def test_a_version_that_does_not_agree_is_refused(sources_with_libraries, file, old, message):
+    replace(sources_with_libraries / file, old, old + "9.")
+    assert_refused(sources_with_libraries, message + '"9.')
 
-    built = build(sources_with_libraries)
 
-    assert built.returncode == 1
-    assert message in built.stderr
-    assert not list(sources_with_libraries.glob("dist/*"))
-    assert not list(sources_with_libraries.glob("build/package.*"))
+@pytest.mark.parametrize(
+    "stray",
+    [
+        "bin/.segmentsend.py.swp",
+        "app/local",
+        "app/metadata/local.meta",
+        "bin/fast.so",
+        "bin/usersignups.pyc",
+        "lookups/a copy.csv",
+    ],
+)
+def test_a_file_that_must_not_be_in_a_package_is_refused(sources_with_libraries, stray):
+    (sources_with_libraries / stray).write_bytes(b"")
+    assert_refused(sources_with_libraries, "remove them: " + stray)
+
+
+def test_a_link_out_of_the_package_is_refused(sources_with_libraries):
+    (sources_with_libraries / "lookups/users.csv").symlink_to("/etc/passwd")
+    assert_refused(sources_with_libraries, "remove them: lookups/users.csv")
 
 
 def test_a_library_that_is_not_the_pinned_one_is_refused(sources):
-    replace("app/lib/requirements.txt", "six==1.17.0", "six==1.16.0")(sources)
+    replace(sources / "app/lib/requirements.txt", "six==1.17.0", "six==1.16.0")
 
     built = build(sources)
 
