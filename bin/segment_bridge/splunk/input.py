@@ -1,0 +1,202 @@
+"""The modular input `usersignups`: its scheme, the check of an input's settings, and a run.
+
+A run lists a cluster's UserSignups and tenant namespaces and brings the KV store collections in line with them. It
+writes no events; its results are the collections and a line in the run log.
+
+Sources: Splunk Developer Guide, "Create a modular input"; splunklib.modularinput.
+"""
+import contextlib
+import signal
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timezone
+from functools import partial
+from typing import Callable, Dict, Iterator, List, NamedTuple
+
+from segment_bridge import directory, logs
+from segment_bridge.clusters import Cluster
+from segment_bridge.directory import Entry, Map
+from segment_bridge.errors import DeadlineExceeded, SegmentBridgeError
+from segment_bridge.kubernetes import Access, ApiServer, Resource
+from segment_bridge.retry import Retry
+from segment_bridge.splunk import conf, secrets
+from segment_bridge.splunk.kvstore import Collection, lease
+from segment_bridge.synchronisation import Tally, synchronise
+from splunklib.client import Service
+from splunklib.modularinput import Argument, EventWriter, Scheme, Script
+
+CHECK_TIMEOUT_S = 5
+LEASES = "usersignups_leases"
+
+ARGUMENTS = {
+    "server": ("API server", "URL of the cluster's API server, such as https://api.example.com:6443. Its bearer token is kept "
+               "in the password store: realm segment_bridge, user usersignups:<name of this input>"),
+    "ca_file": ("CA file", "PEM file on this machine with the CA of the API server's certificate, if it is a private one"),
+    "kubeconfig": ("Kubeconfig", "File on this machine, in place of API server and token"),
+    "context": ("Context", "Of the kubeconfig; its current one by default"),
+    "proxy_url": ("Proxy", "URL of an HTTP proxy on the way to the API server"),
+    "namespace": ("Namespace", "Where the UserSignups are; toolchain-host-operator by default"),
+    "tenant_namespaces": ("Tenant namespaces", "Whether to list them too, which is what attributes controllers' doings to "
+                          "workspace owners; true by default"),
+    "tenant_type_label": ("Tenant label", "Label that says of a namespace that it is a tenant's"),
+    "tenant_type": ("Tenant label's value", "What the label says then"),
+    "tenant_workspace_label": ("Workspace label", "Label of a tenant namespace that names its workspace"),
+    "page_size": ("Page size", "Objects a request; 500 by default"),
+    "connect_timeout": ("Connect time-out", "Seconds; 5 by default"),
+    "timeout": ("Time-out", "Seconds without a byte of an answer; 65 by default"),
+    "max_attempts": ("Attempts", "How often a page is asked for; 5 by default"),
+    "deadline": ("Deadline", "Seconds a run may take; 600 by default"),
+    "max_shrink_percent": ("Largest shrinkage", "Percent of a cluster's records that a run may delete if they are over 100; "
+                           "50 by default"),
+    "allow_shrink_until": ("Allow shrinkage until", "Until this time (such as 2026-11-24T09:30:00Z) any part may be deleted"),
+}
+
+
+class UserSignups(Script):
+    """What splunkd starts: with --scheme, with --validate-arguments, or to run."""
+
+    def get_scheme(self) -> Scheme:
+        scheme = Scheme("UserSignups")
+        scheme.description = "Who is who in a Kubernetes cluster: usernames, SSO user IDs, and whose workspace a namespace is."
+        scheme.use_external_validation = True
+        scheme.use_single_instance = False
+        for name, (title, description) in ARGUMENTS.items():
+            scheme.add_argument(Argument(name, description, title=title))
+        return scheme
+
+    def validate_input(self, definition) -> None:
+        """Checks every setting, then asks for one object of each kind, with little patience.
+
+        Raises:
+            SegmentBridgeError: splunklib hands its text to whoever saves the input.
+        """
+        service = conf.connect(definition.metadata["server_uri"], definition.metadata["session_key"])
+        cluster = Cluster.parse(definition.metadata["name"], definition.parameters)
+        access = replace(_access(cluster, service), connect_timeout_s=CHECK_TIMEOUT_S, read_timeout_s=CHECK_TIMEOUT_S)
+        server = ApiServer(access, Retry(max_attempts=1))
+        for source in _sources(cluster):
+            next(server.pages(source.resource, page_size=1))
+
+    def stream_events(self, inputs, ew: EventWriter) -> None:
+        """A run for each stanza; splunkd hands over one, as use_single_instance is off.
+
+        A run that fails ends the process with status 1, one that is stopped with 128 + SIGTERM.
+        """
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+        service = conf.connect(inputs.metadata["server_uri"], inputs.metadata["session_key"])
+        outcomes = [run(stanza.partition("://")[2], parameters, service, inputs.metadata["server_host"], ew)
+                    for stanza, parameters in inputs.inputs.items()]
+        if not all(outcomes):
+            sys.exit(1)
+
+
+class Source(NamedTuple):
+    """Where the records of a map come from, and what its counts in the run log begin with."""
+
+    of: Map
+    resource: Resource
+    entries: Callable[[list, Counter], Iterator[Entry]]
+    prefix: str
+
+
+def _sources(cluster: Cluster) -> List[Source]:
+    signups = Resource(directory.TOOLCHAIN, "v1alpha1", "usersignups", "UserSignupList", cluster.namespace)
+    namespaces = Resource("", "v1", "namespaces", "NamespaceList",
+                          selector="%s=%s" % (cluster.tenant_type_label, cluster.tenant_type))
+    sources = [Source(directory.USERS, signups, directory.user_entries, "")]
+    if cluster.tenant_namespaces:
+        entries = partial(directory.tenant_entries, workspace_label=cluster.tenant_workspace_label)
+        sources.append(Source(directory.TENANTS, namespaces, lambda page, skipped: entries(page), "namespaces_"))
+    return sources
+
+
+def _access(cluster: Cluster, service: Service) -> Access:
+    """How to reach the cluster, secrets included.
+
+    Raises:
+        SecretError: there is no token for the API server.
+    """
+    user = "usersignups:" + cluster.name
+    return Access(
+        server=cluster.server, token=secrets.read(service, user, "bearer token") if cluster.server else "",
+        ca_file=cluster.ca_file, kubeconfig=cluster.kubeconfig, context=cluster.context, proxy_url=cluster.proxy_url,
+        connect_timeout_s=cluster.connect_timeout, read_timeout_s=cluster.timeout)
+
+
+def run(name: str, parameters: Dict[str, str], service: Service, host: str, ew: EventWriter) -> bool:
+    """One run of an input, from its settings to its line in the run log; whether it did all of its work.
+
+    Args:
+        host: this search head's name, for other members to see who is at work.
+        ew: takes what belongs into splunkd.log.
+    """
+    started = time.monotonic()
+    tallies: Dict[str, Tally] = {}
+    errors: List[SegmentBridgeError] = []
+    status = "failed"
+    with logs.RunLog("usersignups") as log:
+        log.info("run_start", cluster=name)
+        try:
+            errors += _synchronise(Cluster.parse(name, parameters), service, host, tallies)
+            status = "failed" if errors else "ok"
+        except SegmentBridgeError as error:
+            errors.append(error)
+        except SystemExit:
+            status = "stopped"
+            raise
+        finally:
+            for error in errors:
+                log.error("error", cluster=name, error=error)
+                ew.log(EventWriter.ERROR, "usersignups://%s: %s" % (name, error))
+            log.info("run_end", cluster=name, status=status, **_counts(tallies), duration_s=time.monotonic() - started)
+    return status == "ok"
+
+
+def _counts(tallies: Dict[str, Tally]) -> Dict[str, int]:
+    counts = {}
+    for prefix, tally in tallies.items():
+        counts.update({prefix + "listed": tally.listed, prefix + "written": tally.written,
+                       prefix + "deleted": tally.deleted, prefix + "unchanged": tally.unchanged})
+        counts.update({"%sskipped_%s" % (prefix, reason): number for reason, number in sorted(tally.skipped.items())})
+    return counts
+
+
+def _synchronise(cluster: Cluster, service: Service, host: str, tallies: Dict[str, Tally]) -> List[SegmentBridgeError]:
+    """Does the work; what goes wrong with one map, which does not keep the other from being made, is returned."""
+    server = ApiServer(_access(cluster, service), Retry(cluster.max_attempts, cluster.deadline))
+    patient = Retry(deadline_s=cluster.deadline)
+    now = datetime.now(timezone.utc)
+    may_shrink = cluster.allow_shrink_until and now < cluster.allow_shrink_until
+    errors = []
+    with lease(Collection(service, LEASES, patient), cluster.name, cluster.deadline, host), _deadline(cluster.deadline):
+        for source in _sources(cluster):
+            tally = tallies[source.prefix] = Tally()
+            try:
+                synchronise(
+                    source.of, cluster.name, partial(server.pages, source.resource, cluster.page_size), source.entries,
+                    Collection(service, source.of.collection, patient), int(now.timestamp()),
+                    None if may_shrink else cluster.max_shrink_percent, tally)
+            except DeadlineExceeded:
+                raise
+            except SegmentBridgeError as error:
+                errors.append(error)
+    return errors
+
+
+@contextlib.contextmanager
+def _deadline(seconds: float) -> Iterator[None]:
+    """Ends what is inside after so long, also a read that gets a byte now and then. (Windows has no such alarm.)"""
+    def ring(number, frame):
+        raise DeadlineExceeded("the run took longer than its deadline of %g s: raise it if the cluster is that large, else "
+                               "look at what is slow" % seconds)
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+    signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)

@@ -1,0 +1,163 @@
+"""KV store collections over splunkd's REST API: reads page by page, writes and deletions in batches, and leases.
+
+KV store that starts, restarts or cannot be reached is waited for, as long as the `retry` that is handed in does.
+
+Sources: Splunk REST API reference, "KV store endpoint descriptions"; limits.conf.spec [kvstore].
+"""
+import contextlib
+import http.client
+import json
+import time
+import uuid
+from typing import Any, Dict, Iterable, Iterator, List, Optional
+from urllib.parse import quote
+
+from splunklib.binding import HTTPError
+from splunklib.client import Service
+
+from segment_bridge.errors import SegmentBridgeError, SplunkdError, Unavailable
+from segment_bridge.retry import Retry
+from segment_bridge.splunk import conf
+
+READ_ROWS = 5_000
+CLOCK_SKEW_S = 60
+LEASE_POLL_S = 1
+SAVE_DOCUMENTS = 1_000
+"""limits.conf: max_documents_per_batch_save."""
+DELETE_QUERY_CHARS = 2_000
+"""The keys of a deletion go into the URL."""
+
+Document = Dict[str, Any]
+
+
+class Collection:
+    """A collection of the app, shared by all users.
+
+    Every method raises SplunkdError or, where it was tried again in vain, Unavailable; they name the collection.
+    """
+
+    def __init__(self, service: Service, name: str, retry: Retry):
+        """`service` has the app's namespace, and owner nobody."""
+        self.name = name
+        self._service = service
+        self._path = "storage/collections/data/" + name
+        self._retry = retry
+        self._save_documents = SAVE_DOCUMENTS
+
+    def read(self, query: Document) -> Iterator[Document]:
+        """The documents that match the query, in ascending order of `_key`, which is that of their code points.
+
+        The next page begins after the last key: unlike `skip`, that bears documents that come and go in the meantime.
+        """
+        last = ""
+        while True:
+            rest = {"$and": [query, {"_key": {"$gt": last}}]} if last else query
+            page = self._call("GET", query=json.dumps(rest), sort="_key", limit=READ_ROWS)
+            if not page:  # a page is no sign of the end by being short: limits.conf may allow less than asked for
+                return
+            for document in page:
+                if document["_key"] <= last:
+                    raise SplunkdError('collection %s: KV store put _key "%s" after "%s": nothing can be said about what '
+                                       'it lacks' % (self.name, document["_key"], last))
+                last = document["_key"]
+                yield document
+
+    def save(self, documents: List[Document]) -> None:
+        """Inserts or replaces documents, which may be any number, by their `_key`."""
+        rest = list(documents)
+        while rest:
+            batch = rest[:self._save_documents]
+            try:
+                self._call("POST", "/batch_save", json.dumps(batch))
+            except SplunkdError as error:
+                if error.status != 400 or len(batch) == 1:
+                    raise
+                self._save_documents = len(batch) // 2  # limits.conf may allow less than by default
+            else:
+                del rest[:len(batch)]
+
+    def delete(self, query: Document) -> None:
+        """Deletes the documents that match the query, which must not be empty: that would delete all."""
+        if not query:
+            raise ValueError("a deletion without a query would empty the collection %s" % self.name)
+        self._call("DELETE", query=json.dumps(query))
+
+    def delete_keys(self, keys: Iterable[str]) -> None:
+        """Deletes the documents with these keys; it does not matter if they are gone already."""
+        query: List[Document] = []
+        chars = 0
+        for key in keys:
+            query.append({"_key": key})
+            chars += len(quote(json.dumps(query[-1])))
+            if chars > DELETE_QUERY_CHARS:
+                self.delete({"$or": query})
+                query, chars = [], 0
+        if query:
+            self.delete({"$or": query})
+
+    def insert(self, document: Document) -> bool:
+        """Inserts one document; False if its `_key` is there already."""
+        try:
+            self._call("POST", "", json.dumps(document))
+        except SplunkdError as error:
+            if error.status != 409:
+                raise
+            return False
+        return True
+
+    def _call(self, method: str, path: str = "", body: Optional[str] = None, **parameters: Any) -> Any:
+        return self._retry.call(lambda: self._request(method, path, body, parameters))
+
+    def _request(self, method: str, path: str, body: Optional[str], parameters: Dict[str, Any]) -> Any:
+        try:
+            if method == "POST":
+                response = self._service.post(self._path + path, headers=[("Content-Type", "application/json")], body=body)
+            else:
+                call = self._service.get if method == "GET" else self._service.delete
+                response = call(self._path + path, **parameters)
+            content = response.body.read()
+            return json.loads(content) if method == "GET" else None
+        except HTTPError as error:
+            raise self._refusal(error) from None
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise Unavailable("collection %s: splunkd cannot be reached at %s: %s" % (
+                self.name, self._service.authority, error or type(error).__name__)) from None
+
+    def _refusal(self, error: HTTPError) -> SegmentBridgeError:
+        text = "collection %s: splunkd answered %d: %s. " % (self.name, error.status, conf.said(error))
+        if error.status == 429 or error.status >= 500:
+            return Unavailable(text + "If it stays so, look at: splunk show kvstore-status")
+        return SplunkdError(text + {
+            401: "This run's session has ended: it is over by itself with the next run",
+            403: "Let the user of this run write to the collection: [collections] in the app's metadata",
+            404: "The app's collections.conf is not loaded: restart Splunk; or KV store is turned off in server.conf",
+        }.get(error.status, "Compare its fields with collections.conf"), error.status)
+
+
+@contextlib.contextmanager
+def lease(leases: Collection, name: str, seconds: float, holder: str) -> Iterator[None]:
+    """Holds the only lease of this name, whichever search head cluster member its rivals run on; waits for them.
+
+    Of many who insert a document of the same `_key`, one succeeds. The lease of a run that was killed ends by itself
+    `seconds` after it began; others' end earlier. Clocks may differ by a minute.
+
+    Raises:
+        SplunkdError: others held it all the time; or as Collection.
+    """
+    lease_id = "%s %s" % (holder, uuid.uuid4())
+    give_up = time.time() + seconds + 2 * CLOCK_SKEW_S
+    while not _take(leases, name, lease_id, time.time() + seconds + CLOCK_SKEW_S):
+        leases.delete({"_key": name, "expires": {"$lt": time.time()}})
+        if time.time() > give_up:
+            raise SplunkdError("collection %s: other runs held the lease %s for %g s" % (leases.name, name, seconds))
+        time.sleep(LEASE_POLL_S)
+    try:
+        yield
+    finally:
+        leases.delete({"_key": name, "holder": lease_id})
+
+
+def _take(leases: Collection, name: str, lease_id: str, expires: float) -> bool:
+    """Whether the lease is ours, which it may also be by an insertion whose answer was lost."""
+    return leases.insert({"_key": name, "holder": lease_id, "expires": expires}) or \
+        any(leases.read({"_key": name, "holder": lease_id}))

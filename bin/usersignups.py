@@ -1,0 +1,7 @@
+"""The modular input `usersignups`: who is who in a Kubernetes cluster, for the hourly job. See segment_bridge.splunk.input."""
+import sys
+
+from segment_bridge.splunk.input import UserSignups
+
+if __name__ == "__main__":
+    sys.exit(UserSignups().run(sys.argv))
