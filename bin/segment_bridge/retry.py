@@ -1,18 +1,56 @@
-"""When to try again, and when not: attempts, waits that grow and vary, Retry-After, a deadline.
+"""When to try again, when not, and how long to wait: attempts, waits that grow and vary, Retry-After, a deadline.
 
-Waits double from attempt to attempt and are shortened by chance (up to half), so that many who failed together do not come
-back together. Where the other side says how long it wants to be left alone, it gets at least that. Time and chance are
-parameters; nothing here knows what is tried.
+Waits double from attempt to attempt, and chance takes away any part of them, so that many who failed together do not
+come back together. Where the other side says how long it wants to be left alone, it gets at least that. No wait goes
+beyond the deadline. Time and chance are parameters; nothing here knows what is tried.
 
-Source: AWS Architecture Blog, "Exponential Backoff and Jitter".
+Sources: AWS Architecture Blog, "Exponential Backoff and Jitter"; RFC 9110, "Retry-After".
 """
+import email.utils
+import math
 import random
 import time
-from typing import Callable, Optional, TypeVar
+from dataclasses import dataclass
+from typing import Callable, Mapping, Optional, TypeVar
 
 from segment_bridge.errors import DeadlineExceeded, Unavailable
 
 T = TypeVar("T")
+
+LONGEST_RETRY_AFTER_S = 300.0
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Waits between attempts: at most `first_s`, then twice that, and so on, and never over `longest_s`."""
+
+    first_s: float = 0.5
+    longest_s: float = 60.0
+
+    def wait_s(self, attempt: int, chance: float) -> float:
+        """The wait after this attempt (1, 2, ...); `chance` is from 0 to 1."""
+        return min(self.longest_s, self.first_s * 2 ** min(attempt - 1, 30)) * chance
+
+
+def retry_after_s(headers: Mapping[str, str], now: float) -> Optional[float]:
+    """How long an answer asks to be left alone: Retry-After as seconds or as a date, else X-RateLimit-Reset.
+
+    Args:
+        headers: of the answer; their names in any letter case.
+        now: seconds since 1970, by the clock that the date is compared with.
+    """
+    for name in ("Retry-After", "X-RateLimit-Reset"):
+        text = headers.get(name, "").strip()
+        if not text:
+            continue
+        try:
+            seconds = float(text)
+        except ValueError:
+            date = email.utils.parsedate_tz(text)
+            seconds = email.utils.mktime_tz(date) - now if date else math.nan
+        if not math.isnan(seconds):
+            return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S)
+    return None
 
 
 class Retry:
@@ -21,14 +59,13 @@ class Retry:
     Args:
         max_attempts: of each call; None is as many as the deadline allows.
         deadline_s: for all calls together; None is no deadline.
-        first_wait_s, longest_wait_s: of the waits, which Retry-After may exceed.
     """
 
     def __init__(self, max_attempts: Optional[int] = None, deadline_s: Optional[float] = None, *,
                  first_wait_s: float = 1.0, longest_wait_s: float = 30.0, clock: Callable[[], float] = time.monotonic,
                  sleep: Callable[[float], None] = time.sleep, chance: Callable[[], float] = random.random):
         self._max_attempts = max_attempts
-        self._first_wait_s, self._longest_wait_s = first_wait_s, longest_wait_s
+        self._backoff = Backoff(first_wait_s, longest_wait_s)
         self._clock, self._sleep, self._chance = clock, sleep, chance
         self._ends = None if deadline_s is None else clock() + deadline_s
 
@@ -46,13 +83,65 @@ class Retry:
             except Unavailable as error:
                 if number == self._max_attempts:
                     raise
-                wait_s = self.wait_s(number, error.retry_after_s)
+                wait_s = max(self._backoff.wait_s(number, self._chance()), error.retry_after_s or 0.0)
                 if self._ends is not None and self._clock() + wait_s > self._ends:
                     raise DeadlineExceeded("out of time after %d attempts: %s" % (number, error)) from None
             self._sleep(wait_s)
             number += 1
 
-    def wait_s(self, attempts: int, retry_after_s: Optional[float] = None) -> float:
-        """How long to wait after so many failed attempts."""
-        longest = min(self._longest_wait_s, self._first_wait_s * 2 ** (attempts - 1))
-        return max(longest * (1 - self._chance() / 2), retry_after_s or 0.0)
+
+class Throttle:
+    """How many requests may be under way at once, and from when on the next one may begin.
+
+    All connections share one. After an answer that asks for patience only half as many requests may be under way; each
+    round of good answers allows one more.
+    """
+
+    def __init__(self, concurrency: int, max_eps: float = 0.0):
+        """`max_eps`: events per second, 0 is any number."""
+        self.limit = concurrency
+        self._concurrency = concurrency
+        self._max_eps = max_eps
+        self._good = 0
+        self._held_until = -math.inf
+        self._paced_until = -math.inf
+
+    def not_before(self) -> float:
+        """The moment from which on a request may begin."""
+        return max(self._held_until, self._paced_until)
+
+    def begins(self, now: float, events: int) -> None:
+        """A request with so many events begins."""
+        if self._max_eps:
+            self._paced_until = max(self._paced_until, now) + events / self._max_eps
+
+    def hold(self, now: float, wait_s: float, slow_down: bool) -> None:
+        """No request begins for so long; with `slow_down`, fewer at once from then on."""
+        if slow_down and now >= self._held_until:  # one burst of refusals counts once
+            self.limit = max(self.limit // 2, 1)
+            self._good = 0
+        self._held_until = max(self._held_until, now + wait_s)
+
+    def answered_well(self) -> None:
+        self._good += 1
+        if self._good >= self.limit:
+            self.limit = min(self.limit + 1, self._concurrency)
+            self._good = 0
+
+
+class Breaker:
+    """Opens when so many batches in a row have failed for good: the other side is down, and the rest is not tried."""
+
+    def __init__(self, failures: int = 5):
+        self._failures = failures
+        self._in_a_row = 0
+
+    @property
+    def is_open(self) -> bool:
+        return self._in_a_row >= self._failures
+
+    def failed(self) -> None:
+        self._in_a_row += 1
+
+    def succeeded(self) -> None:
+        self._in_a_row = 0
