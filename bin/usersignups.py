@@ -1,4 +1,4 @@
-"""The modular input `usersignups`: who is who in a Kubernetes cluster, for the hourly job. See segment_bridge.splunk.input."""
+"""The modular input `usersignups`: who is who in a Kubernetes cluster. See segment_bridge.splunk.input."""
 import sys
 
 from segment_bridge.splunk.input import UserSignups

@@ -13,8 +13,9 @@ import os
 import re
 import socket
 import ssl
+import time
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 from urllib.parse import urlsplit
 
 import urllib3
@@ -24,7 +25,7 @@ from kubernetes.client.exceptions import ApiException
 
 from segment_bridge import __version__
 from segment_bridge.errors import ClusterError, ListExpired, SegmentBridgeError, Unavailable
-from segment_bridge.retry import Retry
+from segment_bridge.retry import Retry, retry_after_s
 
 EXCERPT_CHARS = 200
 MANIFEST = "kubernetes/reader.yaml in the app's folder"
@@ -140,7 +141,7 @@ class ApiServer:
         if error.status == 410:
             return ListExpired(said)
         if error.status == 429 or error.status >= 500:
-            return Unavailable(said, _retry_after_s(error.headers))
+            return Unavailable(said, retry_after_s(error.headers, time.time()))
         return ClusterError("%s. %s" % (said, {
             401: "The token or client certificate is unknown or has expired: make a new one, and store it",
             403: "Give its account %s, as in %s" % (resource.rule, MANIFEST),
@@ -164,14 +165,13 @@ def _diagnosis(error: Optional[BaseException]) -> tuple:
         return any(isinstance(cause, types) for cause in causes)
 
     if met(urllib3.exceptions.ProxyError):
-        return "the proxy", text, "Check proxy_url, and the proxy's credentials in the password store", "407" not in text
+        return "the proxy", text, "Check proxy_url, and its credentials in the password store", "407" not in text
     if met(socket.gaierror):
-        return "DNS", text, "Check the host name in server, and this machine's name servers", True
+        return "DNS", text, "Check the host name, and this machine's name servers", True
     if met(ssl.SSLError, urllib3.exceptions.SSLError):
-        return "TLS", text, "Set ca_file to the CA that signed the server's certificate, and server to a name that " \
-            "the certificate holds", False
+        return "TLS", text, "Set ca_file to the CA that signed the server's certificate, and use a name that it holds", False
     if met(urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError):
-        return "TCP", text, "Check host and port in server, and whether a firewall or a proxy (proxy_url) is in between", True
+        return "TCP", text, "Check host and port, and whether a firewall or a proxy (proxy_url) is in between", True
     return "HTTP", text, "The connection broke or stalled: if it stays so, check the API server's health", True
 
 
@@ -187,11 +187,6 @@ def _reason(error: BaseException) -> str:
     """An exception in the operating system's words, or its own, without urllib3's objects."""
     words = getattr(error, "verify_message", "") or getattr(error, "strerror", "") or str(error) or type(error).__name__
     return re.sub(r"^<[^>]*>: |^HTTPS?ConnectionPool\([^)]*\): ", "", words).rstrip(".")
-
-
-def _retry_after_s(headers: Any) -> Optional[float]:
-    value = (headers or {}).get("Retry-After", "")
-    return float(value) if value.isdigit() else None
 
 
 def _said(body: Optional[bytes]) -> str:

@@ -31,7 +31,7 @@ class Spool:
 
 
 def _written(entries: Iterable[Entry]) -> IO[str]:
-    run = tempfile.TemporaryFile("w+", encoding="ascii")
+    run = tempfile.TemporaryFile("w+", encoding="ascii")  # noqa: SIM115 (it is read for as long as the spool lives)
     for entry in entries:
         run.write(json.dumps(entry) + "\n")
     return run

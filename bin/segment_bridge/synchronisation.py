@@ -67,9 +67,9 @@ def synchronise(of: Map, cluster: str, pages: Callable[[], Iterator[Page]],
     tally.unchanged = actions[KEEP]
     if max_shrink_percent is not None and directory.is_sudden_shrinkage(actions, max_shrink_percent):
         raise SuddenShrinkage(
-            "The list of cluster %s lacks %d of the %d records in collection %s, and gives %d: they were not deleted. If the "
-            "cluster is right, set allow_shrink_until to a time soon to come" % (
-                cluster, len(stale), sum(actions.values()) - actions[ADD], of.collection, sum(actions.values()) - len(stale)))
+            "collection %s: the list of cluster %s lacks %d of its %d records there, which were not deleted. If that "
+            "is right, set allow_shrink_until to a time after the next run" % (
+                of.collection, cluster, len(stale), sum(actions.values()) - actions[ADD]))
     collection.delete_keys(stale)
     tally.deleted = len(stale)
 

@@ -15,6 +15,9 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import Callable, Dict, Iterator, List, NamedTuple
 
+from splunklib.client import Service
+from splunklib.modularinput import Argument, EventWriter, Scheme, Script
+
 from segment_bridge import directory, logs
 from segment_bridge.clusters import Cluster
 from segment_bridge.directory import Entry, Map
@@ -24,34 +27,31 @@ from segment_bridge.retry import Retry
 from segment_bridge.splunk import conf, secrets
 from segment_bridge.splunk.kvstore import Collection, lease
 from segment_bridge.synchronisation import Tally, synchronise
-from splunklib.client import Service
-from splunklib.modularinput import Argument, EventWriter, Scheme, Script
 
 CHECK_TIMEOUT_S = 5
-LEASES = "usersignups_leases"
-
 ARGUMENTS = {
-    "server": ("API server", "URL of the cluster's API server, such as https://api.example.com:6443. Its bearer token is kept "
-               "in the password store: realm segment_bridge, user usersignups:<name of this input>"),
-    "ca_file": ("CA file", "PEM file on this machine with the CA of the API server's certificate, if it is a private one"),
-    "kubeconfig": ("Kubeconfig", "File on this machine, in place of API server and token"),
-    "context": ("Context", "Of the kubeconfig; its current one by default"),
-    "proxy_url": ("Proxy", "URL of an HTTP proxy on the way to the API server"),
-    "namespace": ("Namespace", "Where the UserSignups are; toolchain-host-operator by default"),
-    "tenant_namespaces": ("Tenant namespaces", "Whether to list them too, which is what attributes controllers' doings to "
-                          "workspace owners; true by default"),
-    "tenant_type_label": ("Tenant label", "Label that says of a namespace that it is a tenant's"),
-    "tenant_type": ("Tenant label's value", "What the label says then"),
-    "tenant_workspace_label": ("Workspace label", "Label of a tenant namespace that names its workspace"),
-    "page_size": ("Page size", "Objects a request; 500 by default"),
-    "connect_timeout": ("Connect time-out", "Seconds; 5 by default"),
-    "timeout": ("Time-out", "Seconds without a byte of an answer; 65 by default"),
-    "max_attempts": ("Attempts", "How often a page is asked for; 5 by default"),
-    "deadline": ("Deadline", "Seconds a run may take; 600 by default"),
-    "max_shrink_percent": ("Largest shrinkage", "Percent of a cluster's records that a run may delete if they are over 100; "
-                           "50 by default"),
-    "allow_shrink_until": ("Allow shrinkage until", "Until this time (such as 2026-11-24T09:30:00Z) any part may be deleted"),
+    "server": ("API server", "URL of the cluster's API server, such as https://api.example.com:6443. Its bearer token is "
+                             "in the password store: realm segment_bridge, user usersignups:<name of this input>."),
+    "ca_file": ("CA file", "PEM file on this machine, with the CA of the API server's certificate if it is a private one."),
+    "kubeconfig": ("Kubeconfig", "File on this machine, in place of API server and token."),
+    "context": ("Context", "Of the kubeconfig. Default: its current one."),
+    "proxy_url": ("Proxy", "URL of an HTTP proxy on the way to the API server."),
+    "namespace": ("Namespace", "Where the UserSignups are. Default: toolchain-host-operator."),
+    "tenant_namespaces": ("Tenant namespaces", "Whether to list them, so that what controllers do can be attributed to "
+                                               "workspaces' owners. Default: true."),
+    "tenant_type_label": ("Tenant label", "By which a tenant namespace is known."),
+    "tenant_type": ("Tenant label's value", "What that label says. Default: tenant."),
+    "tenant_workspace_label": ("Workspace label", "Of a tenant namespace; names its workspace."),
+    "page_size": ("Page size", "Objects a request. Default: 500."),
+    "connect_timeout": ("Connect time-out", "Seconds. Default: 5."),
+    "timeout": ("Time-out", "Seconds without a byte of an answer. Default: 65."),
+    "max_attempts": ("Attempts", "How often a page is asked for. Default: 5."),
+    "deadline": ("Deadline", "Seconds that a run may take. Default: 600."),
+    "max_shrink_percent": ("Largest shrinkage", "Percent of a cluster's records, if over 100, that a run may delete. "
+                                                "Default: 50."),
+    "allow_shrink_until": ("Allow shrinkage until", "Until this time, such as 2026-11-24T09:30:00Z, it may be larger."),
 }
+"""Title and description of each setting, as Splunk Web shows them."""
 
 
 class UserSignups(Script):
@@ -59,7 +59,7 @@ class UserSignups(Script):
 
     def get_scheme(self) -> Scheme:
         scheme = Scheme("UserSignups")
-        scheme.description = "Who is who in a Kubernetes cluster: usernames, SSO user IDs, and whose workspace a namespace is."
+        scheme.description = "Who is who in a Kubernetes cluster: usernames, SSO user IDs, tenant namespaces' owners."
         scheme.use_external_validation = True
         scheme.use_single_instance = False
         for name, (title, description) in ARGUMENTS.items():
@@ -122,6 +122,7 @@ def _access(cluster: Cluster, service: Service) -> Access:
     return Access(
         server=cluster.server, token=secrets.read(service, user, "bearer token") if cluster.server else "",
         ca_file=cluster.ca_file, kubeconfig=cluster.kubeconfig, context=cluster.context, proxy_url=cluster.proxy_url,
+        proxy_credentials=secrets.find(service, user + ":proxy", "proxy's credentials") if cluster.proxy_url else "",
         connect_timeout_s=cluster.connect_timeout, read_timeout_s=cluster.timeout)
 
 
@@ -165,23 +166,29 @@ def _counts(tallies: Dict[str, Tally]) -> Dict[str, int]:
 
 def _synchronise(cluster: Cluster, service: Service, host: str, tallies: Dict[str, Tally]) -> List[SegmentBridgeError]:
     """Does the work; what goes wrong with one map, which does not keep the other from being made, is returned."""
-    server = ApiServer(_access(cluster, service), Retry(cluster.max_attempts, cluster.deadline))
+    access = _access(cluster, service)
+    with lease(service, cluster.name, cluster.deadline, host), _deadline(cluster.deadline):
+        return _bring_up_to_date(cluster, access, service, tallies)
+
+
+def _bring_up_to_date(cluster: Cluster, access: Access, service: Service,
+                      tallies: Dict[str, Tally]) -> List[SegmentBridgeError]:
+    server = ApiServer(access, Retry(cluster.max_attempts, cluster.deadline))
     patient = Retry(deadline_s=cluster.deadline)
     now = datetime.now(timezone.utc)
     may_shrink = cluster.allow_shrink_until and now < cluster.allow_shrink_until
     errors = []
-    with lease(Collection(service, LEASES, patient), cluster.name, cluster.deadline, host), _deadline(cluster.deadline):
-        for source in _sources(cluster):
-            tally = tallies[source.prefix] = Tally()
-            try:
-                synchronise(
-                    source.of, cluster.name, partial(server.pages, source.resource, cluster.page_size), source.entries,
-                    Collection(service, source.of.collection, patient), int(now.timestamp()),
-                    None if may_shrink else cluster.max_shrink_percent, tally)
-            except DeadlineExceeded:
-                raise
-            except SegmentBridgeError as error:
-                errors.append(error)
+    for source in _sources(cluster):
+        tally = tallies[source.prefix] = Tally()
+        try:
+            synchronise(
+                source.of, cluster.name, partial(server.pages, source.resource, cluster.page_size), source.entries,
+                Collection(service, source.of.collection, patient), int(now.timestamp()),
+                None if may_shrink else cluster.max_shrink_percent, tally)
+        except DeadlineExceeded:
+            raise
+        except SegmentBridgeError as error:
+            errors.append(error)
     return errors
 
 
@@ -189,13 +196,14 @@ def _synchronise(cluster: Cluster, service: Service, host: str, tallies: Dict[st
 def _deadline(seconds: float) -> Iterator[None]:
     """Ends what is inside after so long, also a read that gets a byte now and then. (Windows has no such alarm.)"""
     def ring(number, frame):
-        raise DeadlineExceeded("the run took longer than its deadline of %g s: raise it if the cluster is that large, else "
-                               "look at what is slow" % seconds)
+        raise DeadlineExceeded("the run took longer than its deadline of %g s: raise that if the cluster is so large, "
+                               "else find out what is slow" % seconds)
     if not hasattr(signal, "setitimer"):
         yield
         return
     signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    # Again and again, as an exception is lost where it meets a finalizer.
+    signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
     try:
         yield
     finally:

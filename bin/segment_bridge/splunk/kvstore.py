@@ -19,6 +19,8 @@ from segment_bridge.errors import SegmentBridgeError, SplunkdError, Unavailable
 from segment_bridge.retry import Retry
 from segment_bridge.splunk import conf
 
+LEASES = "usersignups_leases"
+
 READ_ROWS = 5_000
 CLOCK_SKEW_S = 60
 LEASE_POLL_S = 1
@@ -57,8 +59,8 @@ class Collection:
                 return
             for document in page:
                 if document["_key"] <= last:
-                    raise SplunkdError('collection %s: KV store put _key "%s" after "%s": nothing can be said about what '
-                                       'it lacks' % (self.name, document["_key"], last))
+                    raise SplunkdError('collection %s: KV store gave _key "%s" after "%s": what it lacks is unknown' % (
+                        self.name, document["_key"], last))
                 last = document["_key"]
                 yield document
 
@@ -111,7 +113,8 @@ class Collection:
     def _request(self, method: str, path: str, body: Optional[str], parameters: Dict[str, Any]) -> Any:
         try:
             if method == "POST":
-                response = self._service.post(self._path + path, headers=[("Content-Type", "application/json")], body=body)
+                headers = [("Content-Type", "application/json")]
+                response = self._service.post(self._path + path, headers=headers, body=body)
             else:
                 call = self._service.get if method == "GET" else self._service.delete
                 response = call(self._path + path, **parameters)
@@ -135,7 +138,7 @@ class Collection:
 
 
 @contextlib.contextmanager
-def lease(leases: Collection, name: str, seconds: float, holder: str) -> Iterator[None]:
+def lease(service: Service, name: str, seconds: float, holder: str) -> Iterator[None]:
     """Holds the only lease of this name, whichever search head cluster member its rivals run on; waits for them.
 
     Of many who insert a document of the same `_key`, one succeeds. The lease of a run that was killed ends by itself
@@ -144,17 +147,21 @@ def lease(leases: Collection, name: str, seconds: float, holder: str) -> Iterato
     Raises:
         SplunkdError: others held it all the time; or as Collection.
     """
+    leases = Collection(service, LEASES, Retry(deadline_s=seconds))
     lease_id = "%s %s" % (holder, uuid.uuid4())
     give_up = time.time() + seconds + 2 * CLOCK_SKEW_S
     while not _take(leases, name, lease_id, time.time() + seconds + CLOCK_SKEW_S):
         leases.delete({"_key": name, "expires": {"$lt": time.time()}})
         if time.time() > give_up:
-            raise SplunkdError("collection %s: other runs held the lease %s for %g s" % (leases.name, name, seconds))
+            raise SplunkdError("collection %s: other runs held the lease %s for %g s" % (LEASES, name, seconds))
         time.sleep(LEASE_POLL_S)
     try:
         yield
     finally:
-        leases.delete({"_key": name, "holder": lease_id})
+        # A run that is told to stop has a second.
+        hasty = Collection(service, LEASES, Retry(max_attempts=3, first_wait_s=0.2))
+        with contextlib.suppress(SegmentBridgeError):
+            hasty.delete({"_key": name, "holder": lease_id})
 
 
 def _take(leases: Collection, name: str, lease_id: str, expires: float) -> bool:

@@ -31,6 +31,15 @@ def read(service: Service, name: str, what: str) -> str:
         SecretError: there is none, or this user must not read it.
         SplunkdError: splunkd cannot be reached.
     """
+    secret = find(service, name, what)
+    if not secret:
+        raise SecretError('there is no %s in the password store: save it on the app\'s setup page, or as realm "%s", '
+                          'username "%s"' % (what, REALM, name))
+    return secret
+
+
+def find(service: Service, name: str, what: str) -> str:
+    """As `read`, but empty where there is none."""
     try:
         # All of them in one request: a user without the right to read them gets a 403 here, and a 404 for a single one.
         entries = conf.get(service, "storage/passwords", count=0)["entry"]
@@ -47,11 +56,7 @@ def read(service: Service, name: str, what: str) -> str:
         if user not in stored:
             break
         found.append(stored[user])
-    secret = "".join(found).strip()
-    if not secret:
-        raise SecretError('there is no %s in the password store: save it on the app\'s setup page, or as realm "%s", '
-                          'username "%s"' % (what, REALM, name))
-    return secret
+    return "".join(found).strip()
 
 
 def _users(name: str):

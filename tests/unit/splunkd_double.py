@@ -1,0 +1,129 @@
+"""splunkd's REST API in memory, as far as the usersignups input uses it, underneath the real SDK.
+
+The stand-in is the real thing's likeness; this is for what a test wants to inject: statuses, limits, and what comes in
+between two requests. What it does not know it refuses.
+
+Source: Splunk REST API reference, "KV store endpoint descriptions"; limits.conf.spec [kvstore].
+"""
+import io
+import json
+from collections import Counter
+from typing import Any, Callable, Dict, List, Optional
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from splunklib.client import Service
+
+DATA = "/servicesNS/nobody/segment_bridge/storage/collections/data/"
+PASSWORDS = "/servicesNS/nobody/segment_bridge/storage/passwords"
+COLLECTIONS = ("usersignups", "tenant_namespaces", "usersignups_leases")
+
+Document = Dict[str, Any]
+
+
+class SplunkdDouble:
+    """`collections` are documents by key. `fault(method, path)` may give a status, "cut", or "lost" (done, unanswered);
+    `before(method, path)` may do what it likes."""
+
+    def __init__(self) -> None:
+        self.collections: Dict[str, Dict[str, Document]] = {name: {} for name in COLLECTIONS}
+        self.passwords: Dict[str, str] = {}
+        self.max_documents_per_batch_save = 1000
+        self.max_rows_per_query = 50_000
+        self.fault: Callable[[str, str], Any] = lambda method, path: None
+        self.before: Callable[[str, str], None] = lambda method, path: None
+        self.requests: Counter = Counter()
+
+    def service(self) -> Service:
+        return Service(token="session", app="segment_bridge", owner="nobody", handler=self._handle)
+
+    def records(self, collection: str) -> List[Document]:
+        return sorted(self.collections[collection].values(), key=lambda document: document["_key"])
+
+    def _handle(self, url: str, message: Dict[str, Any], **_: Any) -> Dict[str, Any]:
+        parts = urlsplit(url)
+        assert len(url) < 8_000, "a request line that no server takes"
+        method, path = message["method"], unquote(parts.path).rstrip("/")
+        self.requests[method, path] += 1
+        self.before(method, path)
+        fault = self.fault(method, path)
+        if fault == "cut":
+            raise ConnectionResetError(104, "Connection reset by peer")
+        if isinstance(fault, int):
+            return _answer(fault, _error("KV Store is initializing. Please try again later."))
+        status, content = self._answer(method, path, parse_qs(parts.query), message.get("body"))
+        if fault == "lost":
+            raise ConnectionResetError(104, "Connection reset by peer")
+        return _answer(status, content)
+
+    def _answer(self, method: str, path: str, query: Dict[str, List[str]], body: Optional[str]) -> tuple:
+        parameters = {name: values[0] for name, values in query.items()}
+        if (method, path) == ("GET", PASSWORDS):
+            assert parameters == {"output_mode": "json", "count": "0"}
+            return 200, {"entry": [{"content": {"realm": "segment_bridge", "username": user, "clear_password": secret}}
+                                   for user, secret in self.passwords.items()]}
+        assert path.startswith(DATA), path
+        name, _, operation = path[len(DATA):].partition("/")
+        if name not in self.collections:
+            return 404, _error("Collection not found.")
+        documents = self.collections[name]
+        if (method, operation) == ("POST", "batch_save"):
+            return self._save(documents, json.loads(body))
+        if (method, operation) == ("POST", ""):
+            document = json.loads(body)
+            if document["_key"] in documents:
+                return 409, _error("A document with the same key and user already exists.")
+            documents[document["_key"]] = document
+            return 201, {"_key": document["_key"]}
+        assert operation == "", operation
+        matches = _matcher(json.loads(parameters.pop("query")))
+        if method == "DELETE":
+            assert not parameters
+            for key in [key for key, document in documents.items() if matches(document)]:
+                del documents[key]
+            return 200, None
+        assert method == "GET"
+        assert parameters.pop("sort") == "_key"
+        limit = min(int(parameters.pop("limit")), self.max_rows_per_query)
+        assert not parameters
+        return 200, [documents[key] for key in sorted(documents) if matches(documents[key])][:limit]
+
+    def _save(self, documents: Dict[str, Document], batch: List[Document]) -> tuple:
+        if len(batch) > self.max_documents_per_batch_save:
+            return 400, _error("The number of documents exceeds max_documents_per_batch_save.")
+        for document in batch:
+            types = {field: type(value) for field, value in document.items()}
+            if types.pop("updated") is not int or set(types.values()) != {str}:
+                return 400, _error("A field does not have the type that enforceTypes asks for.")
+        documents.update({document["_key"]: dict(document, _user="nobody") for document in batch})
+        return 200, [document["_key"] for document in batch]
+
+
+def _error(text: str) -> Dict[str, Any]:
+    return {"messages": [{"type": "ERROR", "text": text}]}
+
+
+def _answer(status: int, content: Any) -> Dict[str, Any]:
+    return {"status": status, "reason": "", "headers": [], "body": _Body(json.dumps(content).encode())}
+
+
+class _Body(io.BytesIO):
+    """splunklib's ResponseReader, as far as it is used."""
+
+
+def _matcher(query: Document) -> Callable[[Document], bool]:
+    compare = {"$gt": lambda value, other: value > other, "$lt": lambda value, other: value < other}
+    conditions = []
+    for field, wanted in query.items():
+        if field in ("$or", "$and"):
+            conditions.append(_combined(any if field == "$or" else all, [_matcher(part) for part in wanted]))
+        elif isinstance(wanted, dict):
+            (operator, other), = wanted.items()
+            conditions.append(lambda document, field=field, test=compare[operator], other=other: (
+                field in document and test(document[field], other)))
+        else:
+            conditions.append(lambda document, field=field, wanted=wanted: document.get(field) == wanted)
+    return lambda document: all(condition(document) for condition in conditions)
+
+
+def _combined(some: Callable, parts: List[Callable]) -> Callable[[Document], bool]:
+    return lambda document: some(part(document) for part in parts)
