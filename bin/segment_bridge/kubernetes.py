@@ -15,6 +15,7 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 from urllib.parse import urlsplit
 
@@ -72,7 +73,7 @@ class Access:
 
 
 class ApiServer:
-    """A cluster's API server; the first request connects to it.
+    """A cluster's API server; the first request connects to it. A context manager that closes the connection.
 
     Raises:
         ClusterError: the access cannot work as it is given.
@@ -85,6 +86,12 @@ class ApiServer:
         self._retry = retry
         self._client = ApiClient(configuration)
         self._client.user_agent = "segment_bridge/" + __version__
+
+    def __enter__(self) -> "ApiServer":
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        self._client.rest_client.pool_manager.clear()
 
     def pages(self, resource: Resource, page_size: int) -> Iterator[List[Dict[str, Any]]]:
         """The objects in pages, all of one state of the cluster.
@@ -99,7 +106,7 @@ class ApiServer:
         token = ""
         while True:
             continued = query + [("continue", token)] if token else query
-            page = self._retry.call(lambda: self._page(resource, continued))
+            page = self._retry.call(partial(self._page, resource, continued))
             yield page["items"] or []
             token = page["metadata"].get("continue")
             if not token:
@@ -169,7 +176,7 @@ def _diagnosis(error: Optional[BaseException]) -> tuple:
     if met(socket.gaierror):
         return "DNS", text, "Check the host name, and this machine's name servers", True
     if met(ssl.SSLError, urllib3.exceptions.SSLError):
-        return "TLS", text, "Set ca_file to the CA that signed the server's certificate, and use a name that it holds", False
+        return "TLS", text, "Set ca_file to the CA of the server's certificate, and server to a name that this is for", False
     if met(urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError):
         return "TCP", text, "Check host and port, and whether a firewall or a proxy (proxy_url) is in between", True
     return "HTTP", text, "The connection broke or stalled: if it stays so, check the API server's health", True

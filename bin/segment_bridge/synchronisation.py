@@ -5,16 +5,28 @@ deleted after that. A run that ends anywhere in between leaves a collection that
 """
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional
 
 from segment_bridge import directory
-from segment_bridge.directory import ADD, DELETE, KEEP, REPLACE, Entry, Map
+from segment_bridge.directory import ADD, DELETE, KEEP, REPLACE, Entry, Map, Record
 from segment_bridge.errors import ListExpired, SuddenShrinkage
 from segment_bridge.spool import Spool
 
 SAVE_AT_ONCE = 1_000
 
 Page = List[Dict[str, Any]]
+
+
+class Source(NamedTuple):
+    """Where the records of a map come from.
+
+    `pages` begins a list of objects; `entries` is what a page of it says, and counts by reason what it skips.
+    """
+
+    of: Map
+    cluster: str
+    pages: Callable[[], Iterator[Page]]
+    entries: Callable[[Page, Counter], Iterable[Entry]]
 
 
 @dataclass
@@ -28,15 +40,11 @@ class Tally:
     skipped: Counter = field(default_factory=Counter)
 
 
-def synchronise(of: Map, cluster: str, pages: Callable[[], Iterator[Page]],
-                entries: Callable[[Page, Counter], Iterable[Entry]], collection: Any, updated: int,
-                max_shrink_percent: Optional[float], tally: Tally) -> None:
-    """Lists, compares, writes and deletes.
+def synchronise(source: Source, collection: Any, updated: int, max_shrink_percent: Optional[float],
+                tally: Tally) -> None:
+    """Lists, compares, writes and deletes; other clusters' records are not touched.
 
     Args:
-        cluster: whose records these are; others' are not touched.
-        pages: begins a list of the objects.
-        entries: what a page says, and counts what it skips.
         collection: a splunk.kvstore.Collection.
         updated: seconds since 1970.
         max_shrink_percent: see directory.is_sudden_shrinkage; None allows everything.
@@ -45,17 +53,44 @@ def synchronise(of: Map, cluster: str, pages: Callable[[], Iterator[Page]],
         SuddenShrinkage: after writing, in place of deleting.
         SegmentBridgeError: what listing and the collection raise.
     """
-    spool = _complete(pages, entries, tally)
+    with Spool() as spool:
+        try:
+            _fill(spool, source, tally)
+        except ListExpired:
+            _fill(spool, source, tally)
+        wanted = directory.records(source.of, source.cluster, spool, updated, tally.skipped)
+        held = collection.read({"cluster": source.cluster})
+        actions, stale = _write(directory.changes(wanted, held), collection, tally)
+    if max_shrink_percent is not None and directory.is_sudden_shrinkage(actions, max_shrink_percent):
+        raise SuddenShrinkage(
+            "collection %s: the list of cluster %s lacks %d of its %d records there, which were not deleted. If that "
+            "is right, set allow_shrink_until to a time after the next run" % (
+                source.of.collection, source.cluster, len(stale), sum(actions.values()) - actions[ADD]))
+    collection.delete_keys(stale)
+    tally.deleted = len(stale)
+
+
+def _fill(spool: Spool, source: Source, tally: Tally) -> None:
+    """With all that a list says, from its beginning."""
+    spool.clear()
+    tally.listed, tally.skipped = 0, Counter()
+    for page in source.pages():
+        tally.listed += len(page)
+        spool.add(source.entries(page, tally.skipped))
+
+
+def _write(changes: Iterable[directory.Change], collection: Any, tally: Tally) -> tuple:
+    """Saves what is new or different; (number of changes by action, keys of those to be deleted)."""
     actions: Counter = Counter()
-    unsaved, stale = [], []
+    unsaved: List[Record] = []
+    stale: List[str] = []
 
     def save() -> None:
         collection.save(unsaved)
         tally.written += len(unsaved)
         unsaved.clear()
 
-    wanted = directory.records(of, cluster, spool, updated, tally.skipped)
-    for action, record in directory.changes(wanted, collection.read({"cluster": cluster})):
+    for action, record in changes:
         actions[action] += 1
         if action == DELETE:
             stale.append(record["_key"])
@@ -65,26 +100,4 @@ def synchronise(of: Map, cluster: str, pages: Callable[[], Iterator[Page]],
                 save()
     save()
     tally.unchanged = actions[KEEP]
-    if max_shrink_percent is not None and directory.is_sudden_shrinkage(actions, max_shrink_percent):
-        raise SuddenShrinkage(
-            "collection %s: the list of cluster %s lacks %d of its %d records there, which were not deleted. If that "
-            "is right, set allow_shrink_until to a time after the next run" % (
-                of.collection, cluster, len(stale), sum(actions.values()) - actions[ADD]))
-    collection.delete_keys(stale)
-    tally.deleted = len(stale)
-
-
-def _complete(pages: Callable[[], Iterator[Page]], entries: Callable[[Page, Counter], Iterable[Entry]],
-              tally: Tally, may_begin_again: bool = True) -> Spool:
-    """All that a list says. One that expires on the way is begun again, once."""
-    spool = Spool()
-    tally.listed, tally.skipped = 0, Counter()
-    try:
-        for page in pages():
-            tally.listed += len(page)
-            spool.add(entries(page, tally.skipped))
-    except ListExpired:
-        if may_begin_again:
-            return _complete(pages, entries, tally, may_begin_again=False)
-        raise
-    return spool
+    return actions, stale

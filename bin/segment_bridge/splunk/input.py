@@ -26,13 +26,13 @@ from segment_bridge.kubernetes import Access, ApiServer, Resource
 from segment_bridge.retry import Retry
 from segment_bridge.splunk import conf, secrets
 from segment_bridge.splunk.kvstore import Collection, lease
-from segment_bridge.synchronisation import Tally, synchronise
+from segment_bridge.synchronisation import Source, Tally, synchronise
 
 CHECK_TIMEOUT_S = 5
 ARGUMENTS = {
-    "server": ("API server", "URL of the cluster's API server, such as https://api.example.com:6443. Its bearer token is "
-                             "in the password store: realm segment_bridge, user usersignups:<name of this input>."),
-    "ca_file": ("CA file", "PEM file on this machine, with the CA of the API server's certificate if it is a private one."),
+    "server": ("API server", "URL of the cluster's API server, such as https://api.example.com:6443. Its bearer token "
+                             "is in the password store: realm segment_bridge, user usersignups:<name of this input>."),
+    "ca_file": ("CA file", "PEM file on this machine, with the CA of the API server's certificate if that is private."),
     "kubeconfig": ("Kubeconfig", "File on this machine, in place of API server and token."),
     "context": ("Context", "Of the kubeconfig. Default: its current one."),
     "proxy_url": ("Proxy", "URL of an HTTP proxy on the way to the API server."),
@@ -75,9 +75,9 @@ class UserSignups(Script):
         service = conf.connect(definition.metadata["server_uri"], definition.metadata["session_key"])
         cluster = Cluster.parse(definition.metadata["name"], definition.parameters)
         access = replace(_access(cluster, service), connect_timeout_s=CHECK_TIMEOUT_S, read_timeout_s=CHECK_TIMEOUT_S)
-        server = ApiServer(access, Retry(max_attempts=1))
-        for source in _sources(cluster):
-            next(server.pages(source.resource, page_size=1))
+        with ApiServer(access, Retry(max_attempts=1)) as server:
+            for kind in _kinds(cluster):
+                next(server.pages(kind.resource, page_size=1))
 
     def stream_events(self, inputs, ew: EventWriter) -> None:
         """A run for each stanza; splunkd hands over one, as use_single_instance is off.
@@ -92,8 +92,8 @@ class UserSignups(Script):
             sys.exit(1)
 
 
-class Source(NamedTuple):
-    """Where the records of a map come from, and what its counts in the run log begin with."""
+class Kind(NamedTuple):
+    """A kind of object that is listed: for which map, what it says, and what its counts in the run log begin with."""
 
     of: Map
     resource: Resource
@@ -101,15 +101,16 @@ class Source(NamedTuple):
     prefix: str
 
 
-def _sources(cluster: Cluster) -> List[Source]:
+def _kinds(cluster: Cluster) -> List[Kind]:
     signups = Resource(directory.TOOLCHAIN, "v1alpha1", "usersignups", "UserSignupList", cluster.namespace)
-    namespaces = Resource("", "v1", "namespaces", "NamespaceList",
-                          selector="%s=%s" % (cluster.tenant_type_label, cluster.tenant_type))
-    sources = [Source(directory.USERS, signups, directory.user_entries, "")]
+    tenants = Resource("", "v1", "namespaces", "NamespaceList",
+                       selector="%s=%s" % (cluster.tenant_type_label, cluster.tenant_type))
+    kinds = [Kind(directory.USERS, signups, directory.user_entries, "")]
     if cluster.tenant_namespaces:
-        entries = partial(directory.tenant_entries, workspace_label=cluster.tenant_workspace_label)
-        sources.append(Source(directory.TENANTS, namespaces, lambda page, skipped: entries(page), "namespaces_"))
-    return sources
+        kinds.append(Kind(
+            directory.TENANTS, tenants,
+            lambda page, skipped: directory.tenant_entries(page, cluster.tenant_workspace_label), "namespaces_"))
+    return kinds
 
 
 def _access(cluster: Cluster, service: Service) -> Access:
@@ -173,22 +174,22 @@ def _synchronise(cluster: Cluster, service: Service, host: str, tallies: Dict[st
 
 def _bring_up_to_date(cluster: Cluster, access: Access, service: Service,
                       tallies: Dict[str, Tally]) -> List[SegmentBridgeError]:
-    server = ApiServer(access, Retry(cluster.max_attempts, cluster.deadline))
     patient = Retry(deadline_s=cluster.deadline)
     now = datetime.now(timezone.utc)
     may_shrink = cluster.allow_shrink_until and now < cluster.allow_shrink_until
     errors = []
-    for source in _sources(cluster):
-        tally = tallies[source.prefix] = Tally()
-        try:
-            synchronise(
-                source.of, cluster.name, partial(server.pages, source.resource, cluster.page_size), source.entries,
-                Collection(service, source.of.collection, patient), int(now.timestamp()),
-                None if may_shrink else cluster.max_shrink_percent, tally)
-        except DeadlineExceeded:
-            raise
-        except SegmentBridgeError as error:
-            errors.append(error)
+    with ApiServer(access, Retry(cluster.max_attempts, cluster.deadline)) as server:
+        for kind in _kinds(cluster):
+            tally = tallies[kind.prefix] = Tally()
+            pages = partial(server.pages, kind.resource, cluster.page_size)
+            source = Source(kind.of, cluster.name, pages, kind.entries)
+            try:
+                synchronise(source, Collection(service, kind.of.collection, patient), int(now.timestamp()),
+                            None if may_shrink else cluster.max_shrink_percent, tally)
+            except DeadlineExceeded:
+                raise
+            except SegmentBridgeError as error:
+                errors.append(error)
     return errors
 
 
