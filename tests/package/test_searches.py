@@ -12,7 +12,7 @@ from tests.package.conf import Conf
 
 COMMENT = re.compile(r"```.*?```", re.DOTALL)
 MACRO = re.compile(r"`\s*(\w+)\s*(?:\((.*?)\))?\s*`", re.DOTALL)
-LOOKUP = re.compile(r"\|\s*(?:input|output)?lookup\b((?:\s+\w+\s*=\s*\S+)*)\s+(\"[^\"]+\"|\S+)")
+LOOKUP = re.compile(r"(?:^|\|)\s*(?:input|output)?lookup\b((?:\s+\w+\s*=\s*\S+)*)\s+(\"[^\"]+\"|\S+)")
 SAVED = re.compile(r"\|\s*savedsearch\s+(\"[^\"]+\"|\S+)|\|\s*loadjob\s+savedsearch=\"?[^:]*:[^:]*:([^\"|]+)")
 
 
