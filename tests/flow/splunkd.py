@@ -1,0 +1,79 @@
+"""The little of splunkd's REST API that a run of `segmentsend` needs: its settings, its write key, dead letters.
+
+It serves one session's key, over TLS with a certificate of its own making, as splunkd does. What it
+does not know is 404. Source: Splunk REST API reference, "configs/conf-{file}", "storage/passwords",
+"KV store endpoint descriptions"; limits.conf.spec, [kvstore].
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import urllib.parse
+from typing import Any
+
+from tests.fakes.reply import Reply
+from tests.fakes.server import FakeServer, Refusal, Request
+from tests.fakes.tls import Authority
+
+MAX_DOCUMENTS_PER_BATCH_SAVE = 1000
+
+_NAMESPACE = "/servicesNS/nobody/segment_bridge/"
+_BATCH_SAVE = re.compile(r"storage/collections/data/(\w+)/batch_save")
+
+
+class FakeSplunkd(FakeServer):
+    """`conf`: stanzas by file and name; `passwords`: texts by user, all of one realm; `collections`: documents by key."""
+
+    def __init__(self, **server_options):
+        super().__init__(tls=Authority().server(), **server_options)
+        self.session_key = secrets.token_hex(16)
+        self.conf: dict[str, dict[str, dict[str, str]]] = {"segment_bridge": {}}
+        self.passwords: dict[str, str] = {}
+        self.collections: dict[str, dict[str, dict[str, Any]]] = {"segment_dead_letters": {}}
+
+    def answer(self, request: Request) -> Reply:
+        if request.headers.get("Authorization") != f"Splunk {self.session_key}":
+            raise _refusal(401, "call not properly authenticated")
+        path = urllib.parse.unquote(request.path)
+        if not path.startswith(_NAMESPACE):
+            raise _refusal(404, "Not Found")
+        path = path[len(_NAMESPACE) :]
+        if request.method == "GET" and path == "storage/passwords":
+            return _entries({f"segment_bridge:{user}:": _password(user, text) for user, text in self.passwords.items()})
+        if request.method == "GET" and path.startswith("configs/conf-"):
+            return self._stanzas(*path[len("configs/conf-") :].split("/", 1))
+        batch_save = _BATCH_SAVE.fullmatch(path)
+        if request.method == "POST" and batch_save and batch_save[1] in self.collections:
+            return self._save(self.collections[batch_save[1]], json.loads(request.body))
+        raise _refusal(404, "Not Found")
+
+    def _stanzas(self, name: str, stanza: str | None = None) -> Reply:
+        conf = self.conf.get(name, {})
+        if stanza is None:
+            return _entries(conf)
+        if stanza not in conf:
+            raise _refusal(404, f"Could not find object id={stanza}")
+        return _entries({stanza: conf[stanza]})
+
+    def _save(self, collection: dict[str, dict[str, Any]], documents: list[dict[str, Any]]) -> Reply:
+        if len(documents) > MAX_DOCUMENTS_PER_BATCH_SAVE:
+            raise _refusal(400, "JSON array exceeds the limit max_documents_per_batch_save")
+        stored = {document.get("_key") or secrets.token_hex(12): document for document in documents}
+        collection.update({key: {**document, "_key": key} for key, document in stored.items()})
+        return Reply.json(200, list(stored))
+
+
+def _entries(contents: dict[str, dict[str, str]]) -> Reply:
+    own = {"disabled": False, "eai:acl": None, "eai:appName": "segment_bridge", "eai:userName": "nobody"}
+    entry = [{"name": name, "content": {**own, **content}} for name, content in contents.items()]
+    return Reply.json(200, {"entry": entry, "messages": []})
+
+
+def _password(user: str, text: str) -> dict[str, str]:
+    return {"realm": "segment_bridge", "username": user, "password": "********", "clear_password": text}
+
+
+def _refusal(status: int, text: str) -> Refusal:
+    return Refusal(Reply.json(status, {"messages": [{"type": "WARN" if status == 401 else "ERROR", "text": text}]}))
