@@ -1,0 +1,1 @@
+"""What splunkd keeps on disk."""

@@ -1,0 +1,192 @@
+"""Configuration files: their layers, what one app sees of another, and changes, which go into local/.
+
+Admin Manual, "Configuration file precedence"; default.meta.conf.spec. The files are read and written by ksconf.
+"""
+import fnmatch
+import re
+import threading
+from pathlib import Path
+from typing import Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Tuple
+from urllib.parse import quote, unquote
+
+from ksconf.conf.parser import GLOBAL_STANZA, PARSECONF_STRICT_NC, parse_conf, write_conf
+
+from ..refusal import Refusal
+
+SYSTEM = "system"
+Settings = Dict[str, str]
+_ROLES = re.compile(r"(read|write)\s*:\s*\[([^\]]*)\]")
+
+
+class Access(NamedTuple):
+    """Who may read and write an object; "*" is everyone. `exported`: whether other apps see it."""
+
+    read: FrozenSet[str]
+    write: FrozenSet[str]
+    exported: bool
+
+
+class Stanza(NamedTuple):
+    """A stanza, all layers merged; `app` is the one whose layer is the highest; `removable` if only local has it."""
+
+    name: str
+    settings: Settings
+    app: str
+    removable: bool
+
+
+class Confs:
+    """`etc` has the folders system and apps, each of whose apps has default, local and metadata."""
+
+    def __init__(self, etc: Path):
+        self._etc = etc
+        self._lock = threading.RLock()
+        self._parsed: Dict[Path, Tuple[tuple, Dict[str, Settings]]] = {}
+
+    def folder(self, app: str) -> Path:
+        return self._etc / SYSTEM if app == SYSTEM else self._etc / "apps" / app
+
+    def apps(self) -> List[str]:
+        return sorted(path.name for path in (self._etc / "apps").iterdir() if not path.name.startswith("."))
+
+    def names(self, app: str) -> List[str]:
+        """The confs of which the app sees a file."""
+        folders = [self.folder(each) / layer for each in [SYSTEM, *self.apps()] for layer in ("default", "local")]
+        names = {path.stem for folder in folders for path in folder.glob("*.conf")}
+        return sorted(name for name in names if self.exists(name, app))
+
+    def exists(self, conf: str, app: Optional[str]) -> bool:
+        return any(path.is_file() for path, owner in self._layers(conf, app)
+                   if owner in (app, SYSTEM) or self._exports_any(conf, owner))
+
+    def stanzas(self, conf: str, app: Optional[str] = None) -> Dict[str, Stanza]:
+        """What a search or a request in this app sees; without an app, what splunkd itself goes by (its inputs, say).
+
+        [default] is part of every stanza, and none itself.
+        """
+        merged: Dict[str, Stanza] = {}
+        default: Settings = {}
+        for path, owner in self._layers(conf, app):
+            local = path.parent.name == "local"
+            for name, settings in self._read(path).items():
+                if name == "default":
+                    if app is None or owner in (app, SYSTEM):
+                        default.update(settings)
+                    continue
+                if app is not None and owner not in (app, SYSTEM) and not self.access(conf, name, owner).exported:
+                    continue
+                below = merged.get(name)
+                merged[name] = Stanza(name, {**below.settings, **settings} if below else dict(settings), owner,
+                                      local and (below is None or below.removable))
+        return {name: stanza._replace(settings={**default, **stanza.settings}) for name, stanza in merged.items()}
+
+    def stanza(self, conf: str, app: Optional[str], name: str) -> Optional[Stanza]:
+        return self.stanzas(conf, app).get(name)
+
+    def write(self, conf: str, app: str, name: str, settings: Settings) -> None:
+        """Sets settings in the app's local layer; the stanza need not be there."""
+        with self._lock:
+            path = self.folder(app) / "local" / (conf + ".conf")
+            content = dict(self._read(path)) if path.is_file() else {}
+            content[name] = {**content.get(name, {}), **{key: value.strip() for key, value in settings.items()}}
+            self._save(path, content)
+
+    def remove(self, conf: str, app: str, name: str) -> None:
+        """Removes what local/ has of a stanza.
+
+        Raises:
+            Refusal: it has none, or there is more of it in default/.
+        """
+        with self._lock:
+            stanza = self.stanza(conf, app, name)
+            if stanza is None:
+                raise Refusal(404, "Could not find object id=%s" % name)
+            if not stanza.removable:
+                raise Refusal(403, "Cannot remove stanza \"%s\": it is defined in the default of an app" % name)
+            path = self.folder(stanza.app) / "local" / (conf + ".conf")
+            self._save(path, {each: settings for each, settings in self._read(path).items() if each != name})
+
+    def access(self, kind: str, name: str, app: str) -> Access:
+        """Permissions of an object: its own, else those of its kind, else those of the app."""
+        merged: Settings = {}
+        layers = [self._read(self.folder(app) / "metadata" / file) for file in ("default.meta", "local.meta")]
+        for key in ("", kind, "%s/%s" % (kind, name)):
+            for layer in layers:
+                for stanza, settings in layer.items():
+                    if unquote(stanza) == key:
+                        merged.update(settings)
+        roles = {right: frozenset(role.strip() for role in names.split(",") if role.strip())
+                 for right, names in _ROLES.findall(merged.get("access", "read : [ * ], write : [ admin ]"))}
+        return Access(roles.get("read", frozenset()), roles.get("write", frozenset()),
+                      app == SYSTEM or merged.get("export", "none") == SYSTEM)
+
+    def set_access(self, kind: str, name: str, app: str, access: Access) -> None:
+        with self._lock:
+            path = self.folder(app) / "metadata" / "local.meta"
+            content = dict(self._read(path))
+            content["%s/%s" % (kind, quote(name, safe=""))] = {
+                "access": "read : [ %s ], write : [ %s ]" % tuple(
+                    ", ".join(sorted(roles)) for roles in (access.read, access.write)),
+                "export": SYSTEM if access.exported else "none"}
+            self._save(path, content)
+
+    def _exports_any(self, conf: str, app: str) -> bool:
+        return any(self.access(conf, name, app).exported
+                   for layer in ("default", "local") for name in self._read(self.folder(app) / layer / (conf + ".conf")))
+
+    def _layers(self, conf: str, app: Optional[str]) -> Iterator[Tuple[Path, str]]:
+        """Files and the app that each belongs to, from the lowest precedence to the highest."""
+        file, others = conf + ".conf", [each for each in reversed(self.apps()) if each != app]
+        order = [(SYSTEM, "default")]
+        if app is None:
+            order += [(each, layer) for layer in ("default", "local") for each in others] + [(SYSTEM, "local")]
+        else:
+            order += [(SYSTEM, "local")] + [(each, layer) for each in others for layer in ("default", "local")]
+            order += [(app, layer) for layer in ("default", "local")] if app != SYSTEM else []
+        for owner, layer in order:
+            yield self.folder(owner) / layer / file, owner
+
+    def _read(self, path: Path) -> Dict[str, Settings]:
+        with self._lock:
+            try:
+                status = path.stat()
+            except FileNotFoundError:
+                return {}
+            version = (status.st_mtime_ns, status.st_size, status.st_ino)
+            if path not in self._parsed or self._parsed[path][0] != version:
+                content = parse_conf(str(path), PARSECONF_STRICT_NC)
+                content = {"default" if name is GLOBAL_STANZA else name: settings
+                           for name, settings in content.items()}
+                self._parsed[path] = (version, content)
+            return self._parsed[path][1]
+
+    def _save(self, path: Path, content: Dict[str, Settings]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(".new")
+        write_conf(str(fresh), content)
+        fresh.replace(path)
+
+
+def matches_source(pattern: str, source: str) -> bool:
+    """props.conf's [source::PATTERN]: "..." is any text, "*" any without a slash."""
+    parts = ["[^/\\\\]*".join(re.escape(part) for part in each.split("*")) for each in pattern.split("...")]
+    return re.fullmatch(".*".join(parts), source) is not None
+
+
+def props_for(stanzas: Dict[str, Stanza], sourcetype: str, source: str, host: str) -> Settings:
+    """The merged settings of an event's source type, host and source; the source's win, then the host's.
+
+    props.conf.spec, "[<spec>]".
+    """
+    settings = dict(stanzas[sourcetype].settings) if sourcetype in stanzas else {}
+    for prefix, matches in (("host::", lambda pattern: fnmatch.fnmatchcase(host, pattern)),
+                            ("source::", lambda pattern: matches_source(pattern, source))):
+        for name, stanza in stanzas.items():
+            if name.startswith(prefix) and matches(name[len(prefix):]):
+                settings.update(stanza.settings)
+    return settings
+
+
+def is_true(value: str) -> bool:
+    """A boolean setting, in any of splunkd's spellings."""
+    return value.strip().lower() in ("1", "t", "true", "y", "yes", "on", "enabled")
