@@ -1,0 +1,6 @@
+"""The commands, a module a group; importing this package registers them all."""
+import importlib
+import pkgutil
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module("." + _module.name, __name__)

@@ -1,0 +1,271 @@
+"""The statistical functions of stats, eventstats, streamstats, chart and timechart: one object a function and a group.
+
+An aggregate is fed the values of its field one at a time, in the order of the events (each value of a multivalue field by
+itself), and gives a value, or None for "no field". Values that are not numbers do not exist for the numeric functions.
+Not known, hence refused by name: sparkline, estdc_error, rate.
+
+Relies on: Search Reference, "Aggregate functions", "Event order functions", "Multivalue stats and chart functions", "Time
+functions"; limits.conf, [stats].
+"""
+
+import math
+import re
+from typing import Callable, Dict, List, Optional, Type
+
+from ...values import Scalar, Value, from_list, number, text
+
+LIST_MAXSIZE = 100  # limits.conf [stats] list_maxsize
+
+
+class Aggregate:
+    """What one function knows of one group so far."""
+
+    def add(self, value: Scalar, time: float) -> None:
+        """Takes a value of the field and the _time (epoch seconds) of its event."""
+        raise NotImplementedError
+
+    def result(self) -> Optional[Value]:
+        raise NotImplementedError
+
+
+class Count(Aggregate):
+    def __init__(self) -> None:
+        self.count = 0
+
+    def add(self, value: Scalar, time: float) -> None:
+        self.count += 1
+
+    def result(self) -> Optional[Value]:
+        return self.count
+
+
+class DistinctCount(Aggregate):
+    """Also estdc, whose estimate is exact below 1,000 values; here it always is."""
+
+    def __init__(self) -> None:
+        self.seen = set()
+
+    def add(self, value: Scalar, time: float) -> None:
+        self.seen.add(text(value))
+
+    def result(self) -> Optional[Value]:
+        return len(self.seen)
+
+
+class Values(DistinctCount):
+    """Distinct values in lexicographical order."""
+
+    def result(self) -> Optional[Value]:
+        return from_list(sorted(self.seen))
+
+
+class ListOf(Aggregate):
+    """The values in the order of the events, the first hundred."""
+
+    def __init__(self) -> None:
+        self.values: List[Scalar] = []
+
+    def add(self, value: Scalar, time: float) -> None:
+        if len(self.values) < LIST_MAXSIZE:
+            self.values.append(text(value))
+
+    def result(self) -> Optional[Value]:
+        return from_list(self.values)
+
+
+class Mode(Aggregate):
+    """The most frequent value; of equally frequent ones the first seen."""
+
+    def __init__(self) -> None:
+        self.counts: Dict[str, int] = {}
+
+    def add(self, value: Scalar, time: float) -> None:
+        key = text(value)
+        self.counts[key] = self.counts.get(key, 0) + 1
+
+    def result(self) -> Optional[Value]:
+        return max(self.counts, key=self.counts.__getitem__) if self.counts else None
+
+
+class First(Aggregate):
+    def __init__(self) -> None:
+        self.value: Optional[Scalar] = None
+
+    def add(self, value: Scalar, time: float) -> None:
+        if self.value is None:
+            self.value = value
+
+    def result(self) -> Optional[Value]:
+        return self.value
+
+
+class Last(First):
+    def add(self, value: Scalar, time: float) -> None:
+        self.value = value
+
+
+class Latest(First):
+    """Of events of the same time the first seen is the latest, and the last seen the earliest: events come newest first."""
+
+    time = -math.inf
+
+    def add(self, value: Scalar, time: float) -> None:
+        if self.value is None or time > self.time:
+            self.value, self.time = value, time
+
+
+class Earliest(First):
+    time = math.inf
+
+    def add(self, value: Scalar, time: float) -> None:
+        if self.value is None or time <= self.time:
+            self.value, self.time = value, time
+
+
+class LatestTime(Latest):
+    def result(self) -> Optional[Value]:
+        return None if self.value is None else self.time
+
+
+class EarliestTime(Earliest):
+    def result(self) -> Optional[Value]:
+        return None if self.value is None else self.time
+
+
+class Extreme(Aggregate):
+    """max: by number where values are numbers; a text is greater than every number. The value keeps its own notation."""
+
+    sign = 1
+
+    def __init__(self) -> None:
+        self.best = None
+        self.value: Optional[Scalar] = None
+
+    def add(self, value: Scalar, time: float) -> None:
+        amount = number(value)
+        key = (1, 0, value) if amount is None else (0, amount, "")
+        if self.best is None or (key > self.best if self.sign > 0 else key < self.best):
+            self.best, self.value = key, value
+
+    def result(self) -> Optional[Value]:
+        return self.value
+
+
+class Minimum(Extreme):
+    sign = -1
+
+
+class Numeric(Aggregate):
+    """The base of functions of numbers; `all_numbers` is what allnum=true asks for."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.all_numbers = True
+
+    def add(self, value: Scalar, time: float) -> None:
+        amount = number(value)
+        if amount is None:
+            self.all_numbers = False
+        else:
+            self.count += 1
+            self.take(float(amount))
+
+    def take(self, amount: float) -> None:
+        raise NotImplementedError
+
+
+class Sums(Numeric):
+    """Running sums in double precision, as splunkd keeps them: the last digits of its results show it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sum = 0.0
+        self.sum_of_squares = 0.0
+
+    def take(self, amount: float) -> None:
+        self.sum += amount
+        self.sum_of_squares += amount * amount
+
+    def variance(self, sample: bool) -> float:
+        divisor = self.count - 1 if sample else self.count
+        return max(0.0, self.sum_of_squares - self.sum * (self.sum / self.count)) / divisor if divisor else 0.0
+
+
+def of_sums(formula: Callable[[Sums], float]) -> Type[Sums]:
+    class OfSums(Sums):
+        def result(self) -> Optional[Value]:
+            return formula(self) if self.count else None
+
+    return OfSums
+
+
+class Range(Numeric):
+    def __init__(self) -> None:
+        super().__init__()
+        self.low, self.high = math.inf, -math.inf
+
+    def take(self, amount: float) -> None:
+        self.low, self.high = min(self.low, amount), max(self.high, amount)
+
+    def result(self) -> Optional[Value]:
+        return self.high - self.low if self.count else None
+
+
+class Percentile(Numeric):
+    """Interpolated between the two nearest ranks, as the manual's examples are; exact for any number of values."""
+
+    def __init__(self, percent: float) -> None:
+        super().__init__()
+        self.percent = percent
+        self.amounts: List[float] = []
+
+    def take(self, amount: float) -> None:
+        self.amounts.append(amount)
+
+    def result(self) -> Optional[Value]:
+        if not self.amounts:
+            return None
+        self.amounts.sort()
+        rank = self.percent / 100 * (len(self.amounts) - 1)
+        below = self.amounts[math.floor(rank)]
+        return below + (rank - math.floor(rank)) * (self.amounts[math.ceil(rank)] - below)
+
+
+FUNCTIONS: Dict[str, Type[Aggregate]] = {
+    "count": Count,
+    "c": Count,
+    "distinct_count": DistinctCount,
+    "dc": DistinctCount,
+    "estdc": DistinctCount,
+    "values": Values,
+    "list": ListOf,
+    "mode": Mode,
+    "first": First,
+    "last": Last,
+    "earliest": Earliest,
+    "latest": Latest,
+    "earliest_time": EarliestTime,
+    "latest_time": LatestTime,
+    "max": Extreme,
+    "min": Minimum,
+    "sum": of_sums(lambda sums: sums.sum),
+    "sumsq": of_sums(lambda sums: sums.sum_of_squares),
+    "avg": of_sums(lambda sums: sums.sum / sums.count),
+    "mean": of_sums(lambda sums: sums.sum / sums.count),
+    "stdev": of_sums(lambda sums: math.sqrt(sums.variance(sample=True))),
+    "stdevp": of_sums(lambda sums: math.sqrt(sums.variance(sample=False))),
+    "var": of_sums(lambda sums: sums.variance(sample=True)),
+    "varp": of_sums(lambda sums: sums.variance(sample=False)),
+    "range": Range,
+}
+PERCENTILE = re.compile(r"(?:exactperc|upperperc|perc|p)(\d+(?:\.\d+)?)\Z")
+
+
+def aggregate(name: str) -> Optional[Callable[[], Aggregate]]:
+    """The maker of the aggregate that `name` means (perc95, p99.9, median, dc, ...), or None."""
+    if name == "median":
+        return lambda: Percentile(50)
+    percentile = PERCENTILE.match(name)
+    if percentile and float(percentile.group(1)) < 100:
+        return lambda: Percentile(float(percentile.group(1)))
+    return FUNCTIONS.get(name)

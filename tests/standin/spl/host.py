@@ -1,0 +1,76 @@
+"""What the search language asks of the rest of splunkd, and gets from nowhere else."""
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Protocol, Sequence
+
+from ..clock import Clock
+from ..values import Results, Row
+
+
+class Macro(NamedTuple):
+    """A search macro as macros.conf has it."""
+
+    definition: str
+    args: Sequence[str] = ()
+    iseval: bool = False
+    validation: str = ""
+    errormsg: str = ""
+
+
+class LookupTable(Protocol):
+    """A lookup definition and its data."""
+
+    fields: List[str]
+    kind: str  # "csv" or "kvstore"
+    max_matches: int
+    case_sensitive: bool
+
+    def rows(self, query: Optional[dict] = None) -> Iterable[Row]:
+        """The records; `query` in the KV store's query language, for kind "kvstore"."""
+        ...
+
+    def write(self, rows: Iterable[Row], append: bool, key_field: Optional[str]) -> None: ...
+
+
+class ExternalCommand(Protocol):
+    """A custom search command of an app that is visible here."""
+
+    generating: bool
+
+    def run(self, arguments: List[str], chunks: Iterator[Results]) -> Iterator[Results]:
+        """`arguments` as typed, quotes kept.
+
+        Raises:
+            SplError: in splunkd's words.
+        """
+        ...
+
+
+class Host(Protocol):
+    """One search's view of splunkd. Times are epoch seconds; None is no bound."""
+
+    clock: Clock
+    app: str
+    owner: str
+    sid: str
+    search: str
+    earliest: Optional[float]
+    latest: Optional[float]
+
+    def scan(self, indexes: Sequence[str], earliest: Optional[float], latest: Optional[float]) -> Iterator[Row]:
+        """Events, newest first: _raw, _time, _indextime, index, host, source, sourcetype, splunk_server, _cd, _bkt."""
+        ...
+
+    def props(self, sourcetype: str, source: str, host: str) -> Dict[str, str]: ...
+
+    def macro(self, name: str, arguments: int) -> Optional[Macro]: ...
+
+    def lookup(self, name: str) -> Optional[LookupTable]: ...
+
+    def command(self, name: str) -> Optional[ExternalCommand]: ...
+
+    def rest(self, path: str, parameters: Dict[str, str]) -> List[Row]: ...
+
+    def saved_search(self, name: str) -> Optional[str]: ...
+
+    def collect(self, rows: Iterable[Row], index: str, source: str, sourcetype: str, host: str, testmode: bool) -> None: ...
+
+    def message(self, level: str, text: str) -> None: ...

@@ -1,0 +1,170 @@
+"""How a command is registered, and how it reads its arguments.
+
+    @command("head")
+    def head(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]: ...
+
+A function is called once a search, when the pipeline is built, and should be a plain function that reads its arguments and
+returns a generator, so that a mistake in them is reported before anything runs.
+"""
+import fnmatch
+import re
+from functools import cached_property
+from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional
+
+from ..values import Results, Row, SplError
+from .host import Host
+
+COMMANDS: Dict[str, Callable] = {}
+GENERATING = set()
+
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_PARENTHESES = "(?!)"
+for _ in range(12):  # deep enough for any call that a person writes
+    _PARENTHESES = r"\((?:[^()\"]|%s|%s)*\)" % (_QUOTED, _PARENTHESES)
+_ARGUMENT = re.compile(r'''
+    \s+
+  | (?P<subsearch>\[)
+  | (?P<comma>,)
+  | (?P<text>(?:%s|'(?:[^'\\]|\\.)*'|%s|[^\s,\[\]"'(]+)+)
+''' % (_QUOTED, _PARENTHESES), re.X)
+
+
+def command(name: str, generating: bool = False):
+    """Registers a command; one that is `generating` may only come first."""
+    def register(function):
+        COMMANDS[name] = function
+        if generating:
+            GENERATING.add(name)
+        return function
+    return register
+
+
+class Context(NamedTuple):
+    """What a command may use besides its arguments and its input."""
+
+    host: Host
+    expression: Callable[[str], Callable[[Row], object]]
+    """An eval expression's text -> a function of a row."""
+    condition: Callable[[str], Callable[[Row], bool]]
+    """A search expression's text -> a function of a row."""
+    subsearch: Callable[[str], Results]
+    """Runs the text between the brackets of a subsearch."""
+    pipeline: Callable[[str, Iterator[Results]], Iterator[Results]]
+    """Runs a subpipeline, the text between brackets, on the given rows."""
+
+
+class Arguments:
+    """A command's arguments: `source` as it stands (macros expanded), and `words`, cut at blanks and commas.
+
+    A word keeps its quotes, and parentheses hold it together; a comma is a word of its own; a subsearch is one word that
+    begins with a bracket.
+    """
+
+    def __init__(self, name: str, source: str):
+        self.name, self.source = name, source
+
+    @cached_property
+    def words(self) -> List[str]:
+        return _words(self.name, self.source)
+
+    def error(self, text: str) -> SplError:
+        return SplError("Error in '%s' command: %s" % (self.name, text))
+
+    def options(self, **kinds: Callable) -> Dict[str, object]:
+        """Takes name=value words, wherever they stand, out of `words`; `kinds` gives each option's type.
+
+        Raises:
+            SplError: a name=value that is no option of the command, or has a value that it cannot have.
+        """
+        found, rest = {}, []
+        for word in self._joined():
+            name, equals, value = word.partition("=")
+            if not equals or not re.fullmatch(r"[A-Za-z_]\w*", name):
+                rest.append(word)
+            elif name.lower() not in kinds:
+                raise self.error("Invalid argument: '%s'" % word)
+            else:
+                try:
+                    found[name.lower()] = kinds[name.lower()](unquote(value))
+                except (ValueError, KeyError):
+                    raise self.error("Invalid option value. Expecting a '%s' for option '%s'. Instead got '%s'." % (
+                        _KINDS.get(kinds[name.lower()], "value"), name, unquote(value))) from None
+        self.words = rest
+        return found
+
+    def _joined(self) -> List[str]:
+        """The words, with `name = value` put together."""
+        joined: List[str] = []
+        for word in self.words:
+            if joined and (joined[-1].endswith("=") or word.startswith("=")) and not joined[-1].startswith('"'):
+                joined[-1] += word
+            else:
+                joined.append(word)
+        return joined
+
+    def clause(self, *keywords: str) -> Optional[List[str]]:
+        """Takes the words after the first of these keywords (in any case), and it, out of `words`."""
+        for index, word in enumerate(self.words):
+            if word.upper() in keywords:
+                taken = self.words[index + 1:]
+                del self.words[index:]
+                return taken
+        return None
+
+    def fields(self, words: Optional[Iterable[str]] = None) -> List[str]:
+        """The words as field names, without commas and quotes."""
+        return [unquote(word) for word in (self.words if words is None else words) if word != ","]
+
+
+def boolean(text: str) -> bool:
+    return {"true": True, "t": True, "1": True, "yes": True, "false": False, "f": False, "0": False, "no": False}[text.lower()]
+
+
+def natural(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError(text)
+    return int(text)
+
+
+_KINDS = {boolean: "boolean", natural: "non-negative integer", int: "integer"}
+
+
+def unquote(word: str) -> str:
+    """Without the quotes around it, of either kind."""
+    if len(word) > 1 and word[0] == word[-1] and word[0] in "\"'":
+        return re.sub(r"\\([\"'\\])", r"\1", word[1:-1])
+    return word
+
+
+def matching(names: Iterable[str], pattern: str) -> List[str]:
+    """The field names that a name, which may hold asterisks, stands for."""
+    if "*" not in pattern:
+        return [name for name in names if name == pattern]
+    expression = re.compile(fnmatch.translate(pattern.replace("[", "[[]").replace("?", "[?]")))
+    return [name for name in names if expression.match(name)]
+
+
+def _words(name: str, source: str) -> List[str]:
+    words, at = [], 0
+    while at < len(source):
+        match = _ARGUMENT.match(source, at)
+        if not match:
+            raise SplError("Error in '%s' command: Mismatched quotes and/or parenthesis." % name)
+        at = match.end()
+        if match.group("subsearch"):
+            end = closing(source, at - 1)
+            words.append(source[at - 1:end + 1])
+            at = end + 1
+        elif match.group("comma") or match.group("text"):
+            words.append(match.group().strip())
+    return words
+
+
+def closing(source: str, at: int) -> int:
+    """The index of the bracket that closes the one at this index; quoted ones do not count."""
+    depth = 0
+    for match in re.compile(r'"(?:[^"\\]|\\.)*"|\[|\]').finditer(source, at):
+        depth += {"[": 1, "]": -1}.get(match.group(), 0)
+        if not depth:
+            return match.start()
+    raise SplError("Missing a closing bracket in the search.")
