@@ -176,7 +176,7 @@ def _diagnosis(error: Optional[BaseException]) -> tuple:
     if met(socket.gaierror):
         return "DNS", text, "Check the host name, and this machine's name servers", True
     if met(ssl.SSLError, urllib3.exceptions.SSLError):
-        return "TLS", text, "Set ca_file to the CA of the server's certificate, and server to a name that this is for", False
+        return "TLS", text, "Set ca_file to the CA of the server's certificate, and server to a name that is in it", False
     if met(urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError):
         return "TCP", text, "Check host and port, and whether a firewall or a proxy (proxy_url) is in between", True
     return "HTTP", text, "The connection broke or stalled: if it stays so, check the API server's health", True

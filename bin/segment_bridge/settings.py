@@ -89,6 +89,8 @@ def https_url(text: str) -> str:
     url = _url(text, "https")
     if url is None:
         raise ValueError("must be a URL that begins with https://")
+    if "@" in url.netloc:
+        raise ValueError("must not hold credentials: they belong in the password store")
     return text
 
 
