@@ -131,8 +131,8 @@ class Confs:
             self._save(path, content)
 
     def _exports_any(self, conf: str, app: str) -> bool:
-        return any(self.access(conf, name, app).exported
-                   for layer in ("default", "local") for name in self._read(self.folder(app) / layer / (conf + ".conf")))
+        files = [self.folder(app) / layer / (conf + ".conf") for layer in ("default", "local")]
+        return any(self.access(conf, name, app).exported for file in files for name in self._read(file))
 
     def _layers(self, conf: str, app: Optional[str]) -> Iterator[Tuple[Path, str]]:
         """Files and the app that each belongs to, from the lowest precedence to the highest."""

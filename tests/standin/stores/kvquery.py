@@ -55,7 +55,7 @@ def _not(test: Test) -> Test:
 def _equal(name: str, wanted: Any) -> Test:
     def test(document: Document) -> bool:
         value = _at(document, name)
-        return _same(value, wanted) or isinstance(value, list) and any(_same(each, wanted) for each in value)
+        return _same(value, wanted) or (isinstance(value, list) and any(_same(each, wanted) for each in value))
     return test
 
 

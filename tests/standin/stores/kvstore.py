@@ -139,8 +139,7 @@ class Collection:
             self._database.execute("COMMIT")
 
     def _checked(self, document: Any) -> Document:
-        """As it is stored: with `_key` and `_user`, and with the declared types or, where they are not enforced, without
-        the fields that do not have them."""
+        """As it is stored: with `_key` and `_user`; where types are not enforced, without fields that have others."""
         stored = {}
         for name, value in _object(document).items():
             if name.startswith("$") or "\0" in name:

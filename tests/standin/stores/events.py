@@ -1,0 +1,136 @@
+"""Indexes and their events, in SQLite.
+
+Getting Data In, "How timestamp assignment works"; props.conf.spec (TRUNCATE, TIME_PREFIX, TIME_FORMAT, LINE_BREAKER).
+"""
+import fnmatch
+import re
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence
+
+from ..refusal import Refusal
+from ..values import Row
+from .conf import Confs, is_true, props_for
+from .timestamps import extracted_time
+
+HOST = "standin"
+DEFAULT_TRUNCATE = 10_000
+_COLUMNS = "id, time, indextime, idx, host, source, sourcetype, raw"
+
+
+class Event(NamedTuple):
+    """An event on its way in; `seconds` since 1970, or None for the time that its text says."""
+
+    raw: str
+    seconds: Optional[float]
+    index: str
+    host: str
+    source: str
+    sourcetype: str
+
+
+class Events:
+    """All indexes; a search reads on a connection of its own, so it sees what was there when it began."""
+
+    def __init__(self, path: Path, confs: Confs):
+        self._path, self._confs = path, confs
+        self._lock = threading.Lock()
+        self._database = sqlite3.connect(str(path), check_same_thread=False, isolation_level=None)
+        self._database.executescript(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
+            "CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY, time REAL, indextime INTEGER, idx TEXT,"
+            " host TEXT, source TEXT, sourcetype TEXT, raw TEXT);"
+            "CREATE INDEX IF NOT EXISTS by_time ON events (idx, time);")
+
+    def close(self) -> None:
+        with self._lock:
+            self._database.close()
+
+    def indexes(self) -> List[str]:
+        """Those that are enabled."""
+        return sorted(name for name, stanza in self._confs.stanzas("indexes").items()
+                      if not name.startswith("volume:") and not is_true(stanza.settings.get("disabled", "0")))
+
+    def check_index(self, name: str) -> None:
+        """
+        Raises:
+            Refusal: there is no such index.
+        """
+        if name not in self.indexes():
+            raise Refusal(400, "The index '%s' does not exist or is disabled." % name)
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Cuts texts at TRUNCATE bytes, and finds times where none are given."""
+        stanzas, now = self._confs.stanzas("props"), time.time()
+        rows = []
+        for event in events:
+            self.check_index(event.index)
+            props = props_for(stanzas, event.sourcetype, event.source, event.host)
+            raw = truncated(event.raw, props)
+            seconds = extracted_time(raw, props, now) if event.seconds is None else event.seconds
+            rows.append((round(seconds, 3), int(now), event.index, event.host, event.source, event.sourcetype, raw))
+        with self._lock:
+            self._database.execute("BEGIN")
+            self._database.executemany("INSERT INTO events (time, indextime, idx, host, source, sourcetype, raw)"
+                                       " VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            self._database.execute("COMMIT")
+
+    def scan(self, indexes: Sequence[str], earliest: Optional[float], latest: Optional[float]) -> Iterator[Row]:
+        """Events of indexes by name or wildcard, newest first; `latest` itself is not in the time range."""
+        names = [name for name in self.indexes() if any(_selects(pattern, name) for pattern in indexes)]
+        where = ["idx IN (%s)" % ", ".join("?" * len(names))]
+        values: List[object] = list(names)
+        for bound, condition in ((earliest, "time >= ?"), (latest, "time < ?")):
+            if bound is not None:
+                where.append(condition)
+                values.append(bound)
+        reader = sqlite3.connect(str(self._path), check_same_thread=False)
+        try:
+            for found in reader.execute("SELECT %s FROM events WHERE %s ORDER BY time DESC, id DESC" % (
+                    _COLUMNS, " AND ".join(where)), values):  # noqa: S608 - only names and places of values
+                yield _row(*found)
+        finally:
+            reader.close()
+
+    def count(self, index: str) -> int:
+        reader = sqlite3.connect(str(self._path))
+        try:
+            return reader.execute("SELECT count(*) FROM events WHERE idx = ?", (index,)).fetchone()[0]
+        finally:
+            reader.close()
+
+
+def _selects(pattern: str, index: str) -> bool:
+    """A wildcard finds internal indexes only if it begins with an underscore itself."""
+    return fnmatch.fnmatchcase(index, pattern) and (index[0] != "_" or pattern[0] == "_")
+
+
+def _row(number: int, seconds: float, indextime: int, index: str, host: str, source: str, sourcetype: str,
+         raw: str) -> Row:
+    return {"_raw": raw, "_time": "%.3f" % seconds, "_indextime": str(indextime), "index": index, "host": host,
+            "source": source, "sourcetype": sourcetype, "splunk_server": HOST, "linecount": str(raw.count("\n") + 1),
+            "_cd": "0:%d" % number, "_bkt": "%s~0~STANDIN" % index}
+
+
+def truncated(raw: str, props: Dict[str, str]) -> str:
+    limit = int(props.get("TRUNCATE", DEFAULT_TRUNCATE))
+    data = raw.encode()
+    return raw if not limit or len(data) <= limit else data[:limit].decode(errors="ignore")
+
+
+def lines(text: str, props: Dict[str, str]) -> List[str]:
+    """The events of a stream of text; LINE_BREAKER's first group is what lies between two of them.
+
+    Raises:
+        Refusal: lines are to be merged into events, which is not known here.
+    """
+    if is_true(props.get("SHOULD_LINEMERGE", "false")):
+        raise Refusal(400, "SHOULD_LINEMERGE = true is not supported: set LINE_BREAKER and SHOULD_LINEMERGE = false")
+    breaker = re.compile(props.get("LINE_BREAKER", r"([\r\n]+)"))
+    events, start = [], 0
+    for match in breaker.finditer(text):
+        events.append(text[start:match.start(1)])
+        start = match.end(1)
+    return [event for event in [*events, text[start:]] if event.strip()]
