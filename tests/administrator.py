@@ -30,7 +30,7 @@ class Outcome(NamedTuple):
 
 
 class Administrator:
-    """`management`, `web` and `hec` are base URLs; splunkd's own certificate is not verified, as it signed it itself."""
+    """`management`, `web` and `hec` are base URLs. splunkd's certificate, which it signed itself, is not verified."""
 
     def __init__(self, management: str, web: str, hec: str, password: str, user: str = "admin"):
         self.management, self.web, self.hec = management, web, hec
@@ -57,7 +57,7 @@ class Administrator:
             raise RuntimeError("Splunk Web did not install the app: %s" % answer.text[:500])
 
     def receive_audit_events(self) -> str:
-        """An index, a source type that keeps long events whole, and the token of an event collector, which it returns."""
+        """Makes an index, a source type that keeps long events whole, and an event collector, whose token it returns."""
         self.service.indexes.create(AUDIT_INDEX)
         self.service.confs["props"].create(AUDIT_SOURCETYPE, TRUNCATE="0", SHOULD_LINEMERGE="false")
         self.service.post("data/inputs/http", name="kubernetes", index=AUDIT_INDEX, sourcetype=AUDIT_SOURCETYPE)
@@ -79,8 +79,8 @@ class Administrator:
             self._collect(token, batch)
 
     def _collect(self, token: str, lines: List[bytes]) -> None:
-        answer = requests.post(self.hec + "/services/collector/event", data=b"".join(lines), timeout=60, verify=False,
-                               headers={"Authorization": "Splunk " + token})
+        answer = requests.post(self.hec + "/services/collector/event", data=b"".join(lines), timeout=60,
+                               verify=False, headers={"Authorization": "Splunk " + token})  # noqa: S501
         answer.raise_for_status()
 
     def set_secret(self, user: str, secret: str) -> None:

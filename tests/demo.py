@@ -13,7 +13,7 @@ from typing import Dict, List
 
 from tests import recorded
 from tests.administrator import JOB, Outcome
-from tests.environment import Environment, package
+from tests.environment import Environment
 
 ALERT = "Segment Bridge - Alert - Events were not accepted"
 MESSAGE_FIELDS = ("context", "event", "messageId", "properties", "timestamp", "type", "userId")
@@ -50,7 +50,8 @@ class Console:
     def table(self, rows: List[Dict[str, str]], columns: List[str]) -> None:
         widths = [max(len(column), *(len(str(row.get(column, ""))) for row in rows)) if rows else len(column)
                   for column in columns]
-        for cells in [columns, ["-" * width for width in widths]] + [[str(row.get(c, "")) for c in columns] for row in rows]:
+        cells_of = [[str(row.get(column, "")) for column in columns] for row in rows]
+        for cells in [columns, ["-" * width for width in widths], *cells_of]:
             self._print("      " + "  ".join(cell.ljust(width) for cell, width in zip(cells, widths)).rstrip())
 
     def _print(self, text: str, end: str = "\n") -> None:
@@ -66,13 +67,13 @@ class Demo:
         self._admin, self._segment = environment.admin, environment.segment
         self._expected = recorded.expected_messages()
 
-    def run(self, packed: Path) -> bool:
+    def run(self, package: Path) -> bool:
         """True if all of it came out as it must."""
         lines = sorted(recorded.audit_lines(), key=lambda line: line.offset)
         half = len(lines) // 2
 
         self._console.say("An administrator installs the app and sets it up")
-        self._set_up(packed)
+        self._set_up(package)
 
         self._console.say("\nAn hour like any other")
         self._index(lines[:half], "the first half of the recorded audit events")
@@ -94,14 +95,15 @@ class Demo:
         exact = self._show_received()
         return exact and noticed and not ordinary.failed and not recovered.failed
 
-    def _set_up(self, packed: Path) -> None:
-        with self._console.step("upload %s in Splunk Web" % packed.name):
-            self._admin.upload(str(packed))
+    def _set_up(self, package: Path) -> None:
+        with self._console.step("upload %s in Splunk Web" % package.name):
+            self._admin.upload(str(package))
         with self._console.step("set the destination, the write key, the cluster and where the audit events are"):
             self._environment.set_up()
         with self._console.step("the input pulls UserSignups and namespaces from the cluster"):
             users, namespaces = self._environment.wait_for_user_map()
-        self._console.say("      %d usernames with an SSO user ID, %d tenant namespaces" % (len(users), len(namespaces)))
+        self._console.say("      %d usernames with an SSO user ID, %d tenant namespaces" % (
+            len(users), len(namespaces)))
 
     def _index(self, lines: List[recorded.AuditLine], what: str) -> None:
         size = sum(len(line.raw.encode()) for line in lines)
@@ -148,14 +150,15 @@ class Demo:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave everything running until Ctrl-C")
-    keep = parser.parse_args().keep
-    console, packed, began = Console(), package(), time.monotonic()
+    parser.add_argument("package", type=Path, help="dist/segment_bridge-<version>.tar.gz")
+    options = parser.parse_args()
+    console, began = Console(), time.monotonic()
     with contextlib.ExitStack() as stack:
         with console.step("start Splunk's stand-in, Segment and a cluster on loopback"):
             environment = stack.enter_context(Environment())
-        ok = Demo(console, environment).run(packed)
+        ok = Demo(console, environment).run(options.package)
         console.say("\n%s in %.0f s" % ("All as it must be" if ok else "NOT as it must be", time.monotonic() - began))
-        if keep:
+        if options.keep:
             console.say("\nSplunk Web      %s   user admin, password %s\nSplunk REST     %s\nHEC             %s\n"
                         "Segment         %s   (counts; /events lists them)\nKubernetes API  %s\nCtrl-C ends them." % (
                             environment.splunk.web, environment.splunk.password, environment.splunk.management,

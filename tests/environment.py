@@ -15,18 +15,9 @@ from tests.fakes.kubernetes import FakeKubernetes
 from tests.fakes.segment import WRITE_KEY, FakeSegment
 from tests.standin.process import StandinProcess
 
-PACKAGES = Path(__file__).parents[1] / "dist"
 CLUSTER = "host"
 # The recorded events span a minute and a half; they are indexed as if that had begun an hour ago.
 _BEGAN_AGO_S = 3600
-
-
-def package() -> Path:
-    """The package that `make package` built last."""
-    found = sorted(PACKAGES.glob("segment_bridge-*.tar.gz"), key=lambda path: path.stat().st_mtime)
-    if not found:
-        raise FileNotFoundError("there is no package in dist/: run \"make package\"")
-    return found[-1]
 
 
 class Environment:
@@ -56,7 +47,8 @@ class Environment:
         self.admin.set_destination("segment", url=self.segment.url + "/v1/batch")
         self.admin.set_secret("segment", WRITE_KEY)
         self.admin.set_secret("usersignups:" + CLUSTER, self.cluster.token)
-        self.admin.add_cluster(CLUSTER, server=self.cluster.url, ca_file=str(self.cluster.ca_file), tenant_namespaces="1")
+        self.admin.add_cluster(
+            CLUSTER, server=self.cluster.url, ca_file=str(self.cluster.ca_file), tenant_namespaces="1")
 
     def wait_for_user_map(self) -> tuple:
         """The records of both collections, once the input has filled them."""

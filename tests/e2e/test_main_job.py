@@ -8,6 +8,8 @@ from tests.administrator import JOB
 from tests.e2e.conftest import MESSAGE_FIELDS
 from tests.fakes import faults
 
+RUN_END = 'search index=_internal sourcetype="segment_bridge:log" event=run_end component=segmentsend sid="%s"'
+
 
 def held(segment):
     """messageId -> what Segment holds of the message, without what the receiver adds."""
@@ -54,8 +56,7 @@ class TestTheRecordedHour:
         assert not user_ids & {s.get("status", {}).get("compliantUsername") for s in signups}
 
     def test_the_run_log_has_the_counts(self, bridge, run):
-        ends = bridge.admin.wait_for_rows(
-            'search index=_internal sourcetype="segment_bridge:log" event=run_end component=segmentsend sid="%s"' % run.sid)
+        ends = bridge.admin.wait_for_rows(RUN_END % run.sid)
         total = recorded.expected_counts()["total"]
         assert (ends[0]["accepted"], ends[0]["rejected"]) == (str(total["sent"]), str(total["no_sso_user_id"]))
 
@@ -68,8 +69,7 @@ def test_with_faults_at_random_every_row_is_accounted_for_and_a_second_run_compl
         (0.1, faults.lost_answer()), (0.05, faults.hang()))
     first = bridge.admin.run_saved_search(JOB)
     total = recorded.expected_counts()["total"]["events"]
-    ends = bridge.admin.wait_for_rows(
-        'search index=_internal sourcetype="segment_bridge:log" event=run_end component=segmentsend sid="%s"' % first.sid)
+    ends = bridge.admin.wait_for_rows(RUN_END % first.sid)
     assert sum(int(ends[0][status]) for status in ("accepted", "rejected", "failed", "unsent", "duplicate")) == total
     bridge.segment.faults = None
     second = bridge.admin.run_saved_search(JOB)
