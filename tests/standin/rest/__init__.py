@@ -1,0 +1,1 @@
+"""splunkd's REST API."""

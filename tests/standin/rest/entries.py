@@ -1,0 +1,112 @@
+"""Answers of the REST API: Atom feeds of entries, their JSON form, and messages.
+
+Splunk REST API User Manual, "Basic concepts", "Access Atom Feed responses", "Using output_mode=json".
+"""
+import json
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence
+from urllib.parse import quote
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape, quoteattr
+
+from werkzeug.wrappers import Response
+
+ATOM, SPLUNK_NS = "http://www.w3.org/2005/Atom", "http://dev.splunk.com/ns/rest"
+GENERATOR = {"build": "0", "version": "9.3.0"}
+_UPDATED = "1970-01-01T00:00:00+00:00"
+
+
+class Entry(NamedTuple):
+    """One object. `path` is that of its collection, without namespace; values are texts, numbers, booleans, None, lists
+    and dicts of them."""
+
+    path: str
+    name: str
+    content: Dict[str, Any]
+    app: str = "system"
+    owner: str = "nobody"
+    sharing: str = "app"
+    removable: bool = False
+
+    @property
+    def href(self) -> str:
+        """A slash inside the name is encoded twice, as splunkd does."""
+        name = quote(quote(self.name, safe="").replace("%2F", "%252F"), safe="%")
+        return "/servicesNS/%s/%s/%s/%s" % (quote(self.owner), quote(self.app), self.path, name)
+
+    def acl(self) -> Dict[str, Any]:
+        return {"app": self.app, "owner": self.owner, "sharing": self.sharing, "modifiable": True,
+                "can_write": True, "removable": self.removable,
+                "perms": {"read": ["*"], "write": ["admin"]}}
+
+    def links(self) -> Dict[str, str]:
+        return {"alternate": self.href, "list": self.href, "edit": self.href,
+                **({"remove": self.href} if self.removable else {})}
+
+    def as_json(self, origin: str) -> Dict[str, Any]:
+        return {"name": self.name, "id": origin + self.href, "updated": _UPDATED, "links": self.links(),
+                "author": self.owner, "acl": self.acl(), "content": self.content}
+
+    def as_xml(self, origin: str, root: bool = False) -> str:
+        links = "".join("<link href=%s rel=%s/>" % (quoteattr(href), quoteattr(rel))
+                        for rel, href in self.links().items())
+        content = {**self.content, "eai:acl": self.acl()}
+        spaces = ' xmlns="%s" xmlns:s="%s"' % (ATOM, SPLUNK_NS) if root else ""
+        return ("<entry%s><title>%s</title><id>%s</id><updated>%s</updated>%s<author><name>%s</name></author>"
+                '<content type="text/xml">%s</content></entry>' % (
+                    spaces, escape(self.name), escape(origin + self.href), _UPDATED, links, escape(self.owner),
+                    _xml(content)))
+
+
+def _xml(value: Any) -> str:
+    if isinstance(value, dict):
+        keys = ("<s:key name=%s>%s</s:key>" % (quoteattr(key), _xml(each)) for key, each in value.items())
+        return "<s:dict>%s</s:dict>" % "".join(keys)
+    if isinstance(value, (list, tuple)):
+        return "<s:list>%s</s:list>" % "".join("<s:item>%s</s:item>" % _xml(each) for each in value)
+    return escape({None: "", True: "1", False: "0"}.get(value, str(value)) if not isinstance(value, (int, float, str))
+                  or isinstance(value, bool) else str(value))
+
+
+def feed(entries: Sequence[Entry], title: str, origin: str, as_json: bool, *, status: int = 200,
+         total: Optional[int] = None, offset: int = 0, messages: Iterable[tuple] = ()) -> Response:
+    total = len(entries) if total is None else total
+    if as_json:
+        return json_response({
+            "links": {}, "origin": origin, "updated": _UPDATED, "generator": GENERATOR,
+            "entry": [entry.as_json(origin) for entry in entries],
+            "paging": {"total": total, "perPage": max(len(entries), 30), "offset": offset},
+            "messages": [{"type": level, "text": text} for level, text in messages]}, status)
+    body = ('<feed xmlns="%s" xmlns:s="%s" xmlns:opensearch="http://a9.com/-/spec/opensearch/1.1/"><title>%s</title>'
+            "<id>%s</id><updated>%s</updated><generator build=%s version=%s/><author><name>Splunk</name></author>"
+            "<opensearch:totalResults>%d</opensearch:totalResults><opensearch:itemsPerPage>%d</opensearch:itemsPerPage>"
+            "<opensearch:startIndex>%d</opensearch:startIndex><s:messages/>%s</feed>" % (
+                ATOM, SPLUNK_NS, escape(title), escape(origin), _UPDATED, quoteattr(GENERATOR["build"]),
+                quoteattr(GENERATOR["version"]), total, max(len(entries), 30), offset,
+                "".join(entry.as_xml(origin) for entry in entries)))
+    return xml_response(body, status)
+
+
+def messages(status: int, texts: List[tuple], as_json: bool) -> Response:
+    """`texts` are (level, text)."""
+    if as_json:
+        return json_response({"messages": [{"type": level, "text": text} for level, text in texts]}, status)
+    response = ElementTree.Element("response")
+    parent = ElementTree.SubElement(response, "messages")
+    for level, text in texts:
+        ElementTree.SubElement(parent, "msg", type=level).text = text
+    return xml_response(ElementTree.tostring(response, encoding="unicode"), status)
+
+
+def element(status: int, name: str, value: str, as_json: bool) -> Response:
+    """The small answers <response><sid>...</sid></response>."""
+    if as_json:
+        return json_response({name: value}, status)
+    return xml_response("<response><%s>%s</%s></response>" % (name, escape(value), name), status)
+
+
+def json_response(value: Any, status: int = 200) -> Response:
+    return Response(json.dumps(value, ensure_ascii=False), status, content_type="application/json; charset=UTF-8")
+
+
+def xml_response(body: str, status: int = 200) -> Response:
+    return Response('<?xml version="1.0" encoding="UTF-8"?>\n' + body, status, content_type="text/xml; charset=UTF-8")
