@@ -133,12 +133,12 @@ class Breaker:
     """Opens when so many batches in a row have failed for good: the other side is down, and the rest is not tried."""
 
     def __init__(self, failures: int = 5):
-        self._failures = failures
+        self.failures = failures
         self._in_a_row = 0
 
     @property
     def is_open(self) -> bool:
-        return self._in_a_row >= self._failures
+        return self._in_a_row >= self.failures
 
     def failed(self) -> None:
         self._in_a_row += 1

@@ -1,0 +1,349 @@
+"""What a request to Segment's tracking API looks like, what its answers mean, and the HTTP session.
+
+Answers are typed: `Answer.kind` says what is to be done, `reason` is the code that rows, logs and messages show.
+
+| answer | kind |
+|---|---|
+| 2xx with JSON (or nothing, or OK, as RudderStack says) | ACCEPTED: queued by Segment, which looks at it later |
+| 2xx with `"success": false`; 501, 505, 511 | FAILED: trying again is in vain, other batches may do better |
+| 2xx with anything else: a captive portal's or proxy's page | TRANSIENT |
+| 408, 410, 460, other 5xx; no connection, no answer, half of one | TRANSIENT |
+| 429 | THROTTLED |
+| 413, 415 | TOO_LARGE, ENCODED: the same again, in smaller batches, or without gzip |
+| 3xx, 401, 403, 404, 405, 407; a certificate that is not valid | MISCONFIGURED: no request will do better |
+| other 4xx, above all 400 | REFUSED: something in the batch is bad |
+
+The write key goes into a Basic header that is built here (so no netrc can leave it out), and not into the body as well,
+where a proxy would log it. Segment does not check it: a wrong one is answered 200.
+
+Sources: Segment's "HTTP API"; the retry rules of Segment's own libraries (analytics-java, analytics-kotlin, 2026).
+"""
+import base64
+import enum
+import hashlib
+import http.client
+import io
+import json
+import re
+import socket
+import ssl
+import threading
+import time
+import zlib
+from typing import Any, Dict, NamedTuple, Optional
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from segment_bridge import __version__
+from segment_bridge.errors import SecretError, SettingsError
+from segment_bridge.retry import retry_after_s
+from segment_bridge.settings import Destination
+
+_LONGEST_ANSWER = 65_536
+_EXCERPT_CHARS = 200
+# Level 1 takes half the time of level 6, and makes batches of events a twentieth of their size as well.
+_GZIP_LEVEL, _GZIP_WBITS = 1, 31
+
+
+class Kind(enum.Enum):
+    """What an answer asks for; see the module's table."""
+
+    ACCEPTED = enum.auto()
+    REFUSED = enum.auto()
+    TOO_LARGE = enum.auto()
+    ENCODED = enum.auto()
+    THROTTLED = enum.auto()
+    TRANSIENT = enum.auto()
+    FAILED = enum.auto()
+    MISCONFIGURED = enum.auto()
+
+
+class Answer(NamedTuple):
+    kind: Kind
+    reason: str = ""
+    http: Optional[int] = None
+    error: str = ""  # for people; without secrets
+    retry_after_s: Optional[float] = None
+
+
+_KINDS = {
+    408: Kind.TRANSIENT, 410: Kind.TRANSIENT, 460: Kind.TRANSIENT,
+    501: Kind.FAILED, 505: Kind.FAILED, 511: Kind.FAILED,
+    429: Kind.THROTTLED, 413: Kind.TOO_LARGE, 415: Kind.ENCODED,
+    401: Kind.MISCONFIGURED, 403: Kind.MISCONFIGURED, 404: Kind.MISCONFIGURED, 405: Kind.MISCONFIGURED,
+    407: Kind.MISCONFIGURED,
+}
+_STOP_REASONS = {401: "auth", 403: "auth", 407: "auth", 404: "wrong_url", 405: "wrong_url"}
+
+
+def kind_of(status: int) -> Kind:
+    """What a status other than 2xx asks for."""
+    if status in _KINDS:
+        return _KINDS[status]
+    if status >= 500:
+        return Kind.TRANSIENT
+    return Kind.REFUSED if status >= 400 else Kind.MISCONFIGURED
+
+
+def fingerprint(write_key: str) -> str:
+    """Stands for a write key where the key itself must not be."""
+    return hashlib.sha256(b"segment_bridge:" + write_key.encode()).hexdigest()
+
+
+class Segment:
+    """A destination that takes batches; any number of threads may post, each on a connection of its own."""
+
+    def __init__(self, destination: Destination, write_key: str):
+        """
+        Raises:
+            SecretError, SettingsError: a write key that no header can carry, a CA file that cannot be used.
+        """
+        if not re.fullmatch(r"[!-9;-~]+", write_key):
+            raise SecretError("the write key of [%s] in the password store has white space, a colon or characters "
+                              "beyond ASCII, which no write key has: save it anew" % destination.name)
+        _check_ca_file(destination)
+        self._destination = destination
+        credentials = base64.b64encode(write_key.encode() + b":").decode()
+        self._secrets = (write_key, credentials)
+        self._headers = {
+            "Authorization": "Basic " + credentials,
+            "Content-Type": "application/json",
+            "User-Agent": "segment-bridge/" + __version__,
+        }
+        self._sessions = threading.local()
+        self._counting = threading.Lock()
+        self.gzip = destination.gzip  # may be switched off on the way
+        self.requests = self.body_bytes = self.wire_bytes = 0
+
+    def post(self, body: bytes, retries: int = 0) -> Answer:
+        """One call: sends a batch and reads the answer.
+
+        A kept-alive connection that the other side has just closed is no failure: the request goes out once more, on a
+        new one. (The messages' ids make that safe.)
+        """
+        headers = dict(self._headers)
+        data = body
+        if self.gzip:
+            headers["Content-Encoding"] = "gzip"
+            data = _gzipped(body)
+        if retries:
+            headers["X-Retry-Count"] = str(retries)
+        is_used = getattr(self._sessions, "is_used", False)
+        try:
+            return self._send(data, headers, len(body))
+        except requests.ConnectionError as error:
+            if not is_used or not _is_dropped(error):
+                return self._no_answer(error)
+        except (requests.RequestException, OSError) as error:
+            return self._no_answer(error)
+        try:
+            return self._send(data, headers, len(body))
+        except (requests.RequestException, OSError) as error:
+            return self._no_answer(error)
+
+    def _send(self, data: bytes, headers: Dict[str, str], body_bytes: int) -> Answer:
+        with self._counting:
+            self.requests += 1
+            self.body_bytes += body_bytes
+            self.wire_bytes += len(data)
+        self._sessions.is_used = False
+        _call.until = time.monotonic() + self._destination.connect_timeout + self._destination.timeout
+        timeout = (self._destination.connect_timeout, self._destination.timeout)
+        with self._session().post(self._destination.endpoint, data=data, headers=headers, timeout=timeout,
+                                  allow_redirects=False, stream=True) as response:
+            content = _content(response)
+        self._sessions.is_used = True
+        return self._answer(response, content)
+
+    def _session(self) -> requests.Session:
+        if not hasattr(self._sessions, "session"):
+            session = requests.Session()
+            session.trust_env = False  # no netrc, no proxies of other programs
+            session.mount("https://", _Adapter(max_retries=0))
+            session.mount("http://", _Adapter(max_retries=0))
+            session.verify = self._destination.ca_file or True
+            if self._destination.proxy_url:
+                session.proxies = dict.fromkeys(("http", "https"), self._destination.proxy_url)
+            self._sessions.session = session
+        return self._sessions.session
+
+    def _answer(self, response: requests.Response, content: bytes) -> Answer:
+        status = response.status_code
+        if 200 <= status < 300:
+            return self._success(status, content)
+        kind = kind_of(status)
+        reason = _STOP_REASONS.get(status, "http_%d" % status)
+        said = self._clean(content.decode("utf-8", "replace")) or response.reason or ""
+        error = "HTTP %d: %s" % (status, said)
+        if status < 400:
+            reason = "redirect"
+            error = "HTTP %d leads to %s" % (status, self._clean(response.headers.get("Location", "nowhere")))
+        return Answer(kind, reason, status, error, retry_after_s(response.headers, time.time()))
+
+    def _success(self, status: int, content: bytes) -> Answer:
+        text = content.strip()
+        try:
+            value = json.loads(text) if text and text.upper() != b"OK" else {}
+        except (ValueError, RecursionError):
+            return Answer(Kind.TRANSIENT, "unexpected_body", status, "not Segment's answer: %s" % self._clean(
+                text.decode("utf-8", "replace")))
+        if isinstance(value, dict) and value.get("success") is False:
+            return Answer(Kind.FAILED, "success_false", status, self._clean(text.decode("utf-8", "replace")))
+        return Answer(Kind.ACCEPTED, "", status)
+
+    def _no_answer(self, error: Exception) -> Answer:
+        certificate = _find(error, ssl.SSLCertVerificationError)
+        if certificate:
+            return Answer(Kind.MISCONFIGURED, "tls", None, self._clean(getattr(certificate, "verify_message", "")
+                                                                     or str(certificate)))
+        cause = _find(error, OSError, http.client.HTTPException) or error
+        text = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+        if "407" in text and "Tunnel" in str(error):
+            return Answer(Kind.MISCONFIGURED, "auth", 407, self._clean(text))
+        return Answer(Kind.TRANSIENT, "network", None, self._clean(text))
+
+    def _clean(self, text: str) -> str:
+        """The beginning of what somebody else wrote, who may have been told the key."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return " ".join(text.split())[:_EXCERPT_CHARS]
+
+
+class Rehearsal:
+    """In place of `Segment` where nothing is to be sent: counts what would be."""
+
+    def __init__(self, destination: Destination):
+        self._counting = threading.Lock()
+        self.gzip = destination.gzip
+        self.requests = self.body_bytes = self.wire_bytes = 0
+
+    def post(self, body: bytes, retries: int = 0) -> Answer:
+        with self._counting:
+            self.requests += 1
+            self.body_bytes += len(body)
+        return Answer(Kind.ACCEPTED)
+
+
+def _check_ca_file(destination: Destination) -> None:
+    if not destination.ca_file:
+        return
+    try:
+        ssl.create_default_context(cafile=destination.ca_file)
+    except OSError as error:  # ssl.SSLError is one, too
+        raise SettingsError("segment_bridge.conf [%s] ca_file %s cannot be used: %s. It must hold CA certificates in "
+                            "PEM" % (destination.name, destination.ca_file, error.strerror or error)) from None
+
+
+def _gzipped(body: bytes) -> bytes:
+    packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_WBITS)
+    return packer.compress(body) + packer.flush()
+
+
+def _content(response: requests.Response) -> bytes:
+    """The answer's body, or as much of it as anybody will look at."""
+    content = b""
+    for piece in response.iter_content(_LONGEST_ANSWER):
+        content += piece
+        if len(content) >= _LONGEST_ANSWER:
+            return content
+    if response.raw.length_remaining:
+        raise requests.ConnectionError("the answer broke off")
+    return content
+
+
+def _is_dropped(error: requests.ConnectionError) -> bool:
+    """Whether a connection was closed before the first byte of an answer."""
+    return _find(error, ConnectionResetError, BrokenPipeError, http.client.RemoteDisconnected) is not None
+
+
+def _find(error: Any, *kinds: type) -> Optional[BaseException]:
+    """The innermost exception of these kinds that led to an error of requests', which wraps them in its own ways."""
+    found = None
+    seen = set()
+    while isinstance(error, BaseException) and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, kinds) and not isinstance(error, requests.RequestException):
+            found = error
+        inner = [getattr(error, "reason", None), *error.args, error.__cause__, error.__context__]
+        error = next((each for each in inner if isinstance(each, BaseException)), None)
+    return found
+
+
+# --- A time limit for a whole call ----------------------------------------------------------------------------------
+# The time-outs of requests are for each read from the socket: an answer that comes byte by byte would take for ever.
+
+_call = threading.local()  # until: the moment at which this thread's call ends
+
+
+def _left_s() -> float:
+    left = _call.until - time.monotonic()
+    if left <= 0:
+        raise socket.timeout("timed out")
+    return left
+
+
+class _TimedReader(io.RawIOBase):
+    """A connection's bytes, until the call ends."""
+
+    def __init__(self, connection: socket.socket):
+        self._connection = connection
+        self._raw = connection.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> Optional[int]:
+        self._connection.settimeout(_left_s())
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _TimedResponse(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any):
+        super().__init__(sock, *args, **kwargs)
+        self.fp.close()
+        self.fp = io.BufferedReader(_TimedReader(sock))
+
+
+class _Timed:
+    response_class = _TimedResponse
+
+    def send(self, data: Any) -> None:
+        if self.sock is not None:  # type: ignore[attr-defined]
+            self.sock.settimeout(_left_s())  # type: ignore[attr-defined]
+        super().send(data)  # type: ignore[misc]
+
+
+class _Connection(_Timed, HTTPConnection):
+    pass
+
+
+class _SecureConnection(_Timed, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class _Adapter(HTTPAdapter):
+    _POOLS = {"http": _Pool, "https": _SecurePool}
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._POOLS
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = self._POOLS
+        return manager

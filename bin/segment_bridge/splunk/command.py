@@ -1,0 +1,186 @@
+"""The search command `segmentsend`: its options, what splunkd asks of it, and how errors reach the user.
+
+splunklib does what happens once: getinfo, options, messages. Chunks of rows are read and answered by
+segment_bridge.splunk.rows. Whatever makes the search fail is both a message and exit status 1: the message alone does
+not fail a search, and the status alone does not say why.
+
+Sources: Splunk's "Create custom search commands for apps"; splunklib.searchcommands.
+"""
+import signal
+import sys
+import time
+import traceback
+from contextlib import ExitStack
+from typing import Any, BinaryIO, Dict, Iterable, List, Tuple
+
+from splunklib.searchcommands import Configuration, Option, StreamingCommand
+
+from segment_bridge.errors import SecretError, SegmentBridgeError, SettingsError
+from segment_bridge.logs import RunLog
+from segment_bridge.settings import Destination, Options
+from segment_bridge.splunk import conf, rows, secrets
+
+WRITE_KEY_CHARS = 32  # of Segment's; other receivers have their own
+
+
+class _Cancelled(Exception):
+    """splunkd has ended the search."""
+
+
+@Configuration(distributed=False)  # one process on the search head: it has side effects, and needs secrets and lib/
+class SegmentSend(StreamingCommand):
+    """Sends each row as an event to Segment; segment_* fields of the row say what became of it."""
+
+    destination = Option(doc="Stanza of segment_bridge.conf that says where to send; segment by default.")
+    dryrun = Option(doc="true: everything is done but sending.")
+    onfail = Option(doc="error (default) or warn: what it is to the search if events could not be sent.")
+    payload = Option(doc="true: rows get their message as JSON in segment_payload.")
+    max_batch_bytes = Option(doc="Largest body of a request.")
+    max_batch_events = Option(doc="Most events in a request.")
+    max_attempts = Option(doc="How often a batch is sent that fails for a while.")
+    timeout = Option(doc="Seconds that a request may take.")
+    deadline = Option(doc="Seconds that sending may take in all.")
+    concurrency = Option(doc="Requests under way at once; 1 keeps the order of the rows.")
+    max_eps = Option(doc="Most events a second; 0 is any number.")
+    dead_letters = Option(doc="true: what is not accepted is kept in the collection segment_dead_letters.")
+
+    def stream(self, records: Iterable) -> Iterable:
+        """Never called: `_execute` has its own way with rows. splunklib wants it to be there."""
+        raise NotImplementedError
+
+    def prepare(self) -> None:
+        """Checks the arguments, and no more: Splunk starts the command for a search that is only parsed, too."""
+        try:
+            if self.fieldnames:
+                raise SettingsError('segmentsend takes options such as dryrun=true, got "%s"' % self.fieldnames[0])
+            if self.record:
+                raise SettingsError("segmentsend does not take record=true, which would leave a session key on disk")
+            self._given = Options.parse({name: item.value for name, item in self.options.items()})
+        except SettingsError as error:
+            self.write_error(str(error))
+            sys.exit(1)
+
+    def write_error(self, message: str, *args: Any) -> None:
+        """As splunklib's, which would format a text that has no arguments but may well have braces."""
+        super().write_error("{}", message.format(*args) if args else message)
+
+    def _execute(self, ifile: Any, process: Any) -> None:
+        stdin, stdout = self._as_binary_stream(ifile), self._record_writer.ofile
+        if getattr(self._metadata, "preview", False):
+            _pass_through(stdin, stdout)
+        elif not _Run(self._given, self._metadata.searchinfo).serve(stdin, stdout):
+            sys.exit(1)
+
+
+def _pass_through(stdin: BinaryIO, stdout: BinaryIO) -> None:
+    """A preview shows part of the rows, some of them more than once: nothing is sent."""
+    for chunk in rows.chunks(stdin):
+        reply = rows.Reply(chunk.header, [])
+        for row in chunk:
+            reply.add(row, "")
+        reply.write(stdout, {"finished": bool(chunk.metadata.get("finished"))})
+
+
+class _Run:
+    """One run of the command: splunkd's chunks in, replies out, a beginning and an end in the run log."""
+
+    def __init__(self, options: Options, searchinfo: Any):
+        self._options = options
+        self._info = searchinfo
+        self._log = RunLog("segmentsend", searchinfo.sid)
+        self._sending: Any = None
+        self._notes: List[Tuple[str, str]] = []  # (level, text), for whoever runs the search
+
+    def serve(self, stdin: BinaryIO, stdout: BinaryIO) -> bool:
+        """Answers all chunks; False if the search is to fail."""
+        began = time.monotonic()
+        status = "failed"
+        with self._log as log, ExitStack() as stack:
+            signal.signal(signal.SIGTERM, self._terminated)
+            log.info("run_start", destination=self._options.destination, dryrun=self._options.dryrun,
+                     app=self._info.app, owner=self._info.owner,
+                     earliest=self._info.earliest_time, latest=self._info.latest_time)
+            try:
+                status = self._answer_all(stdin, stdout, stack)
+            except (rows.InputEnded, _Cancelled, BrokenPipeError):
+                status = "cancelled"
+            except SegmentBridgeError as error:
+                self._fail(stdout, str(error))
+            except Exception as error:  # the user is told of any, and the run log has where it came from
+                log.error("error", traceback=traceback.format_exc())
+                self._fail(stdout, "internal error, %s: %s. The traceback is in segment_bridge.log" % (
+                    type(error).__name__, error))
+            facts = self._sending.facts() if self._sending else {}
+            log.info("run_end", destination=self._options.destination, status=status, **facts,
+                     duration_s=time.monotonic() - began)
+        return not any(level == "ERROR" for level, _ in self._notes)
+
+    def _answer_all(self, stdin: BinaryIO, stdout: BinaryIO, stack: ExitStack) -> str:
+        """Gives the run's status.
+
+        Raises:
+            SegmentBridgeError: nothing can be sent.
+            rows.InputEnded, _Cancelled, BrokenPipeError: splunkd does not want any more of it.
+        """
+        for chunk in rows.chunks(stdin):
+            try:
+                if self._sending is None:
+                    self._sending = stack.enter_context(self._begin())
+                reply = self._sending.answer(chunk)
+            finally:
+                chunk.skip()  # splunkd does not read before it has written all
+            finished = bool(chunk.metadata.get("finished"))
+            if finished:
+                self._notes += self._sending.report()
+            reply.write(stdout, _metadata(self._notes, finished))
+            if finished:
+                return "failed" if self._sending.not_sent else "ok"
+            if self._sending.is_cancelled:
+                break
+        raise _Cancelled
+
+    def _begin(self) -> Any:
+        """Reads settings and key. (Not before there are rows to come: a search that is only parsed needs neither.)
+
+        Raises:
+            SegmentBridgeError
+        """
+        # requests takes as long to import as all else together, and getinfo is not to wait for it.
+        from segment_bridge.splunk.sending import Sending
+
+        options, name = self._options, self._options.destination
+        service = conf.connect(self._info.splunkd_uri, self._info.session_key)
+        destination = Destination.parse(name, conf.stanza(service, "segment_bridge", name), options.overrides)
+        try:
+            write_key = secrets.read(service, name, "write key of [%s]" % name)
+        except SecretError as error:
+            if not options.dryrun:
+                raise
+            write_key = ""
+            self._note("WARN", "%s. (Without it, made messageIds are others than in a run that sends)" % error)
+        if not destination.url and len(write_key) not in (0, WRITE_KEY_CHARS):
+            self._note("WARN", "the write key of [%s] has %d characters, Segment's have %d: events may vanish without "
+                       "an error" % (name, len(write_key), WRITE_KEY_CHARS))
+        return Sending(options, destination, write_key, self._log)
+
+    def _note(self, level: str, text: str) -> None:
+        self._notes.append((level, "segmentsend: " + text))
+        (self._log.error if level == "ERROR" else self._log.warning)("error", error=text)
+
+    def _fail(self, stdout: BinaryIO, text: str) -> None:
+        """The last reply: no rows, and why."""
+        self._note("ERROR", text)
+        rows.write_head(stdout, _metadata(self._notes, True), 0)
+        stdout.flush()
+
+    def _terminated(self, number: int, frame: Any) -> None:
+        """SIGTERM: the messages that are being sent are settled, and nothing new is begun."""
+        if self._sending is None or not self._sending.is_busy:
+            raise _Cancelled
+        self._sending.cancel()
+
+
+def _metadata(notes: List[Tuple[str, str]], finished: bool) -> Dict[str, Any]:
+    """Of a reply; splunkd keeps the messages of the last one of a search that fails."""
+    messages = {"inspector": {"messages": [list(note) for note in notes]}} if finished and notes else {}
+    return {**messages, "finished": finished}

@@ -1,0 +1,183 @@
+"""A run of segmentsend: rows in, messages out, each row back with what became of its message, and a report at the end.
+
+in = accepted + rejected + failed + unsent + duplicate (+ dryrun), always. A chunk's rows go back when all of its
+messages are settled, and nothing is kept from one chunk for the next: a search that is cancelled has no last chunk.
+"""
+import json
+from collections import Counter
+from typing import Any, Dict, List, Optional, Tuple, Union
+
+from segment_bridge import segment
+from segment_bridge.batching import Batcher, body_bytes
+from segment_bridge.delivery import Delivery, Settled
+from segment_bridge.logs import RunLog
+from segment_bridge.messages import Layout, MessageBuilder, Outcome, Withheld
+from segment_bridge.settings import Destination, Options
+from segment_bridge.splunk.rows import Chunk, Reply, encoded
+
+COLUMNS = ("segment_message_id", "segment_bytes", "segment_status", "segment_reason", "segment_http", "segment_error",
+           "segment_batch", "segment_attempts")
+PAYLOAD_COLUMN = "segment_payload"
+STATUSES = ("accepted", "rejected", "failed", "unsent", "duplicate", "dryrun")
+
+
+class _Reason:
+    """How many messages ended in one way, and an example."""
+
+    def __init__(self, outcome: Outcome, message_id: str):
+        self.outcome, self.message_id = outcome, message_id
+        self.count = 0
+
+
+class Sending:
+    """The run; a context manager. `answer` is called for each chunk, `report` at the end."""
+
+    def __init__(self, options: Options, destination: Destination, write_key: str, log: RunLog):
+        self.counts: Dict[str, int] = Counter()
+        self.rows = 0
+        self.is_busy = self.is_cancelled = False
+        self._options = options
+        self._destination = destination
+        self._log = log
+        self._reasons: Dict[tuple, _Reason] = {}
+        self._client = segment.Rehearsal(destination) if options.dryrun else segment.Segment(destination, write_key)
+        self._builder = MessageBuilder(segment.fingerprint(write_key), destination.max_event_bytes)
+        self._batcher = Batcher(destination.max_batch_bytes, destination.max_batch_events)
+        self._delivery = Delivery(self._client, destination, self._settled,
+                                  accepted="dryrun" if options.dryrun else "accepted")
+        self._columns = (PAYLOAD_COLUMN, *COLUMNS) if options.payload else COLUMNS
+        self._reply = Reply([], [])  # to the current chunk
+
+    def __enter__(self) -> "Sending":
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        self._delivery.__exit__(*exc_info)
+
+    def cancel(self) -> None:
+        """May come at any time, from a signal's handler."""
+        self.is_cancelled = True
+        self._delivery.stop("cancelled", "the search was cancelled")
+
+    def answer(self, chunk: Chunk) -> Reply:
+        """Sends the messages of a chunk's rows, and waits until they are settled.
+
+        Raises:
+            ProtocolError, InputEnded: from the chunk; the messages of the rows that were read are settled then, too.
+        """
+        self._reply = reply = Reply(chunk.header, self._columns)
+        self._delivery.resume()
+        self.is_busy = True
+        try:
+            self._submit(chunk, reply)
+        finally:
+            self._delivery.drain()
+            self.is_busy = False
+            self.rows += len(reply.rest)
+        return reply
+
+    def _submit(self, chunk: Chunk, reply: Reply) -> None:
+        layout, first_cells = Layout(chunk.header), self._first_cells
+        for row in chunk:
+            try:
+                message_id, payload = self._builder.build(layout, row[0])
+            except Withheld as withheld:
+                reply.add(row, first_cells(withheld.message_id, withheld.size), _rest_cells(withheld.outcome))
+                self._count(withheld.outcome, withheld.message_id)
+                continue
+            full = self._batcher.add(payload, len(reply.rest))
+            reply.add(row, first_cells(message_id, len(payload), payload))
+            if full:
+                self._delivery.submit(full)
+                self._batcher.max_bytes = self._delivery.max_batch_bytes
+        last = self._batcher.flush()
+        if last:
+            self._delivery.submit(last)
+
+    def _first_cells(self, message_id: str, size: int, payload: bytes = b"") -> str:
+        if self._options.payload:
+            return encoded([payload.decode(), message_id, str(size or "")])
+        return encoded([message_id, str(size or "")])
+
+    def _settled(self, settled: Settled) -> None:
+        batch, outcomes, seconds = settled
+        rest = self._reply.rest
+        cells, before = b"", None
+        for row, payload, outcome in zip(batch.rows, batch.payloads, outcomes):
+            if outcome is not before:
+                cells, before = _rest_cells(outcome), outcome
+            rest[row] = cells
+            self._count(outcome, payload)
+        statuses = Counter(outcome.status for outcome in outcomes)
+        worst = max(outcomes, key=lambda outcome: outcome.attempts)
+        self._log.info("batch", batch=batch.number, events=len(batch), bytes=body_bytes(batch.payloads), **statuses,
+                       http=worst.http, attempts=worst.attempts, reason=worst.reason or None, seconds=seconds)
+
+    def _count(self, outcome: Outcome, message: Union[str, bytes]) -> None:
+        """Counts a message, which is told by its id or by its payload."""
+        self.counts[outcome.status] += 1
+        if not outcome.reason:
+            return
+        key = (outcome.status, outcome.reason)
+        if key not in self._reasons:
+            example = json.loads(message)["messageId"] if isinstance(message, bytes) else message
+            self._reasons[key] = _Reason(outcome, example)
+        self._reasons[key].count += 1
+
+    # --- The report ---
+
+    @property
+    def not_sent(self) -> int:
+        return self.counts["failed"] + self.counts["unsent"]
+
+    def report(self) -> List[Tuple[str, str]]:
+        """What the run came to, as (level, text). An ERROR among them means that the search is to fail."""
+        notes = []
+        for reason in self._reasons.values():
+            status, code, _, error, _, _ = reason.outcome
+            self._log.warning("rejection" if status == "rejected" else "outcome", status=status, reason=code,
+                              count=reason.count, message_id=reason.message_id or None, error=error)
+            if status in ("rejected", "duplicate"):
+                example = ' (messageId %s, say)' % reason.message_id if reason.message_id else ""
+                notes.append(("WARN" if status == "rejected" else "INFO", "segmentsend: %s %s, %s: %s%s" % (
+                    format(reason.count, ","), status, code, error, example)))
+        notes.append(("INFO", "segmentsend: " + self._summary()))
+        if self.not_sent:
+            notes.append(("ERROR" if self._options.onfail == "error" else "WARN", "segmentsend: " + self._failure()))
+        return notes
+
+    def _summary(self) -> str:
+        counts = ", ".join("%s %s" % (format(self.counts[status], ","), status)
+                           for status in STATUSES if self.counts[status])
+        text = "%s rows%s; %s requests, %s of them retries" % (
+            format(self.rows, ","), counts and ": " + counts, format(self._client.requests, ","),
+            format(self._delivery.retries, ","))
+        if self.counts["accepted"]:
+            # Segment does not look at the key before it answers.
+            text += (". Accepted means by Segment's edge, which also accepts a wrong write key and a disabled source: "
+                     "the source's Debugger in Segment shows what arrived")
+        return text
+
+    def _failure(self) -> str:
+        causes = "; ".join("%s %s (%s): %s" % (format(reason.count, ","), *key, reason.outcome.error)
+                           for key, reason in self._reasons.items() if key[0] in ("failed", "unsent"))
+        return '%s of %s events did not get to destination "%s": %s' % (
+            format(self.not_sent, ","), format(self.rows, ","), self._destination.name, causes)
+
+    def facts(self) -> Dict[str, Any]:
+        """For the run log."""
+        return {
+            **{status: self.counts[status] for status in STATUSES if self.counts[status] or status != "dryrun"},
+            "rows": self.rows, "requests": self._client.requests, "retries": self._delivery.retries,
+            "bytes": self._client.body_bytes, "wire_bytes": self._client.wire_bytes,
+            "waited_s": self._delivery.waited_s,
+        }
+
+
+def _rest_cells(outcome: Outcome) -> bytes:
+    return encoded([outcome.status, outcome.reason, _text(outcome.http), outcome.error, _text(outcome.batch),
+                    str(outcome.attempts)]).encode()
+
+
+def _text(number: Optional[int]) -> str:
+    return "" if number is None else str(number)
