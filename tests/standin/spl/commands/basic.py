@@ -7,6 +7,7 @@ from typing import Iterator, List, Optional
 
 from ...values import Results, SplError, number, text
 from ..expressions import truth
+from ..extraction import extracted
 from ..registry import Arguments, Context, command, matching, unquote
 from ..search import parse
 
@@ -38,7 +39,7 @@ def _scanned(query, context: Context) -> Iterator[Results]:
     latest = host.latest if query.latest is None else query.latest
     rows: list = []
     for event in host.scan(query.indexes or ["main"], earliest, latest):
-        row = extracted(event, host) if _reads_fields(query) else event
+        row = extracted(event, host.props(event["sourcetype"], event["source"], event["host"]))
         if query.matches(row):
             rows.append(row)
             if len(rows) == CHUNK_ROWS:
@@ -53,24 +54,6 @@ def _chunk(rows: list) -> Results:
     for row in rows:
         fields.update(dict.fromkeys(row))
     return Results(fields, rows)
-
-
-def _reads_fields(query) -> bool:
-    return True
-
-
-_PAIR = re.compile(r'(?<![\w.])([A-Za-z_][\w.:]*)=(?:"([^"]*)"|([^\s,;"]+))')
-
-
-def extracted(event: dict, host) -> dict:
-    """The event with the fields of its key=value pairs, as KV_MODE=auto finds them in its first 10,240 characters."""
-    raw = event["_raw"][:10_240]
-    found = {}
-    for match in _PAIR.finditer(raw):
-        if len(found) == 100:
-            break
-        found.setdefault(match.group(1), match.group(2) if match.group(2) is not None else match.group(3))
-    return {**found, **event}
 
 
 @command("eval")

@@ -1,0 +1,167 @@
+"""What stats and its kin are asked for: functions of fields, their names, and the BY fields.
+
+    count, sum(bytes) AS total, avg(*lay), count(eval(status="404")) AS missing BY host, user
+
+Relies on: Search Reference, "stats" (stats-agg-term, Statistical functions that are not applied to specific fields);
+messages.conf, [STATS].
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+
+from ...values import Row, Value, as_list, number, text
+from ..registry import Arguments, Context, unquote
+from .aggregates import Aggregate, Numeric, aggregate
+from .calculation import compiled
+from .columns import captured, filled, named
+
+_FUNCTION = re.compile(r"([A-Za-z_][\w.]*)(?:\((.*)\))?\Z", re.S)
+_EVAL = re.compile(r"\s*eval\s*\((.*)\)\s*\Z", re.S)
+
+
+@dataclass(frozen=True)
+class Term:
+    """One function of one field, of an expression, or (count) of the row itself."""
+
+    make: Callable[[], Aggregate]
+    output: str
+    field: str = ""
+    expression: Optional[Callable[[Row], Any]] = None
+
+    @property
+    def has_wildcard(self) -> bool:
+        return self.expression is None and "*" in self.field
+
+    def values(self, row: Row) -> List[Any]:
+        """What the function is fed of a row. Of a condition that holds it is 1, else nothing."""
+        if self.expression is None:
+            return as_list(row.get(self.field)) if self.field else [1]
+        value = self.expression(row)
+        return ([1] if value else []) if isinstance(value, bool) else as_list(value)
+
+    def expanded(self, fields: Sequence[str], by: Sequence[str]) -> List["Term"]:
+        """A term a field that the wildcard finds, in alphabetical order; never a BY field."""
+        if not self.has_wildcard:
+            return [self]
+        return [
+            replace(self, field=field, output=filled(self.output, captured(self.field, field)))
+            for field in sorted(named(list(fields), [self.field]))
+            if field not in by
+        ]
+
+
+def parsed_terms(arguments: Arguments, context: Context, invalid: Callable[[str], Exception]) -> List[Term]:
+    """All of the arguments' words as terms.
+
+    Raises:
+        SplError: `invalid` makes the one of a word that is none.
+    """
+    terms: List[Term] = []
+    sources: Dict[str, str] = {}
+    words = [word for word in arguments.words if word != ","]
+    while words:
+        source = words.pop(0)
+        output = None
+        if words and words[0].upper() == "AS":
+            if len(words) < 2:
+                raise arguments.error("You must specify a field name after 'as'.")
+            output, words = unquote(words[1]), words[2:]
+        term = _term(source, output, arguments, context)
+        if term is None:
+            raise invalid(source)
+        if term.output in sources:
+            renames = "[%s AS %s]", "[%s AS %s]"
+            raise arguments.error(
+                "1 duplicate rename field(s). Original renames: %s. Duplicate renames: %s."
+                % (renames[0] % (sources[term.output], term.output), renames[1] % (source, term.output))
+            )
+        sources[term.output] = source
+        terms.append(term)
+    return terms
+
+
+def _term(source: str, output: Optional[str], arguments: Arguments, context: Context) -> Optional[Term]:
+    match = _FUNCTION.match(source)
+    function = match.group(1) if match else ""
+    make = aggregate(function)
+    if match is None or make is None:
+        return None
+    inside = (match.group(2) or "").strip()
+    of_expression = _EVAL.match(inside)
+    if of_expression:
+        if output is None:
+            raise arguments.error(
+                "You must specify a rename for the aggregation specifier on the dynamically evaluated field '%s'." % source
+            )
+        return Term(make, output, expression=compiled(of_expression.group(1), arguments, context))
+    counts_rows = function in ("count", "c") and not inside
+    field = "" if counts_rows else unquote(inside) or "*"
+    if "**" in field:
+        raise arguments.error("The wildcard field is invalid. It contains consecutive wildcards.")
+    if output is None:
+        output = function if counts_rows else "%s(%s)" % (function, field)
+    elif field.count("*") != output.count("*"):
+        raise arguments.error(
+            "The number of wildcards between field specifier '%s' and rename specifier '%s' do not match. Note: empty field "
+            "specifiers implies all fields, e.g. sum() == sum(*)." % (field, output)
+        )
+    return Term(make, output, field)
+
+
+def by_fields(arguments: Arguments) -> List[str]:
+    """Takes the BY clause out of the arguments."""
+    words = arguments.clause("BY")
+    if words is None:
+        return []
+    fields = arguments.fields(words)
+    if not fields:
+        raise arguments.error("You must specify at least one field after 'by'.")
+    for index, field in enumerate(fields):
+        if field in fields[:index]:
+            raise arguments.error("Repeated group-by field '%s'." % field)
+    return fields
+
+
+def groups_of(row: Row, by: Sequence[str], distinct: bool = False) -> List[Tuple[str, ...]]:
+    """The groups of a row: none if it lacks a BY field, one for each combination of multivalue fields' values.
+
+    A value that a field has twice counts twice, unless `distinct`.
+    """
+    keys: List[Tuple[str, ...]] = [()]
+    for field in by:
+        values: Iterable[str] = map(text, as_list(row.get(field)))
+        values = list(dict.fromkeys(values) if distinct else values)
+        keys = [(*key, value) for key in keys for value in values]
+    return keys
+
+
+def time_of(row: Row) -> float:
+    """For the functions of time; rows without a time are all of the same."""
+    value = row.get("_time")
+    amount = None if isinstance(value, list) else number(value)
+    return 0.0 if amount is None else float(amount)
+
+
+class Group:
+    """The functions of one group of rows."""
+
+    def __init__(self, terms: Sequence[Term], all_numbers: bool = False):
+        self.terms, self.all_numbers = terms, all_numbers
+        self.aggregates = [term.make() for term in terms]
+
+    def add(self, row: Row) -> None:
+        time = time_of(row)
+        for term, state in zip(self.terms, self.aggregates):
+            for value in term.values(row):
+                state.add(value, time)
+
+    def results(self) -> Dict[str, Value]:
+        """A field a function; none where it has no value."""
+        found = {}
+        for term, state in zip(self.terms, self.aggregates):
+            value = state.result()
+            refused = self.all_numbers and isinstance(state, Numeric) and not state.all_numbers
+            if value is not None and not refused:
+                found[term.output] = value
+        return found

@@ -1,0 +1,82 @@
+"""The fields that Splunk finds in an event by itself at search time, with the limits that limits.conf has by default.
+
+KV_MODE=auto finds key=value pairs in the first 10,240 characters, and the keys of an event that is a JSON object in its
+first 5,000; KV_MODE=json only the latter; KV_MODE=none nothing. No more than 100 fields are made. A key in an object is
+named by its path with dots, one in an array a{}.b, and has as many values as there are.
+
+Relies on: props.conf.spec, KV_MODE and AUTO_KV_JSON; limits.conf.spec, [kv] maxchars and limit, [spath] extraction_cutoff.
+"""
+import json
+import re
+from typing import Any, Dict, Iterator, List, Tuple
+
+from ..values import Row, SplError, from_list
+
+PAIR_CHARS, JSON_CHARS, MOST_FIELDS = 10_240, 5_000, 100
+
+_PAIR = re.compile(r'(?<![\w.])([A-Za-z_][\w.:-]*)=(?:"([^"]*)"|([^\s,;"]+))')
+_SIGN = re.compile(r'\s*([{}\[\],:])\s*')
+_TEXT = re.compile(r'\s*("(?:[^"\\]|\\.)*")\s*', re.S)
+_LITERAL = re.compile(r'\s*(true|false|null|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*')
+
+
+def extracted(event: Row, props: Dict[str, str]) -> Row:
+    """The event with its fields; those that it has from indexing stay as they are."""
+    mode = props.get("KV_MODE", "auto")
+    if mode not in ("auto", "json", "none"):
+        raise SplError("props.conf: KV_MODE = %s is not known here." % mode)
+    raw, found = str(event["_raw"]), {}
+    if mode != "none" and raw.lstrip().startswith("{"):
+        for name, value in _json_fields(raw[:JSON_CHARS]):
+            if name not in found and len(found) >= MOST_FIELDS:
+                continue
+            found.setdefault(name, []).append(value)
+    if mode == "auto":
+        for match in _PAIR.finditer(raw[:PAIR_CHARS]):
+            if len(found) >= MOST_FIELDS:
+                break
+            found.setdefault(match.group(1), [match.group(2) if match.group(2) is not None else match.group(3)])
+    return {**{name: from_list(values) for name, values in found.items()}, **event}
+
+
+def _json_fields(source: str) -> Iterator[Tuple[str, str]]:
+    """(path, value) of each leaf, in order, as far as the text goes."""
+    path: List[Any] = []  # a key, or None for an element of an array
+    containers: List[str] = []
+    key, at = None, 0
+    while at < len(source):
+        sign = _SIGN.match(source, at)
+        if sign:
+            at = sign.end()
+            if sign.group(1) in "{[":
+                if containers:
+                    path.append(key if containers[-1] == "{" else None)
+                containers.append(sign.group(1))
+                key = None
+            elif sign.group(1) in "}]":
+                if not containers:
+                    return
+                containers.pop()
+                if containers:
+                    path.pop()
+            elif sign.group(1) == ",":
+                key = None
+            continue
+        token = _TEXT.match(source, at) or _LITERAL.match(source, at)
+        # A literal that ends where the text is cut may go on.
+        if not token or not containers or (token.end() == len(source) and not token.group(1).startswith('"')):
+            return
+        at = token.end()
+        value = json.loads(token.group(1)) if token.group(1).startswith('"') else token.group(1)
+        if containers[-1] == "{" and key is None:
+            key = value
+        else:
+            yield _name([*path, key if containers[-1] == "{" else None]), value
+
+
+def _name(path: List[Any]) -> str:
+    """a.b for keys, a{}.b for a key in an array."""
+    name = ""
+    for step in path:
+        name += "{}" if step is None else ("." if name else "") + step
+    return name
