@@ -1,0 +1,1 @@
+"""How splunkd runs the programs that an app brings."""

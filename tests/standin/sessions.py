@@ -1,0 +1,91 @@
+"""Users, roles and sessions.
+
+Splunk REST API reference, "auth/login"; authorize.conf.spec. Session keys of splunkd's own are those of
+splunk-system-user, who may do everything.
+"""
+import base64
+import hmac
+import secrets
+import threading
+from typing import Dict, FrozenSet, NamedTuple, Set, Tuple
+
+from werkzeug.wrappers import Request
+
+from .refusal import Refusal
+from .stores.conf import Confs, is_true
+
+SYSTEM_USER = "splunk-system-user"
+
+
+class Session(NamedTuple):
+    key: str
+    user: str
+    roles: FrozenSet[str]
+    capabilities: FrozenSet[str]
+
+
+class Sessions:
+    """`users` are name -> (password, roles)."""
+
+    def __init__(self, confs: Confs, users: Dict[str, Tuple[str, FrozenSet[str]]]):
+        self._confs, self.users = confs, users
+        self._sessions: Dict[str, Session] = {}
+        self._lock = threading.Lock()
+
+    def login(self, user: str, password: str) -> Session:
+        """
+        Raises:
+            Refusal: the password is another, or there is no such user.
+        """
+        known, _ = self.users.get(user, ("", frozenset()))
+        if not known or not hmac.compare_digest(known.encode(), password.encode()):
+            raise Refusal(401, "Login failed")
+        return self.open(user)
+
+    def open(self, user: str) -> Session:
+        """A session of a user, or of splunkd's own."""
+        roles = frozenset(["admin"]) if user == SYSTEM_USER else self.users[user][1]
+        session = Session(secrets.token_urlsafe(48), user, self._with_imported(roles), self._capabilities(roles))
+        with self._lock:
+            self._sessions[session.key] = session
+        return session
+
+    def close(self, session: Session) -> None:
+        with self._lock:
+            self._sessions.pop(session.key, None)
+
+    def of(self, request: Request) -> Session:
+        """The session that a request is part of: by header, or by user and password.
+
+        Raises:
+            Refusal: by none.
+        """
+        scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+        if scheme == "Basic":
+            try:
+                user, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
+            except ValueError:
+                raise Refusal(401, "call not properly authenticated") from None
+            return self.login(user, password)
+        session = self._sessions.get(credentials) if scheme in ("Splunk", "Bearer") else None
+        if session is None:
+            raise Refusal(401, "call not properly authenticated")
+        return session
+
+    def _with_imported(self, roles: FrozenSet[str]) -> FrozenSet[str]:
+        known: Set[str] = set()
+        waiting = list(roles)
+        while waiting:
+            role = waiting.pop()
+            if role not in known:
+                known.add(role)
+                waiting += filter(None, self._role(role).get("importRoles", "").split(";"))
+        return frozenset(known)
+
+    def _capabilities(self, roles: FrozenSet[str]) -> FrozenSet[str]:
+        return frozenset(name for role in self._with_imported(roles) for name, value in self._role(role).items()
+                         if value.strip() == "enabled" or (name.islower() and is_true(value)))
+
+    def _role(self, role: str) -> Dict[str, str]:
+        stanza = self._confs.stanza("authorize", None, "role_" + role)
+        return stanza.settings if stanza else {}
