@@ -42,6 +42,20 @@ class Sessions:
             raise Refusal(401, "Login failed")
         return self.open(user)
 
+    def add(self, user: str, password: str, roles: FrozenSet[str]) -> None:
+        """
+        Raises:
+            Refusal: there is such a user, or no such role, or the password is short.
+        """
+        if user in self.users:
+            raise Refusal(400, "User name=%s already exists" % user)
+        for role in roles or [""]:
+            if not self._role(role):
+                raise Refusal(400, "Role name=%s does not exist" % role)
+        if len(password) < 8:
+            raise Refusal(400, "Password did not meet complexity requirements: at least 8 characters.")
+        self.users[user] = (password, roles)
+
     def open(self, user: str) -> Session:
         """A session of a user, or of splunkd's own."""
         roles = frozenset(["admin"]) if user == SYSTEM_USER else self.users[user][1]
