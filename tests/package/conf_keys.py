@@ -118,7 +118,8 @@ CONF_KEYS = {
             r"alert\.(expires|suppress\.period)": r"\d+[smhd]?",
             r"alert\.suppress\.fields": TEXT,
             r"action\.email": BOOL,
-            r"action\.email\.(to|subject|message|message\.alert|subject\.alert)": TEXT,
+            r"action\.email\.to": r".*",
+            r"action\.email\.(subject|message|message\.alert|subject\.alert)": TEXT,
             r"action\.email\.(inline|sendresults|include\.\w+)": BOOL,
             r"action\.email\.format": "table|raw|csv",
             r"display\.(general|page|statistics|visualizations|events)\.[\w.]+": TEXT,
@@ -135,7 +136,7 @@ CONF_KEYS = {
             "related": TEXT,
             r"(example|comment)\d+": TEXT,
         },
-        r"segmentsend-[\w-]+-options?|segmentsend-options?": {"syntax": TEXT, "description": TEXT},
+        r"segmentsend-[a-z-]+": {"syntax": TEXT, "description": TEXT},
     },
     "server": {
         "shclustering": {r"conf_replication_include\.segment_bridge": "true"},

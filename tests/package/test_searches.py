@@ -84,7 +84,10 @@ def test_macros_take_the_arguments_that_they_name(app):
 
 def test_lookups_are_there(app, spl):
     known = set(Conf.read(app / "default/transforms.conf"))
-    named = {(where, name.strip('"')) for where, text in spl for _, name in LOOKUP.findall(text)}
+    # An example in the search assistant speaks of the reader's own lookups.
+    named = {
+        (where, name.strip('"')) for where, text in spl for _, name in LOOKUP.findall(text) if "searchbnf" not in where
+    }
     assert {(where, name) for where, name in named if name not in known} == set()
     assert {name for _, name in named}, "the pattern above finds none: it no longer fits the searches"
 
