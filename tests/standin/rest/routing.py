@@ -99,6 +99,19 @@ class Call:
         """A deletion's answer: what is left, of which nobody reads anything."""
         return entries.feed([], self.request.path, self.origin, self.as_json)
 
+    def check(self, right: str, kind: str, name: str, app: str) -> None:
+        """
+        Raises:
+            Refusal: no role of the user's may `read` or `write` the object; who may not read it does not see it.
+        """
+        allowed = getattr(self.splunkd.confs.access(kind, name, app), right)
+        if "admin_all_objects" in self.session.capabilities or "*" in allowed or allowed & self.session.roles:
+            return
+        if right == "read":
+            raise Refusal(404, "Could not find object id=%s" % name)
+        raise Refusal(403, "You (user=%s) do not have permission to perform this operation (requires capability: "
+                           "admin_all_objects)." % self.session.user)
+
     def _whole(self, name: str, default: int) -> int:
         value = self.arguments.get(name, str(default))
         try:

@@ -1,0 +1,162 @@
+"""The password store and KV store.
+
+Splunk REST API reference, "storage/passwords" and "KV store endpoint descriptions".
+"""
+import json
+from typing import Any, List
+
+from werkzeug.wrappers import Response
+
+from ..refusal import Refusal
+from ..stores.conf import Stanza
+from ..stores.kvstore import MAX_BATCH_SAVE_BYTES, MAX_QUERIES_PER_BATCH, Collection
+from ..stores.secrets import Secret
+from . import configs
+from .entries import Entry, json_response
+from .routing import Call, route
+
+_PASSWORDS, _COLLECTIONS = "storage/passwords", "storage/collections/config"
+_DATA = "storage/collections/data/<collection>"
+
+
+def _password(call: Call, secret: Secret) -> Entry:
+    return Entry(_PASSWORDS, secret.name, {
+        "clear_password": call.splunkd.secrets.clear(secret), "encr_password": secret.encrypted,
+        "password": "********", "realm": secret.realm, "username": secret.username}, secret.app, removable=True)
+
+
+@route("GET", _PASSWORDS, capability="list_storage_passwords")
+def passwords(call: Call) -> Response:
+    return call.feed([_password(call, secret) for secret in call.splunkd.secrets.list(call.app)])
+
+
+@route("POST", _PASSWORDS, "name", "password", "realm", capability="edit_storage_passwords")
+def create_password(call: Call) -> Response:
+    secret = call.splunkd.secrets.create(
+        call.app, call.argument("name"), call.argument("realm", ""), call.argument("password"))
+    return call.entry(_password(call, secret), 201)
+
+
+@route("GET", _PASSWORDS + "/<name>", capability="list_storage_passwords")
+def password(call: Call, name: str) -> Response:
+    return call.entry(_password(call, call.splunkd.secrets.get(call.app, name)))
+
+
+@route("POST", _PASSWORDS + "/<name>", "password", capability="edit_storage_passwords")
+def change_password(call: Call, name: str) -> Response:
+    call.splunkd.secrets.change(call.app, name, call.argument("password"))
+    return call.entry(_password(call, call.splunkd.secrets.get(call.app, name)))
+
+
+@route("DELETE", _PASSWORDS + "/<name>", capability="edit_storage_passwords")
+def remove_password(call: Call, name: str) -> Response:
+    call.splunkd.secrets.remove(call.app, name)
+    return call.done()
+
+
+def _config(stanza: Stanza) -> Entry:
+    return Entry(_COLLECTIONS, stanza.name, configs.content(stanza), stanza.app, removable=stanza.removable)
+
+
+@route("GET", _COLLECTIONS)
+def collections(call: Call) -> Response:
+    return call.feed([_config(stanza) for stanza in configs.visible(call, "collections").values()])
+
+
+@route("POST", _COLLECTIONS, "name", "field.*", "accelerated_fields.*", "enforceTypes", "replicate")
+def create_collection(call: Call) -> Response:
+    return call.entry(_config(configs.change(
+        call, "collections", call.argument("name"), call.settings("name"), True)), 201)
+
+
+@route("GET", _COLLECTIONS + "/<name>")
+def collection(call: Call, name: str) -> Response:
+    return call.entry(_config(configs.one(call, "collections", name)))
+
+
+@route("DELETE", _COLLECTIONS + "/<name>")
+def remove_collection(call: Call, name: str) -> Response:
+    return configs.remove(call, "collections", name)
+
+
+def _opened(call: Call, name: str, right: str) -> Collection:
+    if not call.namespaced or "-" in (call.owner, call.app):
+        raise Refusal(400, "KV store needs a namespace with an owner and an app.")
+    stanza = call.splunkd.confs.stanza("collections", call.app, name)
+    if stanza:
+        call.check(right, "collections", name, stanza.app)
+    return call.splunkd.kvstore.collection(call.app, name, call.owner)
+
+
+def _query(call: Call) -> Any:
+    return _parsed(call.arguments.get("query", "{}"))
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text or "{}")
+    except ValueError:
+        raise Refusal(400, "JSON in the query is invalid. ( JSON parse error )") from None
+
+
+@route("GET", _DATA, "query", "fields", "limit", "skip", "sort", "shared")
+def find(call: Call, collection: str) -> Response:
+    found = _opened(call, collection, "read").find(
+        _query(call), sort=call.argument("sort", ""), fields=call.argument("fields", ""),
+        skip=int(call.argument("skip", "0")), limit=int(call.argument("limit", "0")))
+    return json_response(found)
+
+
+@route("POST", _DATA)
+def insert(call: Call, collection: str) -> Response:
+    return json_response({"_key": _opened(call, collection, "write").insert(call.body_json())}, 201)
+
+
+@route("DELETE", _DATA, "query")
+def delete(call: Call, collection: str) -> Response:
+    _opened(call, collection, "write").delete(_query(call))
+    return Response(status=200)
+
+
+@route("POST", _DATA + "/batch_save")
+def batch_save(call: Call, collection: str) -> Response:
+    if len(call.request.get_data()) > MAX_BATCH_SAVE_BYTES:
+        raise Refusal(400, "The request exceeds the limit that max_size_per_batch_save_mb in limits.conf sets.")
+    return json_response(_opened(call, collection, "write").save(call.body_json()))
+
+
+@route("POST", _DATA + "/batch_find")
+def batch_find(call: Call, collection: str) -> Response:
+    queries: List[Any] = call.body_json()
+    if not isinstance(queries, list) or len(queries) > MAX_QUERIES_PER_BATCH:
+        raise Refusal(400, "batch_find takes an array of at most %d queries." % MAX_QUERIES_PER_BATCH)
+    opened = _opened(call, collection, "read")
+    options = ("query", "fields", "sort", "limit", "skip")
+    for query in queries:
+        for name in query:
+            if name not in options:
+                raise Refusal(400, "Unknown option '%s' of a query." % name)
+    return json_response([opened.find(**query) for query in queries])
+
+
+@route("GET", _DATA + "/<key>")
+def document(call: Call, collection: str, key: str) -> Response:
+    return json_response(_opened(call, collection, "read").get(key))
+
+
+@route("POST", _DATA + "/<key>")
+def replace(call: Call, collection: str, key: str) -> Response:
+    _opened(call, collection, "write").replace(key, call.body_json())
+    return json_response({"_key": key})
+
+
+@route("DELETE", _DATA + "/<key>")
+def delete_document(call: Call, collection: str, key: str) -> Response:
+    _opened(call, collection, "write").delete_one(key)
+    return Response(status=200)
+
+
+@route("GET", "kvstore/status")
+def status(call: Call) -> Response:
+    return call.feed([Entry("kvstore/status", "status", {"current": {
+        "status": "ready", "replicationStatus": "KV store captain", "standalone": True, "disabled": False}})])
