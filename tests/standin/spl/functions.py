@@ -3,8 +3,9 @@ import hashlib
 import json
 import math
 import re
+from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
-from typing import Any, Callable, Dict, List, NamedTuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from ..values import SplError, as_list, from_list, number, text
 from .expressions import Evaluate, order, truth
@@ -28,7 +29,7 @@ def call(name: str, arguments: List[Evaluate]) -> Evaluate:
     return function.build(arguments)
 
 
-def lazy(name: str, low: int, high: float = None):
+def lazy(name: str, low: int, high: Optional[float] = None):
     """A function that is given its arguments unevaluated: (arguments) -> evaluate."""
     def register(build):
         FUNCTIONS[name] = Function(low, low if high is None else high, build)
@@ -36,7 +37,7 @@ def lazy(name: str, low: int, high: float = None):
     return register
 
 
-def function(name: str, low: int, high: float = None, nulls: bool = False):
+def function(name: str, low: int, high: Optional[float] = None, nulls: bool = False):
     """A function of values; without `nulls` it is null where an argument is."""
     def register(implementation):
         def build(arguments):
@@ -404,7 +405,7 @@ def _tostring(value, style=None):
     if style == "commas":
         return format(round(number(value), 2), ",")
     if style == "hex":
-        return hex(int(number(value)))
+        return "0x%X" % int(number(value))
     if style == "duration":
         seconds = int(number(value))
         days, rest = divmod(seconds, 86400)
@@ -430,6 +431,11 @@ def _sha256(value):
 # Informational and mathematical
 
 
+@lazy("now", 0)
+def _now(arguments):
+    raise SplError("The 'now' function is not known here.")
+
+
 @function("isnum", 1)
 def _isnum(value):
     return number(value) is not None
@@ -445,9 +451,8 @@ def _round(value, digits=0):
     amount = number(value)
     if amount is None:
         return None
-    scale = 10 ** int(number(digits))
-    rounded = math.floor(abs(amount) * scale + 0.5) / scale * (1 if amount >= 0 else -1)
-    return int(rounded) if not digits else rounded
+    rounded = Decimal(repr(amount)).quantize(Decimal(1).scaleb(-int(number(digits))), ROUND_HALF_UP)
+    return int(rounded) if not digits else float(rounded)
 
 
 @function("floor", 1)
