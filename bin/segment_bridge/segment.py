@@ -24,6 +24,7 @@ import hashlib
 import http.client
 import io
 import json
+import logging
 import re
 import socket
 import ssl
@@ -272,8 +273,12 @@ def _find(error: Any, *kinds: type) -> Optional[BaseException]:
     return found
 
 
-# --- A time limit for a whole call ----------------------------------------------------------------------------------
+# --- Connections that keep to a time limit ----------------------------------------------------------------------------
 # The time-outs of requests are for each read from the socket: an answer that comes byte by byte would take for ever.
+# Sessions and adapters of requests, connections and pools of urllib3: both are made to be subclassed like this.
+
+# What urllib3 would warn of is in the Answer; on stderr it would become an error in search.log.
+logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 _call = threading.local()  # until: the moment at which this thread's call ends
 
@@ -288,6 +293,8 @@ def _left_s() -> float:
 class _TimedReader(io.RawIOBase):
     """A connection's bytes, until the call ends."""
 
+    has_ended = False
+
     def __init__(self, connection: socket.socket):
         self._connection = connection
         self._raw = connection.makefile("rb", buffering=0)
@@ -297,7 +304,9 @@ class _TimedReader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> Optional[int]:
         self._connection.settimeout(_left_s())
-        return self._raw.readinto(buffer)
+        size = self._raw.readinto(buffer)
+        self.has_ended = not size
+        return size
 
     def close(self) -> None:
         self._raw.close()
@@ -308,7 +317,13 @@ class _TimedResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any):
         super().__init__(sock, *args, **kwargs)
         self.fp.close()
-        self.fp = io.BufferedReader(_TimedReader(sock))
+        self._reader = _TimedReader(sock)
+        self.fp = io.BufferedReader(self._reader)
+
+    def begin(self) -> None:
+        super().begin()
+        if self._reader.has_ended:  # http.client takes a head without its end for a whole one
+            raise http.client.HTTPException("the answer broke off in its head")
 
 
 class _Timed:
