@@ -33,7 +33,11 @@ def segment():
 @pytest.fixture
 def splunkd(segment):
     with FakeSplunkd() as server:
-        server.conf["segment_bridge"]["segment"] = {"url": f"{segment.url}/v1/batch", "timeout": "1"}
+        server.conf["segment_bridge"]["segment"] = {
+            "url": f"{segment.url}/v1/batch",
+            "timeout": "1",
+            "connect_timeout": "0.5",
+        }
         server.passwords["segment"] = WRITE_KEY
         yield server
 

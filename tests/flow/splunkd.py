@@ -7,6 +7,7 @@ does not know is 404. Source: Splunk REST API reference, "configs/conf-{file}", 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import secrets
@@ -24,7 +25,7 @@ _BATCH_SAVE = re.compile(r"storage/collections/data/(\w+)/batch_save")
 
 
 class FakeSplunkd(FakeServer):
-    """`conf`: stanzas by file and name; `passwords`: texts by user, all of one realm; `collections`: documents by key."""
+    """`conf`: stanzas by file and name; `passwords`: texts by user; `collections`: documents by key."""
 
     def __init__(self, **server_options):
         super().__init__(tls=Authority().server(), **server_options)
@@ -34,6 +35,14 @@ class FakeSplunkd(FakeServer):
         self.collections: dict[str, dict[str, dict[str, Any]]] = {"segment_dead_letters": {}}
 
     def answer(self, request: Request) -> Reply:
+        try:
+            reply = self._answer(request)
+        except Refusal as refusal:
+            reply = refusal.reply
+        # splunkd says so, and splunklib loses the body of an answer that does not.
+        return dataclasses.replace(reply, headers={**reply.headers, "Connection": "Keep-Alive"})
+
+    def _answer(self, request: Request) -> Reply:
         if request.headers.get("Authorization") != f"Splunk {self.session_key}":
             raise _refusal(401, "call not properly authenticated")
         path = urllib.parse.unquote(request.path)
