@@ -2,8 +2,8 @@
 
 
 class Refusal(Exception):
-    """`status` is HTTP's, `text` is worded as splunkd words it."""
+    """`status` is HTTP's, `text` is worded as splunkd words it, `level` is the message's (ERROR, FATAL, WARN)."""
 
-    def __init__(self, status: int, text: str):
+    def __init__(self, status: int, text: str, level: str = "ERROR"):
         super().__init__(text)
-        self.status, self.text = status, text
+        self.status, self.text, self.level = status, text, level

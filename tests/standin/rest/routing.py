@@ -148,7 +148,7 @@ def dispatch(splunkd, request: Request) -> Response:
         _check(call, found.arguments)
         return found.handler(call, **{name: _decoded(value) for name, value in names.items()})
     except Refusal as refusal:
-        return entries.messages(refusal.status, [("ERROR", refusal.text)], as_json)
+        return entries.messages(refusal.status, [(refusal.level, refusal.text)], as_json)
     except MethodNotAllowed:
         return entries.messages(405, [("ERROR", "Method Not Allowed")], as_json)
     except NotFound:

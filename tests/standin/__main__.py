@@ -1,0 +1,45 @@
+"""python -m tests.standin: Splunk's stand-in, on loopback, until it is ended.
+
+Prints a line of JSON with its addresses once it is ready.
+"""
+import argparse
+import json
+import signal
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from .refusal import Refusal
+from .splunkd import Ports, Splunkd
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.standin", description=__doc__)
+    parser.add_argument("--package", type=Path, action="append", default=[], help="an app to install at start")
+    parser.add_argument("--port", type=int, default=8089, help="of splunkd's REST API; 0 is any free one")
+    parser.add_argument("--web-port", type=int, default=8000)
+    parser.add_argument("--hec-port", type=int, default=8088)
+    parser.add_argument("--password", default="changeme", help="of the user admin")
+    parser.add_argument("--home", type=Path, help="$SPLUNK_HOME, which is kept; without it, one that vanishes")
+    options = parser.parse_args()
+
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    with tempfile.TemporaryDirectory(prefix="splunk-") as fresh:
+        home = (options.home or Path(fresh)).absolute()
+        with Splunkd(home, options.password, Ports(options.port, options.web_port, options.hec_port)) as splunkd:
+            for package in options.package:
+                try:
+                    splunkd.install(package, update=True)
+                except Refusal as refusal:
+                    parser.error("%s: %s" % (package, refusal.text))
+            print(json.dumps({"management": splunkd.management_url, "web": splunkd.web_url, "hec": splunkd.hec_url,
+                              "password": options.password}), flush=True)
+            ended.wait()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""What a triggered alert does: e-mail to a local SMTP server, webhook to an HTTP server.
+
+alert_actions.conf.spec, [email], [webhook]; Alerting Manual, "Email notification action", "Use a webhook alert action".
+"""
+import csv
+import io
+import json
+import re
+import smtplib
+import urllib.request
+from email.message import EmailMessage
+from typing import Mapping, Tuple
+
+from .stores.conf import is_true
+from .values import Results, as_list, text
+
+_TIMEOUT_S = 10
+_KNOWN = ("email", "webhook")
+_LISTED_ROWS = 100
+
+
+def run(splunkd, job, settings: Mapping[str, str], results: Results) -> Tuple[str, ...]:
+    """Executes the actions that are on; their names. One that fails is logged, as is one that is not known here."""
+    done = []
+    for key, value in settings.items():
+        name = key[len("action."):]
+        if not key.startswith("action.") or "." in name or not is_true(value):
+            continue
+        defaults = splunkd.confs.stanza("alert_actions", job.app, name)
+        merged = {**({"action.%s.%s" % (name, each): setting for each, setting in defaults.settings.items()}
+                     if defaults else {}), **settings}
+        try:
+            if name not in _KNOWN:
+                raise ValueError("the alert action %s is not known here" % name)
+            {"email": _email, "webhook": _webhook}[name](splunkd, job, merged, results)
+            done.append(name)
+        except (OSError, ValueError, smtplib.SMTPException) as error:
+            splunkd.logs.splunkd("ERROR", "sendmodalert", "action=%s search=\"%s\" - %s" % (name, job.saved, error))
+    return tuple(done)
+
+
+def _filled(template: str, job, results: Results) -> str:
+    """With its tokens: $name$, $app$, $sid$ (job.sid), $result.FIELD$ of the first row."""
+    first = results.rows[0] if results.rows else {}
+
+    def value(match) -> str:
+        token = match.group(1)
+        if token.startswith("result."):
+            return "\n".join(map(text, as_list(first.get(token[len("result."):]))))
+        known = {"name": job.saved, "app": job.app, "job.sid": job.sid, "job.resultCount": str(len(results.rows))}
+        return known.get(token, "")
+    return re.sub(r"\$([\w.]+)\$", value, template)
+
+
+def _email(splunkd, job, settings: Mapping[str, str], results: Results) -> None:
+    get = lambda name, default="": settings.get("action.email." + name, default)  # noqa: E731
+    recipients = [each.strip() for each in get("to").split(",") if each.strip()]
+    if not recipients:
+        raise ValueError("action.email.to is empty")
+    message = EmailMessage()
+    message["From"], message["To"] = get("from", "splunk"), ", ".join(recipients)
+    message["Subject"] = _filled(get("subject", "Splunk Alert: $name$"), job, results)
+    body = _filled(get("message.alert", "The alert condition for '$name$' was triggered."), job, results)
+    if is_true(get("include.results_link", "1")):
+        body += "\n\nView results in Splunk: %s/en-US/app/%s/@go?sid=%s" % (splunkd.web_url, job.app, job.sid)
+    if is_true(get("sendresults", "0")) and is_true(get("inline", "0")):
+        body += "\n\n" + _table(results)
+    message.set_content(body)
+    host, _, port = get("mailserver", "localhost").partition(":")
+    with smtplib.SMTP(host, int(port or 25), timeout=_TIMEOUT_S) as server:
+        server.send_message(message)
+
+
+def _table(results: Results) -> str:
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(results.fields)
+    for row in results.rows[:_LISTED_ROWS]:
+        writer.writerow(["\n".join(map(text, as_list(row.get(name)))) for name in results.fields])
+    return file.getvalue()
+
+
+def _webhook(splunkd, job, settings: Mapping[str, str], results: Results) -> None:
+    url = settings.get("action.webhook.param.url", "")
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("action.webhook.param.url is no URL")
+    first = results.rows[0] if results.rows else {}
+    body = {"search_name": job.saved, "sid": job.sid, "app": job.app, "owner": "nobody",
+            "results_link": "%s/en-US/app/%s/@go?sid=%s" % (splunkd.web_url, job.app, job.sid),
+            "result": {name: [text(each) for each in value] if isinstance(value, list) else text(value)
+                       for name, value in first.items()}}
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    urllib.request.urlopen(request, timeout=_TIMEOUT_S).close()

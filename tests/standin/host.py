@@ -1,0 +1,246 @@
+"""What one search sees of splunkd: it implements spl.host.Host for a user in an app.
+
+Knowledge Manager Manual, "Object permissions"; authorize.conf.spec, srchIndexesAllowed; transforms.conf.spec.
+"""
+import csv
+import fnmatch
+import io
+import time
+from pathlib import Path
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence
+
+from .refusal import Refusal
+from .runner.command import Command, SearchInfo
+from .runner.python import environment
+from .spl.host import Macro
+from .stores.conf import Stanza, is_true, props_for
+from .stores.events import Event
+from .stores.kvstore import MAX_DOCUMENTS_PER_BATCH_SAVE, MAX_ROWS_PER_QUERY, Collection
+from .values import Row, SplError, as_list, from_list, number, text
+
+DEFAULT_MAX_MATCHES = 1_000
+
+
+class SearchHost:
+    """One search job's view; `job` is what its custom commands report to."""
+
+    def __init__(self, splunkd, job):
+        self._splunkd, self._job = splunkd, job
+        self.clock, self.app, self.owner = splunkd.clock, job.app, job.owner
+        self.sid, self.search, self.earliest, self.latest = job.sid, job.search, job.earliest, job.latest
+        self._props: Optional[Dict[str, Stanza]] = None
+
+    def scan(self, indexes: Sequence[str], earliest: Optional[float], latest: Optional[float]) -> Iterator[Row]:
+        allowed = self._allowed_indexes()
+        named = [index for index in self._splunkd.events.indexes()
+                 if any(_selects(pattern, index) for pattern in indexes)
+                 and any(_selects(pattern, index) for pattern in allowed)]
+        return self._splunkd.events.scan(named, earliest, latest)
+
+    def _allowed_indexes(self) -> List[str]:
+        roles = [self._splunkd.confs.stanza("authorize", None, "role_" + role) for role in self._job.session.roles]
+        return [pattern.strip() for role in roles if role
+                for pattern in role.settings.get("srchIndexesAllowed", "").split(";") if pattern.strip()]
+
+    def props(self, sourcetype: str, source: str, host: str) -> Dict[str, str]:
+        if self._props is None:
+            self._props = self._splunkd.confs.stanzas("props", self.app)
+        return props_for(self._props, sourcetype, source, host)
+
+    def macro(self, name: str, arguments: int) -> Optional[Macro]:
+        stanza = self._readable("macros", "%s(%d)" % (name, arguments) if arguments else name)
+        if stanza is None:
+            return None
+        settings = stanza.settings
+        names = [each.strip() for each in settings.get("args", "").split(",") if each]
+        return Macro(settings.get("definition", ""), names, is_true(settings.get("iseval", "0")),
+                     settings.get("validation", ""), settings.get("errormsg", ""))
+
+    def lookup(self, name: str):
+        """A lookup definition, or a CSV file of the app by its name."""
+        stanza = self._readable("transforms", name)
+        if stanza is not None:
+            return self._defined(stanza)
+        if not name.endswith(".csv") or "/" in name:
+            return None
+        return CsvLookup(self._splunkd.confs.folder(self.app) / "lookups" / name, {})
+
+    def _defined(self, stanza: Stanza):
+        settings = stanza.settings
+        if settings.get("external_type") == "kvstore":
+            check = {"read": lambda: self._check("read", stanza, settings["collection"]),
+                     "write": lambda: self._check("write", stanza, settings["collection"])}
+            collection = self._splunkd.kvstore.collection(stanza.app, settings["collection"], "nobody")
+            return KvLookup(collection, settings, check)
+        if "filename" in settings:
+            return CsvLookup(self._splunkd.confs.folder(stanza.app) / "lookups" / settings["filename"], settings)
+        raise SplError("The lookup '%s' is of a kind that is not known here." % stanza.name)
+
+    def _check(self, right: str, stanza: Stanza, collection: str) -> None:
+        access = getattr(self._splunkd.confs.access("collections", collection, stanza.app), right)
+        if not self._may(access):
+            raise SplError("You do not have permission to %s the collection '%s'." % (right, collection))
+
+    def command(self, name: str) -> Optional[Command]:
+        stanza = self._readable("commands", name)
+        if stanza is None:
+            return None
+        if "run_custom_command" not in self._job.session.capabilities:
+            raise SplError("You do not have a role with the capability='run_custom_command' required to run this "
+                           "command='%s'. Contact your Splunk administrator to request this capability." % name)
+        info = SearchInfo(
+            sid=self.sid, search=self.search, app=self.app, owner=self.owner, session_key=self._job.session.key,
+            splunkd_uri=self._splunkd.management_url, dispatch_dir=self._job.dispatch_dir, earliest=self.earliest,
+            latest=self.latest)
+        return Command(name, stanza.settings, self._splunkd.confs.folder(stanza.app),
+                       self._splunkd.pythons.for_settings(stanza.settings), environment(self._splunkd.home), info,
+                       self._job)
+
+    def rest(self, path: str, parameters: Dict[str, str]) -> List[Row]:
+        try:
+            entries = self._splunkd.call_rest(self._job.session, path, parameters)
+        except Refusal as refusal:
+            raise SplError("Failed to fetch REST endpoint uri=%s from server: %s" % (path, refusal.text)) from None
+        return [_row_of(entry) for entry in entries]
+
+    def saved_search(self, name: str) -> Optional[str]:
+        stanza = self._readable("savedsearches", name)
+        return stanza.settings.get("search") if stanza else None
+
+    def collect(self, rows: Iterable[Row], index: str, source: str, sourcetype: str, host: str, testmode: bool) -> None:
+        if testmode:
+            return
+        try:
+            self._splunkd.events.add(
+                Event(str(row["_raw"]), number(row.get("_time")) or time.time(), index, host, source, sourcetype)
+                for row in rows)
+        except Refusal as refusal:
+            raise SplError(refusal.text) from None
+
+    def message(self, level: str, text: str) -> None:
+        self._job.message(level, text)
+
+    def _readable(self, conf: str, name: str) -> Optional[Stanza]:
+        stanza = self._splunkd.confs.stanza(conf, self.app, name)
+        if stanza is None or is_true(stanza.settings.get("disabled", "0")):
+            return None
+        return stanza if self._may(self._splunkd.confs.access(conf, name, stanza.app).read) else None
+
+    def _may(self, allowed) -> bool:
+        session = self._job.session
+        return "admin_all_objects" in session.capabilities or "*" in allowed or bool(allowed & session.roles)
+
+
+def _selects(pattern: str, index: str) -> bool:
+    """A wildcard finds internal indexes only if it begins with an underscore itself."""
+    return fnmatch.fnmatchcase(index, pattern) and (index[0] != "_" or pattern[0] == "_")
+
+
+def _row_of(entry: dict) -> Row:
+    """An entry of the REST API as the rest command gives it."""
+    row: Row = {"title": entry["name"], "id": entry["id"], "author": entry["author"], "updated": entry["updated"]}
+    flat = {**entry["content"], **{"eai:acl." + name: value for name, value in entry["acl"].items()}}
+    for name, value in list(flat.items()):
+        if isinstance(value, dict):
+            flat.update({"%s.%s" % (name, inner): each for inner, each in value.items()})
+            del flat[name]
+    for name, value in flat.items():
+        cell = _cell(value)
+        if cell is not None:
+            row[name] = cell
+    return row
+
+
+def _cell(value: Any):
+    """A JSON value as a field."""
+    if isinstance(value, list):
+        return from_list([str(each) for each in value if each is not None])
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    return value if value is None or isinstance(value, (int, float)) else str(value)
+
+
+class CsvLookup:
+    """A CSV file in an app's lookups folder."""
+
+    kind = "csv"
+
+    def __init__(self, path: Path, settings: Dict[str, str]):
+        self._path = path
+        self.max_matches = int(settings.get("max_matches", DEFAULT_MAX_MATCHES))
+        self.case_sensitive = is_true(settings.get("case_sensitive_match", "true"))
+
+    @property
+    def fields(self) -> List[str]:
+        return next(self._read(), [])
+
+    def rows(self, query: Optional[dict] = None) -> Iterator[Row]:
+        lines = self._read()
+        names = next(lines, [])
+        return ({name: cell for name, cell in zip(names, cells) if cell} for cells in lines)
+
+    def _read(self) -> Iterator[List[str]]:
+        try:
+            return csv.reader(io.StringIO(self._path.read_text("utf-8-sig"), newline=""))
+        except FileNotFoundError:
+            raise SplError("The lookup table '%s' does not exist or is not available." % self._path.name) from None
+
+    def write(self, rows: Iterable[Row], append: bool, key_field: Optional[str]) -> None:
+        rows = list(rows)
+        if append and self._path.exists():
+            rows = [*self.rows(), *rows]
+        names = list(dict.fromkeys(name for row in rows for name in row if not name.startswith("_")))
+        fresh = self._path.with_suffix(".new")
+        fresh.parent.mkdir(exist_ok=True)
+        with open(fresh, "w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(names)
+            writer.writerows(["\n".join(map(text, as_list(row.get(name)))) for name in names] for row in rows)
+        fresh.replace(self._path)
+
+
+class KvLookup:
+    """A KV store collection by its lookup definition; `check` raises where the user may not read or write it."""
+
+    kind = "kvstore"
+
+    def __init__(self, collection: Collection, settings: Dict[str, str], check: Dict[str, Any]):
+        self._collection, self._check = collection, check
+        self.fields = [name.strip() for name in settings.get("fields_list", "").split(",")]
+        self.max_matches = int(settings.get("max_matches", DEFAULT_MAX_MATCHES))
+        self.case_sensitive = is_true(settings.get("case_sensitive_match", "true"))
+
+    def rows(self, query: Optional[dict] = None) -> Iterator[Row]:
+        self._check["read"]()
+        last = ""
+        while True:
+            rest = {"$and": [query or {}, {"_key": {"$gt": last}}]} if last else query
+            page = self._collection.find(rest, sort="_key")
+            for document in page:
+                cells = ((name, _cell(document.get(name))) for name in self.fields)
+                yield {name: cell for name, cell in cells if cell is not None}
+            if len(page) < MAX_ROWS_PER_QUERY:
+                return
+            last = page[-1]["_key"]
+
+    def write(self, rows: Iterable[Row], append: bool, key_field: Optional[str]) -> None:
+        """Replaces all documents; with `append` or a key field only those with the rows' keys."""
+        self._check["write"]()
+        documents = [self._document(row, key_field) for row in rows]
+        if not append and not key_field:
+            self._collection.delete()
+        for start in range(0, len(documents), MAX_DOCUMENTS_PER_BATCH_SAVE):
+            self._collection.save(documents[start:start + MAX_DOCUMENTS_PER_BATCH_SAVE])
+
+    def _document(self, row: Row, key_field: Optional[str]) -> Dict[str, Any]:
+        document = {name: self._typed(name, row[name]) for name in self.fields if name in row and name != "_key"}
+        key = row.get(key_field or "_key")
+        return {**document, "_key": text(as_list(key)[0])} if key is not None else document
+
+    def _typed(self, name: str, value: Any) -> Any:
+        kind = self._collection.fields.get(name)
+        if kind in ("number", "time"):
+            return number(value) if number(value) is not None else value
+        if kind == "bool":
+            return is_true(text(as_list(value)[0]))
+        return [text(each) for each in value] if isinstance(value, list) else text(value)

@@ -1,0 +1,300 @@
+"""Search jobs: a thread runs each, results stay until its time to live is over.
+
+Splunk REST API reference, "search/jobs"; Search Manual, "About jobs and job management"; limits.conf.spec [search] ttl.
+"""
+import hashlib
+import itertools
+import math
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Set
+
+from .host import SearchHost
+from .refusal import Refusal
+from .sessions import Session
+from .spl import pipeline
+from .values import Message, Results, Row, SplError
+
+DEFAULT_TTL_S = 600
+SAVED_TTL_S = 7200  # twice an hourly search's period; dispatch.ttl = 2p
+GRACE_S = 5
+"""Between SIGTERM and SIGKILL of a custom command whose search was cancelled."""
+_MAX_CHUNK_ROWS = 50_000
+
+
+class Dispatch(NamedTuple):
+    """What a job is started with. Times are epoch seconds, None is no bound; `saved` is the saved search's name."""
+
+    search: str
+    app: str
+    owner: str
+    session: Session
+    earliest: Optional[float] = None
+    latest: Optional[float] = None
+    sid: str = ""
+    saved: str = ""
+    max_count: int = 500_000
+    max_time: float = 0
+    ttl: float = DEFAULT_TTL_S
+    on_end: Optional[Callable[["Job"], None]] = None
+
+
+class Job:
+    """One job. It is what custom commands report to (runner.command.JobView)."""
+
+    def __init__(self, splunkd, given: Dispatch):
+        self._splunkd, self.given = splunkd, given
+        self.sid, self.search, self.app, self.owner = given.sid, given.search, given.app, given.owner
+        self.session, self.saved = given.session, given.saved
+        self.earliest, self.latest = given.earliest, given.latest
+        self.chunk_rows, self.previews = splunkd.jobs.chunk_rows, splunkd.jobs.previews
+        self.dispatch_dir: Path = splunkd.home / "var" / "run" / "splunk" / "dispatch" / self.sid
+        self.dispatch_dir.mkdir(parents=True)
+        self.state, self.messages = "QUEUED", []  # type: str, List[Message]
+        self._fields: Dict[str, None] = {}
+        self._rows: List[Row] = []
+        self.scanned, self.created, self.ended_at = 0, time.time(), 0.0
+        self.is_cancelled = self.is_finalized = False
+        self._processes: Set[subprocess.Popen] = set()
+        self._lock = threading.Lock()
+        self._read_through, self._done = threading.Event(), threading.Event()
+        self._wrong: Optional[SplError] = None
+        self._thread = threading.Thread(target=self._run, name=self.sid, daemon=True)
+
+    def start(self) -> None:
+        """Returns once the search has been read.
+
+        Raises:
+            SplError: it cannot run as it is written.
+        """
+        self._thread.start()
+        self._read_through.wait()
+        if self._wrong:
+            raise self._wrong
+
+    @property
+    def is_done(self) -> bool:
+        return self._done.is_set()
+
+    @property
+    def is_failed(self) -> bool:
+        return self.state == "FAILED"
+
+    @property
+    def run_duration(self) -> float:
+        return (self.ended_at or time.time()) - self.created
+
+    @property
+    def results(self) -> Results:
+        """What there is so far."""
+        return Results(self._fields, self._rows)
+
+    @property
+    def result_count(self) -> int:
+        return len(self._rows)
+
+    def wait(self, timeout_s: Optional[float] = None) -> bool:
+        return self._done.wait(timeout_s)
+
+    def _run(self) -> None:
+        try:
+            host = _Counting(self._splunkd, self)
+            self.state = "PARSING"
+            try:
+                chunks = pipeline(self.search, host, iter(()))
+            except SplError as error:
+                self._wrong = error
+                raise
+            finally:
+                self._read_through.set()
+            self.state = "RUNNING"
+            self._gather(chunks)
+            self.state = "DONE"
+        except SplError as error:
+            self.state = "FAILED"
+            self.message("FATAL" if self._wrong else "ERROR", str(error))
+            self.log("ERROR", "SearchOrchestrator", str(error))
+        except Exception as error:  # a fault of the stand-in's own: the job must not hang
+            self.state = "FAILED"
+            self.message("FATAL", "internal error: %r" % error)
+            raise
+        finally:
+            self._read_through.set()
+            self.ended_at = time.time()
+            try:
+                if self.given.on_end and not self.is_cancelled:
+                    self.given.on_end(self)
+            finally:
+                self._done.set()
+
+    def _gather(self, chunks: Iterator[Results]) -> None:
+        ends = time.monotonic() + (self.given.max_time or math.inf)
+        for chunk in chunks:
+            if self.is_cancelled:
+                return
+            self._fields.update(dict.fromkeys(chunk.fields))
+            self._rows += chunk.rows[:self.given.max_count - len(self._rows)]
+            if time.monotonic() > ends:  # a search that ends early has what it had until then
+                self.is_finalized = True
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+        self._signal(signal.SIGTERM)
+        threading.Thread(target=self._kill_later, daemon=True).start()
+
+    def finalize(self) -> None:
+        """Ends reading; what was read goes through the rest of the search."""
+        self.is_finalized = True
+
+    def _kill_later(self) -> None:
+        if not self._done.wait(GRACE_S):
+            self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
+        with self._lock:
+            for process in self._processes:
+                if process.poll() is None:
+                    process.send_signal(number)
+
+    # --- What custom commands report to ---------------------------------------------------------------------------
+
+    def message(self, level: str, text: str) -> None:
+        message = Message(level, text)
+        if message not in self.messages:
+            self.messages.append(message)
+
+    def started(self, process: subprocess.Popen) -> None:
+        with self._lock:
+            self._processes.add(process)
+
+    def ended(self, process: subprocess.Popen) -> None:
+        with self._lock:
+            self._processes.discard(process)
+
+    def log(self, level: str, component: str, text: str) -> None:
+        self._splunkd.logs.append(self.dispatch_dir / "search.log", level, component, text)
+
+
+class _Counting(SearchHost):
+    """Counts what is read, and stops reading where the job is finalised or cancelled."""
+
+    def scan(self, indexes, earliest, latest):
+        for event in super().scan(indexes, earliest, latest):
+            if self._job.is_finalized or self._job.is_cancelled:
+                return
+            self._job.scanned += 1
+            yield event
+
+
+class Jobs:
+    """All jobs by sid. `chunk_rows` and `previews` are how custom commands are given rows, which tests change."""
+
+    def __init__(self, splunkd):
+        self._splunkd = splunkd
+        self._jobs: Dict[str, Job] = {}
+        self._expires: Dict[str, float] = {}
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self.chunk_rows, self.previews = _MAX_CHUNK_ROWS, False
+
+    def start(self) -> None:
+        """What an earlier splunkd left belongs to no job any more."""
+        folder = self._splunkd.home / "var" / "run" / "splunk" / "dispatch"
+        for left in folder.iterdir():
+            shutil.rmtree(left, ignore_errors=True)
+
+    def stop(self) -> None:
+        for job in list(self._jobs.values()):
+            if not job.is_done:
+                job.cancel()
+        for job in list(self._jobs.values()):
+            job.wait(2 * GRACE_S)
+
+    def dispatch(self, given: Dispatch) -> Job:
+        """Starts a job.
+
+        Raises:
+            Refusal: the search cannot run as it is written, or there is a job with this sid.
+        """
+        with self._lock:
+            sid = given.sid or "%.0f.%d" % (self._splunkd.clock.now(), next(self._numbers))
+            if sid in self._jobs:
+                raise Refusal(409, "Search job id=%s already exists." % sid)
+            self._sweep()
+            job = self._jobs[sid] = Job(self._splunkd, given._replace(sid=sid))
+            self._expires[sid] = time.time() + given.ttl
+        try:
+            job.start()
+        except SplError as error:
+            raise Refusal(400, str(error), "FATAL") from None
+        return job
+
+    def dispatch_saved(self, app: str, name: str, settings: Mapping[str, str], session: Session, *,
+                       scheduled_time: Optional[float] = None, on_end: Optional[Callable[[Job], None]] = None) -> Job:
+        """Starts a job of a saved search; `settings` are its stanza's.
+
+        Raises:
+            Refusal: the search cannot run as it is written.
+        """
+        now = self._splunkd.clock.now() if scheduled_time is None else scheduled_time
+        clock = self._splunkd.clock
+        bounds: Dict[str, Optional[float]] = {}
+        for bound in ("earliest", "latest"):
+            modifier = settings.get("dispatch.%s_time" % bound, "")
+            try:
+                bounds[bound] = clock.modified(modifier, now) if modifier else None
+            except SplError as error:
+                raise Refusal(400, str(error)) from None
+        tag = hashlib.md5(name.encode()).hexdigest()[:17]
+        kind = "scheduler" if scheduled_time is not None else session.user
+        sid = "%s__%s__%s__RMD5%s_at_%.0f_%d" % (kind, "nobody", app, tag, now, next(self._numbers))
+        search = settings.get("search", "").strip()
+        return self.dispatch(Dispatch(
+            search if search.startswith("|") else "search " + search, app, session.user, session, bounds["earliest"],
+            bounds["latest"], sid, name, int(settings.get("dispatch.max_count", "500000")),
+            float(settings.get("dispatch.max_time", "0")), SAVED_TTL_S, on_end))
+
+    def get(self, sid: str) -> Job:
+        with self._lock:
+            self._sweep()
+            if sid not in self._jobs:
+                raise Refusal(404, "Unknown sid.")
+            return self._jobs[sid]
+
+    def all(self) -> List[Job]:
+        with self._lock:
+            self._sweep()
+            return list(self._jobs.values())
+
+    def history(self, app: str, name: str) -> List[Job]:
+        return [job for job in self.all() if (job.app, job.saved) == (app, name)]
+
+    def keep(self, sid: str, seconds: float) -> None:
+        """The job's time to live begins anew."""
+        self.get(sid)
+        self._expires[sid] = time.time() + seconds
+
+    def ttl(self, sid: str) -> int:
+        return max(int(self._expires[sid] - time.time()), 0)
+
+    def remove(self, sid: str) -> None:
+        job = self.get(sid)
+        if not job.is_done:
+            job.cancel()
+        with self._lock:
+            self._forget(sid)
+
+    def _sweep(self) -> None:
+        for sid, expires in list(self._expires.items()):
+            if expires < time.time() and self._jobs[sid].is_done:
+                self._forget(sid)
+
+    def _forget(self, sid: str) -> None:
+        job = self._jobs.pop(sid, None)
+        self._expires.pop(sid, None)
+        if job:
+            shutil.rmtree(job.dispatch_dir, ignore_errors=True)

@@ -1,0 +1,137 @@
+"""Runs saved searches on their schedule, and writes scheduler.log.
+
+savedsearches.conf.spec, "scheduling options"; Reporting Manual, "Configure the priority of scheduled reports". The line
+of a run that failed has another shape than that of one that did not: it has neither status nor savedsearch_name.
+"""
+import threading
+from typing import Dict, Iterator, NamedTuple, Optional, Set
+
+from .cron import next_time
+from .jobs import Job
+from .refusal import Refusal
+from .sessions import SYSTEM_USER
+from .stores.conf import Settings, is_true
+
+TICK_S = 0.5
+_LIMIT_REACHED = ("The maximum number of concurrent running jobs for this historical scheduled search on this instance "
+                  "has been reached")
+
+
+class _Search(NamedTuple):
+    app: str
+    name: str
+
+    @property
+    def id(self) -> str:
+        return "nobody;%s;%s" % self
+
+
+class Scheduler:
+    """`tick` looks at what is due; a thread calls it, and a test may, after it has moved the clock."""
+
+    def __init__(self, splunkd):
+        self._splunkd = splunkd
+        self._seen: Dict[_Search, tuple] = {}  # (its cron_schedule, the time up to which it was served)
+        self._running: Dict[_Search, Set[str]] = {}
+        self._lock = threading.RLock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="scheduler", daemon=True)
+
+    def start(self) -> None:
+        self.tick()
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _loop(self) -> None:
+        while not self._stop.wait(TICK_S):
+            self.tick()
+
+    def next_run(self, app: str, name: str) -> Optional[float]:
+        """Epoch seconds; None for a search without a schedule."""
+        stanza = self._splunkd.confs.stanza("savedsearches", app, name)
+        if stanza is None or not _is_scheduled(stanza.settings):
+            return None
+        return next_time(stanza.settings["cron_schedule"], self._splunkd.clock.now(), self._splunkd.clock.zone)
+
+    def tick(self) -> None:
+        """Starts what has become due since the last time. Of several missed slots, only the last is made up for where
+        the schedule is a real-time one; a continuous one makes up for all."""
+        with self._lock:
+            now = self._splunkd.clock.now()
+            for search, settings in self._scheduled():
+                cron = settings["cron_schedule"]
+                known, served = self._seen.get(search, ("", now))
+                if known != cron:
+                    served = now
+                due = list(_slots(cron, served, now, self._splunkd.clock.zone))
+                self._seen[search] = (cron, now)
+                for slot in due[-1:] if is_true(settings["realtime_schedule"]) else due:
+                    if not self._run(search, settings, slot):
+                        self._seen[search] = (cron, slot - 1)
+                        break
+
+    def _scheduled(self) -> Iterator[tuple]:
+        for app in self._splunkd.confs.apps():
+            for name, stanza in self._splunkd.confs.stanzas("savedsearches", app).items():
+                if stanza.app == app and _is_scheduled(stanza.settings):
+                    yield _Search(app, name), stanza.settings
+
+    def _run(self, search: _Search, settings: Settings, slot: float) -> bool:
+        """False if the slot waits for its turn, which only one of a continuous schedule does."""
+        running = self._running.setdefault(search, set())
+        limit = int(settings.get("max_concurrent", "1"))
+        if len(running) >= limit:
+            is_realtime = is_true(settings["realtime_schedule"])
+            self._log_slot(search, slot, status="skipped" if is_realtime else "continued", reason=_LIMIT_REACHED,
+                           concurrency_category="historical_scheduled",
+                           concurrency_context="saved-search_instance-wide", concurrency_limit=limit)
+            return is_realtime
+        try:
+            job = self._splunkd.jobs.dispatch_saved(
+                search.app, search.name, settings, self._splunkd.sessions.open(SYSTEM_USER), scheduled_time=slot,
+                on_end=lambda job: self._ended(search, slot, job))
+        except Refusal as refusal:
+            self._log_failure(search, refusal.text)
+            return True
+        if not job.is_done:
+            running.add(job.sid)
+        return True
+
+    def _ended(self, search: _Search, slot: float, job: Job) -> None:
+        with self._lock:
+            self._running.setdefault(search, set()).discard(job.sid)
+        self._splunkd.sessions.close(job.session)
+        if job.is_failed:
+            self._log_failure(search, " ".join(message.text for message in job.messages))
+            return
+        done = self._splunkd.alerts.judged(job)
+        self._log_slot(search, slot, status="success", digest_mode=1, durable_cursor=0, window_time=0,
+                       dispatch_time=int(job.created), run_time="%.3f" % job.run_duration,
+                       result_count=job.result_count, alert_actions=",".join(done), sid=job.sid, suppressed=0,
+                       thread_id="AlertNotifierWorker-0", workload_pool="")
+
+    def _log_slot(self, search: _Search, slot: float, **facts: object) -> None:
+        first = 'savedsearch_id="%s", search_type="scheduled", search_streaming=0, user="nobody", app="%s", ' \
+            'savedsearch_name="%s", priority=default, scheduled_time=%d' % (search.id, search.app, search.name, slot)
+        rest = ", ".join('%s=%s' % (name, value if isinstance(value, int) or name in ("status", "run_time")
+                                    else '"%s"' % value) for name, value in facts.items())
+        self._splunkd.logs.scheduler("INFO", "%s, %s" % (first, rest))
+
+    def _log_failure(self, search: _Search, text: str) -> None:
+        self._splunkd.logs.scheduler(
+            "ERROR", 'savedsearch_id="%s", message="%s". No actions executed' % (search.id, text))
+
+
+def _is_scheduled(settings: Settings) -> bool:
+    return is_true(settings.get("enableSched", "0")) and not is_true(settings.get("disabled", "0")) \
+        and bool(settings.get("cron_schedule"))
+
+
+def _slots(cron: str, after: float, until: float, zone) -> Iterator[float]:
+    slot = next_time(cron, after, zone)
+    while slot <= until:
+        yield slot
+        slot = next_time(cron, slot, zone)

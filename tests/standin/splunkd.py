@@ -1,0 +1,153 @@
+"""One Splunk: its folder, its stores, and what runs in it.
+
+Admin Manual, "How Splunk Enterprise processes start"; the folders are those of $SPLUNK_HOME.
+"""
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Optional
+
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request
+
+from . import rest  # noqa: F401 - registers the endpoints
+from .alerts import Alerts
+from .clock import Clock
+from .hec import Collector
+from .jobs import Job, Jobs
+from .logs import Logs
+from .monitor import Monitor
+from .refusal import Refusal
+from .rest.routing import dispatch
+from .runner.inputs import Inputs
+from .runner.python import Pythons
+from .scheduler import Scheduler
+from .server import Server, own_certificate
+from .sessions import Session, Sessions
+from .stores import packages
+from .stores.conf import SYSTEM, Confs, is_true
+from .stores.events import Events
+from .stores.kvstore import KvStore
+from .stores.secrets import Secrets
+from .web import Web
+
+_SYSTEM_FILES = Path(__file__).parent / "system"
+
+
+class Ports(NamedTuple):
+    """0 is any free port."""
+
+    management: int = 8089
+    web: int = 8000
+    hec: int = 8088
+
+
+class Splunkd:
+    """A context manager, within which it runs; what it keeps lies in `home` and is there again the next time.
+
+    Args:
+        clock: what time it is to searches and to the scheduler.
+        pythons: those that it has for apps; by default those of Splunk's versions that are found.
+    """
+
+    def __init__(self, home: Path, password: str = "changeme", ports: Optional[Ports] = None, *,
+                 clock: Optional[Clock] = None, pythons: Optional[Pythons] = None):
+        self.home, self._ports = home, ports or Ports(0, 0, 0)
+        self.clock, self.pythons = clock or Clock(), pythons or Pythons()
+        self.etc, var = home / "etc", home / "var"
+        _lay_out(self.etc, var)
+        self.confs = Confs(self.etc)
+        self.logs = Logs(var / "log" / "splunk")
+        self.events = Events(var / "lib" / "splunk" / "events.db", self.confs)
+        self.kvstore = KvStore(var / "lib" / "splunk" / "kvstore.db", self.confs)
+        self.secrets = Secrets(self.confs, self.etc / "auth" / "splunk.secret")
+        self.sessions = Sessions(self.confs, {"admin": (password, frozenset(["admin"]))})
+        self.alerts = Alerts(self)
+        self.jobs = Jobs(self)
+        self.inputs = Inputs(self)
+        self.monitor = Monitor(self)
+        self.scheduler = Scheduler(self)
+        self.management_url = self.web_url = self.hec_url = ""
+
+    def __enter__(self) -> "Splunkd":
+        with ExitStack() as stack:
+            stack.callback(self.kvstore.close)
+            stack.callback(self.events.close)
+            tls = own_certificate(self.etc / "auth")
+            self.management_url = _serve(stack, lambda request: dispatch(self, request), self._ports.management, tls)
+            self.hec_url = _serve(stack, Collector(self), self._ports.hec, tls)
+            self.web_url = _serve(stack, Web(self), self._ports.web, None)
+            for part in (self.monitor, self.jobs, self.inputs, self.scheduler):
+                part.start()
+                stack.callback(part.stop)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._stack.close()
+
+    def install(self, archive: Path, update: bool) -> str:
+        """Unpacks an app's package; the app's name.
+
+        Raises:
+            Refusal: it is no package, or the app is there and `update` is off.
+        """
+        app = packages.install(self.etc, archive, update)
+        self.inputs.refresh()
+        return app
+
+    def uninstall(self, app: str) -> None:
+        """Removes the app's folder, its inputs' processes and its KV store data.
+
+        Raises:
+            Refusal: there is no such app.
+        """
+        if app not in self.confs.apps():
+            raise Refusal(404, "Application does not exist: %s" % app)
+        shutil.rmtree(self.confs.folder(app))
+        self.kvstore.drop(app)
+        self.inputs.refresh()
+
+    def changed(self, conf: str) -> None:
+        """A .conf file was changed over REST."""
+        if conf in ("inputs", "app"):
+            self.inputs.refresh()
+
+    def dispatch_saved(self, app: str, name: str, session: Session, arguments: Dict[str, str]) -> Job:
+        """Runs a saved search now. `arguments` are dispatch.* settings in place of its own, and trigger_actions.
+
+        Raises:
+            Refusal: the search is wrong.
+        """
+        settings = self.confs.stanzas("savedsearches", app)[name].settings
+        own = {key: value for key, value in arguments.items() if key.startswith("dispatch.")}
+        on_end = self.alerts.judged if is_true(arguments.get("trigger_actions", "0")) else None
+        return self.jobs.dispatch_saved(app, name, {**settings, **own}, session, on_end=on_end)
+
+    def call_rest(self, session: Session, path: str, parameters: Dict[str, str]) -> List[dict]:
+        """The entries that a GET of this path gives this session's user.
+
+        Raises:
+            Refusal: it is refused.
+        """
+        builder = EnvironBuilder(path, query_string={**parameters, "output_mode": "json"},
+                                 headers={"Authorization": "Splunk " + session.key})
+        request = Request({**builder.get_environ(), "REQUEST_URI": path})
+        answer = dispatch(self, request)
+        if answer.status_code != 200:
+            raise Refusal(answer.status_code, " ".join(each["text"] for each in answer.json["messages"]))
+        return answer.json["entry"]
+
+
+def _serve(stack: ExitStack, app, port: int, tls) -> str:
+    server = Server(app, port, tls)
+    stack.callback(server.stop)
+    return server.url
+
+
+def _lay_out(etc: Path, var: Path) -> None:
+    """The folders of a fresh installation, with splunkd's own defaults."""
+    for folder in (etc / "apps" / "search" / "default", var / "lib" / "splunk", var / "run" / "splunk" / "dispatch"):
+        folder.mkdir(parents=True, exist_ok=True)
+    for layer in ("default", "metadata"):
+        shutil.copytree(_SYSTEM_FILES / layer, etc / SYSTEM / layer, dirs_exist_ok=True)
