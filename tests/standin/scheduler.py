@@ -4,7 +4,7 @@ savedsearches.conf.spec, "scheduling options"; Reporting Manual, "Configure the 
 of a run that failed has another shape than that of one that did not: it has neither status nor savedsearch_name.
 """
 import threading
-from typing import Dict, Iterator, NamedTuple, Optional, Set
+from typing import Dict, Iterator, List, NamedTuple, Optional
 
 from .cron import next_time
 from .jobs import Job
@@ -32,7 +32,7 @@ class Scheduler:
     def __init__(self, splunkd):
         self._splunkd = splunkd
         self._seen: Dict[_Search, tuple] = {}  # (its cron_schedule, the time up to which it was served)
-        self._running: Dict[_Search, Set[str]] = {}
+        self._running: Dict[_Search, List[Job]] = {}
         self._lock = threading.RLock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="scheduler", daemon=True)
@@ -81,7 +81,7 @@ class Scheduler:
 
     def _run(self, search: _Search, settings: Settings, slot: float) -> bool:
         """False if the slot waits for its turn, which only one of a continuous schedule does."""
-        running = self._running.setdefault(search, set())
+        running = self._running[search] = [job for job in self._running.get(search, ()) if not job.is_done]
         limit = int(settings.get("max_concurrent", "1"))
         if len(running) >= limit:
             is_realtime = is_true(settings["realtime_schedule"])
@@ -90,19 +90,14 @@ class Scheduler:
                            concurrency_context="saved-search_instance-wide", concurrency_limit=limit)
             return is_realtime
         try:
-            job = self._splunkd.jobs.dispatch_saved(
+            running.append(self._splunkd.jobs.dispatch_saved(
                 search.app, search.name, settings, self._splunkd.sessions.open(SYSTEM_USER), scheduled_time=slot,
-                on_end=lambda job: self._ended(search, slot, job))
+                on_end=lambda job: self._ended(search, slot, job)))
         except Refusal as refusal:
             self._log_failure(search, refusal.text)
-            return True
-        if not job.is_done:
-            running.add(job.sid)
         return True
 
     def _ended(self, search: _Search, slot: float, job: Job) -> None:
-        with self._lock:
-            self._running.setdefault(search, set()).discard(job.sid)
         self._splunkd.sessions.close(job.session)
         if job.is_failed:
             self._log_failure(search, " ".join(message.text for message in job.messages))

@@ -1,0 +1,32 @@
+"""A stand-in in the test's own process, whose clock the test moves."""
+import time
+from typing import Iterator
+
+import pytest
+
+from tests.standin.clock import Clock
+from tests.standin.splunkd import Splunkd
+
+PASSWORD = "changeme"
+
+
+class MovedClock(Clock):
+    """Goes as the real one does, from where it was put."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: time.time() + self.ahead_s)
+        self.ahead_s = 0.0
+
+    def move_to(self, seconds: float) -> None:
+        self.ahead_s = seconds - time.time()
+
+
+@pytest.fixture
+def clock() -> MovedClock:
+    return MovedClock()
+
+
+@pytest.fixture
+def splunkd(tmp_path, clock) -> Iterator[Splunkd]:
+    with Splunkd(tmp_path / "splunk", PASSWORD, clock=clock) as running:
+        yield running
