@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import requests
 import splunklib.client
 import splunklib.results
+from splunklib.binding import HTTPError
 
 APP = "segment_bridge"
 JOB = "Segment Bridge - Send user journeys"
@@ -57,7 +58,7 @@ class Administrator:
             raise RuntimeError("Splunk Web did not install the app: %s" % answer.text[:500])
 
     def receive_audit_events(self) -> str:
-        """Makes an index, a source type that keeps long events whole, and an event collector, whose token it returns."""
+        """Makes an index, a source type that keeps long events whole, and an event collector; the collector's token."""
         self.service.indexes.create(AUDIT_INDEX)
         self.service.confs["props"].create(AUDIT_SOURCETYPE, TRUNCATE="0", SHOULD_LINEMERGE="false")
         self.service.post("data/inputs/http", name="kubernetes", index=AUDIT_INDEX, sourcetype=AUDIT_SOURCETYPE)
@@ -146,7 +147,13 @@ class Administrator:
 
     def search(self, query: str, seconds: float = 300, **dispatch: str) -> Outcome:
         """Runs a search in the app; `query` begins with "search " or "|"."""
-        return self._finished(self.service.jobs.create(query, **dispatch), seconds, None)
+        try:
+            job = self.service.jobs.create(query, **dispatch)
+        except HTTPError as error:
+            if error.status != 400:
+                raise
+            return Outcome("", True, [], [("FATAL", str(error))], 0.0)
+        return self._finished(job, seconds, None)
 
     def _finished(self, job, seconds: float, progress) -> Outcome:
         started = time.monotonic()

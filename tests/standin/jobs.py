@@ -17,6 +17,8 @@ from .host import SearchHost
 from .refusal import Refusal
 from .sessions import Session
 from .spl import pipeline
+from .spl.pipeline import stages
+from .spl.registry import COMMANDS
 from .values import Message, Results, Row, SplError
 
 DEFAULT_TTL_S = 600
@@ -61,20 +63,20 @@ class Job:
         self.is_cancelled = self.is_finalized = False
         self._processes: Set[subprocess.Popen] = set()
         self._lock = threading.Lock()
-        self._read_through, self._done = threading.Event(), threading.Event()
-        self._wrong: Optional[SplError] = None
+        self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name=self.sid, daemon=True)
 
     def start(self) -> None:
-        """Returns once the search has been read.
-
-        Raises:
-            SplError: it cannot run as it is written.
         """
+        Raises:
+            SplError: the search names a command or a macro that there is not. (What else may be wrong with it, its run
+                finds out: it is dispatched, and fails.)
+        """
+        host = SearchHost(self._splunkd, self)
+        for name, _ in stages(self.search, host):
+            if name not in COMMANDS and host.command(name) is None:
+                raise SplError("Unknown search command '%s'." % name)
         self._thread.start()
-        self._read_through.wait()
-        if self._wrong:
-            raise self._wrong
 
     @property
     def is_done(self) -> bool:
@@ -104,26 +106,19 @@ class Job:
         try:
             host = _Counting(self._splunkd, self)
             self.state = "PARSING"
-            try:
-                chunks = pipeline(self.search, host, iter(()))
-            except SplError as error:
-                self._wrong = error
-                raise
-            finally:
-                self._read_through.set()
+            chunks = pipeline(self.search, host, iter(()))
             self.state = "RUNNING"
             self._gather(chunks)
             self.state = "DONE"
         except SplError as error:
             self.state = "FAILED"
-            self.message("FATAL" if self._wrong else "ERROR", str(error))
+            self.message("FATAL", str(error))
             self.log("ERROR", "SearchOrchestrator", str(error))
         except Exception as error:  # a fault of the stand-in's own: the job must not hang
             self.state = "FAILED"
             self.message("FATAL", "internal error: %r" % error)
             raise
         finally:
-            self._read_through.set()
             self.ended_at = time.time()
             try:
                 if self.given.on_end and not self.is_cancelled:
@@ -230,6 +225,8 @@ class Jobs:
         try:
             job.start()
         except SplError as error:
+            with self._lock:
+                self._forget(sid)
             raise Refusal(400, str(error), "FATAL") from None
         return job
 

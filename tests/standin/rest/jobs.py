@@ -70,7 +70,7 @@ def create(call: Call) -> Response:
     if mode != "normal":
         job.wait()
     if mode == "oneshot":
-        return _results(call, job)
+        return _results(call, _successful(job))
     return entries.element(201, "sid", job.sid, call.as_json)
 
 
@@ -180,8 +180,7 @@ def export(call: Call) -> Response:
         raise Refusal(400, "preview = true of search/jobs/export is not known here.")
     job = _dispatched(call)
     job.wait()
-    if job.is_failed:
-        raise Refusal(400, " ".join(message.text for message in job.messages), "FATAL")
+    _successful(job)
     if call.argument("output_mode", "xml") != "json":
         return _results(call, job)
     page = _page(call, job)
@@ -190,6 +189,13 @@ def export(call: Call) -> Response:
     lines[-1]["lastrow"] = True
     return Response("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines),
                     content_type="application/json; charset=UTF-8")
+
+
+def _successful(job: Job) -> Job:
+    """Where the answer is the results themselves, a failure has no other place."""
+    if job.is_failed:
+        raise Refusal(400, " ".join(message.text for message in job.messages), "FATAL")
+    return job
 
 
 def _page(call: Call, job: Job) -> Results:

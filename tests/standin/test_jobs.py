@@ -1,0 +1,160 @@
+"""Search jobs through splunklib's client: what it starts, reads, ends; and what an app's search command has of one."""
+import json
+import time
+
+import pytest
+import splunklib.client
+import splunklib.results
+from splunklib.binding import HTTPError
+
+from tests.standin.conftest import PASSWORD
+from tests.standin.stores.events import Event
+
+
+@pytest.fixture
+def service(splunkd):
+    port = int(splunkd.management_url.rpartition(":")[2])
+    return splunklib.client.connect(host="127.0.0.1", port=port, username="admin", password=PASSWORD, verify=False)
+
+
+@pytest.fixture
+def events(splunkd):
+    now = time.time()
+    splunkd.events.add(Event('{"n": %d}' % number, now - number, "main", "h", "s", "json") for number in range(10))
+
+
+def rows(stream):
+    return [row for row in splunklib.results.JSONResultsReader(stream) if isinstance(row, dict)]
+
+
+def finished(job):
+    while not (job.is_ready() and job["isDone"] == "1"):
+        time.sleep(0.05)
+    return job
+
+
+class TestNormal:
+    def test_a_job_is_done_after_a_while_and_has_results(self, service, events):
+        job = finished(service.jobs.create("search index=main | stats count"))
+        assert rows(job.results(output_mode="json")) == [{"count": "10"}]
+        assert (job["isFailed"], job["dispatchState"], job["resultCount"]) == ("0", "DONE", "1")
+
+    def test_a_time_range_includes_its_beginning_and_not_its_end(self, service, splunkd):
+        splunkd.events.add(Event("e", float(second), "main", "h", "s", "st") for second in range(1000, 1010))
+        job = finished(service.jobs.create("search index=main | stats count", earliest_time="1002", latest_time="1005"))
+        assert rows(job.results(output_mode="json")) == [{"count": "3"}]
+
+    def test_results_come_in_pages(self, service):
+        job = finished(service.jobs.create("| makeresults count=250 | streamstats count AS n | table n"))
+        assert len(rows(job.results(output_mode="json"))) == 100
+        assert len(rows(job.results(output_mode="json", count=0))) == 250
+        assert [row["n"] for row in rows(job.results(output_mode="json", count=2, offset=5))] == ["6", "7"]
+
+    def test_several_values_are_a_list_and_time_is_a_date(self, service):
+        job = finished(service.jobs.create('| makeresults | eval _time=0, v=split("a,b", ",")'))
+        row, = rows(job.results(output_mode="json"))
+        assert row["v"] == ["a", "b"]
+        assert row["_time"].startswith("1970-01-01T00:00:00.000")
+
+    @pytest.mark.parametrize("mode, expected", [
+        ("csv", 'a,b\n1,"x\ny"\n'),
+        ("json_rows", [["1", ["x", "y"]]]),
+        ("json_cols", [["1"], [["x", "y"]]]),
+    ])
+    def test_every_output_mode_has_the_same_rows(self, service, mode, expected):
+        job = finished(service.jobs.create('| makeresults | eval a=1, b=split("x,y", ",") | table a b'))
+        text = job.results(output_mode=mode).read().decode()
+        assert (text if mode == "csv" else json.loads(text)["rows" if mode == "json_rows" else "columns"]) == expected
+
+    def test_xml_results_have_field_order_and_values(self, service):
+        job = finished(service.jobs.create('| makeresults | eval b="<&>", a=1 | table b a'))
+        text = job.results(output_mode="xml").read().decode()
+        assert "<field>b</field>\n<field>a</field>" in text
+        assert "<field k=\"b\"><value><text>&lt;&amp;&gt;</text></value>" in text
+
+    def test_results_are_not_there_before_the_end(self, service, splunkd):
+        waits = service.jobs.create("| makeresults")
+        finished(waits)
+        splunkd.jobs.get(waits.sid)._done.clear()
+        assert waits.results(output_mode="json").read() == b""
+
+    def test_a_job_that_was_removed_is_unknown(self, service):
+        job = finished(service.jobs.create("| makeresults"))
+        job.cancel()
+        with pytest.raises(HTTPError) as raised:
+            service.get("search/jobs/" + job.sid)
+        assert raised.value.status == 404
+
+
+class TestErrors:
+    @pytest.mark.parametrize("search, text", [
+        ("| nonsense", "Unknown search command 'nonsense'."),
+        ("| makeresults | eval x=`none`", "The search specifies a macro 'none' that cannot be found"),
+        ("index=main", "Unknown search command 'index"),
+    ])
+    def test_an_unknown_name_is_refused_at_once(self, service, search, text):
+        with pytest.raises(HTTPError) as raised:
+            service.jobs.create(search)
+        assert raised.value.status == 400
+        assert text in str(raised.value)
+
+    def test_a_search_that_is_wrong_in_itself_is_dispatched_and_fails(self, service):
+        job = finished(service.jobs.create("| makeresults | where 1="))
+        assert (job["isFailed"], job["dispatchState"]) == ("1", "FAILED")
+        assert "Error in 'where' command" in str(job["messages"])
+
+    def test_oneshot_answers_a_failure_with_400(self, service):
+        with pytest.raises(HTTPError) as raised:
+            service.jobs.oneshot("| makeresults | where 1=")
+        assert raised.value.status == 400
+
+    def test_times_that_are_none(self, service):
+        with pytest.raises(HTTPError) as raised:
+            service.jobs.create("search index=main", earliest_time="yesterdayish")
+        assert raised.value.status == 400
+        assert "yesterdayish" in str(raised.value)
+
+    def test_an_argument_that_is_not_known_is_refused(self, service):
+        with pytest.raises(HTTPError) as raised:
+            service.jobs.create("| makeresults", reuse_max_seconds_ago=5)
+        assert raised.value.status == 400
+        assert "reuse_max_seconds_ago" in str(raised.value)
+
+    def test_without_a_session_nothing_is_told(self, splunkd):
+        anonymous = splunklib.client.Service(
+            host="127.0.0.1", port=int(splunkd.management_url.rpartition(":")[2]), token="none", verify=False)
+        with pytest.raises((HTTPError, splunklib.client.AuthenticationError)):
+            anonymous.get("search/jobs")
+
+
+class TestOtherModes:
+    def test_oneshot_answers_with_the_results(self, service, events):
+        assert rows(service.jobs.oneshot("search index=main | stats count", output_mode="json")) == [{"count": "10"}]
+
+    def test_export_answers_with_a_line_a_row(self, service, events):
+        stream = service.jobs.export("search index=main | stats count", output_mode="json", preview="false")
+        assert rows(stream) == [{"count": "10"}]
+
+    def test_blocking_returns_after_the_end(self, service):
+        job = service.jobs.create("| makeresults", exec_mode="blocking")
+        assert job.is_done()
+
+
+class TestRights:
+    @pytest.fixture
+    def user(self, splunkd):
+        splunkd.sessions.add("una", "password", frozenset(["user"]))
+        return splunklib.client.connect(host="127.0.0.1", port=int(splunkd.management_url.rpartition(":")[2]),
+                                        username="una", password="password", verify=False)
+
+    def test_a_user_does_not_see_another_ones_job(self, service, user):
+        job = finished(service.jobs.create("| makeresults"))
+        with pytest.raises(HTTPError) as raised:
+            user.get("search/jobs/" + job.sid)
+        assert raised.value.status == 404
+
+    def test_a_role_searches_the_indexes_that_it_is_allowed(self, service, user, splunkd):
+        splunkd.events.add([Event("x", time.time(), "_internal", "h", "s", "st")])
+        search = 'search index=_internal sourcetype=st | stats count'
+        counts = [rows(each.jobs.oneshot(search, output_mode="json")) for each in (service, user)]
+        assert counts == [[{"count": "1"}], [{"count": "0"}]]
