@@ -46,8 +46,8 @@ def pipeline(search: str, host: Host, chunks: Iterator[Results], inner: bool = F
         arguments = Arguments(name, source)
         if external is not None:
             chunks = external.run(arguments.words, chunks)
-        elif name == "search":
-            chunks = commands.basic.search(arguments, None if first else chunks, context)
+        elif name == "search" and first:
+            chunks = commands.searching.read_indexes(arguments, context)
         else:
             chunks = COMMANDS[name](arguments, chunks, context)
     return chunks

@@ -32,6 +32,8 @@ _ARGUMENT = re.compile(r'''
 def command(name: str, generating: bool = False):
     """Registers a command; one that is `generating` may only come first."""
     def register(function):
+        if name in COMMANDS:
+            raise ValueError("the command %s is registered twice" % name)
         COMMANDS[name] = function
         if generating:
             GENERATING.add(name)

@@ -4,9 +4,9 @@ Relies on: Search Reference, "streamstats"; limits.conf, [stats] max_stream_wind
 """
 
 import re
-from collections import deque
+from collections import defaultdict, deque
 from functools import partial
-from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, DefaultDict, Deque, Dict, Iterator, List, Optional, Tuple, Union
 
 from ...values import Results, Row, Value
 from ..registry import Arguments, Context, boolean, command, natural
@@ -37,7 +37,7 @@ def streamstats(arguments: Arguments, chunks: Iterator[Results], context: Contex
             raise arguments.error("Cannot set %s when using a time window." % says)
     conditions = {name: compiled(source, arguments, context) for name, source in resets.items()}
     terms, by = read_terms(arguments, context)
-    current, shared = options.get("current", True), options.get("global", True)
+
 
     def streamed() -> Iterator[Results]:
         run: Optional[_Run] = None
@@ -72,17 +72,16 @@ class _Totals:
     """All rows of a group since the last reset."""
 
     def __init__(self, make: Callable[[], Group]):
-        self.make = make
-        self.groups: Dict[Key, Group] = {}
+        self.groups: DefaultDict[Key, Group] = defaultdict(make)
 
     def clear(self) -> None:
         self.groups.clear()
 
     def add(self, key: Key, row: Row) -> None:
-        self.groups.setdefault(key, self.make()).add(row)
+        self.groups[key].add(row)
 
     def summary(self, key: Key) -> Summary:
-        return self.groups.setdefault(key, self.make()).results()
+        return self.groups[key].results()
 
 
 class _Window:

@@ -24,6 +24,7 @@ _EVAL = re.compile(r"\s*eval\s*\((.*)\)\s*\Z", re.S)
 class Term:
     """One function of one field, of an expression, or (count) of the row itself."""
 
+    function: str
     make: Callable[[], Aggregate]
     output: str
     field: str = ""
@@ -51,7 +52,12 @@ class Term:
         ]
 
 
-def parsed_terms(arguments: Arguments, context: Context, invalid: Callable[[str], Exception]) -> List[Term]:
+Functions = Callable[[str], Optional[Callable[[], Aggregate]]]
+
+
+def parsed_terms(
+    arguments: Arguments, context: Context, invalid: Callable[[str], Exception], functions: Functions = aggregate
+) -> List[Term]:
     """All of the arguments' words as terms.
 
     Raises:
@@ -67,24 +73,25 @@ def parsed_terms(arguments: Arguments, context: Context, invalid: Callable[[str]
             if len(words) < 2:
                 raise arguments.error("You must specify a field name after 'as'.")
             output, words = unquote(words[1]), words[2:]
-        term = _term(source, output, arguments, context)
+        term = _term(source, output, arguments, context, functions)
         if term is None:
             raise invalid(source)
         if term.output in sources:
-            renames = "[%s AS %s]", "[%s AS %s]"
             raise arguments.error(
-                "1 duplicate rename field(s). Original renames: %s. Duplicate renames: %s."
-                % (renames[0] % (sources[term.output], term.output), renames[1] % (source, term.output))
+                "1 duplicate rename field(s). Original renames: [%s AS %s]. Duplicate renames: [%s AS %s]."
+                % (sources[term.output], term.output, source, term.output)
             )
         sources[term.output] = source
         terms.append(term)
     return terms
 
 
-def _term(source: str, output: Optional[str], arguments: Arguments, context: Context) -> Optional[Term]:
+def _term(
+    source: str, output: Optional[str], arguments: Arguments, context: Context, functions: Functions
+) -> Optional[Term]:
     match = _FUNCTION.match(source)
     function = match.group(1) if match else ""
-    make = aggregate(function)
+    make = functions(function)
     if match is None or make is None:
         return None
     inside = (match.group(2) or "").strip()
@@ -94,7 +101,7 @@ def _term(source: str, output: Optional[str], arguments: Arguments, context: Con
             raise arguments.error(
                 "You must specify a rename for the aggregation specifier on the dynamically evaluated field '%s'." % source
             )
-        return Term(make, output, expression=compiled(of_expression.group(1), arguments, context))
+        return Term(function, make, output, expression=compiled(of_expression.group(1), arguments, context))
     counts_rows = function in ("count", "c") and not inside
     field = "" if counts_rows else unquote(inside) or "*"
     if "**" in field:
@@ -106,7 +113,7 @@ def _term(source: str, output: Optional[str], arguments: Arguments, context: Con
             "The number of wildcards between field specifier '%s' and rename specifier '%s' do not match. Note: empty field "
             "specifiers implies all fields, e.g. sum() == sum(*)." % (field, output)
         )
-    return Term(make, output, field)
+    return Term(function, make, output, field)
 
 
 def by_fields(arguments: Arguments) -> List[str]:
