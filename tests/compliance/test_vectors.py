@@ -20,56 +20,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.standin.clock import Clock
+from tests.compliance.host import Host, Lookup
 from tests.standin.spl import pipeline
 from tests.standin.spl import run as run_search
 from tests.standin.spl.host import Macro
 from tests.standin.values import Results, SplError, text
 
-NOW = 1_700_000_000  # 2023-11-14T22:13:20Z
 FOLDER = Path(__file__).parent
 
 
-class Lookup:
-    """A CSV lookup in memory."""
-
-    kind, max_matches, case_sensitive = "csv", 1_000, True
-
-    def __init__(self, rows):
-        self._rows, self.fields = rows, list(dict.fromkeys(field for row in rows for field in row))
-
-    def rows(self, query=None):
-        return self._rows
-
-
-class Host:
-    """splunkd, as far as a vector needs it."""
-
-    app, owner, sid, search, earliest, latest = "search", "admin", "1", "", None, None
-
-    def __init__(self, vector):
-        self._vector, self.clock = vector, Clock(lambda: float(NOW))
-
-    def scan(self, indexes, earliest, latest):
-        for number, raw in reversed(list(enumerate(self._vector.get("events", [])))):
-            yield {"_raw": raw, "_time": "%.3f" % (NOW - 1000 + number), "index": "main", "host": "h", "source": "s",
-                   "sourcetype": "st", "_cd": "1:%d" % number}
-
-    def props(self, sourcetype, source, host):
-        return {}
-
-    def macro(self, name, arguments):
-        found = self._vector.get("macros", {}).get("%s(%d)" % (name, arguments) if arguments else name)
-        args = [each.strip() for each in found["args"].split(",")] if found and found.get("args") else []
-        return found and Macro(found["definition"], args, found.get("iseval", False), found.get("validation", ""),
-                               found.get("errormsg", ""))
-
-    def lookup(self, name):
-        rows = self._vector.get("lookups", {}).get(name)
-        return Lookup(rows) if rows is not None else None
-
-    def command(self, name):
-        return None
+def host_of(vector):
+    """splunkd as the vector describes it."""
+    macros = {name: Macro(stanza["definition"], [arg.strip() for arg in stanza.get("args", "").split(",") if arg.strip()],
+                          stanza.get("iseval", False), stanza.get("validation", ""), stanza.get("errormsg", ""))
+              for name, stanza in vector.get("macros", {}).items()}
+    lookups = {name: Lookup(dict.fromkeys(field for row in rows for field in row), rows)
+               for name, rows in vector.get("lookups", {}).items()}
+    return Host(macros, lookups, vector.get("events", ()), vector.get("props"), vector.get("rest"), vector.get("saved"))
 
 
 def vectors():
@@ -79,7 +46,7 @@ def vectors():
 
 
 def results(vector):
-    host = Host(vector)
+    host = host_of(vector)
     if "given" not in vector:
         return run_search(vector["search"], host)
     given = vector["given"]
