@@ -1,0 +1,65 @@
+"""Which Python a program of an app runs under, and what environment splunkd leaves it.
+
+commands.conf.spec and inputs.conf.spec of 10.2, python.version and python.required; splunk-launch.conf.
+"""
+import sys
+from functools import cached_property
+from pathlib import Path
+from typing import Dict, Mapping, Optional
+
+from ...pythons import SPLUNKS, find
+from ..values import SplError
+
+_VERSION = {"python3": "3.9", "python3.7": "3.9", "python3.9": "3.9", "default": "3.9", "latest": "3.13"}
+"""What python.version means; 3.7 is gone since 10.0, and its name leads to 3.9."""
+_MOST = {"latest": "3.13"}
+
+
+class Pythons:
+    """The Pythons of a Splunk.
+
+    Args:
+        paths: version, such as "3.9", -> interpreter. By default those of Splunk's versions that this machine has;
+            where it has none of them, whichever runs the stand-in takes their place.
+    """
+
+    def __init__(self, paths: Optional[Mapping[str, str]] = None):
+        self._given = paths
+
+    @cached_property
+    def _paths(self) -> Dict[str, str]:
+        if self._given is not None:
+            return dict(self._given)
+        found = {version: str(path) for version, path in ((each, find(each)) for each in SPLUNKS) if path}
+        return found or dict.fromkeys(SPLUNKS, sys.executable)
+
+    def for_settings(self, settings: Mapping[str, str]) -> str:
+        """The interpreter that a stanza asks for: the highest of python.required, else python.version.
+
+        Raises:
+            SplError: there is none, or the stanza names one that Splunk does not know.
+        """
+        required = settings.get("python.required", "").strip()
+        if required:
+            names = [_MOST.get(name.strip(), name.strip()) for name in required.split(",")]
+            setting = "python.required = " + required
+        else:
+            version = settings.get("python.version", "default").strip()
+            names, setting = [_VERSION.get(version, version)], "python.version = " + version
+        unknown = [name for name in names if name not in SPLUNKS]
+        if unknown:
+            raise SplError("%s: there is no Python '%s' in Splunk, which has %s." % (
+                setting, unknown[0], " and ".join(SPLUNKS)))
+        here = [self._paths[name] for name in sorted(names, key=SPLUNKS.index) if name in self._paths]
+        if not here:
+            raise SplError("%s: no such Python is installed." % setting)
+        return here[-1]
+
+
+def environment(home: Path) -> Dict[str, str]:
+    """All that a program finds in its environment; of the stand-in's own nothing is handed on, a proxy least of all."""
+    return {
+        "SPLUNK_HOME": str(home), "SPLUNK_DB": str(home / "var" / "lib" / "splunk"), "SPLUNK_SERVER_NAME": "Splunkd",
+        "PATH": "%s:/usr/local/bin:/usr/bin:/bin" % (home / "bin"), "LANG": "C.UTF-8",
+        "PYTHONHTTPSVERIFY": "0", "PYTHONUTF8": "1",
+    }
