@@ -7,7 +7,7 @@ these do:
 | reason | |
 |---|---|
 | redirect, auth, wrong_url, tls, http_415 | no request will do better (`Kind.MISCONFIGURED`) |
-| http_400 | the first batch was refused, and so were three of its messages alone: it is not about them |
+| http_400, http_413, ... | three messages were refused alone before any was accepted: it is not about them |
 | circuit_open | five batches in a row have exhausted their attempts |
 | deadline | a wait would pass the deadline |
 | cancelled | the search was cancelled |
@@ -29,6 +29,8 @@ from segment_bridge.segment import Answer, Kind
 from segment_bridge.settings import Destination
 
 BACKOFF = Backoff()
+REFUSALS = 3
+"""So many messages refused alone, and none accepted, are a wrong key or url: there is no use in trying the others."""
 SHORTEST_HOLD_S = 1.0
 SMALLEST_BATCH_BYTES = 33_000
 """The cap is not lowered below the largest event there may be."""
@@ -80,6 +82,7 @@ class Delivery:
         self._breaker = Breaker()
         self._under_way = 0
         self._any_accepted = self._probed = False
+        self._refused = 0  # messages, alone
         self._probing = threading.Lock()
         self._changed = threading.Condition()  # guards what is above, but for the lock
         self._pool = ThreadPoolExecutor(destination.concurrency, "segment")
@@ -142,11 +145,14 @@ class Delivery:
                 error = "%s; last answer: %s" % (error, last.error)
             unsent = Outcome("unsent", reason, last.http if last else None, error, batch.number, attempt.calls)
             return [unsent] * len(batch)
-        if answer.kind in (Kind.REFUSED, Kind.TOO_LARGE) and len(batch) > 1:
+        if answer.kind not in (Kind.REFUSED, Kind.TOO_LARGE):
+            status = self._accepted if answer.kind is Kind.ACCEPTED else "failed"
+            outcome = Outcome(status, answer.reason, answer.http, answer.error, batch.number, attempt.calls)
+            return [outcome] * len(batch)
+        if len(batch) > 1:
             return self._isolate(batch, answer, attempt.calls)
-        status = {Kind.ACCEPTED: self._accepted, Kind.REFUSED: "rejected", Kind.TOO_LARGE: "rejected"}.get(
-            answer.kind, "failed")
-        return [Outcome(status, answer.reason, answer.http, answer.error, batch.number, attempt.calls)] * len(batch)
+        rejected = Outcome("rejected", answer.reason, answer.http, answer.error, batch.number, attempt.calls)
+        return [rejected if calls else self._judged(rejected, 1)]
 
     def _isolate(self, batch: Batch, answer: Answer, calls: int) -> List[Outcome]:
         """A refused batch in parts, down to the messages that are to blame."""
@@ -154,25 +160,37 @@ class Delivery:
             with self._changed:
                 half = max(body_bytes(batch.payloads) // 2, SMALLEST_BATCH_BYTES)
                 self.max_batch_bytes = min(self.max_batch_bytes, half)
-        elif not self._any_accepted:
+        if not self._any_accepted:
+            known: Dict[int, Outcome] = {}
             with self._probing:  # others that were refused wait for what comes of it
-                alone = self._probe(batch, answer, calls) if not self._any_accepted and not self._probed else {}
-            return self._around(alone, batch, calls)
+                if not self._any_accepted and not self._probed:
+                    self._probed = True
+                    known = self._probe(batch, calls)
+            if known:
+                return self._around(known, batch, calls)
         first, second = batch.halves()
         return [*self._deliver(first, calls), *self._deliver(second, calls)]
 
-    def _probe(self, batch: Batch, answer: Answer, calls: int) -> Dict[int, Outcome]:
-        """Sends three messages alone: are all refused, too, it is not about them, and halving would take for ever."""
-        self._probed = True
-        probes = {0, len(batch) // 2, len(batch) - 1}
-        alone = {index: self._deliver(batch[index:index + 1], calls)[0] for index in probes}
-        if all(outcome.status == "rejected" for outcome in alone.values()):
-            error = "events are refused alone as well, so it is not about them: check the write key and the url; %s" % (
-                answer.error)
-            self.stop(answer.reason, error)
-            failed = Outcome("failed", answer.reason, answer.http, error, batch.number, calls + 1)
-            return dict.fromkeys(range(len(batch)), failed)
-        return alone
+    def _probe(self, batch: Batch, calls: int) -> Dict[int, Outcome]:
+        """Sends three messages alone: where all are refused, too, halving would take long and come to nothing."""
+        probes = sorted({0, len(batch) // 2, len(batch) - 1})
+        known = {index: self._deliver(batch[index:index + 1], calls)[0] for index in probes}
+        if all(outcome.status == "rejected" for outcome in known.values()):
+            judged = self._judged(known[0], len(known))
+            if judged.status == "failed":
+                return dict.fromkeys(range(len(batch)), judged)
+        return known
+
+    def _judged(self, rejected: Outcome, count: int) -> Outcome:
+        """So many messages were refused alone, and not as what is left of a batch. Is it about them?"""
+        with self._changed:
+            self._refused += count
+            if self._any_accepted or self._refused < REFUSALS:
+                return rejected
+        error = "events are refused alone as well, and none was accepted: check the write key and the url; %s" % (
+            rejected.error)
+        self.stop(rejected.reason, error)
+        return rejected._replace(status="failed", error=error)
 
     def _around(self, known: Dict[int, Outcome], batch: Batch, calls: int) -> List[Outcome]:
         """The outcomes of a batch some of whose messages have theirs."""

@@ -4,7 +4,8 @@ A line is a time with its zone, a level, an event and facts as key=value, so tha
 
     2026-11-24 01:02:03.456 +0000 INFO event=run_end component=segmentsend sid="scheduler_1" status=ok accepted=312
 
-Events are run_start, batch, rejection, run_end and error. No bodies, no secrets: whoever logs a fact sees to that.
+Events are run_start, batch, rejection, outcome, run_end and error. No bodies, no secrets: whoever logs a fact sees to
+that.
 """
 import logging
 import os
@@ -21,15 +22,15 @@ _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 
 
 class RunLog:
-    """The lines of one run: `component` and `sid` go onto each of them. A context manager that closes the file.
+    """The lines of one run: `component`, `sid` and `facts` go onto each. A context manager that closes the file.
 
     A log that cannot be written never ends a run: that it could not is said once, on stderr, which splunkd puts into
     search.log or splunkd.log.
     """
 
-    def __init__(self, component: str, sid: str = "", folder: Optional[str] = None):
+    def __init__(self, component: str, sid: str = "", folder: Optional[str] = None, **facts: Any):
         """`folder` is that of Splunk's own logs by default."""
-        self._run = {"component": component, "sid": sid or None}
+        self._run = {"component": component, "sid": sid or None, **facts}
         self._logger = logging.Logger(component)  # not in logging's tree: nobody else's handlers get these lines
         if folder is None:
             folder = os.path.join(os.environ.get("SPLUNK_HOME", ""), "var", "log", "splunk")

@@ -80,6 +80,7 @@ TYPES = {
     "alias": _Type(("previousId",), {"previousId": "id_required", "userId": "id_required"}),
 }
 OBJECTS = ("properties", "traits", "context", "integrations")
+_COLUMNS = {"type", "messageId", "timestamp", "_time", *_EVERY_TYPE, *sum((kind.fields for kind in TYPES.values()), ())}
 
 
 class _Dotted(NamedTuple):
@@ -117,6 +118,8 @@ class Layout:
                 array = rest.endswith("{}")
                 path = (rest[:-2] if array else rest).split(".", jsontext.MAX_DEPTH)
                 self._dotted.setdefault(root, []).append(_Dotted(path, array, *self._columns(name)))
+        self.columns = [(name, *self._columns(name)) for name in header
+                        if name in _COLUMNS or name.partition(".")[0] in self._dotted]
         self._steps: Dict[str, List[_Step]] = {}
         self.type = self._step("type", _as_text, "invalid_type")
         self.message_id = self._step("messageId", _as_text, "message_id_not_string")
@@ -219,6 +222,17 @@ class MessageBuilder:
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def draft(layout: Layout, cells: Cells) -> str:
+    """What a row that gives no message has for one: its columns of the table above, as a JSON object of texts."""
+    members = ["%s:%s" % (quote(name), _as_draft(cells[position], cells[twin] if twin is not None else ""))
+               for name, position, twin in layout.columns if cells[position]]
+    return "{%s}" % ",".join(members)
+
+
+def _as_draft(text: str, twin: str) -> str:
+    return "[%s]" % ",".join(map(quote, _values(twin))) if twin else quote(text)
 
 
 _VALUE = re.compile(r"\$((?:\$\$|[^$])*)\$(?:;|$)")

@@ -156,7 +156,9 @@ class Segment:
         with self._session().post(self._destination.endpoint, data=data, headers=headers, timeout=timeout,
                                   allow_redirects=False, stream=True) as response:
             content = _content(response)
-        self._sessions.is_used = True
+        self._sessions.is_used = response.status_code < 500
+        if not self._sessions.is_used:  # "HTTP API": look up the name anew, another server may do better
+            self._session().close()
         return self._answer(response, content)
 
     def _session(self) -> requests.Session:

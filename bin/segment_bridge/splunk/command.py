@@ -87,7 +87,8 @@ class _Run:
     def __init__(self, options: Options, searchinfo: Any):
         self._options = options
         self._info = searchinfo
-        self._log = RunLog("segmentsend", searchinfo.sid)
+        self._log = RunLog("segmentsend", searchinfo.sid, destination=options.destination)
+        self._window = {"earliest": searchinfo.earliest_time, "latest": searchinfo.latest_time}
         self._sending: Any = None
         self._notes: List[Tuple[str, str]] = []  # (level, text), for whoever runs the search
 
@@ -97,9 +98,8 @@ class _Run:
         status = "failed"
         with self._log as log, ExitStack() as stack:
             signal.signal(signal.SIGTERM, self._terminated)
-            log.info("run_start", destination=self._options.destination, dryrun=self._options.dryrun,
-                     app=self._info.app, owner=self._info.owner,
-                     earliest=self._info.earliest_time, latest=self._info.latest_time)
+            log.info("run_start", dryrun=self._options.dryrun, app=self._info.app, owner=self._info.owner,
+                     **self._window)
             try:
                 status = self._answer_all(stdin, stdout, stack)
             except (rows.InputEnded, _Cancelled, BrokenPipeError):
@@ -110,8 +110,11 @@ class _Run:
                 log.error("error", traceback=traceback.format_exc())
                 self._fail(stdout, "internal error, %s: %s. The traceback is in segment_bridge.log" % (
                     type(error).__name__, error))
-            facts = self._sending.facts() if self._sending else {}
-            log.info("run_end", destination=self._options.destination, status=status, **facts,
+            facts = {}
+            if self._sending:
+                self._sending.log_outcomes()
+                facts = self._sending.facts()
+            log.info("run_end", status=status, dryrun=self._options.dryrun, **facts, **self._window,
                      duration_s=time.monotonic() - began)
         return not any(level == "ERROR" for level, _ in self._notes)
 
@@ -134,7 +137,7 @@ class _Run:
                 self._notes += self._sending.report()
             reply.write(stdout, _metadata(self._notes, finished))
             if finished:
-                return "failed" if self._sending.not_sent else "ok"
+                return "failed" if self._sending.has_failed else "ok"
             if self._sending.is_cancelled:
                 break
         raise _Cancelled
@@ -146,6 +149,7 @@ class _Run:
             SegmentBridgeError
         """
         # requests takes as long to import as all else together, and getinfo is not to wait for it.
+        from segment_bridge.splunk.deadletters import DeadLetters
         from segment_bridge.splunk.sending import Sending
 
         options, name = self._options, self._options.destination
@@ -161,7 +165,9 @@ class _Run:
         if not destination.url and len(write_key) not in (0, WRITE_KEY_CHARS):
             self._note("WARN", "the write key of [%s] has %d characters, Segment's have %d: events may vanish without "
                        "an error" % (name, len(write_key), WRITE_KEY_CHARS))
-        return Sending(options, destination, write_key, self._log)
+        keeps = destination.dead_letters and not options.dryrun
+        letters = DeadLetters(service, name) if keeps else None
+        return Sending(options, destination, write_key, self._log, letters)
 
     def _note(self, level: str, text: str) -> None:
         self._notes.append((level, "segmentsend: " + text))

@@ -26,6 +26,8 @@ CLOCK_SKEW_S = 60
 LEASE_POLL_S = 1
 SAVE_DOCUMENTS = 1_000
 """limits.conf: max_documents_per_batch_save."""
+FIND_QUERIES = 500
+"""limits.conf: max_queries_per_batch is 1,000."""
 DELETE_QUERY_CHARS = 2_000
 """The keys of a deletion go into the URL."""
 
@@ -63,6 +65,13 @@ class Collection:
                         self.name, document["_key"], last))
                 last = document["_key"]
                 yield document
+
+    def find(self, keys: Iterable[str]) -> Iterator[Document]:
+        """Those of the documents with these keys that there are."""
+        queries = [{"query": {"_key": key}} for key in keys]
+        for start in range(0, len(queries), FIND_QUERIES):
+            for found in self._call("POST", "/batch_find", json.dumps(queries[start:start + FIND_QUERIES])):
+                yield from found
 
     def save(self, documents: List[Document]) -> None:
         """Inserts or replaces documents, which may be any number, by their `_key`."""
@@ -119,7 +128,7 @@ class Collection:
                 call = self._service.get if method == "GET" else self._service.delete
                 response = call(self._path + path, **parameters)
             content = response.body.read()
-            return json.loads(content) if method == "GET" else None
+            return None if method == "DELETE" else json.loads(content)
         except HTTPError as error:
             raise self._refusal(error) from None
         except (OSError, http.client.HTTPException, ValueError) as error:

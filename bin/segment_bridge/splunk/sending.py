@@ -11,8 +11,10 @@ from segment_bridge import segment
 from segment_bridge.batching import Batcher, body_bytes
 from segment_bridge.delivery import Delivery, Settled
 from segment_bridge.logs import RunLog
-from segment_bridge.messages import Layout, MessageBuilder, Outcome, Withheld
+from segment_bridge.messages import Layout, MessageBuilder, Outcome, Withheld, draft
 from segment_bridge.settings import Destination, Options
+from segment_bridge.splunk import deadletters
+from segment_bridge.splunk.deadletters import DeadLetters
 from segment_bridge.splunk.rows import Chunk, Reply, encoded
 
 COLUMNS = ("segment_message_id", "segment_bytes", "segment_status", "segment_reason", "segment_http", "segment_error",
@@ -30,15 +32,21 @@ class _Reason:
 
 
 class Sending:
-    """The run; a context manager. `answer` is called for each chunk, `report` at the end."""
+    """The run; a context manager. `answer` is called for each chunk, `report` at the end.
 
-    def __init__(self, options: Options, destination: Destination, write_key: str, log: RunLog):
+    Args:
+        dead_letters: where what does not get to its destination is kept; None for nowhere.
+    """
+
+    def __init__(self, options: Options, destination: Destination, write_key: str, log: RunLog,
+                 dead_letters: Optional[DeadLetters] = None):
         self.counts: Dict[str, int] = Counter()
         self.rows = 0
         self.is_busy = self.is_cancelled = False
         self._options = options
         self._destination = destination
         self._log = log
+        self._dead_letters = dead_letters
         self._reasons: Dict[tuple, _Reason] = {}
         self._client = segment.Rehearsal(destination) if options.dryrun else segment.Segment(destination, write_key)
         self._builder = MessageBuilder(segment.fingerprint(write_key), destination.max_event_bytes)
@@ -73,6 +81,8 @@ class Sending:
         finally:
             self._delivery.drain()
             self.is_busy = False
+            if self._dead_letters:
+                self._dead_letters.write()
             self.rows += len(reply.rest)
         return reply
 
@@ -84,6 +94,8 @@ class Sending:
             except Withheld as withheld:
                 reply.add(row, first_cells(withheld.message_id, withheld.size), _rest_cells(withheld.outcome))
                 self._count(withheld.outcome, withheld.message_id)
+                if self._is_dead(withheld.outcome):
+                    self._dead_letters.add(draft(layout, row[0]), withheld.outcome)
                 continue
             full = self._batcher.add(payload, len(reply.rest))
             reply.add(row, first_cells(message_id, len(payload), payload))
@@ -108,6 +120,8 @@ class Sending:
                 cells, before = _rest_cells(outcome), outcome
             rest[row] = cells
             self._count(outcome, payload)
+            if outcome.reason and self._is_dead(outcome):
+                self._dead_letters.add(payload.decode(), outcome)
         statuses = Counter(outcome.status for outcome in outcomes)
         worst = max(outcomes, key=lambda outcome: outcome.attempts)
         self._log.info("batch", batch=batch.number, events=len(batch), bytes=body_bytes(batch.payloads), **statuses,
@@ -124,34 +138,48 @@ class Sending:
             self._reasons[key] = _Reason(outcome, example)
         self._reasons[key].count += 1
 
+    def _is_dead(self, outcome: Outcome) -> bool:
+        return self._dead_letters is not None and outcome.status in deadletters.STATUSES
+
     # --- The report ---
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the run did not do its work: events did not get there, or are not where they should be kept."""
+        return bool(self.not_sent or self._lost_letters)
 
     @property
     def not_sent(self) -> int:
         return self.counts["failed"] + self.counts["unsent"]
+
+    @property
+    def _lost_letters(self) -> int:
+        return self._dead_letters.lost if self._dead_letters else 0
 
     def report(self) -> List[Tuple[str, str]]:
         """What the run came to, as (level, text). An ERROR among them means that the search is to fail."""
         notes = []
         for reason in self._reasons.values():
             status, code, _, error, _, _ = reason.outcome
-            self._log.warning("rejection" if status == "rejected" else "outcome", status=status, reason=code,
-                              count=reason.count, message_id=reason.message_id or None, error=error)
             if status in ("rejected", "duplicate"):
                 example = ' (messageId %s, say)' % reason.message_id if reason.message_id else ""
                 notes.append(("WARN" if status == "rejected" else "INFO", "segmentsend: %s %s, %s: %s%s" % (
                     format(reason.count, ","), status, code, error, example)))
         notes.append(("INFO", "segmentsend: " + self._summary()))
+        level = "ERROR" if self._options.onfail == "error" else "WARN"
         if self.not_sent:
-            notes.append(("ERROR" if self._options.onfail == "error" else "WARN", "segmentsend: " + self._failure()))
+            notes.append((level, "segmentsend: " + self._failure()))
+        if self._lost_letters:
+            notes.append((level, "segmentsend: %s events are not kept in %s: %s" % (
+                format(self._lost_letters, ","), deadletters.COLLECTION, self._dead_letters.error)))
         return notes
 
     def _summary(self) -> str:
         counts = ", ".join("%s %s" % (format(self.counts[status], ","), status)
                            for status in STATUSES if self.counts[status])
-        text = "%s rows%s; %s requests, %s of them retries" % (
+        text = "%s rows%s; %s requests (%s of them retries) with %s bytes" % (
             format(self.rows, ","), counts and ": " + counts, format(self._client.requests, ","),
-            format(self._delivery.retries, ","))
+            format(self._delivery.retries, ","), format(self._client.body_bytes, ","))
         if self.counts["accepted"]:
             # Segment does not look at the key before it answers.
             text += (". Accepted means by Segment's edge, which also accepts a wrong write key and a disabled source: "
@@ -164,13 +192,22 @@ class Sending:
         return '%s of %s events did not get to destination "%s": %s' % (
             format(self.not_sent, ","), format(self.rows, ","), self._destination.name, causes)
 
+    def log_outcomes(self) -> None:
+        """A line of the run log for each distinct reason."""
+        for reason in self._reasons.values():
+            status, code, http, error, _, _ = reason.outcome
+            self._log.warning("rejection" if status == "rejected" else "outcome", status=status, reason=code, http=http,
+                              count=reason.count, message_id=reason.message_id or None, error=error)
+
     def facts(self) -> Dict[str, Any]:
         """For the run log."""
+        letters = {"dead_letters": self._dead_letters.kept, "dead_letters_lost": self._dead_letters.lost} \
+            if self._dead_letters else {}
         return {
             **{status: self.counts[status] for status in STATUSES if self.counts[status] or status != "dryrun"},
             "rows": self.rows, "requests": self._client.requests, "retries": self._delivery.retries,
             "bytes": self._client.body_bytes, "wire_bytes": self._client.wire_bytes,
-            "waited_s": self._delivery.waited_s,
+            "waited_s": self._delivery.waited_s, **letters,
         }
 
 
