@@ -96,7 +96,7 @@ slice_kubernetes() {
     mv "$1/kubernetes" "$work/kubernetes"
     for file in $kubernetes_slice; do
         mkdir -p "$(dirname "$1/kubernetes/$file")"
-        sed -E '/^from kubernetes\.client\.(api|models)\./d; /^from \. import (dynamic|watch|stream|utils|leaderelection)$/d' \
+        sed -E '/^from kubernetes\.client\.(api|models)\./d; /^from \. import (config|dynamic|watch|stream|utils|leaderelection)$/d' \
             "$work/kubernetes/$file" > "$work/sliced"
         if cmp -s "$work/kubernetes/$file" "$work/sliced"; then
             mv "$work/sliced" "$1/kubernetes/$file"

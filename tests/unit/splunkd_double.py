@@ -7,6 +7,7 @@ Source: Splunk REST API reference, "KV store endpoint descriptions"; limits.conf
 """
 import io
 import json
+import threading
 from collections import Counter
 from typing import Any, Callable, Dict, List, Optional
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -29,9 +30,11 @@ class SplunkdDouble:
         self.passwords: Dict[str, str] = {}
         self.max_documents_per_batch_save = 1000
         self.max_rows_per_query = 50_000
+        self.answers_backwards = False
         self.fault: Callable[[str, str], Any] = lambda method, path: None
         self.before: Callable[[str, str], None] = lambda method, path: None
         self.requests: Counter = Counter()
+        self._lock = threading.Lock()
 
     def service(self) -> Service:
         return Service(token="session", app="segment_bridge", owner="nobody", handler=self._handle)
@@ -50,7 +53,8 @@ class SplunkdDouble:
             raise ConnectionResetError(104, "Connection reset by peer")
         if isinstance(fault, int):
             return _answer(fault, _error("KV Store is initializing. Please try again later."))
-        status, content = self._answer(method, path, parse_qs(parts.query), message.get("body"))
+        with self._lock:
+            status, content = self._answer(method, path, parse_qs(parts.query), message.get("body"))
         if fault == "lost":
             raise ConnectionResetError(104, "Connection reset by peer")
         return _answer(status, content)
@@ -85,7 +89,8 @@ class SplunkdDouble:
         assert parameters.pop("sort") == "_key"
         limit = min(int(parameters.pop("limit")), self.max_rows_per_query)
         assert not parameters
-        return 200, [documents[key] for key in sorted(documents) if matches(documents[key])][:limit]
+        found = [documents[key] for key in sorted(documents, reverse=self.answers_backwards) if matches(documents[key])]
+        return 200, found[:limit]
 
     def _save(self, documents: Dict[str, Document], batch: List[Document]) -> tuple:
         if len(batch) > self.max_documents_per_batch_save:
@@ -103,11 +108,7 @@ def _error(text: str) -> Dict[str, Any]:
 
 
 def _answer(status: int, content: Any) -> Dict[str, Any]:
-    return {"status": status, "reason": "", "headers": [], "body": _Body(json.dumps(content).encode())}
-
-
-class _Body(io.BytesIO):
-    """splunklib's ResponseReader, as far as it is used."""
+    return {"status": status, "reason": "", "headers": [], "body": io.BytesIO(json.dumps(content).encode())}
 
 
 def _matcher(query: Document) -> Callable[[Document], bool]:

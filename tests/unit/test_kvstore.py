@@ -1,0 +1,211 @@
+"""Collections over REST: pages, batches, what passes and what does not, and leases."""
+import threading
+import time
+
+import pytest
+
+from segment_bridge.errors import DeadlineExceeded, SplunkdError, Unavailable
+from segment_bridge.retry import Retry
+from segment_bridge.splunk import kvstore
+from segment_bridge.splunk.kvstore import LEASES, Collection, lease
+from tests.unit.splunkd_double import DATA, SplunkdDouble
+
+
+@pytest.fixture
+def splunkd():
+    return SplunkdDouble()
+
+
+@pytest.fixture
+def waits():
+    return []
+
+
+@pytest.fixture
+def users(splunkd, waits):
+    return Collection(splunkd.service(), "usersignups", Retry(3, sleep=waits.append, chance=lambda: 1.0))
+
+
+def record(number, cluster="host"):
+    name = "user-%05d" % number
+    return {"_key": "%s/%s" % (cluster, name), "username": name, "sso_user_id": str(number), "cluster": cluster,
+            "updated": 1}
+
+
+def stored(splunkd):
+    return [{field: value for field, value in document.items() if field != "_user"}
+            for document in splunkd.records("usersignups")]
+
+
+def failing(*faults):
+    """Gives each request its fault in turn, then none."""
+    remaining = list(faults)
+    return lambda method, path: remaining.pop(0) if remaining else None
+
+
+class TestReading:
+    @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 35])
+    def test_goes_on_till_there_is_no_more(self, splunkd, users, monkeypatch, count):
+        monkeypatch.setattr(kvstore, "READ_ROWS", 10)
+        users.save([record(number) for number in range(count)])
+        users.save([record(number, "other") for number in range(3)])
+        assert [each["username"] for each in users.read({"cluster": "host"})] == [
+            record(number)["username"] for number in range(count)]
+
+    def test_is_not_cut_where_limits_conf_allows_fewer_rows(self, splunkd, users):
+        users.save([record(number) for number in range(25)])
+        splunkd.max_rows_per_query = 10
+        assert len(list(users.read({"cluster": "host"}))) == 25
+
+    def test_misses_nothing_that_was_there_all_the_time(self, splunkd, users, monkeypatch):
+        monkeypatch.setattr(kvstore, "READ_ROWS", 3)
+        users.save([record(number) for number in range(0, 20, 2)])
+        seen = []
+        for document in users.read({"cluster": "host"}):
+            seen.append(document["username"])
+            if len(seen) == 4:  # what was read is changed, what comes goes, what is new comes
+                users.delete_keys(["host/user-00000", "host/user-00012"])
+                users.save([record(1), record(15)])
+        assert [int(name[-5:]) for name in seen] == [0, 2, 4, 6, 8, 10, 14, 15, 16, 18]
+
+    def test_refuses_an_order_that_it_cannot_rely_on(self, splunkd, users):
+        splunkd.answers_backwards = True
+        users.save([record(1), record(2)])
+        with pytest.raises(SplunkdError, match='collection usersignups: KV store gave _key "host/user-00001" after'):
+            list(users.read({"cluster": "host"}))
+
+
+class TestSaving:
+    @pytest.mark.parametrize("count", [0, 1, 1_000, 1_001, 2_500])
+    def test_keeps_to_the_number_of_documents_allowed(self, splunkd, users, count):
+        records = [record(number) for number in range(count)]
+        users.save(records)
+        assert stored(splunkd) == records
+        assert splunkd.requests["POST", DATA + "usersignups/batch_save"] == -(-count // 1_000)
+
+    def test_halves_a_batch_that_is_too_large_and_remembers(self, splunkd, users):
+        splunkd.max_documents_per_batch_save = 300
+        records = [record(number) for number in range(1_000)]
+        users.save(records)
+        assert stored(splunkd) == records
+        assert splunkd.requests["POST", DATA + "usersignups/batch_save"] == 2 + 4  # 1,000 and 500 refused
+
+    def test_a_document_that_is_refused_is_an_error(self, splunkd, users):
+        with pytest.raises(SplunkdError, match="answered 400: A field does not have the type") as caught:
+            users.save([record(1), dict(record(2), sso_user_id=2), record(3)])
+        assert "Compare its fields with collections.conf" in str(caught.value)
+
+    def test_an_answer_that_was_lost_does_no_harm(self, splunkd, users):
+        splunkd.fault = failing("lost")
+        users.save([record(1)])
+        assert stored(splunkd) == [record(1)]
+
+
+class TestDeleting:
+    def test_takes_the_keys_and_nothing_else(self, splunkd, users):
+        users.save([record(number) for number in range(500)])
+        users.delete_keys(record(number)["_key"] for number in range(0, 500, 2))
+        assert stored(splunkd) == [record(number) for number in range(1, 500, 2)]
+
+    def test_of_no_key_asks_nothing(self, splunkd, users):
+        users.delete_keys([])
+        assert not splunkd.requests
+
+    def test_of_everything_is_refused(self, users):
+        with pytest.raises(ValueError, match="would empty the collection usersignups"):
+            users.delete({})
+
+
+class TestKVStoreThatIsAway:
+    @pytest.mark.parametrize("fault", [503, 500, 429, "cut"])
+    def test_is_waited_for(self, splunkd, users, waits, fault):
+        splunkd.fault = failing(fault, fault)
+        users.save([record(1)])
+        assert stored(splunkd) == [record(1)]
+        assert waits == [1.0, 2.0]
+
+    def test_is_an_error_in_the_end(self, splunkd, users):
+        splunkd.fault = lambda method, path: 503
+        with pytest.raises(Unavailable, match="collection usersignups: splunkd answered 503: KV Store is initializing"):
+            users.save([record(1)])
+
+    def test_is_waited_for_as_long_as_there_is_time(self, splunkd):
+        splunkd.fault = lambda method, path: "cut"
+        clock = [0.0]
+
+        def sleep(seconds):
+            clock[0] += seconds
+        retry = Retry(deadline_s=600, clock=lambda: clock[0], sleep=sleep)
+        with pytest.raises(DeadlineExceeded, match="splunkd cannot be reached"):
+            Collection(splunkd.service(), "usersignups", retry).save([record(1)])
+        assert 560 < clock[0] <= 600
+
+
+@pytest.mark.parametrize(("status", "says"), [
+    (401, "session has ended"), (403, "Let the user of this run write"), (404, "collections.conf is not loaded")])
+def test_what_does_not_pass_is_an_error_at_once_that_says_what_to_do(splunkd, users, waits, status, says):
+    splunkd.fault = lambda method, path: status
+    with pytest.raises(SplunkdError, match="collection usersignups: splunkd answered %d.*%s" % (status, says)):
+        list(users.read({"cluster": "host"}))
+    assert waits == []
+
+
+class TestALease:
+    @pytest.fixture(autouse=True)
+    def impatient(self, monkeypatch):
+        monkeypatch.setattr(kvstore, "LEASE_POLL_S", 0.01)
+
+    def test_is_given_back(self, splunkd):
+        with lease(splunkd.service(), "host", 60, "sh1"):
+            held, = splunkd.records(LEASES)
+            assert held["_key"] == "host"
+            assert held["holder"].startswith("sh1 ")
+        assert splunkd.records(LEASES) == []
+
+    def test_is_given_back_when_the_run_fails(self, splunkd):
+        with pytest.raises(KeyError), lease(splunkd.service(), "host", 60, "sh1"):
+            raise KeyError
+        assert splunkd.records(LEASES) == []
+
+    def test_one_at_a_time(self, splunkd):
+        held = []
+
+        def run(name):
+            with lease(splunkd.service(), "host", 60, name):
+                held.append(name)
+                time.sleep(0.02)
+                held.append(name)
+        runs = [threading.Thread(target=run, args=("sh%d" % number,)) for number in range(4)]
+        for each in runs:
+            each.start()
+        for each in runs:
+            each.join()
+        assert [held[first] == held[first + 1] for first in range(0, 8, 2)] == [True] * 4
+        assert len(set(held)) == 4
+
+    def test_of_another_cluster_is_no_hindrance(self, splunkd):
+        with lease(splunkd.service(), "host", 60, "sh1"), lease(splunkd.service(), "other", 60, "sh1"):
+            assert len(splunkd.records(LEASES)) == 2
+
+    def test_of_a_run_that_was_killed_ends(self, splunkd):
+        splunkd.collections[LEASES]["host"] = {"_key": "host", "holder": "dead", "expires": time.time() - 1}
+        with lease(splunkd.service(), "host", 60, "sh1"):
+            assert len(splunkd.records(LEASES)) == 1
+
+    def test_that_others_hold_all_the_time_is_an_error(self, splunkd, monkeypatch):
+        monkeypatch.setattr(kvstore, "CLOCK_SKEW_S", 0)
+        splunkd.collections[LEASES]["host"] = {"_key": "host", "holder": "sh2", "expires": time.time() + 60}
+        with pytest.raises(SplunkdError, match="other runs held the lease host"), \
+                lease(splunkd.service(), "host", 0.05, "sh1"):
+            raise AssertionError("it has the lease")
+        assert splunkd.records(LEASES)[0]["holder"] == "sh2"
+
+    def test_whose_grant_was_not_answered_is_ours(self, splunkd):
+        splunkd.fault = failing("lost")
+        with lease(splunkd.service(), "host", 60, "sh1"):
+            assert len(splunkd.records(LEASES)) == 1
+
+    def test_that_cannot_be_given_back_does_not_fail_the_run(self, splunkd):
+        with lease(splunkd.service(), "host", 60, "sh1"):
+            splunkd.fault = lambda method, path: 503 if method == "DELETE" else None
+        assert len(splunkd.records(LEASES)) == 1
