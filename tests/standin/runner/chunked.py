@@ -31,14 +31,19 @@ class Reply(NamedTuple):
     def finished(self) -> bool:
         return self.metadata.get("finished", False)
 
+    @property
+    def messages(self) -> List[List[str]]:
+        """[level, text] of each."""
+        return self.metadata.get("inspector", {}).get("messages", [])
+
 
 def encode(metadata: Dict[str, Any], body: bytes = b"") -> bytes:
     head = json.dumps(metadata).encode()
     return b"chunked 1.0,%d,%d\n%s%s" % (len(head), len(body), head, body)
 
 
-def read(stream: BinaryIO) -> Optional[Reply]:
-    """The next chunk; None at the end of the stream.
+def read(stream: BinaryIO, max_bytes: int = 0) -> Optional[Reply]:
+    """The next chunk; None at the end of the stream. `max_bytes`: of metadata and body together, 0 is any number.
 
     Raises:
         Malformed
@@ -49,7 +54,10 @@ def read(stream: BinaryIO) -> Optional[Reply]:
     lengths = _HEADER.fullmatch(header)
     if not lengths:
         raise Malformed("Failed to parse transport header: %r" % header)
-    head, body = (_exactly(stream, int(length)) for length in lengths.groups())
+    sizes = [int(length) for length in lengths.groups()]
+    if max_bytes and sum(sizes) > max_bytes:
+        raise Malformed("A chunk of %d bytes, maxchunksize is %d." % (sum(sizes), max_bytes))
+    head, body = (_exactly(stream, size) for size in sizes)
     try:
         metadata = json.loads(head)
     except ValueError as error:
@@ -73,6 +81,9 @@ def _check(metadata: Any) -> None:
     shapes = {
         "finished": isinstance(metadata.get("finished", False), bool),
         "error": isinstance(metadata.get("error", ""), str),
+        "type": isinstance(metadata.get("type", ""), str),
+        "generating": isinstance(metadata.get("generating", False), bool),
+        "required_fields": _are_texts(metadata.get("required_fields") or []),
         "inspector": isinstance(inspector, dict),
         "inspector.messages": not isinstance(inspector, dict) or _are_messages(inspector.get("messages", [])),
     }
@@ -82,8 +93,11 @@ def _check(metadata: Any) -> None:
 
 
 def _are_messages(value: Any) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(each, list) and len(each) == 2 and all(isinstance(part, str) for part in each) for each in value)
+    return isinstance(value, list) and all(_are_texts(each) and len(each) == 2 for each in value)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 def encode_rows(fields: Sequence[str], rows: Sequence[Row]) -> bytes:

@@ -4,12 +4,13 @@ When a search is read, the command is started once and only asked what it is; fo
 anew. It gets a chunk and answers it, one reply a chunk. Sources: commands.conf.spec (chunked = true); splunklib's and
 MLTK's clients of the protocol; recorded exchanges of Splunk 8.2; how jobs end as measured on 9.4.
 """
+import itertools
 import queue
 import re
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Protocol, Union
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Protocol, Tuple, Union
 from urllib.parse import quote
 
 from ..stores.conf import is_true
@@ -21,6 +22,7 @@ SPLUNK_VERSION = "9.4.0"
 MAX_RESULT_ROWS = 50_000
 _KNOWN_TYPES = ("streaming", "stateful")
 _INDEX = "_chunked_idx"
+_EOF = "EOF while attempting to read transport header read_size=0"
 _COMPONENT = "ChunkedExternProcessor"
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
@@ -87,7 +89,15 @@ class Command:
         if not script.is_file():
             raise self._error("Could not find file: '%s'." % file)
         self._command_line = [python, str(script)]
-        self._maxwait_s = float(settings.get("maxwait", "0"))
+        self._maxwait_s, self._max_chunk_bytes = self._limit("maxwait"), self._limit("maxchunksize")
+
+    def _limit(self, name: str) -> int:
+        """0 is none."""
+        value = self._settings.get(name, "0").strip()
+        if value.isdecimal():
+            return int(value)
+        self._job.message("WARN", "Invalid %s value in commands.conf: must be a non-negative integer." % name)
+        return 0
 
     def run(self, arguments: List[str], chunks: Iterator[Results]) -> Iterator[Results]:
         """Asks the command what it is, and returns what goes on once rows are wanted.
@@ -101,85 +111,81 @@ class Command:
         getinfo = self._getinfo(arguments)
         with self._process() as process:
             self._introduced(process, getinfo)
-            process.dismiss()
+            if process.dismiss():
+                raise _Ended(_EOF)
         return self._results(getinfo, chunks)
 
     def _results(self, getinfo: Dict[str, Any], chunks: Iterator[Results]) -> Iterator[Results]:
         chunks = self._cut(chunks)
         if self._job.previews and is_true(self._settings.get("run_in_preview", "false")):
-            first = next(chunks, Results([], []))
-            for _ in self._served({**getinfo, "preview": True}, iter([first])):
+            first = list(itertools.islice(chunks, 1))
+            for _ in self._served({**getinfo, "preview": True}, iter(first)):
                 pass
-            chunks = _with_first(first, chunks)
-        return (yield from self._served(getinfo, chunks))
+            chunks = itertools.chain(first, chunks)
+        yield from self._served(getinfo, chunks)
 
     def _served(self, getinfo: Dict[str, Any], chunks: Iterator[Results]) -> Iterator[Results]:
-        """One process, from getinfo to its end. A header without rows comes before all rows, and as the last chunk."""
-        if self._job.is_cancelled:
-            return
+        """One process, from getinfo to its end."""
         with self._process() as process:
             selection = _Selection(self._introduced(process, getinfo))
-            fields: List[str] = []
-            for number, chunk in enumerate(chunks):
-                fields = chunk.fields
-                for given in [Results(fields, []), chunk] if not number else [chunk]:
-                    reply = process.execute(selection.encoded(given), finished=False)
-                    yield self._decoded(process, selection, reply, given)
-                    if reply.finished:
-                        return process.dismiss()
-                if self._job.is_cancelled:
-                    return
-            if self._job.is_finalized:
-                return process.dismiss()
-            while True:
-                given = Results(fields, [])
-                reply = process.execute(selection.encoded(given), finished=True)
-                yield self._decoded(process, selection, reply, given)
+            for given, finished in self._requests(chunks):
+                reply = process.exchange({"action": "execute", "finished": finished}, selection.encoded(given))
+                yield self._decoded(selection, reply, given)
                 if reply.finished:
-                    return process.dismiss()
+                    break
+            process.dismiss()
+
+    def _requests(self, chunks: Iterator[Results]) -> Iterator[Tuple[Results, bool]]:
+        """What the command is sent, and whether it is the last. Fields without rows come first, and at the end until the
+        command says that it has finished. A search that is finalised just ends."""
+        fields: List[str] = []
+        for number, chunk in enumerate(chunks):
+            fields = chunk.fields
+            if not number:
+                yield Results(fields, []), False
+            yield chunk, False
+        while not self._job.is_finalized:
+            yield Results(fields, []), True
 
     @contextmanager
     def _process(self) -> Iterator["_Process"]:
-        process = _Process(self._command_line, self._env, self._job, self._maxwait_s)
+        process = _Process(self._command_line, self._env, self._job, self._maxwait_s, self._max_chunk_bytes)
         try:
             yield process
         except _Ended as ended:
             if self._job.is_cancelled:
                 return
-            self._job.log("ERROR", _COMPONENT, "EOF while attempting to read transport header read_size=0")
-            code = process.exit_code()
-            raise self._error("External search command exited unexpectedly%s." % (
-                " with non-zero error code %d" % code if code > 0 else "")) from ended
+            self._job.log("ERROR", _COMPONENT, str(ended))
+            raise self._error(_how_it_ended(ended, process.exit_code())) from ended
         except chunked.Malformed as error:
             self._job.log("ERROR", _COMPONENT, str(error))
             raise self._error("Invalid message received from external search command during %s, see search.log." % (
                 "search" if process.is_introduced else "setup")) from error
-        except _Silent:
-            raise self._error("The external search command did not answer within maxwait = %g seconds." % (
-                self._maxwait_s)) from None
         finally:
             process.close()
 
     def _introduced(self, process: "_Process", getinfo: Dict[str, Any]) -> Dict[str, Any]:
         """The reply to getinfo. Its messages reach nobody: there is no job yet that they could be shown with."""
         reply = process.exchange(getinfo)
-        for level, message in reply.metadata.get("inspector", {}).get("messages", []):
-            self._job.log("WARN", _COMPONENT, "Error adding inspector message: invalid level or message already exists"
-                                              ": %s %s" % (level, message))
+        for _ in reply.messages:
+            self._job.log(
+                "WARN", _COMPONENT, "Error adding inspector message: invalid level or message already exists")
         self._raise_error(reply)
         if reply.finished:
-            raise _Ended
+            raise _Ended("The reply to getinfo was the last one.")
         if reply.body:
             raise chunked.Malformed("The reply to getinfo has a body.")
         kind = reply.metadata.get("type", "streaming")
         if reply.metadata.get("generating", False) or kind not in _KNOWN_TYPES:
             raise self._error("Commands of type '%s'%s are not known here: %s are, that generate nothing." % (
                 kind, " that generate events" if reply.metadata.get("generating") else "", " and ".join(_KNOWN_TYPES)))
+        if any("*" in field for field in _required(reply.metadata)):
+            raise self._error("Wildcards in required_fields are not known here.")
         process.is_introduced = True
         return reply.metadata
 
-    def _decoded(self, process: "_Process", selection: "_Selection", reply: chunked.Reply, given: Results) -> Results:
-        for level, message in reply.metadata.get("inspector", {}).get("messages", []):
+    def _decoded(self, selection: "_Selection", reply: chunked.Reply, given: Results) -> Results:
+        for level, message in reply.messages:
             self._job.message(level, message)
         self._raise_error(reply)
         try:
@@ -212,11 +218,19 @@ class Command:
 
 
 class _Ended(Exception):
-    """The command's output ended where a reply was due."""
+    """There is no reply, and none will come."""
 
 
-class _Silent(Exception):
-    """No reply within maxwait."""
+class _Deaf(_Ended):
+    """The command does not read what it is sent."""
+
+
+def _how_it_ended(ended: _Ended, code: Optional[int]) -> str:
+    if code is None and isinstance(ended, _Deaf):
+        return "Failed to send message to external search command, see search.log."
+    if code is not None and code > 0:
+        return "External search command exited unexpectedly with non-zero error code %d." % code
+    return "External search command exited unexpectedly."
 
 
 class _OutOfOrder(Exception):
@@ -226,8 +240,8 @@ class _OutOfOrder(Exception):
 class _Process:
     """A command that runs. Replies are read as they come: it never waits for splunkd while splunkd waits for it."""
 
-    def __init__(self, command_line: List[str], env: Mapping[str, str], job: JobView, maxwait_s: float):
-        self._job, self._maxwait_s, self.is_introduced = job, maxwait_s or None, False
+    def __init__(self, command_line: List[str], env: Mapping[str, str], job: JobView, maxwait_s: int, max_bytes: int):
+        self._job, self._maxwait_s, self._max_bytes, self.is_introduced = job, maxwait_s or None, max_bytes, False
         self._replies: queue.SimpleQueue[Union[chunked.Reply, Exception]] = queue.SimpleQueue()
         job.log("INFO", _COMPONENT, "Running process: " + " ".join(command_line))
         self._program = Program(command_line, env, self._log_stderr)
@@ -237,72 +251,73 @@ class _Process:
     def exchange(self, metadata: Dict[str, Any], body: bytes = b"") -> chunked.Reply:
         """
         Raises:
-            _Ended, _Silent, chunked.Malformed: there is no reply.
+            _Ended, chunked.Malformed: there is no reply.
         """
         if not self._replies.empty():
-            self._refuse_more(self._replies.get())
+            raise self._unasked(self._replies.get())
+        if self._job.is_cancelled:
+            raise _Ended("The search is cancelled.")
         try:
             self._program.stdin.write(chunked.encode(metadata, body))
             self._program.stdin.flush()
             reply = self._replies.get(timeout=self._maxwait_s)
-        except OSError:
-            raise _Ended from None
+        except OSError as error:
+            raise _Deaf("Failure writing result chunk: %s. External process possibly failed to read its stdin." % (
+                error)) from None
         except queue.Empty:
-            raise _Silent from None
+            raise self._too_slow() from None
         if isinstance(reply, Exception):
             raise reply
         return reply
 
-    def execute(self, body: bytes, finished: bool) -> chunked.Reply:
-        return self.exchange({"action": "execute", "finished": finished}, body)
-
-    def dismiss(self) -> None:
-        """The end of a command that has done what it was asked for. Its exit status does not count any more.
+    def dismiss(self) -> int:
+        """The end of a command that has done what it was asked for; its exit status, which does not count once it has
+        said that it has finished.
 
         Raises:
             chunked.Malformed: it wrote more than it was asked for.
         """
         self._program.end_input()
         try:
-            code = self._program.wait(self._maxwait_s)
+            code = self._program.wait(0 if self._job.is_cancelled else self._maxwait_s)
         except subprocess.TimeoutExpired:
-            raise _Silent from None
+            raise self._too_slow() from None
         if code and not self._job.is_cancelled:
             self._job.log("WARN", _COMPONENT, "The process ended with status %d after its last reply." % code)
-        self._refuse_more(self._replies.get())
+        rest = self._replies.get()
+        if not isinstance(rest, _Ended):
+            raise self._unasked(rest)
+        return code
 
-    def exit_code(self) -> int:
-        """Of a process whose output has ended; negative if a signal ended it."""
+    def _too_slow(self) -> _Ended:
+        return _Ended("No answer within maxwait=%s s" % self._maxwait_s)
+
+    def exit_code(self) -> Optional[int]:
+        """Of a process that should have ended, negative if a signal ended it; None if it goes on nevertheless."""
         self._program.end_input()
         try:
             return self._program.wait(GRACE_S)
         except subprocess.TimeoutExpired:
-            self._program.stop()
-            return 0
+            return None
 
     def close(self) -> None:
         """Whatever state it is in: it has a little time to see that its input has ended."""
-        self._program.end_input()
-        try:
-            self._program.wait(GRACE_S)
-            self._program.clear_away()
-        except subprocess.TimeoutExpired:
+        if self.exit_code() is None:
             self._program.stop()
+        self._program.clear_away()
         self._job.ended(self._program)
 
-    def _refuse_more(self, reply: Union[chunked.Reply, Exception]) -> None:
-        if isinstance(reply, chunked.Malformed):
-            raise reply
-        if isinstance(reply, chunked.Reply):
-            raise chunked.Malformed("A reply to no chunk: %s" % reply.metadata)
+    def _unasked(self, reply: Union[chunked.Reply, Exception]) -> Exception:
+        """What is wrong with a reply that comes before there is anything to reply to."""
+        return reply if isinstance(reply, Exception) else chunked.Malformed("A reply to no chunk: %s" % reply.metadata)
 
     def _read_replies(self) -> None:
         try:
             while True:
-                reply = chunked.read(self._program.stdout)
-                self._replies.put(_Ended() if reply is None else reply)
+                reply = chunked.read(self._program.stdout, self._max_bytes)
                 if reply is None:
-                    return
+                    return self._replies.put(_Ended(_EOF))
+                self._replies.put(reply)
         except chunked.Malformed as error:
             self._replies.put(error)
 
@@ -318,11 +333,10 @@ class _Selection:
     """
 
     def __init__(self, getinfo: Mapping[str, Any]):
-        required = getinfo.get("required_fields")
-        self._required: Optional[List[str]] = None if required in (None, [], ["*"]) else required
+        self._required = _required(getinfo)
 
     def encoded(self, given: Results) -> bytes:
-        if self._required is None:
+        if not self._required:
             return chunked.encode_rows(given.fields, given.rows)
         fields = self._sent(given)
         rows = [{**{field: row[field] for field in fields if field in row}, _INDEX: number}
@@ -334,7 +348,7 @@ class _Selection:
         Raises:
             _OutOfOrder
         """
-        if self._required is None:
+        if not self._required:
             return reply
         sent = set(self._sent(given))
         last, rows = -1, []
@@ -352,9 +366,10 @@ class _Selection:
         return [field for field in given.fields if field in self._required]
 
 
-def _with_first(first: Results, rest: Iterator[Results]) -> Iterator[Results]:
-    yield first
-    yield from rest
+def _required(getinfo: Mapping[str, Any]) -> List[str]:
+    """None is all."""
+    required = getinfo.get("required_fields") or []
+    return [] if required == ["*"] else required
 
 
 def _without_quotes(word: str) -> str:

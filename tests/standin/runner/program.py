@@ -45,13 +45,12 @@ class Program(subprocess.Popen):
             self.stdin.close()
 
     def stop(self, grace_s: float = GRACE_S) -> None:
-        """SIGTERM, and SIGKILL if that is not enough."""
+        """SIGTERM, and SIGKILL if that is not enough. (Then `clear_away`.)"""
         for number in (signal.SIGTERM, signal.SIGKILL):
             self.send_signal(number)
             with suppress(subprocess.TimeoutExpired):
                 self.wait(grace_s)
-                break
-        self.clear_away()
+                return
 
     def clear_away(self) -> None:
         """After the program's end: what it left running, and the pipes. All that it has written is read by then."""
