@@ -148,7 +148,7 @@ class Destination:
     max_batch_bytes: int = setting(480_000, number(33_000, MAX_BATCH_BYTES))
     max_batch_events: int = setting(2_000, number(1, MAX_BATCH_EVENTS))
     max_event_bytes: int = setting(MAX_EVENT_BYTES, number(1_000, MAX_EVENT_BYTES))
-    max_attempts: int = setting(10, number(1, 100))
+    max_attempts: int = setting(3, number(1, 100))  # the next hour, and the dead letters, are further attempts
     connect_timeout: float = setting(5.0, number(0.1, 300, float))
     timeout: float = setting(30.0, number(0.1, 600, float))
     deadline: float = setting(600.0, number(1, 86_400, float))
