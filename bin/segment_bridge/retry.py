@@ -43,14 +43,22 @@ def retry_after_s(headers: Mapping[str, str], now: float) -> Optional[float]:
         text = headers.get(name, "").strip()
         if not text:
             continue
-        try:
-            seconds = float(text)
-        except ValueError:
-            date = email.utils.parsedate_tz(text)
-            seconds = email.utils.mktime_tz(date) - now if date else math.nan
+        seconds = _seconds(text, now)
         if not math.isnan(seconds):
             return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S)
     return None
+
+
+def _seconds(text: str, now: float) -> float:
+    """A number of seconds, or how long it is until a date; nan for anything else."""
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        return email.utils.mktime_tz(email.utils.parsedate_tz(text)) - now  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):  # no date; one in a year that no calendar has
+        return math.nan
 
 
 class Retry:

@@ -3,6 +3,7 @@
 `python -m tests.unit.rows_oracle COUNT` does so with that many bodies made by chance, for a Python that has neither
 pytest nor hypothesis.
 """
+
 import csv
 import io
 import random
@@ -17,10 +18,45 @@ from segment_bridge.splunk import rows
 ADDED = {"segment_status": "accepted", "segment_error": 'a "b", c', "segment_http": ""}
 """Which the second one brings as a column, too, in some of the bodies."""
 
-_ALPHABET = ["a", "B", "7", " ", '"', '""', ",", "\n", "\r\n", "$", "$$", ";", "$;$", "é", "漢", "😀", "\\", "'", "\t",
-             "\u2028", "\x1c", "\x85", "\ufeff", "<bad>"]
-_NAMES = ["_time", "_chunked_idx", "a", "b c", 'q"uote', "x,y", "Ünïcode", "__x", "line\nbreak", "properties.plan{}",
-          "segment_error"]
+_ALPHABET = [
+    "a",
+    "B",
+    "7",
+    " ",
+    '"',
+    '""',
+    ",",
+    "\n",
+    "\r\n",
+    "$",
+    "$$",
+    ";",
+    "$;$",
+    "é",
+    "漢",
+    "😀",
+    "\\",
+    "'",
+    "\t",
+    "\u2028",
+    "\x1c",
+    "\x85",
+    "\ufeff",
+    "<bad>",
+]
+_NAMES = [
+    "_time",
+    "_chunked_idx",
+    "a",
+    "b c",
+    'q"uote',
+    "x,y",
+    "Ünïcode",
+    "__x",
+    "line\nbreak",
+    "properties.plan{}",
+    "segment_error",
+]
 _BAD_UTF_8 = [b"\xff", b"\xe2\x82", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf0\x9f"]
 
 
@@ -28,8 +64,9 @@ def check(body: bytes, block_bytes: int = 65_536) -> None:
     """The same rows in, the same rows out; and of every row the same cells."""
     chunk = _chunk(body, block_bytes)
     assert [_record(chunk.header, cells) for cells, _ in chunk] == [_normal(record) for record in _read(body)]
-    assert [_normal(record) for record in _read(answer(body, block_bytes))] == \
-        [_normal(record) for record in _read(splunklibs_answer(body))]
+    assert [_normal(record) for record in _read(answer(body, block_bytes))] == [
+        _normal(record) for record in _read(splunklibs_answer(body))
+    ]
 
 
 def answer(body: bytes, block_bytes: int = 65_536) -> bytes:
@@ -103,8 +140,9 @@ def made_body(chance: random.Random) -> bytes:
     if chance.random() < 0.3:
         chance.shuffle(header)
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator=chance.choice(["\n", "\r\n"]),
-                        quoting=chance.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+    writer = csv.writer(
+        text, lineterminator=chance.choice(["\n", "\r\n"]), quoting=chance.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+    )
     writer.writerow(header)
     for _ in range(chance.choice([0, 1, 2, 5, 30])):
         record = {}

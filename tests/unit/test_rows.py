@@ -1,4 +1,5 @@
 """The same rows in and out as splunklib's reader and writer give, whatever the body; and what is no body at all."""
+
 import io
 import os
 import subprocess
@@ -28,16 +29,16 @@ BODIES = {
     "empty cells": b"a,b\n,\n,x\n",
     "an empty line": b"a,b\n1,2\n\n3,4\n",
     "a row that is too short": b"a,b,c\n1,2,3\n1\n",
-    "several values": b"a,b,__mv_a,__mv_b\n\"x\ny\",2,$x$;$y$,\n",
-    "a dollar in a value": b"a,__mv_a\n\"a$b\nc;d\",$a$$b$;$c;d$\n",
-    "twins before their columns": b"__mv_a,a\n$x$;$y$,\"x\ny\"\n",
+    "several values": b'a,b,__mv_a,__mv_b\n"x\ny",2,$x$;$y$,\n',
+    "a dollar in a value": b'a,__mv_a\n"a$b\nc;d",$a$$b$;$c;d$\n',
+    "twins before their columns": b'__mv_a,a\n$x$;$y$,"x\ny"\n',
     "chunk index": b'a,"_chunked_idx"\nx,0\ny,3\n',
     "bytes that are not UTF-8": b"a,b\n\xff\xfe,\xe2\x82\nx\xed\xa0\x80y,\xf0\x9f\n",
     "a byte order mark": b"\xef\xbb\xbfa,b\n1,2\n",
     "what it adds is there already": b"segment_error,a,segment_status,__mv_segment_status\nold,1,old,\n,2,,\n",
     "nothing but what it adds": b"segment_error,segment_status,segment_http\nold,old,200\n",
-    "one column": b"a\nx\n\"\"\ny\n",
-    "a cell of 3 MB": b"a,b\n" + b"x" * 3_000_000 + b",1\n\"" + b"y\n" * 100 + b"\",2\n",
+    "one column": b'a\nx\n""\ny\n',
+    "a cell of 3 MB": b"a,b\n" + b"x" * 3_000_000 + b',1\n"' + b"y\n" * 100 + b'",2\n',
 }
 
 
@@ -69,8 +70,14 @@ def test_splunks_pythons_agree(package, version):
     if python is None:
         pytest.skip("Python %s is not on this machine" % version)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "bin"), str(ROOT / "build/lib")])}
-    run = subprocess.run([python, "-m", "tests.unit.rows_oracle", "1500"], cwd=ROOT, env=environment,
-                         capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [python, "-m", "tests.unit.rows_oracle", "1500"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert run.returncode == 0, run.stderr
 
 
@@ -85,9 +92,9 @@ def test_a_row_goes_back_as_the_text_that_it_was():
 
 def test_nul_reaches_splunk_again_and_messages_as_a_lost_character():
     body = b"a,b\nx\0y,1\n"
-    chunk, = rows.chunks(io.BytesIO(chunk_of(body)))
+    (chunk,) = rows.chunks(io.BytesIO(chunk_of(body)))
     assert rows_oracle.answer(body).splitlines()[1].startswith(b"x\0y,1,accepted")
-    (cells, _), = next(rows.chunks(io.BytesIO(chunk_of(body))))
+    ((cells, _),) = next(rows.chunks(io.BytesIO(chunk_of(body))))
     assert cells == ["x\ufffdy", "1"]
     assert chunk.header == ["a", "b"]
 
@@ -129,4 +136,5 @@ def test_outcomes_may_be_put_in_until_the_reply_is_written():
     out = io.BytesIO()
     reply.write(out, {"finished": True})
     assert out.getvalue() == (
-        b'chunked 1.0,17,61\n{"finished":true}a,x,__mv_x,y,__mv_y\n1,first,,,\n2,first,,"later, and quoted",\n')
+        b'chunked 1.0,17,61\n{"finished":true}a,x,__mv_x,y,__mv_y\n1,first,,,\n2,first,,"later, and quoted",\n'
+    )

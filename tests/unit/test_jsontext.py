@@ -1,0 +1,107 @@
+"""Texts of JSON objects, checked as strictly as any parser would, and left as they are."""
+
+import json
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from segment_bridge import jsontext
+
+JSONS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4),
+    max_leaves=20,
+)
+OBJECTS = st.dictionaries(st.text(), JSONS, max_size=5)
+
+
+def constant(name):
+    raise ValueError(name)
+
+
+def is_object(text):
+    """What Python's parser, made strict, has to say."""
+    try:
+        return isinstance(json.loads(text, parse_constant=constant), dict)
+    except ValueError:
+        return False
+
+
+@given(OBJECTS, st.sampled_from([None, 1]), st.booleans())
+def test_an_object_is_left_as_it_is(value, indent, ascii_only):
+    text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
+    if "\\ud" not in text:
+        assert jsontext.checked(" \n%s\t" % text) == text
+    assert json.loads(jsontext.checked(text)) == json.loads(text)
+
+
+@settings(max_examples=1_000)
+@given(OBJECTS.map(json.dumps), st.data())
+@example('{"a":NaN}', None)
+def test_a_damaged_object_is_refused_exactly_if_it_is_none(text, data):
+    if data:
+        position = data.draw(st.integers(0, len(text)))
+        text = (
+            text[:position]
+            + data.draw(st.sampled_from(['"', "{", "}", ",", ":", "\\", "1", "x", "\n", ""]))
+            + text[position + data.draw(st.integers(0, 2)) :]
+        )
+    if is_object(text.strip(" \t\r\n")):
+        assert is_object(jsontext.checked(text))
+    else:
+        with pytest.raises(ValueError, match=r"character|due|JSON"):
+            jsontext.checked(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (r'{"a":"\ud800"}', r'{"a":"\ufffd"}'),
+        (r'{"a":"\uDFFF x"}', r'{"a":"\ufffd x"}'),
+        (r'{"a":"\ud83d\ude00"}', r'{"a":"\ud83d\ude00"}'),
+        (r'{"a":"\ud83d\ud83d\ude00\ude00"}', r'{"a":"\ufffd\ud83d\ude00\ufffd"}'),
+        (r'{"a":"\\ud800"}', r'{"a":"\\ud800"}'),
+        (r'{"a":"\\\ud800"}', r'{"a":"\\\ufffd"}'),
+        (r'{"\ud800":1}', r'{"\ufffd":1}'),
+    ],
+)
+def test_half_of_a_surrogate_pair_becomes_a_lost_character(text, expected):
+    assert jsontext.checked(text) == expected
+
+
+def test_depth_is_counted_outside_of_texts():
+    depth = jsontext.MAX_DEPTH
+    deep = '{"a":' * depth + "1" + "}" * depth
+    assert jsontext.checked(deep) == deep
+    with pytest.raises(ValueError, match="more than 200 levels"):
+        jsontext.checked('{"a":%s}' % deep)
+    wide = json.dumps({"a": "{[" * 1_000 + '"', "b": [[]] * 1_000})
+    assert jsontext.checked(wide) == wide
+
+
+def test_depth_that_would_end_a_parser_is_refused():
+    for text in ('{"a":' * 100_000, '{"a":' + "[" * 100_000 + "]" * 100_000 + "}"):
+        with pytest.raises(ValueError, match="levels"):
+            jsontext.checked(text)
+
+
+def test_numbers_are_kept_as_they_are_written():
+    text = '{"a":1.10,"b":1e400,"c":-0,"d":12345678901234567890123}'
+    assert jsontext.with_values(text, [(["x"], "1.10")]) == text[:-1] + ',"x":"1.10"}'
+
+
+@given(OBJECTS)
+def test_nothing_but_the_values_changes(value):
+    value.pop("new", None)
+    changed = json.loads(jsontext.with_values(json.dumps(value, ensure_ascii=False), [(["new", "deep"], ["1"])]))
+    assert changed == {**value, "new": {"deep": ["1"]}}
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [('{"a":1}', ["a", "b"]), ('{"a":{}}', ["a"]), ('{"a":[]}', ["a", "b"]), ('{"a":{"b":"x"}}', ["a", "b", "c", "d"])],
+)
+def test_a_path_that_leads_through_a_value_is_refused(text, path):
+    with pytest.raises(ValueError, match="both an object and a value"):
+        jsontext.with_values(text, [(path, "x")])

@@ -1,0 +1,513 @@
+"""What a row becomes, and what it is told where it becomes nothing."""
+
+import datetime
+import hashlib
+import json
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from segment_bridge.messages import MAX_REMEMBERED_REPEATS, Layout, MessageBuilder, Outcome, Withheld, draft
+from tests.fakes.segment_rules import discard_reason
+
+TRACK = {"userId": "42", "event": "Order placed", "messageId": "m-1"}
+
+
+def laid_out(row):
+    """A row (a list is a multivalue field) as splunkd lays it out: all columns, then their twins."""
+    header = [*row, *("__mv_" + name for name in row)]
+    cells = ["\n".join(value) if isinstance(value, list) else value for value in row.values()]
+    twins = [
+        ";".join("$%s$" % each.replace("$", "$$") for each in value) if isinstance(value, list) else ""
+        for value in row.values()
+    ]
+    return Layout(header), cells + twins
+
+
+def builder(source="source", max_event_bytes=32_768):
+    return MessageBuilder(source, max_event_bytes)
+
+
+def built(**row):
+    return builder().build(*laid_out(row))
+
+
+def message(**row):
+    return json.loads(built(**row).payload)
+
+
+def withheld(**row):
+    with pytest.raises(Withheld) as caught:
+        built(**row)
+    return caught.value.outcome
+
+
+def reason(**row):
+    outcome = withheld(**row)
+    assert (outcome.status, outcome.batch, outcome.attempts) == ("rejected", None, 0)
+    return outcome.reason
+
+
+# --- Types and their fields ---
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"event": "x", "properties": "{}"}, {"type": "track", "event": "x", "properties": {}}),
+        ({"type": "track", "event": "x"}, {"type": "track", "event": "x"}),
+        ({"type": "identify", "traits": '{"plan":"pro"}'}, {"type": "identify", "traits": {"plan": "pro"}}),
+        ({"type": "page", "name": "Home", "properties": "{}"}, {"type": "page", "name": "Home", "properties": {}}),
+        ({"type": "screen", "name": "Home"}, {"type": "screen", "name": "Home"}),
+        ({"type": "page"}, {"type": "page"}),
+        ({"type": "group", "groupId": "7", "traits": "{}"}, {"type": "group", "groupId": "7", "traits": {}}),
+        ({"type": "alias", "previousId": "7"}, {"type": "alias", "previousId": "7"}),
+    ],
+)
+def test_a_type_takes_its_fields(row, expected):
+    assert message(userId="42", messageId="m", **row) == {"userId": "42", "messageId": "m", **expected}
+
+
+def test_every_type_takes_ids_context_and_integrations():
+    common = {"userId": "42", "anonymousId": "a", "context": '{"ip":"::1"}', "integrations": '{"All":false}'}
+    for kind, needed in {
+        "track": {"event": "x"},
+        "identify": {},
+        "page": {},
+        "screen": {},
+        "group": {"groupId": "7"},
+        "alias": {"previousId": "7"},
+    }.items():
+        assert message(type=kind, messageId="m", **needed, **common) == {
+            "type": kind,
+            "messageId": "m",
+            "userId": "42",
+            "anonymousId": "a",
+            "context": {"ip": "::1"},
+            "integrations": {"All": False},
+            **needed,
+        }
+
+
+def test_fields_that_a_type_does_not_have_are_left_out():
+    assert message(**TRACK, traits='{"a":1}', name="x", groupId="7", previousId="6", other="y", segment_status="z") == {
+        **TRACK,
+        "type": "track",
+    }
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"event": "x"}, "no_user_anon_id"),
+        ({"event": "x", "userId": "", "anonymousId": ""}, "no_user_anon_id"),
+        ({"userId": "42"}, "event_not_defined"),
+        ({"userId": "42", "event": ""}, "event_not_defined"),
+        ({"userId": "42", "type": "group"}, "id_required"),
+        ({"userId": "42", "type": "alias"}, "id_required"),
+        ({"anonymousId": "42", "type": "alias", "previousId": "7"}, "id_required"),
+        ({"userId": "42", "type": "trak"}, "invalid_type"),
+        ({"userId": "42", "type": "Track", "event": "x"}, "invalid_type"),
+        ({"userId": " \t", "event": "x"}, "id_not_string"),
+        ({"userId": ["1", "2"], "event": "x"}, "id_not_string"),
+        ({"userId": "42", "event": ["x", "y"]}, "event_not_string"),
+        ({"userId": "42", "type": "page", "name": ["x", "y"]}, "name_not_string"),
+        ({"userId": "42", "event": "x", "messageId": ["1", "2"]}, "message_id_not_string"),
+        ({"userId": "42", "event": "x", "timestamp": ["1", "2"]}, "timestamp_invalid"),
+        ({"userId": "42", "event": "x", "properties": ["{}", "{}"]}, "properties_not_object"),
+    ],
+)
+def test_what_segment_would_discard_has_segments_reason(row, expected):
+    assert reason(**row) == expected
+
+
+@pytest.mark.parametrize(
+    "given_id",
+    [
+        "00123",
+        "9007199254740993",
+        "12345678901234567890",
+        "1e400",
+        "1.0",
+        "f:12-ab",
+        "true",
+        "null",
+        "Ünïcode 😀",
+        '"',
+        "\\",
+    ],
+)
+def test_ids_are_the_texts_that_they_were(given_id):
+    assert message(userId=given_id, event="x")["userId"] == given_id
+
+
+def test_ids_have_no_white_space_around_them():
+    row = {"userId": " 42\n", "type": "group", "groupId": "\t7 ", "messageId": " m "}
+    assert {name: message(**row)[name] for name in ("userId", "groupId", "messageId")} == {
+        "userId": "42",
+        "groupId": "7",
+        "messageId": "m",
+    }
+
+
+def test_one_value_of_a_multivalue_field_is_that_value():
+    assert message(**{**TRACK, "userId": ["$42;"]})["userId"] == "$42;"
+
+
+def test_empty_cells_are_left_out():
+    assert message(**TRACK, anonymousId="", properties="", context="", timestamp="", **{"properties.plan": ""}) == {
+        **TRACK,
+        "type": "track",
+    }
+
+
+# --- Objects ---
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a":1.10,"b":1e400,"c":9007199254740993,"d":-0.0}',
+        '{"a":1,"a":2}',
+        '{ "a" : [ 1 , { } ] }',
+        '{"é":"😀\\u00e9\\ud83d\\ude00"}',
+    ],
+)
+def test_an_objects_json_goes_out_as_it_was_given(text):
+    assert ('"properties":%s,' % text).encode() in built(**TRACK, properties="\n %s " % text).payload
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[1]",
+        '"x"',
+        "null",
+        "1",
+        "x",
+        "{",
+        '{"a":NaN}',
+        '{"a":-Infinity}',
+        '{"a":1}{',
+        "{'a':1}",
+        '{"a":1,}',
+        '{"a":01}',
+        '{"a":"\n"}',
+        "{a:1}",
+        '{"a":' * 300 + "1" + "}" * 300,
+    ],
+)
+@pytest.mark.parametrize("name", ["properties", "context", "integrations"])
+def test_what_is_no_object_says_why(name, text):
+    outcome = withheld(**{**TRACK, name: text})
+    assert outcome.reason == name + "_not_object"
+    assert outcome.error.startswith(name + ": ")
+
+
+def test_dotted_fields_are_texts_in_objects_and_arrays():
+    row = {
+        "properties.plan": "pro",
+        "properties.count": "007",
+        "properties.address.city": "Ulm",
+        "properties.tags": ["a", "b"],
+        "properties.one{}": "x",
+        "context.ip": "::1",
+        "properties.empty": "",
+        "properties.many{}": ["x", "y"],
+    }
+    built_message = message(**TRACK, **row)
+    assert built_message["properties"] == {
+        "plan": "pro",
+        "count": "007",
+        "address": {"city": "Ulm"},
+        "tags": ["a", "b"],
+        "one": ["x"],
+        "many": ["x", "y"],
+    }
+    assert built_message["context"] == {"ip": "::1"}
+
+
+def test_a_dotted_field_takes_the_place_of_what_the_json_says():
+    text = '{"plan":"free","count":1.10,"address":{"city":"Ulm","zip":89073},"on":true,"no":null,"list":[1,{"a":2}]}'
+    payload = built(**TRACK, properties=text, **{"properties.plan": "pro", "properties.address.city": "Bonn"}).payload
+    assert (
+        b'"properties":{"plan":"pro","count":1.10,"address":{"city":"Bonn","zip":89073},"on":true,"no":null,'
+        b'"list":[1,{"a":2}]}' in payload
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('{"plan":"free"}', "properties.plan.name"),
+        ('{"plan":{"name":"free"}}', "properties.plan"),
+        ('{"plan":[1]}', "properties.plan.0"),
+    ],
+)
+def test_a_path_that_is_both_an_object_and_a_value_is_a_conflict(text, name):
+    outcome = withheld(**TRACK, properties=text, **{name: "x"})
+    assert outcome.reason == "properties_conflict"
+    assert "both an object and a value" in outcome.error
+
+
+def test_dotted_fields_can_contradict_each_other():
+    assert reason(**TRACK, **{"properties.a": "1", "properties.a.b": "2"}) == "properties_conflict"
+
+
+def test_names_that_only_look_dotted_are_other_fields():
+    assert message(**TRACK, **{"properties.": "x", "propertiesX.y": "z", "event.y": "z"}) == {**TRACK, "type": "track"}
+
+
+# --- messageId ---
+
+
+def test_a_long_message_id_becomes_its_hash():
+    assert message(**{**TRACK, "messageId": "x" * 100})["messageId"] == "x" * 100
+    assert message(**{**TRACK, "messageId": "x" * 101})["messageId"] == hashlib.sha256(b"x" * 101).hexdigest()
+
+
+def test_a_made_message_id_is_the_same_in_each_run_and_another_for_each_source_and_row():
+    row = {"userId": "42", "event": "x", "_time": "1764000000"}
+
+    def made(source="source", **changed):
+        return builder(source).build(*laid_out({**row, **changed})).id
+
+    assert made() == made(other="y")
+    ids = {
+        made(),
+        made("other source"),
+        made(userId="43"),
+        made(_time="1764000001"),
+        made(_bkt="main~1~A", _cd="1:2"),
+        made(_bkt="main~1~A", _cd="1:3"),
+    }
+    assert len(ids) == 6
+    assert all(len(each) == 64 for each in ids)
+
+
+def test_equal_rows_are_told_by_number():
+    first, second = builder(), builder()
+    layout, cells = laid_out({"userId": "42", "event": "x"})
+    ids = [first.build(layout, cells).id for _ in range(100)]
+    assert len(set(ids)) == 100
+    assert [second.build(layout, cells).id for _ in range(100)] == ids
+
+
+def test_equal_rows_are_told_when_there_are_more_of_them_than_are_remembered():
+    run = builder()
+    layout, _ = laid_out({"userId": "42", "event": "x"})
+    ids = [
+        run.build(layout, [str(number), "x", "", ""]).id
+        for _ in range(3)
+        for number in range(MAX_REMEMBERED_REPEATS + 1)
+    ]
+    assert len(set(ids)) == len(ids)
+
+
+def test_a_repeated_message_id_is_a_duplicate():
+    run = builder()
+    sent = run.build(*laid_out(TRACK))
+    with pytest.raises(Withheld) as caught:
+        run.build(*laid_out({**TRACK, "event": "y"}))
+    assert caught.value.outcome[:2] == ("duplicate", "duplicate")
+    assert (caught.value.message_id, caught.value.size) == (sent.id, len(sent.payload) - len("Order placed") + 1)
+
+
+def test_an_id_that_was_rejected_is_not_a_duplicate_afterwards():
+    run = builder(max_event_bytes=1_000)
+    with pytest.raises(Withheld):
+        run.build(*laid_out({**TRACK, "event": "x" * 1_000}))
+    assert run.build(*laid_out(TRACK)).id == "m-1"
+
+
+# --- Size ---
+
+
+def test_the_largest_event_is_measured_in_bytes():
+    rest = len(built(**{**TRACK, "event": "x"}).payload) - 1
+    room = 32_768 - rest
+    assert len(built(**{**TRACK, "event": "x" * room}).payload) == 32_768
+    assert len(built(**{**TRACK, "event": "é" * (room // 2)}).payload) <= 32_768
+    outcome = withheld(**{**TRACK, "event": "x" * (room + 1)})
+    assert (outcome.reason, outcome.error) == ("too_large", "32,769 bytes as JSON, the most is 32,768")
+    assert reason(**{**TRACK, "event": "é" * (room // 2 + 1)}) == "too_large"
+
+
+# --- Times ---
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-11-24T09:30:00Z", "2026-11-24T09:30:00Z"),
+        ("2026-11-24T09:30:00.013998Z", "2026-11-24T09:30:00.013998Z"),
+        ("2026-11-24T09:30:00.123456789+02:00", "2026-11-24T09:30:00.123456789+02:00"),
+        (" 2024-02-29T23:59:59-0330 ", "2024-02-29T23:59:59-03:30"),
+    ],
+)
+def test_a_timestamp_goes_out_as_it_was_given(text, expected):
+    assert message(**TRACK, timestamp=text, _time="1")["timestamp"] == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-24T09:30:00",
+        "2026-11-24 09:30:00Z",
+        "2026-11-24",
+        "1764000000",
+        "2026-02-29T00:00:00Z",
+        "2026-13-01T00:00:00Z",
+        "2026-11-31T00:00:00Z",
+        "2026-11-24T24:00:00Z",
+        "2026-11-24T09:60:00Z",
+        "2026-11-24T09:30:00+24:00",
+        "0000-01-01T00:00:00Z",
+        "٢026-11-24T09:30:00Z",
+        "now",
+        "2026-11-24T09:30:00.1234567890Z",
+    ],
+)
+def test_what_is_no_time_is_rejected(text):
+    assert reason(**TRACK, timestamp=text) == "timestamp_invalid"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1764000000", "2025-11-24T16:00:00.000Z"),
+        ("1764000000.5", "2025-11-24T16:00:00.500Z"),
+        ("1764000000.0139", "2025-11-24T16:00:00.014Z"),
+        ("-1.25", "1969-12-31T23:59:58.750Z"),
+        ("0", "1970-01-01T00:00:00.000Z"),
+    ],
+)
+def test_time_is_sent_where_there_is_no_timestamp(text, expected):
+    assert message(**TRACK, _time=text, timestamp="")["timestamp"] == expected
+
+
+@pytest.mark.parametrize("text", ["now", "nan", "inf", "1e300", "-1e12"])
+def test_a_time_that_is_none_is_rejected(text):
+    assert reason(**TRACK, _time=text) == "timestamp_invalid"
+
+
+def test_without_any_time_segment_takes_that_of_the_receipt():
+    assert "timestamp" not in message(**TRACK)
+
+
+# --- Drafts ---
+
+
+def test_a_draft_has_what_the_message_would_have_been_made_of():
+    row = {
+        "userId": "",
+        "event": "x",
+        "properties": "{broken",
+        "properties.plan": "pro",
+        "traits.a": ["1", "2"],
+        "_time": "1",
+        "other": "y",
+        "messageId": "m",
+    }
+    assert json.loads(draft(*laid_out(row))) == {
+        "event": "x",
+        "properties": "{broken",
+        "properties.plan": "pro",
+        "traits.a": ["1", "2"],
+        "_time": "1",
+        "messageId": "m",
+    }
+
+
+# --- Whatever comes ---
+
+
+NAMES = [
+    "type",
+    "event",
+    "name",
+    "userId",
+    "anonymousId",
+    "groupId",
+    "previousId",
+    "messageId",
+    "timestamp",
+    "_time",
+    "properties",
+    "traits",
+    "context",
+    "integrations",
+    "properties.a",
+    "properties.a.b",
+    "properties.a{}",
+    "traits.x",
+    "properties..",
+    "context.ip",
+    "_bkt",
+    "_cd",
+    "other",
+]
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=30)
+JSONS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=5), children, max_size=3),
+    max_leaves=8,
+).map(json.dumps)  # with NaN, Infinity, and surrogates of which half is escaped
+VALUES = (
+    TEXTS
+    | JSONS
+    | st.sampled_from(
+        [
+            "",
+            "track",
+            "identify",
+            "page",
+            "group",
+            "alias",
+            "2026-11-24T09:30:00Z",
+            "1764000000",
+            "{}",
+            '{"a":{"b":1}}',
+            '{"a":"\\ud800"}',
+            '{"a":1,"a":2}',
+            "\ufffd",
+            "\x7f",
+            "\0",
+        ]
+    )
+)
+ROWS = st.dictionaries(st.sampled_from(NAMES), VALUES | st.lists(VALUES, max_size=3), max_size=12)
+STRICT = json.JSONDecoder(parse_constant=lambda constant: pytest.fail(constant))
+
+
+@settings(max_examples=2_000, deadline=None)
+@given(ROWS)
+@example({"userId": "1", "event": "x", "properties": '{"a":"\\ud800\\ud800\\udc00\\udc00"}'})
+def test_a_row_becomes_a_message_that_segment_keeps_or_has_a_reason(row):
+    layout, cells = laid_out(row)
+    try:
+        found = builder().build(layout, cells)
+    except Withheld as error:
+        assert error.outcome.status == "rejected"
+        assert error.outcome.reason and str(error)
+        json.loads(draft(layout, cells))
+        return
+    sent = STRICT.decode(found.payload.decode("utf-8"))
+    json.dumps(sent, ensure_ascii=False).encode("utf-8")  # no half of a surrogate pair
+    assert discard_reason(sent) is None
+    assert sent["messageId"] == found.id
+    assert "sentAt" not in sent
+    assert None not in sent.values() and "" not in sent.values()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.datetimes(datetime.datetime(1, 1, 2), datetime.datetime(9999, 12, 30)))
+def test_any_time_is_sent_to_the_millisecond(moment):
+    seconds = (moment - datetime.datetime(1970, 1, 1)).total_seconds()
+    sent = datetime.datetime.fromisoformat(message(**TRACK, _time="%.6f" % seconds)["timestamp"][:-1])
+    assert abs(sent - moment) <= datetime.timedelta(milliseconds=1)
+
+
+def test_an_outcome_says_no_more_than_is_known():
+    assert Outcome("accepted") == ("accepted", "", None, "", None, 0)

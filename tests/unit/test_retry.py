@@ -1,0 +1,189 @@
+"""When it is tried again, and when not: told by a clock and a chance that the test has."""
+
+import email.utils
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segment_bridge.errors import DeadlineExceeded, SplunkdError, Unavailable
+from segment_bridge.retry import LONGEST_RETRY_AFTER_S, Backoff, Breaker, Retry, Throttle, retry_after_s
+
+NOW = 1_764_000_000.0
+
+
+class Clock:
+    """Time that passes by sleeping, or by attempts that take some."""
+
+    def __init__(self):
+        self.now = 0.0
+        self.waits = []
+
+    def __call__(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.waits.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def failing(times, error=None, takes_s=0.0, clock=None):
+    """An attempt that fails so often, then gives how often it was made."""
+    made = []
+
+    def attempt():
+        made.append(1)
+        if clock:
+            clock.now += takes_s
+        if len(made) <= times:
+            raise error or Unavailable("busy")
+        return len(made)
+
+    return attempt
+
+
+def patience(clock, chance=1.0, **options):
+    return Retry(clock=clock, sleep=clock.sleep, chance=lambda: chance, **options)
+
+
+def test_waits_double_up_to_the_longest():
+    backoff = Backoff(0.5, 60.0)
+    assert [backoff.wait_s(attempt, 1.0) for attempt in range(1, 10)] == [0.5, 1, 2, 4, 8, 16, 32, 60, 60]
+    assert backoff.wait_s(10_000, 1.0) == 60
+
+
+@given(st.integers(1, 100), st.floats(0, 1))
+def test_chance_takes_away_any_part_of_a_wait(attempt, chance):
+    backoff = Backoff()
+    assert backoff.wait_s(attempt, chance) == backoff.wait_s(attempt, 1.0) * chance
+
+
+def test_it_is_tried_until_it_succeeds(clock):
+    assert patience(clock).call(failing(3)) == 4
+    assert clock.waits == [1, 2, 4]
+
+
+def test_attempts_are_counted_for_each_call(clock):
+    retry = patience(clock, max_attempts=3)
+    assert retry.call(failing(2)) == 3
+    assert retry.call(failing(2)) == 3
+    with pytest.raises(Unavailable, match="busy"):
+        retry.call(failing(3))
+
+
+def test_the_other_side_gets_the_wait_that_it_asks_for_and_no_less_than_the_backoff(clock):
+    retry = patience(clock)
+    retry.call(failing(1, Unavailable("busy", 20.0)))
+    retry.call(failing(1, Unavailable("busy", 0.1)))
+    assert clock.waits == [20.0, 1.0]
+
+
+def test_no_wait_passes_the_deadline(clock):
+    retry = patience(clock, deadline_s=10)
+    with pytest.raises(DeadlineExceeded, match="out of time after 4 attempts: busy"):
+        retry.call(failing(99))
+    assert clock.waits == [1, 2, 4]
+    assert clock.now <= 10
+
+
+def test_the_deadline_is_for_all_calls_together_and_each_has_one_attempt(clock):
+    retry = patience(clock, deadline_s=10)
+    retry.call(failing(0, takes_s=20, clock=clock))
+    assert retry.call(failing(0)) == 1
+    with pytest.raises(DeadlineExceeded):
+        retry.call(failing(1))
+
+
+def test_other_errors_are_not_tried_again(clock):
+    with pytest.raises(SplunkdError):
+        patience(clock).call(failing(1, SplunkdError("no")))
+    assert clock.waits == []
+
+
+# --- Retry-After ---
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, None),
+        ({"Retry-After": "7"}, 7),
+        ({"Retry-After": " 0.5 "}, 0.5),
+        ({"Retry-After": "0"}, 0),
+        ({"Retry-After": "-3"}, 0),
+        ({"Retry-After": "3600"}, LONGEST_RETRY_AFTER_S),
+        ({"Retry-After": email.utils.formatdate(NOW + 9, usegmt=True)}, 9),
+        ({"Retry-After": email.utils.formatdate(NOW - 9, usegmt=True)}, 0),
+        ({"Retry-After": email.utils.formatdate(NOW + 9e6, usegmt=True)}, LONGEST_RETRY_AFTER_S),
+        ({"Retry-After": "inf"}, LONGEST_RETRY_AFTER_S),
+        ({"Retry-After": "nan"}, None),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "soon", "X-RateLimit-Reset": "4"}, 4),
+        ({"Retry-After": "", "X-RateLimit-Reset": "4"}, 4),
+        ({"Retry-After": "2", "X-RateLimit-Reset": "4"}, 2),
+        ({"Retry-After": "Tue, 99 Foo 2026 99:99:99 GMT"}, None),
+        ({"Retry-After": "Mon, 01 Jan 20260 00:00:00 GMT"}, None),
+    ],
+)
+def test_how_long_an_answer_asks_to_be_left_alone(headers, expected):
+    assert retry_after_s(headers, NOW) == expected
+
+
+@given(st.text())
+def test_no_header_is_too_odd(text):
+    found = retry_after_s({"Retry-After": text}, NOW)
+    assert found is None or 0 <= found <= LONGEST_RETRY_AFTER_S
+
+
+# --- Throttle and breaker ---
+
+
+def test_a_hold_concerns_everybody_and_the_longest_counts():
+    throttle = Throttle(4)
+    throttle.hold(10.0, 5.0, slow_down=False)
+    throttle.hold(11.0, 1.0, slow_down=False)
+    assert throttle.not_before() == 15.0
+    assert throttle.limit == 4
+
+
+def test_one_burst_of_refusals_halves_once_and_good_rounds_bring_it_back():
+    throttle = Throttle(8)
+    for now in (10.0, 10.1, 10.2):
+        throttle.hold(now, 5.0, slow_down=True)
+    assert throttle.limit == 4
+    throttle.hold(20.0, 5.0, slow_down=True)
+    throttle.hold(30.0, 5.0, slow_down=True)
+    throttle.hold(40.0, 5.0, slow_down=True)
+    assert throttle.limit == 1
+    limits = []
+    for _ in range(40):
+        throttle.answered_well()
+        limits.append(throttle.limit)
+    assert limits[:3] == [2, 2, 3]
+    assert limits[-1] == 8
+
+
+def test_max_eps_spreads_the_events_over_time():
+    throttle = Throttle(4, max_eps=1_000)
+    begun = []
+    now = 0.0
+    for _ in range(5):
+        now = max(now, throttle.not_before())
+        throttle.begins(now, 500)
+        begun.append(now)
+    assert begun == [0.0, 0.5, 1.0, 1.5, 2.0]
+    throttle.begins(100.0, 500)
+    assert throttle.not_before() == 100.5
+
+
+def test_the_breaker_opens_after_failures_in_a_row():
+    breaker = Breaker(3)
+    for answer in "ff.fff":
+        assert not breaker.is_open
+        breaker.failed() if answer == "f" else breaker.succeeded()
+    assert breaker.is_open

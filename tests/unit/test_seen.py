@@ -1,0 +1,29 @@
+"""What was there before, within a memory of one size."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segment_bridge.seen import Seen
+
+
+@given(st.lists(st.text(max_size=3), max_size=300))
+def test_a_text_is_new_once(texts):
+    seen, known = Seen(1 << 12), set()
+    for text in texts:
+        assert seen.add(text) == (text not in known)
+        known.add(text)
+
+
+def test_a_repeat_is_known_until_three_quarters_are_taken():
+    seen = Seen(1 << 10)
+    assert seen.add("first")
+    for number in range(766):
+        assert seen.add("text %d" % number)
+        assert not seen.add("first")
+    assert seen.add("the 768th, with which it begins anew")
+    assert seen.add("first")
+
+
+def test_it_never_fills_up():
+    seen = Seen(1 << 4)
+    assert sum(seen.add(str(number)) for number in range(10_000)) == 10_000
