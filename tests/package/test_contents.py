@@ -20,7 +20,7 @@ from tests.package.conf import Conf
 CONTENTS = [
     r"LICENSE|NOTICE|app\.manifest",
     r"README/[a-z_]+\.conf\.spec",
-    r"appserver/static/[\w.-]+\.(js|css|png|svg)",
+    r"appserver/static/([\w.-]+\.(js|css|png|svg)|setup/[a-z]+\.js)",
     r"bin/(segmentsend|usersignups)\.py",
     r"bin/segment_bridge/(splunk/)?[a-z_]+\.py",
     r"default/[a-z_]+\.conf",

@@ -1,0 +1,24 @@
+/* Loads the set-up page, setup/page.js, from where this file came: Splunk Web puts the app's build number into that
+   address, so that an upgrade is not kept from the browser by its cache. */
+{
+  const own = document.currentScript?.src ?? `${location.pathname.split("/app/")[0]}/static/app/segment_bridge/setup.js`;
+  const place = () => document.getElementById("segment-bridge-setup");
+
+  const start = async () => {
+    const { show } = await import(new URL("setup/page.js", new URL(own, location)));
+    show(place());
+  };
+
+  // The panel may be there before this script or after it.
+  if (place()) {
+    start();
+  } else {
+    const observer = new MutationObserver(() => {
+      if (place()) {
+        observer.disconnect();
+        start();
+      }
+    });
+    observer.observe(document.documentElement, { childList: true, subtree: true });
+  }
+}

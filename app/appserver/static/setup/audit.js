@@ -1,0 +1,73 @@
+/* Step 3: where the audit events are, the macro segment_bridge_audit, and whether there are any. */
+
+import { button, code, element, Section } from "./dom.js";
+import { allValid, Field } from "./fields.js";
+import { baseSearch, required } from "./rules.js";
+import { content, post, search } from "./splunkd.js";
+
+const MACRO = "configs/conf-macros/segment_bridge_audit";
+const COUNT = "search `segment_bridge_audit` | stats count";
+/* A cut event is no JSON any more: Splunk's default is to cut at 10,000 bytes, when it indexes an event. */
+const SAMPLE = "search `segment_bridge_audit` | head 1000 | eval is_json=if(json_valid(_raw), 1, 0), chars=len(_raw) "
+  + "| stats count AS events sum(is_json) AS whole max(chars) AS longest values(sourcetype) AS sourcetypes";
+
+export class Audit extends Section {
+  constructor() {
+    super("audit", "3. Audit events", "Where the Kubernetes API servers' audit logs are in Splunk.");
+    this.search = new Field("audit", "Search for them", {
+      check: required(baseSearch), placeholder: 'index="k8s_audit" sourcetype="kube:audit"', width: "wide",
+      help: "An index, and what tells audit events from others in it. The app looks for user journeys among what this finds.",
+    });
+    this.body.append(
+      this.search.element,
+      element("div", { class: "sb-actions" }, button("Save and count", () => this.save(), "primary")),
+    );
+  }
+
+  async load() {
+    this.search.value = (await content(MACRO)).definition;
+    await this.during("Counting the events of the last hour ...", () => this._count());
+  }
+
+  async save() {
+    if (!allValid([this.search])) {
+      this.report.clear();
+      return;
+    }
+    await this.during("Saving, and counting the events of the last hour ...", async () => {
+      await post(MACRO, { definition: this.search.value });
+      await this._count();
+    });
+  }
+
+  /** Both searches name the macro alone: what somebody typed is in no search of this page's. */
+  async _count() {
+    this.mark(false);
+    const count = Number((await search(COUNT)).rows[0].count);
+    if (!count) {
+      this.report.say("warning", "No events in the last hour. Are the index and its filters right, and may your roles search it?");
+      return;
+    }
+    this.mark(true);
+    this.report.say("good", `${count.toLocaleString()} events in the last hour.`);
+    this._warn((await search(SAMPLE)).rows[0]);
+  }
+
+  _warn({ events, whole, longest, sourcetypes }) {
+    const cut = events - whole;
+    if (!cut) {
+      return;
+    }
+    const types = [sourcetypes].flat().map((type) => `[${type}]`).join(", ");
+    this.report.add(
+      "warning",
+      `${cut.toLocaleString()} of the latest ${Number(events).toLocaleString()} are no JSON (the longest event has `
+        + `${Number(longest).toLocaleString()} characters): Splunk cuts events at 10,000 bytes when it indexes them, and what `
+        + "is cut is lost to the app. On the indexers or heavy forwarders, in props.conf under ",
+      code(types),
+      ", set ",
+      code("TRUNCATE = 0"),
+      ".",
+    );
+  }
+}

@@ -1,0 +1,140 @@
+/* The form for one cluster: the settings of [usersignups://NAME] that a site may need; README/inputs.conf.spec has all. */
+
+import { button, code, details, element } from "./dom.js";
+import { allValid, Choice, failWhere, Field, SecretField, Tick } from "./fields.js";
+import { filePath, httpsUrl, name, namespace, optional, proxyUrl, required, seconds } from "./rules.js";
+
+/** The settings that the form has. */
+export const SETTINGS = ["server", "ca_file", "kubeconfig", "context", "namespace", "proxy_url", "tenant_namespaces", "interval"];
+
+export class ClusterForm {
+  /** `cluster` has no name if it is a new one; `saved` are the names of the secrets that there are, `taken` those of
+      clusters. */
+  constructor(cluster, saved, taken, { save, cancel }) {
+    this.cluster = cluster;
+    this._save = save;
+    this._makeFields(taken);
+    this._show(cluster, saved);
+    this.element = element(
+      "form",
+      { class: "sb-form", novalidate: true, "aria-label": cluster.name ? `Cluster ${cluster.name}` : "New cluster",
+        submit: (event) => this._submit(event) },
+      element("h3", {}, cluster.name ? `Cluster ${cluster.name}` : "New cluster"),
+      ...[this.name, this.way, this.server, this.token, this.ca, this.kubeconfig, this.context].map((each) => each.element),
+      details("More settings", ...[this.namespace, this.tenants, this.interval, this.proxy, this.proxyCredentials]
+        .map((each) => each.element)),
+      element(
+        "div",
+        { class: "sb-actions" },
+        element("button", { type: "submit", class: "sb-button sb-primary" }, "Test and save"),
+        button("Cancel", cancel),
+      ),
+    );
+  }
+
+  _makeFields(taken) {
+    this.name = new Field("name", "Name", {
+      check: required((text) => (taken.includes(text) ? "There is a cluster of this name." : name(text))),
+      placeholder: "prod", help: "As you call it; records and the run log have it. It cannot be changed later.",
+    });
+    this.way = new Choice("way", "How does Splunk get in?", {
+      server: "API server's address and a token",
+      kubeconfig: "A kubeconfig file on the search head",
+      pod: "The service account of the pod that Splunk runs in",
+    }, (way) => this._choose(way));
+    this.server = new Field("server", "API server", {
+      check: required(httpsUrl), placeholder: "https://api.example.com:6443", width: "wide", help: "Of the host cluster.",
+    });
+    this.token = new SecretField("token", "Bearer token", {
+      help: [
+        "Of an account that may list UserSignups and namespaces: ", code("kubectl apply -f kubernetes/reader.yaml"),
+        " (from the app's package) makes one, and says how to read its token. It is kept in Splunk's password store.",
+      ],
+    });
+    this.ca = new Field("ca_file", "CA file", {
+      check: optional(filePath), placeholder: "/opt/splunk/etc/auth/cluster-ca.pem", width: "wide",
+      help: "PEM file on the search head, if a private authority signed the API server's certificate. It is always verified.",
+    });
+    this.kubeconfig = new Field("kubeconfig", "Kubeconfig", {
+      check: required(filePath), placeholder: "/opt/splunk/etc/auth/kubeconfig", width: "wide",
+      help: "File on the search head. It may hold a token or a client certificate, but not start programs to log in.",
+    });
+    this.context = new Field("context", "Context", { help: "Of the kubeconfig; its current one if this is empty." });
+    this.namespace = new Field("namespace", "Namespace of the UserSignups", {
+      check: optional(namespace), placeholder: "toolchain-host-operator", help: "",
+    });
+    this.tenants = new Tick("tenant_namespaces", "List tenant namespaces",
+      "So that what a controller does counts as the doing of the workspace's owner.");
+    this.interval = new Field("interval", "Seconds between two reads", { check: optional(seconds), placeholder: "900", help: "" });
+    this.proxy = new Field("proxy_url", "Proxy", {
+      check: optional(proxyUrl), placeholder: "http://proxy.example.com:3128", width: "wide",
+      help: "On the way to the API server.",
+    });
+    this.proxyCredentials = new SecretField("proxy_credentials", "Proxy's credentials", {
+      isOptional: true, help: ["If it asks for them, as ", code("user:password"), "."],
+    });
+  }
+
+  _show(cluster, saved) {
+    const fields = {
+      name: this.name, server: this.server, ca_file: this.ca, kubeconfig: this.kubeconfig, context: this.context,
+      namespace: this.namespace, interval: this.interval, proxy_url: this.proxy,
+    };
+    for (const [key, field] of Object.entries(fields)) {
+      field.value = cluster[key];
+    }
+    this.name.element.hidden = Boolean(cluster.name);
+    this.tenants.value = !["0", "false", false, 0].includes(cluster.tenant_namespaces);
+    this.token.show(saved.has(`usersignups:${cluster.name}`));
+    this.proxyCredentials.show(saved.has(`usersignups:${cluster.name}:proxy`));
+    this.way.value = cluster.kubeconfig ? "kubeconfig" : !cluster.name || cluster.server ? "server" : "pod";
+  }
+
+  _choose(way) {
+    const shown = { server: [this.server, this.token, this.ca], kubeconfig: [this.kubeconfig, this.context], pod: [] }[way];
+    for (const field of [this.server, this.token, this.ca, this.kubeconfig, this.context]) {
+      field.element.hidden = !shown.includes(field);
+    }
+  }
+
+  focus() {
+    (this.cluster.name ? this.server : this.name).focus();
+  }
+
+  _submit(event) {
+    event.preventDefault();
+    const fields = [this.name, this.server, this.token, this.ca, this.kubeconfig, this.context, this.namespace,
+      this.interval, this.proxy, this.proxyCredentials];
+    if (!allValid(fields)) {
+      return;
+    }
+    const visible = (field) => (field.element.hidden ? "" : field.value);
+    const settings = {
+      server: visible(this.server), ca_file: visible(this.ca), kubeconfig: visible(this.kubeconfig),
+      context: visible(this.context), namespace: this.namespace.value, proxy_url: this.proxy.value,
+      tenant_namespaces: this.tenants.value ? 1 : 0, interval: this.interval.value || 900,
+    };
+    // What a new input does not set it does not have; what an old one no longer sets has to be emptied.
+    const given = Object.entries(settings).filter(([, value]) => this.cluster.name || value !== "");
+    const secrets = {
+      [`usersignups:${this.name.value}`]: visible(this.token),
+      [`usersignups:${this.name.value}:proxy`]: this.proxyCredentials.value,
+    };
+    this._save(this.name.value, Object.fromEntries(given),
+      Object.fromEntries(Object.entries(secrets).filter(([, secret]) => secret)));
+  }
+
+  /** Shows what splunkd said beside the field that it is about; false if it is about none. */
+  fail(text) {
+    const about = (setting) => new RegExp(`\\[usersignups://[^\\]]*\\] ${setting} `);
+    return failWhere(text, [
+      [about("server"), this.server], [about("ca_file"), this.ca], [about("kubeconfig"), this.kubeconfig],
+      [about("context"), this.context], [about("namespace"), this.namespace], [about("proxy_url"), this.proxy],
+      [/token or client certificate|bearer token/, this.token],
+      [/TLS failed|ca_file/, this.ca],
+      [/the proxy failed/, this.proxy],
+      [/kubeconfig/, this.kubeconfig],
+      [/cannot be reached/, this.server],
+    ]);
+  }
+}

@@ -1,0 +1,157 @@
+/* Form fields: a label, a control, help, and what is wrong with the value, beside it. */
+
+import { button, element } from "./dom.js";
+
+let ids = 0;
+
+/** A field for a text. `check` is a rule of rules.js. */
+export class Field {
+  constructor(name, label, { help, check = () => "", placeholder, type = "text", width }) {
+    this.name = name;
+    this.check = check;
+    const id = `sb-field-${(ids += 1)}`;
+    this._problem = element("div", { class: "sb-problem", id: `${id}-problem` });
+    this.control = element("input", {
+      id, name, type, placeholder, autocomplete: type === "password" ? "new-password" : "off", spellcheck: "false",
+      class: width ? `sb-${width}` : undefined, "aria-describedby": `${id}-problem ${id}-help`,
+    });
+    this.element = element(
+      "div",
+      { class: "sb-field" },
+      element("label", { for: id }, label),
+      this._around(this.control),
+      this._problem,
+      element("div", { class: "sb-help", id: `${id}-help` }, ...[help].flat()),
+    );
+    this.control.addEventListener("input", () => this.fail(""));
+  }
+
+  _around(control) {
+    return control;
+  }
+
+  get value() {
+    return this.control.value.trim();
+  }
+
+  set value(text) {
+    this.control.value = text ?? "";
+    this.fail("");
+  }
+
+  fail(problem) {
+    this._problem.textContent = problem;
+    this.control.toggleAttribute("aria-invalid", Boolean(problem));
+  }
+
+  /** Whether the value can be what it is. */
+  validate() {
+    const problem = this.element.hidden ? "" : this.check(this.value);
+    this.fail(problem);
+    return !problem;
+  }
+
+  focus() {
+    this.control.focus();
+  }
+}
+
+/** A field for a secret, which is never shown: where there is one, it can be replaced. `value` is "" if it stays. */
+export class SecretField extends Field {
+  constructor(name, label, options) {
+    super(name, label, { ...options, type: "password" });
+    this.check = (text) => (text || this.isSaved || options.isOptional ? "" : "Needed.");
+    this.isSaved = false;
+  }
+
+  _around(control) {
+    const replace = button("Replace", () => this._open(true), "link");
+    this._saved = element("div", { class: "sb-saved" }, element("span", {}, "Saved. It is not shown."), " ", replace);
+    replace.setAttribute("aria-label", "Replace the saved secret");
+    return element("div", {}, this._saved, control);
+  }
+
+  show(isSaved) {
+    this.isSaved = isSaved;
+    this.value = "";
+    this._open(!isSaved);
+  }
+
+  focus() {
+    this._open(true);
+  }
+
+  _open(isOpen) {
+    this._saved.hidden = isOpen;
+    this.control.hidden = !isOpen;
+    if (isOpen && this.isSaved) {
+      this.control.focus();
+    }
+  }
+}
+
+/** One of a few: `choices` are value -> label. */
+export class Choice {
+  constructor(name, label, choices, changed) {
+    this._inputs = Object.keys(choices).map((value) =>
+      element("input", { type: "radio", name: `sb-${name}`, value, change: () => changed(value) }));
+    this.element = element(
+      "fieldset",
+      { class: "sb-field sb-choice" },
+      element("legend", {}, label),
+      ...this._inputs.map((input) => element("label", {}, input, " ", choices[input.value])),
+    );
+    this._changed = changed;
+  }
+
+  get value() {
+    return this._inputs.find((input) => input.checked).value;
+  }
+
+  set value(chosen) {
+    this._inputs.forEach((input) => {
+      input.checked = input.value === chosen;
+    });
+    this._changed(chosen);
+  }
+}
+
+/** Yes or no. */
+export class Tick {
+  constructor(name, label, help) {
+    const id = `sb-field-${(ids += 1)}`;
+    this._input = element("input", { id, name, type: "checkbox", "aria-describedby": `${id}-help` });
+    this.element = element(
+      "div",
+      { class: "sb-field sb-tick" },
+      element("label", {}, this._input, " ", label),
+      element("div", { class: "sb-help", id: `${id}-help` }, help),
+    );
+  }
+
+  get value() {
+    return this._input.checked;
+  }
+
+  set value(isTicked) {
+    this._input.checked = isTicked;
+  }
+}
+
+/** Checks all fields; the first that is wrong gets the focus. */
+export function allValid(fields) {
+  const wrong = fields.filter((field) => !field.validate());
+  wrong[0]?.element.closest("details")?.setAttribute("open", "");
+  wrong[0]?.focus();
+  return wrong.length === 0;
+}
+
+/** Shows an error of splunkd's beside the field that it speaks of; false if it speaks of none. `causes` are
+    [pattern, field], of which the first that fits counts. */
+export function failWhere(text, causes) {
+  const field = causes.find(([pattern, each]) => pattern.test(text) && !each.element.hidden)?.[1];
+  field?.fail(text);
+  field?.element.closest("details")?.setAttribute("open", "");
+  field?.focus();
+  return Boolean(field);
+}

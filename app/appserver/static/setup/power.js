@@ -1,0 +1,106 @@
+/* Step 5: turning everything on: inputs, schedules, a first run; and off again. */
+
+import { all } from "./clusters.js";
+import { button, code, element, Section, table } from "./dom.js";
+import { JOB, scheduled, setScheduled } from "./searches.js";
+import { finished, get, path, pause, post } from "./splunkd.js";
+
+const WAIT_FOR_USERS_MS = 120_000;
+const POLL_MS = 1_000;
+const COLUMNS = { journey: "Journey", segment_status: "Outcome", segment_reason: "Reason", count: "Events" };
+
+export class Power extends Section {
+  /** `steps` are the sections before; `changed` is called when the app was turned on or off. */
+  constructor(steps, changed) {
+    super("power", "5. Turn it on", "Reads the clusters, schedules the hourly job and the alerts, and runs the job once.");
+    this._steps = steps;
+    this._changed = changed;
+    this.isOn = false;
+    this._on = button("Turn it on", () => this._turnOn(), "primary");
+    this._off = button("Turn it off", () => this._turnOff());
+    this.body.append(element("div", { class: "sb-actions" }, this._on, this._off));
+  }
+
+  async load() {
+    const job = (await scheduled()).find(({ name }) => name === JOB);
+    this.isOn = Boolean(job.is_scheduled) && !job.disabled;
+    this.mark(this.isOn, this.isOn ? "On" : "Off");
+    this._on.textContent = this.isOn ? "Turn it on again, and run the job" : "Turn it on";
+    this._off.hidden = !this.isOn;
+  }
+
+  async _turnOn() {
+    const missing = this._steps.filter((step) => !step.isDone);
+    if (missing.length) {
+      this.report.say("bad", `First: ${missing.map(({ title }) => title).join(", ")}.`);
+      missing[0].element.querySelector("h2").focus();
+      return;
+    }
+    await this.during("Turning the clusters' inputs on ...", async () => {
+      const clusters = await all();
+      for (const { name } of clusters) {
+        await post(path`data/inputs/usersignups/${name}/enable`);
+      }
+      const unknown = await this._waitForUsers(clusters.map(({ name }) => name));
+      this.report.say("busy", "Scheduling the job and the alerts ...");
+      for (const { name } of await scheduled()) {
+        await setScheduled(name, true);
+      }
+      await post("configs/conf-app/install", { is_configured: "true" });
+      await this._changed();
+      await this._runJob();
+      unknown.forEach((name) => this.report.add(
+        "warning", `Nothing is known of the users of cluster ${name} yet. The run log says why: `,
+        code('index=_internal sourcetype="segment_bridge:log" component=usersignups')));
+    });
+  }
+
+  /** The clusters of which there is no record after a while. */
+  async _waitForUsers(names) {
+    const until = Date.now() + WAIT_FOR_USERS_MS;
+    const waiting = new Set(names);
+    while (waiting.size && Date.now() < until) {
+      this.report.say("busy", `Reading the users of ${[...waiting].join(", ")} ...`);
+      for (const cluster of [...waiting]) {
+        const found = await get("storage/collections/data/usersignups", { query: JSON.stringify({ cluster }), limit: 1 });
+        if (found.length) {
+          waiting.delete(cluster);
+        }
+      }
+      await pause(waiting.size && POLL_MS);
+    }
+    return waiting;
+  }
+
+  async _runJob() {
+    this.report.say("busy", "It is on. Running the job for the first time, over the last four hours ...");
+    const { sid } = await post(path`saved/searches/${JOB}/dispatch`, { trigger_actions: 1 });
+    try {
+      this._show(await finished(sid));
+    } catch (error) {
+      this.report.say("warning", "It is on, but the first run failed; the next one tries again. ", error.message);
+    }
+  }
+
+  _show({ rows, messages }) {
+    if (rows.length) {
+      this.report.say("good", "It is on. The first run:", table(rows, COLUMNS, "Events of the last four hours"));
+    } else {
+      this.report.say("good", "It is on. The first run found no user journeys in the last four hours.");
+    }
+    messages.filter(({ type }) => type === "WARN").forEach(({ text }) => this.report.add("warning", text));
+  }
+
+  async _turnOff() {
+    await this.during("Turning it off ...", async () => {
+      for (const { name } of await scheduled()) {
+        await setScheduled(name, false);
+      }
+      for (const { name } of await all()) {
+        await post(path`data/inputs/usersignups/${name}/disable`);
+      }
+      await this._changed();
+      this.report.say("good", "It is off: nothing is read or sent. All settings stay.");
+    });
+  }
+}

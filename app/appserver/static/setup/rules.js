@@ -1,0 +1,90 @@
+/* What a value must be: each rule takes a text and returns what is wrong with it, "" if nothing is.
+
+   They are those of bin/segment_bridge/settings.py and clusters.py, which have the last word. An empty text is the
+   business of whoever asks, see `required` and `optional`. */
+
+export const required = (rule = () => "") => (text) => (text ? rule(text) : "Needed.");
+export const optional = (rule) => (text) => (text ? rule(text) : "");
+
+export function name(text) {
+  return /^[0-9A-Za-z][0-9A-Za-z._-]*$/.test(text) ? "" : "Letters, digits, dots, hyphens and underscores only.";
+}
+
+export function httpsUrl(text) {
+  const url = parsed(text);
+  if (url?.protocol !== "https:") {
+    return "Must be a URL that begins with https://";
+  }
+  return url.username || url.password ? "Must not hold credentials: they have a field of their own." : "";
+}
+
+export function batchUrl(text) {
+  const url = parsed(text);
+  const isHere = ["127.0.0.1", "[::1]", "localhost"].includes(url?.hostname);
+  if (!url || !(url.protocol === "https:" || (url.protocol === "http:" && isHere))) {
+    return "Must be a URL that begins with https:// (http:// only for this machine).";
+  }
+  if (url.username || url.password) {
+    return "Must not hold credentials: the write key has a field of its own.";
+  }
+  return url.pathname === "/" ? "Must end with the path that takes batches, such as /v1/batch" : "";
+}
+
+export function proxyUrl(text) {
+  if (!["http:", "https:"].includes(parsed(text)?.protocol)) {
+    return "Must be a URL that begins with http:// or https://";
+  }
+  return text.includes("@") ? "Must not hold credentials: everybody can read this setting." : "";
+}
+
+export function filePath(text) {
+  return /^[/$]|:/.test(text) ? "" : "Must be an absolute path on the search head.";
+}
+
+export function namespace(text) {
+  return /^[0-9a-z]([0-9a-z-]{0,61}[0-9a-z])?$/.test(text) ? "" : "Must be the name of a Kubernetes namespace.";
+}
+
+export function seconds(text) {
+  return /^[1-9]\d{0,6}$/.test(text) ? "" : "Must be a whole number of seconds.";
+}
+
+/** A search's beginning: terms and nothing behind a pipe. */
+export function baseSearch(text) {
+  const outsideQuotes = text.replace(/"(\\.|[^"\\])*"/g, '""');
+  if (outsideQuotes.replaceAll('""', "").includes('"')) {
+    return "Has a quotation mark that nothing ends.";
+  }
+  if (/[|`[\]]/.test(outsideQuotes)) {
+    return "Must be search terms alone, without pipes, subsearches and macros.";
+  }
+  let open = 0;
+  for (const mark of outsideQuotes.replace(/[^()]/g, "")) {
+    open += mark === "(" ? 1 : -1;
+    if (open < 0) {
+      break;
+    }
+  }
+  if (open) {
+    return "Has parentheses that do not match.";
+  }
+  return /\bindex\s*(=|IN\b)/i.test(outsideQuotes) ? "" : 'Must name an index, such as index="k8s_audit".';
+}
+
+export const addresses = (text) => text.split(/[\s,;]+/).filter(Boolean);
+
+export function emails(text) {
+  const wrong = addresses(text).find((each) => !/^[^\s@"'<>]+@[^\s@"'<>]+\.[^\s@."'<>]+$/.test(each));
+  return wrong ? `"${wrong}" is no e-mail address.` : "";
+}
+
+function parsed(text) {
+  if (/\s/.test(text)) {
+    return null;
+  }
+  try {
+    return new URL(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,47 @@
+/* The password store, into which this page writes and out of which it reads names alone.
+
+   A secret of more than 255 characters lies in pieces under NAME, NAME#2, NAME#3, ..., as
+   bin/segment_bridge/splunk/secrets.py reads it. Source: Splunk REST API reference, "storage/passwords". */
+
+import { get, path, post, remove } from "./splunkd.js";
+
+const REALM = "segment_bridge";
+const PIECE_CHARS = 255;
+
+/** The users under which there is a secret, each with its entry's name. What is secret does not leave splunkd. */
+async function entries() {
+  const { entry } = await get("storage/passwords", { count: 0, f: ["realm", "username"] });
+  const own = entry.filter(({ content }) => content.realm === REALM);
+  return new Map(own.map(({ name, content }) => [content.username, name]));
+}
+
+/** The names of all secrets of the app. */
+export async function saved() {
+  return new Set((await entries()).keys());
+}
+
+/** Puts a secret in place of the one that may be there. */
+export async function save(name, secret) {
+  const known = await entries();
+  const pieces = secret.trim().match(new RegExp(`.{1,${PIECE_CHARS}}`, "gsu"));
+  for (const [index, password] of pieces.entries()) {
+    const user = pieceName(name, index);
+    await (known.has(user)
+      ? post(path`storage/passwords/${known.get(user)}`, { password })
+      : post("storage/passwords", { name: user, realm: REALM, password }));
+  }
+  await removeFrom(known, name, pieces.length);
+}
+
+/** Removes a secret, where there is one. */
+export async function forget(name) {
+  await removeFrom(await entries(), name, 0);
+}
+
+async function removeFrom(known, name, first) {
+  for (let index = first; known.has(pieceName(name, index)); index += 1) {
+    await remove(path`storage/passwords/${known.get(pieceName(name, index))}`);
+  }
+}
+
+const pieceName = (name, index) => (index ? `${name}#${index + 1}` : name);
