@@ -4,8 +4,8 @@ A line is a time with its zone, a level, an event and facts as key=value, so tha
 
     2026-11-24 01:02:03.456 +0000 INFO event=run_end component=segmentsend sid="scheduler_1" status=ok accepted=312
 
-Events are run_start, batch, rejection, outcome, run_end and error. No bodies, no secrets: whoever logs a fact sees to
-that.
+Events are run_start, batch, rejection, outcome, dropped, run_end and error. No bodies, no secrets: whoever logs a fact
+sees to that.
 """
 import logging
 import os

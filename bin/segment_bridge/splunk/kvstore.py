@@ -48,15 +48,18 @@ class Collection:
         self._retry = retry
         self._save_documents = SAVE_DOCUMENTS
 
-    def read(self, query: Document) -> Iterator[Document]:
+    def read(self, query: Document, fields: str = "") -> Iterator[Document]:
         """The documents that match the query, in ascending order of `_key`, which is that of their code points.
+
+        `fields` are those that are wanted, _key among them, with commas; all by default.
 
         The next page begins after the last key: unlike `skip`, that bears documents that come and go in the meantime.
         """
+        wanted = {"fields": fields} if fields else {}
         last = ""
         while True:
             rest = {"$and": [query, {"_key": {"$gt": last}}]} if last else query
-            page = self._call("GET", query=json.dumps(rest), sort="_key", limit=READ_ROWS)
+            page = self._call("GET", query=json.dumps(rest), sort="_key", limit=READ_ROWS, **wanted)
             if not page:  # a page is no sign of the end by being short: limits.conf may allow less than asked for
                 return
             for document in page:

@@ -122,6 +122,8 @@ class Sending:
             self._count(outcome, payload)
             if outcome.reason and self._is_dead(outcome):
                 self._dead_letters.add(payload.decode(), outcome)
+            elif self._dead_letters and outcome.status == "accepted":
+                self._dead_letters.settle(payload)
         statuses = Counter(outcome.status for outcome in outcomes)
         worst = max(outcomes, key=lambda outcome: outcome.attempts)
         self._log.info("batch", batch=batch.number, events=len(batch), bytes=body_bytes(batch.payloads), **statuses,
@@ -139,7 +141,8 @@ class Sending:
         self._reasons[key].count += 1
 
     def _is_dead(self, outcome: Outcome) -> bool:
-        return self._dead_letters is not None and outcome.status in deadletters.STATUSES
+        return (self._dead_letters is not None and outcome.status in deadletters.STATUSES
+                and outcome.reason != "no_user_anon_id")
 
     # --- The report ---
 
@@ -158,6 +161,9 @@ class Sending:
 
     def report(self) -> List[Tuple[str, str]]:
         """What the run came to, as (level, text). An ERROR among them means that the search is to fail."""
+        for reason, count in (self._dead_letters.prune() if self._dead_letters else {}).items():
+            self._log.warning("dropped", status="dropped", reason=reason, count=count,
+                              error="dead letters that were too old or too many were removed, the oldest first")
         notes = []
         for reason in self._reasons.values():
             status, code, _, error, _, _ = reason.outcome
