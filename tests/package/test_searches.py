@@ -23,6 +23,7 @@ def searches(app: Path) -> Iterator[Tuple[str, str]]:
     for name, saved in Conf.read(app / "default/savedsearches.conf").items():
         yield "savedsearches.conf [%s]" % name, saved["search"]
         yield "savedsearches.conf [%s] alert_condition" % name, saved.get("alert_condition", "")
+        yield "savedsearches.conf [%s] description" % name, saved["description"]  # it may tell of a macro to be used
     for name, entry in Conf.read(app / "default/searchbnf.conf").items():
         yield from (
             ("searchbnf.conf [%s] %s" % (name, key), value) for key, value in entry.items() if key.startswith("example")
