@@ -80,6 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
             if name.lower() != "content-length":
                 self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "Keep-Alive")  # so splunkd says, whatever it was asked for
         self.end_headers()
         self.wfile.write(body)
         self.wfile.flush()
@@ -93,7 +94,9 @@ class _Handler(BaseHTTPRequestHandler):
             "REQUEST_METHOD": self.command, "SCRIPT_NAME": "", "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
             "REQUEST_URI": self.path, "QUERY_STRING": query, "SERVER_NAME": host, "SERVER_PORT": port or "443",
             "SERVER_PROTOCOL": self.request_version, "REMOTE_ADDR": self.client_address[0],
-            "CONTENT_TYPE": self.headers.get("Content-Type", ""), "CONTENT_LENGTH": str(len(body)),
+            # A body that is not said to be anything is a form, which splunklib relies on.
+            "CONTENT_TYPE": self.headers.get("Content-Type", "application/x-www-form-urlencoded"),
+            "CONTENT_LENGTH": str(len(body)),
             "wsgi.url_scheme": "https" if self.server.tls else "http", "wsgi.input": BytesIO(body),
         }
         for name, value in self.headers.items():
@@ -112,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
 def own_certificate(folder: Path) -> ssl.SSLContext:
     """The server's side of TLS, with a certificate from an authority that nobody trusts until told to (ca.pem)."""
     folder.mkdir(parents=True, exist_ok=True)
-    authority = trustme.CA(organization_name="Splunk", common_name="SplunkCommonCA")
+    authority = trustme.CA(organization_name="Splunk", organization_unit_name="SplunkCommonCA")
     (folder / "ca.pem").write_bytes(authority.cert_pem.bytes())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1", "localhost", common_name="SplunkServerDefaultCert").configure_cert(context)

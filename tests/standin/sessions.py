@@ -31,6 +31,7 @@ class Sessions:
         self._confs, self.users = confs, users
         self._sessions: Dict[str, Session] = {}
         self._lock = threading.Lock()
+        self.cookie = ""  # its name has splunkd's port, which is known once it listens
 
     def login(self, user: str, password: str) -> Session:
         """
@@ -69,7 +70,7 @@ class Sessions:
             self._sessions.pop(session.key, None)
 
     def of(self, request: Request) -> Session:
-        """The session that a request is part of: by header, or by user and password.
+        """The session that a request is part of: by header, by user and password, or by cookie.
 
         Raises:
             Refusal: by none.
@@ -81,7 +82,8 @@ class Sessions:
             except ValueError:
                 raise Refusal(401, "call not properly authenticated") from None
             return self.login(user, password)
-        session = self._sessions.get(credentials) if scheme in ("Splunk", "Bearer") else None
+        key = credentials if scheme in ("Splunk", "Bearer") else request.cookies.get(self.cookie, "")
+        session = self._sessions.get(key)
         if session is None:
             raise Refusal(401, "call not properly authenticated")
         return session

@@ -14,8 +14,7 @@ def login(call: Call) -> Response:
     session = call.splunkd.sessions.login(call.argument("username"), call.argument("password"))
     response = entries.element(200, "sessionKey", session.key, call.as_json)
     if call.arguments.get("cookie") == "1":
-        response.headers["Set-Cookie"] = "splunkd_%d=%s; Path=/; Secure; HttpOnly" % (
-            int(call.request.host.partition(":")[2] or 443), session.key)
+        response.set_cookie(call.splunkd.sessions.cookie, session.key, secure=True, httponly=True)
     return response
 
 

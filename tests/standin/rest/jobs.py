@@ -21,8 +21,8 @@ from .routing import Call, route
 
 _DISPATCH = ("search", "earliest_time", "latest_time", "exec_mode", "id", "max_count", "max_time", "timeout", "count",
              "offset", "preview", "adhoc_search_level", "auto_cancel", "auto_finalize_ec", "auto_pause",
-             "enable_lookups", "rf", "search_mode", "status_buckets", "namespace", "allow_partial_results")
-_RESULTS = ("count", "offset", "f", "field_list", "output_mode")
+             "enable_lookups", "rf", "search_mode", "status_buckets", "namespace", "allow_partial_results", "segmentation")
+_RESULTS = ("count", "offset", "f", "field_list", "output_mode", "segmentation")
 
 
 class JobEntry(Entry):
@@ -209,6 +209,8 @@ def _page(call: Call, job: Job) -> Results:
 
 def _results(call: Call, job: Job) -> Response:
     mode = call.argument("output_mode", "xml")
+    if call.argument("segmentation", "none") != "none":
+        raise Refusal(400, "segmentation is not known here, other than none.")
     if mode not in _WRITERS:
         raise Refusal(400, "Invalid value '%s' for argument 'output_mode'." % mode)
     return _WRITERS[mode](_Output(_page(call, job), int(call.argument("offset", "0")), job))
