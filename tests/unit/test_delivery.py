@@ -1,0 +1,356 @@
+"""Each message gets its outcome, whatever the answers to its batches are."""
+
+import itertools
+import json
+import random
+import threading
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segment_bridge import delivery
+from segment_bridge.batching import Batch
+from segment_bridge.delivery import Delivery
+from segment_bridge.retry import Backoff
+from segment_bridge.segment import Answer, Kind
+from segment_bridge.settings import Destination
+
+ACCEPTED = Answer(Kind.ACCEPTED, http=200)
+REFUSED = Answer(Kind.REFUSED, "http_400", 400, "Bad Request")
+TOO_LARGE = Answer(Kind.TOO_LARGE, "http_413", 413, "Too Large")
+BUSY = Answer(Kind.TRANSIENT, "http_503", 503, "busy")
+FAILED = Answer(Kind.FAILED, "http_501", 501, "no")
+DENIED = Answer(Kind.MISCONFIGURED, "auth", 401, "no")
+ENCODED = Answer(Kind.ENCODED, "http_415", 415, "no gzip")
+
+
+def throttled(retry_after_s=None):
+    return Answer(Kind.THROTTLED, "http_429", 429, "slow down", retry_after_s)
+
+
+class Client:
+    """Answers by a function of the ids in the batch; remembers what it accepted, and each call."""
+
+    def __init__(self, answer):
+        self.gzip = True
+        self.accepted = []
+        self.calls = []  # (ids, retries)
+        self.most_at_once = 0
+        self._answer = answer
+        self._lock = threading.Lock()
+        self._at_once = 0
+
+    def post(self, body, retries):
+        ids = json.loads(body)["batch"]
+        with self._lock:
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+            self.calls.append((ids, retries))
+        answer = self._answer(ids)
+        with self._lock:
+            self._at_once -= 1
+            if answer.kind is Kind.ACCEPTED:
+                self.accepted += ids
+        return answer
+
+
+def batches(count, size):
+    numbers = itertools.count()
+    for number in range(1, count + 1):
+        rows = [next(numbers) for _ in range(size)]
+        yield Batch(number, [b"%d" % row for row in rows], rows)
+
+
+def deliver(answer, count=1, size=10, chance=lambda: 1.0, **options):
+    """The outcome of each row, the client, and the delivery."""
+    client = answer if isinstance(answer, Client) else Client(answer)
+    outcomes = {}
+
+    def settled(found):
+        assert len(found.outcomes) == len(found.batch)
+        assert not outcomes.keys() & set(found.batch.rows)
+        outcomes.update(zip(found.batch.rows, found.outcomes))
+
+    destination = Destination("segment", url="https://example.com/v1/batch", **{"concurrency": 1, **options})
+    with Delivery(client, destination, settled, backoff=Backoff(0.001, 0.002), chance=chance) as run:
+        run.resume()
+        for batch in batches(count, size):
+            run.submit(batch)
+        run.drain()
+    assert outcomes.keys() == set(range(count * size))
+    assert sorted(set(client.accepted)) == [
+        row for row, outcome in sorted(outcomes.items()) if outcome.status == "accepted"
+    ]
+    return [outcomes[row] for row in range(count * size)], client, run
+
+
+def statuses(outcomes):
+    return "".join(outcome.status[0] for outcome in outcomes)  # a, r, f, u
+
+
+@pytest.fixture(autouse=True)
+def no_long_holds(monkeypatch):
+    monkeypatch.setattr(delivery, "SHORTEST_HOLD_S", 0.01)
+
+
+def in_turn(*answers, then=ACCEPTED):
+    left = list(answers)
+    return lambda ids: left.pop(0) if left else then
+
+
+def test_an_accepted_batch_is_one_call():
+    outcomes, client, _ = deliver(in_turn(), count=3)
+    assert [outcome[:3] for outcome in outcomes] == [("accepted", "", 200)] * 30
+    assert [outcome.batch for outcome in outcomes] == [1] * 10 + [2] * 10 + [3] * 10
+    assert [calls for _, calls in client.calls] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("answer", [BUSY, Answer(Kind.TRANSIENT, "network", None, "reset"), throttled(), ENCODED])
+def test_what_passes_is_tried_again_with_the_same_messages(answer):
+    outcomes, client, run = deliver(in_turn(answer))
+    assert statuses(outcomes) == "a" * 10
+    assert client.calls == [(list(range(10)), 0), (list(range(10)), 1)]
+    assert {outcome.attempts for outcome in outcomes} == {2}
+    assert run.retries == 1
+
+
+def test_a_batch_that_fails_for_long_fails_and_the_next_is_sent():
+    outcomes, _, _ = deliver(in_turn(*[BUSY] * 3), count=2, max_attempts=3)
+    assert statuses(outcomes) == "f" * 10 + "a" * 10
+    assert outcomes[0][:4] == ("failed", "http_503", 503, "busy")
+    assert outcomes[0].attempts == 3
+
+
+def test_waits_that_an_answer_asks_for_are_no_attempts():
+    patient = Answer(Kind.TRANSIENT, "http_503", 503, "busy", 0.0)
+    outcomes, _, _ = deliver(in_turn(*[throttled(), patient] * 5), max_attempts=1)
+    assert statuses(outcomes) == "a" * 10
+    assert outcomes[0].attempts == 11
+
+
+def test_a_final_answer_concerns_its_batch_alone():
+    outcomes, client, _ = deliver(in_turn(FAILED), count=2)
+    assert statuses(outcomes) == "f" * 10 + "a" * 10
+    assert len(client.calls) == 2
+
+
+def test_gzip_is_given_up_once_and_a_second_415_ends_the_run():
+    outcomes, client, _ = deliver(in_turn(ENCODED, ENCODED, then=ENCODED), count=2)
+    assert statuses(outcomes) == "f" * 10 + "u" * 10
+    assert outcomes[0].reason == "http_415"
+    assert len(client.calls) == 2
+    assert client.gzip is False
+
+
+def test_what_no_request_can_do_better_ends_the_run():
+    outcomes, client, _ = deliver(in_turn(then=DENIED), count=3)
+    assert statuses(outcomes) == "f" * 10 + "u" * 20
+    assert {outcome.reason for outcome in outcomes} == {"auth"}
+    assert len(client.calls) == 1
+
+
+# --- Refusals ---
+
+
+def poisoned(*poison, refusal=REFUSED):
+    return lambda ids: refusal if set(ids) & set(poison) else ACCEPTED
+
+
+POISON = [{0}, {9}, {4, 5}, {0, 3, 9}, {1, 2, 3}, {0, 1, 2, 3, 4, 6, 7, 8, 9}, {0, 1, 2, 3, 4, 6, 7, 8}]
+
+
+@pytest.mark.parametrize("poison", POISON)
+def test_the_messages_to_blame_are_rejected_and_the_others_are_sent(poison):
+    outcomes, client, _ = deliver(poisoned(*poison), count=3)
+    assert statuses(outcomes) == "".join("r" if row in poison else "a" for row in range(30))
+    assert len(client.accepted) == len(set(client.accepted))
+    assert {outcomes[row][1:4] for row in poison} == {("http_400", 400, "Bad Request")}
+
+
+@pytest.mark.parametrize("poison", POISON)
+def test_the_others_keep_their_order_once_there_is_no_doubt_about_the_receiver(poison):
+    _, client, _ = deliver(poisoned(*[10 + row for row in poison]), count=3)
+    assert client.accepted == [row for row in range(30) if row - 10 not in poison]
+
+
+def test_halving_costs_few_calls():
+    outcomes, client, _ = deliver(poisoned(1_234), count=1, size=2_000)
+    assert statuses(outcomes).count("r") == 1
+    assert len(client.calls) <= 30
+
+
+def test_three_refused_alone_and_none_accepted_is_not_about_them():
+    outcomes, client, _ = deliver(lambda ids: REFUSED, count=5, size=100)
+    assert statuses(outcomes) == "f" * 100 + "u" * 400
+    assert {outcome.reason for outcome in outcomes} == {"http_400"}
+    assert "check the write key" in outcomes[0].error
+    assert len(client.calls) == 4
+
+
+def test_three_refused_batches_of_one_and_none_accepted_is_not_about_them_either():
+    outcomes, client, _ = deliver(lambda ids: REFUSED, count=10, size=1)
+    assert statuses(outcomes) == "rrf" + "u" * 7
+    assert len(client.calls) == 3
+
+
+def test_two_bad_events_are_a_matter_of_theirs():
+    outcomes, _, _ = deliver(poisoned(0, 1), count=2, size=2)
+    assert statuses(outcomes) == "rraa"
+
+
+def test_the_first_three_of_a_batch_may_be_too_large_for_a_proxy():
+    outcomes, _, _ = deliver(poisoned(0, 1, 2, refusal=TOO_LARGE), count=1, size=8)
+    assert statuses(outcomes) == "rrraaaaa"
+
+
+def test_probes_that_meet_other_trouble_settle_nothing_and_halving_goes_on():
+    """The probes' answers are lost; what they would have said is found by halving."""
+    answers = in_turn(REFUSED, REFUSED, BUSY, REFUSED, then=None)
+    outcomes, client, _ = deliver(lambda ids: answers(ids) or poisoned(0, 9)(ids), max_attempts=1)
+    assert statuses(outcomes) == "raaaafaaar"
+    assert len(client.calls) < 12
+
+
+def test_many_threads_probe_once():
+    outcomes, client, _ = deliver(lambda ids: REFUSED, count=8, size=50, concurrency=4)
+    assert set(statuses(outcomes)) == {"f", "u"}
+    assert sum(len(ids) == 1 for ids, _ in client.calls) == 3
+
+
+def test_a_smaller_limit_on_the_way_makes_later_batches_smaller():
+    outcomes, _, run = deliver(lambda ids: TOO_LARGE if len(ids) > 1_000 else ACCEPTED, size=20_000)
+    assert statuses(outcomes) == "a" * 20_000
+    assert run.max_batch_bytes < 60_000
+
+
+def test_the_limit_is_not_lowered_below_the_largest_event():
+    _, _, run = deliver(lambda ids: TOO_LARGE if len(ids) > 1 else ACCEPTED, size=100)
+    assert run.max_batch_bytes == delivery.SMALLEST_BATCH_BYTES
+
+
+# --- Ends ---
+
+
+def test_the_breaker_spares_a_receiver_that_is_down():
+    outcomes, client, _ = deliver(lambda ids: BUSY, count=10, max_attempts=2)
+    assert statuses(outcomes) == "f" * 50 + "u" * 50
+    assert outcomes[-1].reason == "circuit_open"
+    assert "5 batches in a row have failed, the last one: busy" in outcomes[-1].error
+    assert len(client.calls) == 10
+
+
+def test_a_wait_that_would_pass_the_deadline_is_not_begun():
+    began = time.monotonic()
+    outcomes, client, _ = deliver(in_turn(throttled(30.0)), count=3, deadline=1.0)
+    assert time.monotonic() - began < 0.9
+    assert statuses(outcomes) == "u" * 30
+    assert outcomes[0][:3] == ("unsent", "deadline", 429)
+    assert "last answer: slow down" in outcomes[0].error
+    assert outcomes[29][:3] == ("unsent", "deadline", None)
+    assert len(client.calls) == 1
+
+
+def test_time_between_chunks_does_not_count_against_the_deadline():
+    clock = [0.0]
+    destination = Destination("segment", url="https://example.com/v1/batch", deadline=10.0)
+    found = []
+    client = Client(in_turn())
+    with Delivery(client, destination, found.append, clock=lambda: clock[0]) as run:
+        for batch in batches(3, 1):
+            run.resume()
+            run.submit(batch)
+            run.drain()
+            clock[0] += 100.0
+    assert [each.outcomes[0].status for each in found] == ["accepted"] * 3
+
+
+def test_a_cancelled_run_sends_nothing_more():
+    sending, going_on = threading.Event(), threading.Event()
+
+    def answer(ids):
+        sending.set()
+        going_on.wait(5)
+        return ACCEPTED
+
+    found = []
+    client = Client(answer)
+    destination = Destination("segment", url="https://example.com/v1/batch", concurrency=1)
+    with Delivery(client, destination, found.append) as run:
+        run.resume()
+        for batch in batches(2, 5):
+            run.submit(batch)
+        sending.wait(5)
+        run.stop("cancelled", "the search was cancelled")
+        going_on.set()
+        run.drain()
+    assert statuses([outcome for each in found for outcome in each.outcomes]) == "aaaaauuuuu"
+    assert len(client.calls) == 1
+
+
+def test_a_run_that_ends_early_leaves_no_thread_behind():
+    before = threading.active_count()
+    destination = Destination("segment", url="https://example.com/v1/batch")
+    with pytest.raises(ZeroDivisionError), Delivery(Client(in_turn()), destination, lambda settled: None) as run:
+        run.resume()
+        for batch in batches(5, 5):
+            run.submit(batch)
+        raise ZeroDivisionError
+    assert threading.active_count() == before
+
+
+# --- Together ---
+
+
+def test_as_many_calls_are_under_way_as_may_be():
+    def slow(ids):
+        time.sleep(0.02)
+        return ACCEPTED
+
+    for concurrency in (1, 3):
+        _, client, _ = deliver(slow, count=12, size=1, concurrency=concurrency)
+        assert client.most_at_once == concurrency
+
+
+def test_while_one_is_held_all_are():
+    began = []
+
+    def answer(ids):
+        began.append(time.monotonic())
+        return throttled(0.3) if len(began) == 1 else ACCEPTED
+
+    deliver(answer, count=8, size=1, concurrency=4)
+    after = [moment - began[0] for moment in began[1:] if moment - began[0] > 0.1]
+    assert len(began) - 1 - len(after) <= 3  # under way already
+    assert min(after) >= 0.3
+
+
+def test_max_eps_is_kept():
+    began = time.monotonic()
+    deliver(in_turn(), count=5, size=10, max_eps=100.0, concurrency=4)
+    assert 0.4 <= time.monotonic() - began < 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 6),
+    st.integers(1, 30),
+    st.sets(st.integers(0, 180), max_size=6),
+    st.integers(1, 4),
+    st.integers(0, 2**32),
+)
+def test_whatever_happens_every_message_has_one_outcome(count, size, poison, concurrency, seed):
+    lots = random.Random(seed)
+
+    def answer(ids):
+        lot = lots.random()
+        if lot < 0.3:
+            return lots.choice([BUSY, throttled(), throttled(0.0), FAILED, ENCODED])
+        return poisoned(*poison)(ids)
+
+    outcomes, _, run = deliver(answer, count, size, concurrency=concurrency, max_attempts=4, chance=lots.random)
+    assert {outcome.status for outcome in outcomes} <= {"accepted", "rejected", "failed", "unsent"}
+    assert all(row in poison for row, outcome in enumerate(outcomes) if outcome.status == "rejected")
+    assert not any(row in poison for row, outcome in enumerate(outcomes) if outcome.status == "accepted")
+    assert run.stopped or all(outcome.status != "unsent" for outcome in outcomes)
