@@ -131,8 +131,9 @@ class ApiServer:
     def _parsed(self, resource: Resource, body: bytes) -> Dict[str, Any]:
         try:
             page = json.loads(body)
+            items = [] if page["items"] is None else page["items"]
             is_asked_for = (page["kind"] == resource.list_kind and isinstance(page["metadata"], dict)
-                            and isinstance(page["items"], (list, type(None))))
+                            and isinstance(items, list) and all(isinstance(item, dict) for item in items))
         except (ValueError, TypeError, KeyError):
             is_asked_for = False
         if not is_asked_for:
@@ -176,7 +177,7 @@ def _diagnosis(error: Optional[BaseException]) -> tuple:
     if met(socket.gaierror):
         return "DNS", text, "Check the host name, and this machine's name servers", True
     if met(ssl.SSLError, urllib3.exceptions.SSLError):
-        return "TLS", text, "Set ca_file to the CA of the server's certificate, and server to a name that is in it", False
+        return "TLS", text, "Set ca_file to the CA of its certificate, and server to a name that is in that", False
     if met(urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError):
         return "TCP", text, "Check host and port, and whether a firewall or a proxy (proxy_url) is in between", True
     return "HTTP", text, "The connection broke or stalled: if it stays so, check the API server's health", True

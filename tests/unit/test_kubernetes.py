@@ -190,7 +190,8 @@ class TestWhatDoesNotPass:
 
     @pytest.mark.parametrize("body", [
         "[]", "null", '"text"', "{}", '{"kind":"NamespaceList","metadata":{},"items":[]}',
-        '{"kind":"UserSignupList","metadata":{},"items":{}}', '{"kind":"UserSignupList","items":[]}'])
+        '{"kind":"UserSignupList","metadata":{},"items":{}}', '{"kind":"UserSignupList","items":[]}',
+        '{"kind":"UserSignupList","metadata":{},"items":["text"]}'])
     def test_json_that_is_no_such_list(self, fake, failure, body):
         fake.faults = faults.always(faults.status(200, body, content_type="application/json"))
         assert "with something else" in failure()
@@ -290,6 +291,13 @@ class TestAProxy:
         for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
             monkeypatch.setenv(name, "http://127.0.0.1:1")
         assert listed()
+
+    @pytest.mark.parametrize("name", ["NO_PROXY", "no_proxy"])
+    def test_is_gone_through_whatever_the_environment_excepts(self, listed, monkeypatch, name):
+        monkeypatch.setenv(name, "127.0.0.1,*")
+        with FakeProxy() as proxy:
+            assert listed(proxy_url=proxy.url)
+        assert proxy.targets
 
 
 class TestAKubeconfig:

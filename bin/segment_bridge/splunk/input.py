@@ -168,7 +168,7 @@ def _counts(tallies: Dict[str, Tally]) -> Dict[str, int]:
 def _synchronise(cluster: Cluster, service: Service, host: str, tallies: Dict[str, Tally]) -> List[SegmentBridgeError]:
     """Does the work; what goes wrong with one map, which does not keep the other from being made, is returned."""
     access = _access(cluster, service)
-    with lease(service, cluster.name, cluster.deadline, host), _deadline(cluster.deadline):
+    with _deadline(cluster.deadline), lease(service, cluster.name, cluster.deadline, host):
         return _bring_up_to_date(cluster, access, service, tallies)
 
 

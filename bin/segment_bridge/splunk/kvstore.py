@@ -154,19 +154,21 @@ def lease(service: Service, name: str, seconds: float, holder: str) -> Iterator[
     """Holds the only lease of this name, whichever search head cluster member its rivals run on; waits for them.
 
     Of many who insert a document of the same `_key`, one succeeds. The lease of a run that was killed ends by itself
-    `seconds` after it began; others' end earlier. Clocks may differ by a minute.
+    `seconds` after it began, and a minute later for clocks that differ.
 
     Raises:
-        SplunkdError: others held it all the time; or as Collection.
+        DeadlineExceeded: others held it for so many seconds.
+        SplunkdError: as Collection.
     """
     leases = Collection(service, LEASES, Retry(deadline_s=seconds))
     lease_id = "%s %s" % (holder, uuid.uuid4())
-    give_up = time.time() + seconds + 2 * CLOCK_SKEW_S
-    while not _take(leases, name, lease_id, time.time() + seconds + CLOCK_SKEW_S):
-        leases.delete({"_key": name, "expires": {"$lt": time.time()}})
-        if time.time() > give_up:
-            raise SplunkdError("collection %s: other runs held the lease %s for %g s" % (LEASES, name, seconds))
-        time.sleep(LEASE_POLL_S)
+
+    def take() -> None:
+        if not _take(leases, name, lease_id, time.time() + seconds + CLOCK_SKEW_S):
+            leases.delete({"_key": name, "expires": {"$lt": time.time()}})
+            raise Unavailable("collection %s: another run is at work on %s. If there is none, its lease ends by itself "
+                              "%g s after it began" % (LEASES, name, seconds + CLOCK_SKEW_S))
+    Retry(deadline_s=seconds, longest_wait_s=LEASE_POLL_S).call(take)
     try:
         yield
     finally:
