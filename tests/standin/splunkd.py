@@ -3,6 +3,7 @@
 Admin Manual, "How Splunk Enterprise processes start"; the folders are those of $SPLUNK_HOME.
 """
 import shutil
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional
@@ -18,6 +19,7 @@ from .jobs import Job, Jobs
 from .logs import Logs
 from .monitor import Monitor
 from .refusal import Refusal
+from .rest.info import Bulletin
 from .rest.routing import dispatch
 from .runner.inputs import Inputs
 from .runner.python import Pythons
@@ -62,6 +64,8 @@ class Splunkd:
         self.kvstore = KvStore(var / "lib" / "splunk" / "kvstore.db", self.confs)
         self.secrets = Secrets(self.confs, self.etc / "auth" / "splunk.secret")
         self.sessions = Sessions(self.confs, {"admin": (password, frozenset(["admin"]))})
+        self.bulletins: Dict[str, Bulletin] = {}
+        self.started = time.time()
         self.alerts = Alerts(self)
         self.jobs = Jobs(self)
         self.inputs = Inputs(self)
@@ -75,6 +79,7 @@ class Splunkd:
             stack.callback(self.events.close)
             tls = own_certificate(self.etc / "auth")
             self.management_url = _serve(stack, lambda request: dispatch(self, request), self._ports.management, tls)
+            self.sessions.cookie = "splunkd_" + self.management_url.rpartition(":")[2]
             self.hec_url = _serve(stack, Collector(self), self._ports.hec, tls)
             self.web_url = _serve(stack, Web(self), self._ports.web, None)
             for part in (self.monitor, self.jobs, self.inputs, self.scheduler):

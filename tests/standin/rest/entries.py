@@ -3,7 +3,7 @@
 Splunk REST API User Manual, "Basic concepts", "Access Atom Feed responses", "Using output_mode=json".
 """
 import json
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence
+from typing import Any, Collection, Dict, List, NamedTuple, Optional, Sequence
 from urllib.parse import quote
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
@@ -17,30 +17,44 @@ _UPDATED = "1970-01-01T00:00:00+00:00"
 
 class Entry(NamedTuple):
     """One object. `path` is that of its collection, without namespace; values are texts, numbers, booleans, None, lists
-    and dicts of them."""
+    and dicts of them. `read` and `write` are roles; `can_write` is about the user who asks; `actions` are what else can
+    be done with the object, below its address.
+
+    `sharing` is "user", "app", "global" or "system"; a user's own has that user for its namespace, all others "nobody".
+    """
 
     path: str
     name: str
     content: Dict[str, Any]
     app: str = "system"
     owner: str = "nobody"
-    sharing: str = "app"
+    sharing: str = "system"
     removable: bool = False
+    read: Collection[str] = ("*",)
+    write: Collection[str] = ("admin",)
+    can_write: bool = True
+    actions: Sequence[str] = ()
 
     @property
     def href(self) -> str:
         """A slash inside the name is encoded twice, as splunkd does."""
         name = quote(quote(self.name, safe="").replace("%2F", "%252F"), safe="%")
-        return "/servicesNS/%s/%s/%s/%s" % (quote(self.owner), quote(self.app), self.path, name)
+        user = self.owner if self.sharing == "user" else "nobody"
+        return "/servicesNS/%s/%s/%s/%s" % (quote(user), quote(self.app), self.path, name)
 
     def acl(self) -> Dict[str, Any]:
-        return {"app": self.app, "owner": self.owner, "sharing": self.sharing, "modifiable": True,
-                "can_write": True, "removable": self.removable,
-                "perms": {"read": ["*"], "write": ["admin"]}}
+        is_private = self.sharing == "user"
+        return {"app": self.app, "can_change_perms": self.can_write, "can_list": True, "can_share_app": self.can_write,
+                "can_share_global": self.can_write, "can_share_user": is_private, "can_write": self.can_write,
+                "modifiable": self.can_write, "owner": self.owner, "removable": self.removable and self.can_write,
+                "sharing": self.sharing,
+                "perms": None if is_private else {"read": sorted(self.read), "write": sorted(self.write)}}
 
     def links(self) -> Dict[str, str]:
-        return {"alternate": self.href, "list": self.href, "edit": self.href,
-                **({"remove": self.href} if self.removable else {})}
+        return {"alternate": self.href, "list": self.href,
+                **({"edit": self.href} if self.can_write else {}),
+                **({"remove": self.href} if self.removable and self.can_write else {}),
+                **{action: "%s/%s" % (self.href, action) for action in self.actions}}
 
     def as_json(self, origin: str) -> Dict[str, Any]:
         return {"name": self.name, "id": origin + self.href, "updated": _UPDATED, "links": self.links(),
@@ -67,21 +81,29 @@ def _xml(value: Any) -> str:
                   or isinstance(value, bool) else str(value))
 
 
-def feed(entries: Sequence[Entry], title: str, origin: str, as_json: bool, *, status: int = 200,
-         total: Optional[int] = None, offset: int = 0, messages: Iterable[tuple] = ()) -> Response:
-    total = len(entries) if total is None else total
+class Page(NamedTuple):
+    """Which part of a collection a feed has; `size` is the most entries that it may have."""
+
+    total: int
+    size: int = 30
+    offset: int = 0
+
+
+def feed(entries: Sequence[Entry], path: str, origin: str, as_json: bool, *, status: int = 200,
+         page: Optional[Page] = None) -> Response:
+    """`path` is that of the request."""
+    page = page or Page(len(entries))
     if as_json:
         return json_response({
-            "links": {}, "origin": origin, "updated": _UPDATED, "generator": GENERATOR,
+            "links": {}, "origin": origin + path, "updated": _UPDATED, "generator": GENERATOR,
             "entry": [entry.as_json(origin) for entry in entries],
-            "paging": {"total": total, "perPage": max(len(entries), 30), "offset": offset},
-            "messages": [{"type": level, "text": text} for level, text in messages]}, status)
+            "paging": {"total": page.total, "perPage": page.size, "offset": page.offset}, "messages": []}, status)
     body = ('<feed xmlns="%s" xmlns:s="%s" xmlns:opensearch="http://a9.com/-/spec/opensearch/1.1/"><title>%s</title>'
             "<id>%s</id><updated>%s</updated><generator build=%s version=%s/><author><name>Splunk</name></author>"
             "<opensearch:totalResults>%d</opensearch:totalResults><opensearch:itemsPerPage>%d</opensearch:itemsPerPage>"
             "<opensearch:startIndex>%d</opensearch:startIndex><s:messages/>%s</feed>" % (
-                ATOM, SPLUNK_NS, escape(title), escape(origin), _UPDATED, quoteattr(GENERATOR["build"]),
-                quoteattr(GENERATOR["version"]), total, max(len(entries), 30), offset,
+                ATOM, SPLUNK_NS, escape(path.rsplit("/", 1)[-1]), escape(origin + path), _UPDATED,
+                quoteattr(GENERATOR["build"]), quoteattr(GENERATOR["version"]), page.total, page.size, page.offset,
                 "".join(entry.as_xml(origin) for entry in entries)))
     return xml_response(body, status)
 

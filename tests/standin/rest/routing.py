@@ -4,7 +4,7 @@ REST API User Manual, "Namespace": /services/PATH and /servicesNS/OWNER/APP/PATH
 """
 import fnmatch
 import json
-from typing import Any, Callable, Collection, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Collection, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple
 from urllib.parse import unquote, unquote_plus
 
 from werkzeug.exceptions import MethodNotAllowed, NotFound
@@ -12,44 +12,67 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from ..refusal import Refusal
+from ..sessions import SYSTEM_USER
+from ..stores.conf import NOBODY, SYSTEM
+from ..values import number
 from . import entries
 from .entries import Entry
 
-_PAGING = ("output_mode", "count", "offset", "search", "sort_key", "sort_dir", "f", "listDefaultActionArgs")
-DEFAULT_COUNT = 30
+_PAGING = ("output_mode", "count", "offset", "search", "sort_key", "sort_dir", "sort_mode", "f")
+DEFAULT_COUNT, ALL = 30, 10_000_000
+ANY = "-"
+"""In a namespace: all owners, or all apps."""
 
 
 class Route(NamedTuple):
-    """`arguments` are all that the handler takes; a name may have wildcards. `capability`: what the role must have."""
+    """`arguments` are all that the handler takes; a name may have wildcards. `capability`: what the role must have. A
+    `raw_body` is data, and no form."""
 
     handler: Callable
     arguments: Collection[str]
     capability: str
     anonymous: bool
+    raw_body: bool
 
 
 _rules = Map(strict_slashes=False)
 
 
-def route(method: str, path: str, *arguments: str, capability: str = "", anonymous: bool = False):
+def route(method: str, path: str, *arguments: str, capability: str = "", anonymous: bool = False,
+          raw_body: bool = False):
     """Registers a handler for a path, whose <parts> become its keyword arguments."""
     def register(handler: Callable) -> Callable:
-        _rules.add(Rule("/" + path, methods=[method], endpoint=Route(handler, arguments, capability, anonymous)))
+        found = Route(handler, arguments, capability, anonymous, raw_body)
+        _rules.add(Rule("/" + path, methods=[method], endpoint=found))
         return handler
     return register
+
+
+def routes() -> Iterator[Tuple[str, str, Route]]:
+    """All (method, path, route)."""
+    for rule in _rules.iter_rules():
+        for method in rule.methods - {"HEAD", "OPTIONS"}:
+            yield method, rule.rule[1:], rule.endpoint
 
 
 class Call:
     """A request to splunkd in a namespace; `arguments` are those of the URL and of the form together."""
 
-    def __init__(self, splunkd, request: Request, owner: Optional[str], app: Optional[str]):
+    def __init__(self, splunkd, request: Request, owner: Optional[str], app: Optional[str], raw_body: bool):
         self.splunkd, self.request = splunkd, request
-        self.owner, self.app = owner or "nobody", app or "search"
+        self._owner, self.app = owner, app or "search"
         self.namespaced = app is not None
         self.method = request.method
-        self.arguments: Dict[str, str] = {**request.args.to_dict(), **request.form.to_dict()}
+        if not request.environ.get("CONTENT_TYPE"):  # what does not say what it is, is a form
+            request.environ["CONTENT_TYPE"] = "application/x-www-form-urlencoded"
+        self.arguments: Dict[str, str] = {**request.args.to_dict(), **({} if raw_body else request.form.to_dict())}
         self.as_json = self.arguments.get("output_mode") == "json"
         self.session: Any = None
+
+    @property
+    def owner(self) -> str:
+        """Without a namespace, the user who calls."""
+        return self._owner or self.session.user
 
     @property
     def origin(self) -> str:
@@ -82,45 +105,87 @@ class Call:
             raise Refusal(400, "JSON in the request is invalid. ( JSON parse error )") from None
 
     def feed(self, found: Sequence[Entry], status: int = 200) -> Response:
-        """A collection's entries: sorted by name, filtered by `search`, a page of `count` from `offset`."""
-        found = sorted(found, key=lambda entry: entry.name.lower())
-        pattern = self.arguments.get("search") if self.method == "GET" else None
-        if pattern:
-            found = [entry for entry in found if _matches(entry, pattern)]
-        count, offset = self._whole("count", DEFAULT_COUNT), self._whole("offset", 0)
-        page = found[offset:][:count if count > 0 else None]
-        return entries.feed(page, self.request.path, self.origin, self.as_json, status=status, total=len(found),
-                            offset=offset)
+        """A collection's entries: filtered by `search`, sorted by `sort_key`, a page of `count` from `offset`, and of
+        their content what `f` names."""
+        found = [entry for entry in found if _matches(entry, self.argument("search", ""))]
+        found.sort(key=_order(self.argument("sort_key", "name"), self.argument("sort_mode", "auto")),
+                   reverse=self.argument("sort_dir", "asc") == "desc")
+        size, offset = self.whole("count", DEFAULT_COUNT), max(self.whole("offset", 0), 0)
+        page = entries.Page(len(found), size if size > 0 else ALL, offset)
+        return self._answer([self._chosen(entry) for entry in found[offset:][:page.size]], status, page)
 
     def entry(self, entry: Entry, status: int = 200) -> Response:
-        return entries.feed([entry], self.request.path, self.origin, self.as_json, status=status)
+        return self._answer([self._chosen(entry) if self.method == "GET" else entry], status)
+
+    def _answer(self, found: Sequence[Entry], status: int = 200, page: Optional[entries.Page] = None) -> Response:
+        return entries.feed(found, self.request.path, self.origin, self.as_json, status=status, page=page)
+
+    def _chosen(self, entry: Entry) -> Entry:
+        wanted = self.request.args.getlist("f")
+        if not wanted:
+            return entry
+        return entry._replace(content={name: value for name, value in entry.content.items()
+                                       if any(fnmatch.fnmatchcase(name, each) for each in wanted)})
 
     def done(self) -> Response:
         """A deletion's answer: what is left, of which nobody reads anything."""
-        return entries.feed([], self.request.path, self.origin, self.as_json)
+        return self._answer([])
 
-    def check(self, right: str, kind: str, name: str, app: str) -> None:
+    @property
+    def is_admin(self) -> bool:
+        """Whether permissions of objects do not count."""
+        return "admin_all_objects" in self.session.capabilities
+
+    def may_read(self, kind: str, name: str, app: str) -> bool:
+        return self.is_admin or self.splunkd.confs.access(kind, name, app).may_read(self.session.roles)
+
+    def may_write(self, kind: str, name: str, app: str) -> bool:
+        return self.is_admin or self.splunkd.confs.access(kind, name, app).may_write(self.session.roles)
+
+    def check_write(self, kind: str, name: str, app: str) -> None:
         """
         Raises:
-            Refusal: no role of the user's may `read` or `write` the object; who may not read it does not see it.
+            Refusal: no role of the user's may write the object.
         """
-        allowed = getattr(self.splunkd.confs.access(kind, name, app), right)
-        if "admin_all_objects" in self.session.capabilities or "*" in allowed or allowed & self.session.roles:
-            return
-        if right == "read":
-            raise Refusal(404, "Could not find object id=%s" % name)
+        if not self.may_write(kind, name, app):
+            self.forbid()
+
+    def forbid(self) -> NoReturn:
         raise Refusal(403, "You (user=%s) do not have permission to perform this operation (requires capability: "
                            "admin_all_objects)." % self.session.user)
 
-    def _whole(self, name: str, default: int) -> int:
-        value = self.arguments.get(name, str(default))
+    def whole(self, name: str, default: int) -> int:
+        """
+        Raises:
+            Refusal: the argument is no number.
+        """
+        value = self.argument(name, str(default))
         try:
             return int(value)
         except ValueError:
             raise Refusal(400, "Invalid value '%s' for argument '%s': a number is expected." % (value, name)) from None
 
 
+def _order(key: str, mode: str) -> Callable[[Entry], tuple]:
+    """
+    Raises:
+        Refusal: there is no such sort_mode.
+    """
+    if mode not in ("auto", "alpha", "alpha_case", "num"):
+        raise Refusal(400, "Invalid value '%s' for argument 'sort_mode'." % mode)
+
+    def order(entry: Entry) -> tuple:
+        value = entry.name if key == "name" else entry.content.get(key)
+        as_number = number(value if value is None or isinstance(value, (int, float)) else str(value))
+        if mode in ("auto", "num") and as_number is not None:
+            return 0, as_number, ""
+        text = "" if value is None else str(value)
+        return 1, 0, text if mode == "alpha_case" else text.lower()
+    return order
+
+
 def _matches(entry: Entry, pattern: str) -> bool:
+    """`text`, anywhere in the entry, or `field=value`; both may have wildcards."""
     name, separator, value = pattern.partition("=")
     if separator:
         field = entry.name if name == "name" else str(entry.content.get(name, ""))
@@ -137,14 +202,13 @@ def dispatch(splunkd, request: Request) -> Response:
         # KV store's data are JSON whatever is asked for, and its errors, too.
         as_json = as_json or path.startswith("/storage/collections/data/")
         found, names = _rules.bind("").match(path, method=request.method)
-        call = Call(splunkd, request, owner, app)
+        call = Call(splunkd, request, owner, app, found.raw_body)
         as_json = as_json or call.as_json
         if not found.anonymous:
             call.session = splunkd.sessions.of(request)
             if found.capability and found.capability not in call.session.capabilities:
                 raise Refusal(403, "insufficient permission to access this resource")
-            if app not in (None, "-", "system") and app not in splunkd.confs.apps():
-                raise Refusal(404, "Application does not exist: %s" % app)
+            _check_namespace(call)
         _check(call, found.arguments)
         return found.handler(call, **{name: _decoded(value) for name, value in names.items()})
     except Refusal as refusal:
@@ -163,6 +227,14 @@ def _namespace(path: str) -> tuple:
     if parts[1:2] == ["servicesNS"] and len(parts) > 4:
         return "/" + "/".join(parts[4:]).rstrip("/"), unquote(parts[2]), unquote(parts[3])
     raise Refusal(404, "Not Found")
+
+
+def _check_namespace(call: Call) -> None:
+    app, owner = call.app, call.owner
+    if app not in (ANY, SYSTEM) and (app not in call.splunkd.confs.apps() or not call.may_read("", "", app)):
+        raise Refusal(404, "Application does not exist: %s" % app)
+    if owner not in (ANY, NOBODY, SYSTEM_USER) and owner not in call.splunkd.sessions.users:
+        raise Refusal(404, "User does not exist: %s" % owner)
 
 
 def _decoded(name: str) -> str:

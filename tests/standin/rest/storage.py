@@ -3,26 +3,30 @@
 Splunk REST API reference, "storage/passwords" and "KV store endpoint descriptions".
 """
 import json
+import re
 from typing import Any, List
 
 from werkzeug.wrappers import Response
 
 from ..refusal import Refusal
-from ..stores.conf import Stanza
-from ..stores.kvstore import MAX_BATCH_SAVE_BYTES, MAX_QUERIES_PER_BATCH, Collection
+from ..stores.conf import NOBODY
+from ..stores.kvstore import MAX_BATCH_SAVE_BYTES, MAX_QUERIES_PER_BATCH, READY, Collection, check_definition
 from ..stores.secrets import Secret
-from . import configs
+from . import objects
 from .entries import Entry, json_response
-from .routing import Call, route
+from .objects import Kind
+from .routing import ANY, Call, route
 
 _PASSWORDS, _COLLECTIONS = "storage/passwords", "storage/collections/config"
 _DATA = "storage/collections/data/<collection>"
+_COLLECTION_NAME = re.compile(r"[A-Za-z0-9_\-.]{1,80}")
 
 
 def _password(call: Call, secret: Secret) -> Entry:
     return Entry(_PASSWORDS, secret.name, {
         "clear_password": call.splunkd.secrets.clear(secret), "encr_password": secret.encrypted,
-        "password": "********", "realm": secret.realm, "username": secret.username}, secret.app, removable=True)
+        "password": "********", "realm": secret.realm, "username": secret.username}, secret.app, sharing="app",
+        removable=True)
 
 
 @route("GET", _PASSWORDS, capability="list_storage_passwords")
@@ -54,38 +58,54 @@ def remove_password(call: Call, name: str) -> Response:
     return call.done()
 
 
-def _config(stanza: Stanza) -> Entry:
-    return Entry(_COLLECTIONS, stanza.name, configs.content(stanza), stanza.app, removable=stanza.removable)
+_CONFIG = Kind(_COLLECTIONS, "collections", objects.content)
+_CONFIG_ARGUMENTS = ("field.*", "accelerated_fields.*", "enforceTypes", "replicate", "disabled")
+objects.reading(_CONFIG)
+objects.switching(_CONFIG)
+objects.permissions(_CONFIG)
 
 
-@route("GET", _COLLECTIONS)
-def collections(call: Call) -> Response:
-    return call.feed([_config(stanza) for stanza in configs.visible(call, "collections").values()])
-
-
-@route("POST", _COLLECTIONS, "name", "field.*", "accelerated_fields.*", "enforceTypes", "replicate")
+@route("POST", _COLLECTIONS, "name", *_CONFIG_ARGUMENTS)
 def create_collection(call: Call) -> Response:
-    return call.entry(_config(configs.change(
-        call, "collections", call.argument("name"), call.settings("name"), True)), 201)
+    _check_definition(call)
+    made = objects.create(call, "collections", call.argument("name"), call.settings("name"))
+    return call.entry(_CONFIG.entry(call, made), 201)
 
 
-@route("GET", _COLLECTIONS + "/<name>")
-def collection(call: Call, name: str) -> Response:
-    return call.entry(_config(configs.one(call, "collections", name)))
+@route("POST", _COLLECTIONS + "/<name>", *_CONFIG_ARGUMENTS)
+def edit_collection(call: Call, name: str) -> Response:
+    _check_definition(call)
+    return call.entry(_CONFIG.entry(call, objects.edit(call, "collections", name, call.settings())))
+
+
+def _check_definition(call: Call) -> None:
+    if call.owner != NOBODY:
+        raise Refusal(400, "Must use user context of 'nobody' when interacting with collection configurations "
+                           "(used user='%s')" % call.owner)
+    if "name" in call.arguments and not _COLLECTION_NAME.fullmatch(call.arguments["name"]):
+        raise Refusal(400, "Invalid collection name '%s'." % call.arguments["name"])
+    check_definition(call.settings("name"))
 
 
 @route("DELETE", _COLLECTIONS + "/<name>")
 def remove_collection(call: Call, name: str) -> Response:
-    return configs.remove(call, "collections", name)
+    app = objects.one(call, "collections", name).app
+    answer = objects.remove(call, "collections", name)
+    call.splunkd.kvstore.drop(app, name)
+    return answer
 
 
 def _opened(call: Call, name: str, right: str) -> Collection:
-    if not call.namespaced or "-" in (call.owner, call.app):
+    if not call.namespaced or ANY in (call.owner, call.app):
         raise Refusal(400, "KV store needs a namespace with an owner and an app.")
-    stanza = call.splunkd.confs.stanza("collections", call.app, name)
-    if stanza:
-        call.check(right, "collections", name, stanza.app)
-    return call.splunkd.kvstore.collection(call.app, name, call.owner)
+    if call.owner not in (NOBODY, call.session.user) and not call.is_admin:
+        call.forbid()
+    opened = call.splunkd.kvstore.collection(call.app, name, call.owner)
+    if not call.may_read("collections", name, opened.app):
+        raise Refusal(404, "Could not find collection with name=%s in app=%s" % (name, call.app))
+    if right == "write":
+        call.check_write("collections", name, opened.app)
+    return opened
 
 
 def _query(call: Call) -> Any:
@@ -99,11 +119,11 @@ def _parsed(text: str) -> Any:
         raise Refusal(400, "JSON in the query is invalid. ( JSON parse error )") from None
 
 
-@route("GET", _DATA, "query", "fields", "limit", "skip", "sort", "shared")
+@route("GET", _DATA, "query", "fields", "limit", "skip", "sort")
 def find(call: Call, collection: str) -> Response:
     found = _opened(call, collection, "read").find(
         _query(call), sort=call.argument("sort", ""), fields=call.argument("fields", ""),
-        skip=int(call.argument("skip", "0")), limit=int(call.argument("limit", "0")))
+        skip=call.whole("skip", 0), limit=call.whole("limit", 0))
     return json_response(found)
 
 
@@ -158,5 +178,7 @@ def delete_document(call: Call, collection: str, key: str) -> Response:
 
 @route("GET", "kvstore/status")
 def status(call: Call) -> Response:
+    state = call.splunkd.kvstore.status
     return call.feed([Entry("kvstore/status", "status", {"current": {
-        "status": "ready", "replicationStatus": "KV store captain", "standalone": True, "disabled": False}})])
+        "status": state, "replicationStatus": "KV store captain" if state == READY else "Startup",
+        "standalone": True, "disabled": False}})])

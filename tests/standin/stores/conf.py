@@ -1,6 +1,7 @@
 """Configuration files: their layers, what one app sees of another, and changes, which go into local/.
 
-Admin Manual, "Configuration file precedence"; default.meta.conf.spec. The files are read and written by ksconf.
+Admin Manual, "Configuration file precedence"; default.meta.conf.spec. The files are read and written by ksconf. What is
+private to a user lies in etc/users/USER/APP/local, above all other layers, and nobody else sees it.
 """
 import fnmatch
 import re
@@ -13,41 +14,67 @@ from ksconf.conf.parser import GLOBAL_STANZA, PARSECONF_STRICT_NC, parse_conf, w
 
 from ..refusal import Refusal
 
-SYSTEM = "system"
+SYSTEM, NOBODY = "system", "nobody"
 Settings = Dict[str, str]
 _ROLES = re.compile(r"(read|write)\s*:\s*\[([^\]]*)\]")
 
 
 class Access(NamedTuple):
-    """Who may read and write an object; "*" is everyone. `exported`: whether other apps see it."""
+    """Which roles may read and write an object; "*" is everyone. `exported`: whether other apps see it.
+
+    `above` are the readers of its app and of its kind in the app: who is not among them does not see it either.
+    """
 
     read: FrozenSet[str]
     write: FrozenSet[str]
     exported: bool
+    owner: str = NOBODY
+    above: Tuple[FrozenSet[str], ...] = ()
+
+    def may_read(self, roles: FrozenSet[str]) -> bool:
+        return all("*" in readers or readers & roles for readers in (*self.above, self.read))
+
+    def may_write(self, roles: FrozenSet[str]) -> bool:
+        return self.may_read(roles) and ("*" in self.write or bool(self.write & roles))
 
 
 class Stanza(NamedTuple):
-    """A stanza, all layers merged; `app` is the one whose layer is the highest; `removable` if only local has it."""
+    """A stanza, all layers merged; `app` is the one whose layer is the highest; `removable` if only local has it;
+    `user` is the one whose it is alone, or nobody."""
 
     name: str
     settings: Settings
     app: str
     removable: bool
+    user: str = NOBODY
 
 
 class Confs:
-    """`etc` has the folders system and apps, each of whose apps has default, local and metadata."""
+    """`etc` has the folders system, users and apps, each of whose apps has default, local and metadata."""
 
     def __init__(self, etc: Path):
         self._etc = etc
         self._lock = threading.RLock()
         self._parsed: Dict[Path, Tuple[tuple, Dict[str, Settings]]] = {}
 
-    def folder(self, app: str) -> Path:
+    def folder(self, app: str, user: str = NOBODY) -> Path:
+        if user != NOBODY:
+            return self._etc / "users" / user / app
         return self._etc / SYSTEM if app == SYSTEM else self._etc / "apps" / app
 
     def apps(self) -> List[str]:
+        """Those that are installed, disabled ones too."""
         return sorted(path.name for path in (self._etc / "apps").iterdir() if not path.name.startswith("."))
+
+    def users(self) -> List[str]:
+        """Those who have something private."""
+        return sorted(path.name for path in (self._etc / "users").glob("*"))
+
+    def is_disabled(self, app: str) -> bool:
+        install: Settings = {}
+        for layer in ("default", "local"):
+            install.update(self._read(self.folder(app) / layer / "app.conf").get("install", {}))
+        return install.get("state", "enabled").strip() == "disabled"
 
     def names(self, app: str) -> List[str]:
         """The confs of which the app sees a file."""
@@ -59,14 +86,15 @@ class Confs:
         return any(path.is_file() for path, owner in self._layers(conf, app)
                    if owner in (app, SYSTEM) or self._exports_any(conf, owner))
 
-    def stanzas(self, conf: str, app: Optional[str] = None) -> Dict[str, Stanza]:
-        """What a search or a request in this app sees; without an app, what splunkd itself goes by (its inputs, say).
+    def stanzas(self, conf: str, app: Optional[str] = None, user: str = NOBODY) -> Dict[str, Stanza]:
+        """What a user's search or request in this app sees; without an app, what splunkd itself goes by (inputs, say).
 
         [default] is part of every stanza, and none itself.
         """
         merged: Dict[str, Stanza] = {}
         default: Settings = {}
-        for path, owner in self._layers(conf, app):
+        for path, owner in self._layers(conf, app, user):
+            private = user if path.parent.parent == self.folder(app or "", user) else NOBODY
             local = path.parent.name == "local"
             for name, settings in self._read(path).items():
                 if name == "default":
@@ -77,66 +105,78 @@ class Confs:
                     continue
                 below = merged.get(name)
                 merged[name] = Stanza(name, {**below.settings, **settings} if below else dict(settings), owner,
-                                      local and (below is None or below.removable))
+                                      private != NOBODY or (local and (below is None or below.removable)), private)
         return {name: stanza._replace(settings={**default, **stanza.settings}) for name, stanza in merged.items()}
 
-    def stanza(self, conf: str, app: Optional[str], name: str) -> Optional[Stanza]:
-        return self.stanzas(conf, app).get(name)
+    def stanza(self, conf: str, app: Optional[str], name: str, user: str = NOBODY) -> Optional[Stanza]:
+        return self.stanzas(conf, app, user).get(name)
 
-    def write(self, conf: str, app: str, name: str, settings: Settings) -> None:
-        """Sets settings in the app's local layer; the stanza need not be there."""
+    def private(self, conf: str, app: str, name: str, user: str) -> Settings:
+        """What a user's own layer alone has of a stanza."""
+        return self._read(self.folder(app, user) / "local" / (conf + ".conf")).get(name, {})
+
+    def write(self, conf: str, app: str, name: str, settings: Settings, user: str = NOBODY) -> None:
+        """Sets settings in the local layer of the app, or of a user in it; the stanza need not be there."""
         with self._lock:
-            path = self.folder(app) / "local" / (conf + ".conf")
+            path = self.folder(app, user) / "local" / (conf + ".conf")
             content = dict(self._read(path)) if path.is_file() else {}
             content[name] = {**content.get(name, {}), **{key: value.strip() for key, value in settings.items()}}
             self._save(path, content)
 
-    def remove(self, conf: str, app: str, name: str) -> None:
-        """Removes what local/ has of a stanza.
+    def remove(self, conf: str, app: str, name: str, user: str = NOBODY) -> None:
+        """Removes what local/ has of a stanza, and its permissions.
 
         Raises:
             Refusal: it has none, or there is more of it in default/.
         """
         with self._lock:
-            stanza = self.stanza(conf, app, name)
+            stanza = self.stanza(conf, app, name, user)
             if stanza is None:
                 raise Refusal(404, "Could not find object id=%s" % name)
             if not stanza.removable:
                 raise Refusal(403, "Cannot remove stanza \"%s\": it is defined in the default of an app" % name)
-            path = self.folder(stanza.app) / "local" / (conf + ".conf")
+            path = self.folder(stanza.app, stanza.user) / "local" / (conf + ".conf")
             self._save(path, {each: settings for each, settings in self._read(path).items() if each != name})
+            meta = self.folder(stanza.app) / "metadata" / "local.meta"
+            if stanza.user == NOBODY and _meta_name(conf, name) in self._read(meta):
+                self._save(meta, {each: settings for each, settings in self._read(meta).items()
+                                  if each != _meta_name(conf, name)})
 
-    def access(self, kind: str, name: str, app: str) -> Access:
-        """Permissions of an object: its own, else those of its kind, else those of the app."""
+    def access(self, kind: str = "", name: str = "", app: str = SYSTEM) -> Access:
+        """Permissions of an object: its own, else those of its kind, else those of the app; without a kind, these."""
         merged: Settings = {}
+        readers: List[FrozenSet[str]] = []
         layers = [self._read(self.folder(app) / "metadata" / file) for file in ("default.meta", "local.meta")]
         for key in ("", kind, "%s/%s" % (kind, name)):
             for layer in layers:
                 for stanza, settings in layer.items():
                     if unquote(stanza) == key:
                         merged.update(settings)
-        roles = {right: frozenset(role.strip() for role in names.split(",") if role.strip())
-                 for right, names in _ROLES.findall(merged.get("access", "read : [ * ], write : [ admin ]"))}
-        return Access(roles.get("read", frozenset()), roles.get("write", frozenset()),
-                      app == SYSTEM or merged.get("export", "none") == SYSTEM)
+            roles = {right: frozenset(role.strip() for role in names.split(",") if role.strip())
+                     for right, names in _ROLES.findall(merged.get("access", "read : [ * ], write : [ admin ]"))}
+            readers.append(roles.get("read", frozenset()))
+        return Access(readers[-1], roles.get("write", frozenset()),
+                      app == SYSTEM or merged.get("export", "none") == SYSTEM, merged.get("owner", NOBODY),
+                      tuple(readers[:-1]))
 
     def set_access(self, kind: str, name: str, app: str, access: Access) -> None:
         with self._lock:
             path = self.folder(app) / "metadata" / "local.meta"
             content = dict(self._read(path))
-            content["%s/%s" % (kind, quote(name, safe=""))] = {
+            content[_meta_name(kind, name)] = {
                 "access": "read : [ %s ], write : [ %s ]" % tuple(
                     ", ".join(sorted(roles)) for roles in (access.read, access.write)),
-                "export": SYSTEM if access.exported else "none"}
+                "export": SYSTEM if access.exported else "none", "owner": access.owner}
             self._save(path, content)
 
     def _exports_any(self, conf: str, app: str) -> bool:
         files = [self.folder(app) / layer / (conf + ".conf") for layer in ("default", "local")]
         return any(self.access(conf, name, app).exported for file in files for name in self._read(file))
 
-    def _layers(self, conf: str, app: Optional[str]) -> Iterator[Tuple[Path, str]]:
+    def _layers(self, conf: str, app: Optional[str], user: str = NOBODY) -> Iterator[Tuple[Path, str]]:
         """Files and the app that each belongs to, from the lowest precedence to the highest."""
-        file, others = conf + ".conf", [each for each in reversed(self.apps()) if each != app]
+        file = conf + ".conf"
+        others = [each for each in reversed(self.apps()) if each != app and not self.is_disabled(each)]
         order = [(SYSTEM, "default")]
         if app is None:
             order += [(each, layer) for layer in ("default", "local") for each in others] + [(SYSTEM, "local")]
@@ -145,6 +185,8 @@ class Confs:
             order += [(app, layer) for layer in ("default", "local")] if app != SYSTEM else []
         for owner, layer in order:
             yield self.folder(owner) / layer / file, owner
+        if app is not None and user != NOBODY:
+            yield self.folder(app, user) / "local" / file, app
 
     def _read(self, path: Path) -> Dict[str, Settings]:
         with self._lock:
@@ -165,6 +207,10 @@ class Confs:
         fresh = path.with_suffix(".new")
         write_conf(str(fresh), content)
         fresh.replace(path)
+
+
+def _meta_name(kind: str, name: str) -> str:
+    return "%s/%s" % (kind, quote(name, safe=""))
 
 
 def matches_source(pattern: str, source: str) -> bool:

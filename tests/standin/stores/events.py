@@ -3,25 +3,28 @@
 Getting Data In, "How timestamp assignment works"; props.conf.spec (TRUNCATE, TIME_PREFIX, TIME_FORMAT, LINE_BREAKER).
 """
 import fnmatch
+import json
 import re
 import sqlite3
 import threading
 import time
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence
+from types import MappingProxyType
+from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ..refusal import Refusal
-from ..values import Row
-from .conf import Confs, is_true, props_for
+from ..values import Row, Value
+from .conf import Confs, Settings, is_true, props_for
 from .timestamps import extracted_time
 
 HOST = "standin"
 DEFAULT_TRUNCATE = 10_000
-_COLUMNS = "id, time, indextime, idx, host, source, sourcetype, raw"
+_COLUMNS = "id, time, indextime, idx, host, source, sourcetype, raw, fields"
 
 
 class Event(NamedTuple):
-    """An event on its way in; `seconds` since 1970, or None for the time that its text says."""
+    """An event on its way in; `seconds` since 1970, or None for the time that its text says; `fields` are indexed."""
 
     raw: str
     seconds: Optional[float]
@@ -29,6 +32,7 @@ class Event(NamedTuple):
     host: str
     source: str
     sourcetype: str
+    fields: Mapping[str, Value] = MappingProxyType({})
 
 
 class Events:
@@ -41,7 +45,7 @@ class Events:
         self._database.executescript(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
             "CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY, time REAL, indextime INTEGER, idx TEXT,"
-            " host TEXT, source TEXT, sourcetype TEXT, raw TEXT);"
+            " host TEXT, source TEXT, sourcetype TEXT, raw TEXT, fields TEXT);"
             "CREATE INDEX IF NOT EXISTS by_time ON events (idx, time);")
 
     def close(self) -> None:
@@ -62,19 +66,28 @@ class Events:
             raise Refusal(400, "The index '%s' does not exist or is disabled." % name)
 
     def add(self, events: Iterable[Event]) -> None:
-        """Cuts texts at TRUNCATE bytes, and finds times where none are given."""
-        stanzas, now = self._confs.stanzas("props"), time.time()
+        """Cuts texts at TRUNCATE bytes, and finds times where none are given.
+
+        Raises:
+            Refusal: there is no such index.
+        """
+        stanzas, now, known = self._confs.stanzas("props"), time.time(), set(self.indexes())
+        props_of: Dict[tuple, Settings] = {}
         rows = []
         for event in events:
-            self.check_index(event.index)
-            props = props_for(stanzas, event.sourcetype, event.source, event.host)
+            if event.index not in known:
+                self.check_index(event.index)
+            whose = event.sourcetype, event.source, event.host
+            if whose not in props_of:
+                props_of[whose] = props_for(stanzas, *whose)
+            props = props_of[whose]
             raw = truncated(event.raw, props)
             seconds = extracted_time(raw, props, now) if event.seconds is None else event.seconds
-            rows.append((round(seconds, 3), int(now), event.index, event.host, event.source, event.sourcetype, raw))
+            rows.append((round(seconds, 3), int(now), event.index, event.host, event.source, event.sourcetype, raw,
+                         json.dumps(dict(event.fields)) if event.fields else None))
         with self._lock:
             self._database.execute("BEGIN")
-            self._database.executemany("INSERT INTO events (time, indextime, idx, host, source, sourcetype, raw)"
-                                       " VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            self._database.executemany("INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
             self._database.execute("COMMIT")
 
     def scan(self, indexes: Sequence[str], earliest: Optional[float], latest: Optional[float]) -> Iterator[Row]:
@@ -89,15 +102,28 @@ class Events:
         reader = sqlite3.connect(str(self._path), check_same_thread=False)
         try:
             for found in reader.execute("SELECT %s FROM events WHERE %s ORDER BY time DESC, id DESC" % (
-                    _COLUMNS, " AND ".join(where)), values):  # noqa: S608 - only names and places of values
+                    _COLUMNS, " AND ".join(where)), values):
                 yield _row(*found)
         finally:
             reader.close()
 
     def count(self, index: str) -> int:
+        return self._one("SELECT count(*) FROM events WHERE idx = ?", index)[0]
+
+    def span(self, index: str) -> Tuple[Optional[str], Optional[str]]:
+        """The times of the oldest and of the newest event."""
+        return tuple(None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc).isoformat()
+                     for seconds in self._one("SELECT min(time), max(time) FROM events WHERE idx = ?", index))
+
+    def drop(self, index: str) -> None:
+        """Forgets all events of an index."""
+        with self._lock:
+            self._database.execute("DELETE FROM events WHERE idx = ?", (index,))
+
+    def _one(self, query: str, *values: str) -> tuple:
         reader = sqlite3.connect(str(self._path))
         try:
-            return reader.execute("SELECT count(*) FROM events WHERE idx = ?", (index,)).fetchone()[0]
+            return reader.execute(query, values).fetchone()
         finally:
             reader.close()
 
@@ -108,10 +134,11 @@ def _selects(pattern: str, index: str) -> bool:
 
 
 def _row(number: int, seconds: float, indextime: int, index: str, host: str, source: str, sourcetype: str,
-         raw: str) -> Row:
-    return {"_raw": raw, "_time": "%.3f" % seconds, "_indextime": str(indextime), "index": index, "host": host,
-            "source": source, "sourcetype": sourcetype, "splunk_server": HOST, "linecount": str(raw.count("\n") + 1),
-            "_cd": "0:%d" % number, "_bkt": "%s~0~STANDIN" % index}
+         raw: str, fields: Optional[str]) -> Row:
+    indexed = json.loads(fields) if fields else {}
+    return {**indexed, "_raw": raw, "_time": "%.3f" % seconds, "_indextime": str(indextime), "index": index,
+            "host": host, "source": source, "sourcetype": sourcetype, "splunk_server": HOST,
+            "linecount": str(raw.count("\n") + 1), "_cd": "0:%d" % number, "_bkt": "%s~0~STANDIN" % index}
 
 
 def truncated(raw: str, props: Dict[str, str]) -> str:

@@ -2,20 +2,27 @@
 
 Splunk REST API reference, "KV store endpoint descriptions", query, sort and fields.
 """
+import json
 import re
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ..refusal import Refusal
 
 Document = Dict[str, Any]
 Test = Callable[[Document], bool]
 
+_COMPARED = (1, 2)
+"""Numbers and strings: see _kind."""
 _ORDERED = {
     "$gt": lambda value, other: value > other,
     "$gte": lambda value, other: value >= other,
     "$lt": lambda value, other: value < other,
     "$lte": lambda value, other: value <= other,
 }
+
+
+_MAX_SQL_INTEGER = 2 ** 63
+_SQL = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 
 
 def matcher(query: Any) -> Test:
@@ -53,22 +60,33 @@ def _not(test: Test) -> Test:
 
 
 def _equal(name: str, wanted: Any) -> Test:
-    def test(document: Document) -> bool:
-        value = _at(document, name)
-        return _same(value, wanted) or (isinstance(value, list) and any(_same(each, wanted) for each in value))
-    return test
+    is_one_of = _any_of(name, lambda value: _same(value, wanted))
+    return lambda document: _same(_at(document, name), wanted) or is_one_of(document)
 
 
 def _comparison(name: str, operator: str, other: Any) -> Test:
     if operator == "$ne":
         return _not(_equal(name, other))
     if operator == "$regex":
-        pattern = re.compile(other)
-        return lambda document: isinstance(_at(document, name), str) and bool(pattern.search(_at(document, name)))
+        try:
+            pattern = re.compile(other)
+        except (re.error, TypeError):
+            raise Refusal(400, "Invalid regular expression '%s'." % other) from None
+        return _any_of(name, lambda value: isinstance(value, str) and bool(pattern.search(value)))
     if operator not in _ORDERED:
         raise Refusal(400, "Unknown query operator '%s'." % operator)
+    if _kind(other) not in _COMPARED:
+        raise Refusal(400, "The query operator %s takes a number or a string." % operator)
     compare = _ORDERED[operator]
-    return lambda document: _kind(_at(document, name)) == _kind(other) and compare(_at(document, name), other)
+    return _any_of(name, lambda value: _kind(value) == _kind(other) and compare(value, other))
+
+
+def _any_of(name: str, test: Callable[[Any], bool]) -> Test:
+    """Of an array, one element is enough."""
+    def tested(document: Document) -> bool:
+        value = _at(document, name)
+        return any(map(test, value)) if isinstance(value, list) else test(value)
+    return tested
 
 
 def _at(document: Document, name: str) -> Any:
@@ -93,6 +111,69 @@ def _kind(value: Any) -> int:
     if isinstance(value, (int, float)):
         return 1
     return {str: 2, dict: 3, list: 4}[type(value)]
+
+
+def path_of(name: str) -> str:
+    """SQLite's path of a field at the top of a document, as SQL text."""
+    return "'%s'" % ("$." + json.dumps(name, ensure_ascii=False)).replace("'", "''")
+
+
+def condition(query: Dict[str, Any], fields: Dict[str, str]) -> Tuple[str, List[Any]]:
+    """SQL that is true of every document that the query matches, and of few others; and its values.
+
+    The query is a right one (`matcher`). It knows equality and order of fields at the top, and takes an index where a
+    field's type in `fields` rules arrays out.
+    """
+    found = [_necessary(name, wanted, fields) for name, wanted in query.items()]
+    return _joined(" AND ", [each for each in found if each is not None]) or ("1", [])
+
+
+def _necessary(name: str, wanted: Any, fields: Dict[str, str]) -> Optional[Tuple[str, List[Any]]]:
+    if name == "$and":
+        return _joined(" AND ", [condition(part, fields) for part in wanted])
+    if name == "$or":
+        alternatives = _one_of(wanted, fields)
+        return alternatives or _joined(" OR ", [condition(part, fields) for part in wanted])
+    if name.startswith("$") or "." in name:
+        return None
+    if not isinstance(wanted, dict):
+        return _compared(name, "=", wanted, fields)
+    tests = [_compared(name, _SQL[operator], other, fields) for operator, other in wanted.items() if operator in _SQL]
+    return _joined(" AND ", [test for test in tests if test is not None])
+
+
+def _one_of(parts: List[Dict[str, Any]], fields: Dict[str, str]) -> Optional[Tuple[str, List[Any]]]:
+    """Alternatives that all ask for a value of the same field, as a lookup of many rows does."""
+    names = {tuple(part) for part in parts}
+    if len(names) != 1 or len(next(iter(names))) != 1:
+        return None
+    (name,), = names
+    values = [part[name] for part in parts]
+    if name.startswith("$") or "." in name or not all(_kind(value) in _COMPARED for value in values):
+        return None
+    return _either_array("%s IN (SELECT value FROM json_each(?))" % _column(name), [json.dumps(values)], name, fields)
+
+
+def _compared(name: str, sign: str, other: Any, fields: Dict[str, str]) -> Optional[Tuple[str, List[Any]]]:
+    if _kind(other) not in _COMPARED or (isinstance(other, int) and abs(other) >= _MAX_SQL_INTEGER):
+        return None
+    return _either_array("%s %s ?" % (_column(name), sign), [other], name, fields)
+
+
+def _either_array(test: str, values: List[Any], name: str, fields: Dict[str, str]) -> Tuple[str, List[Any]]:
+    if name == "_key" or fields.get(name) in ("number", "time", "string", "cidr"):
+        return test, values
+    return "(%s OR json_type(document, %s) = 'array')" % (test, path_of(name)), values
+
+
+def _column(name: str) -> str:
+    return "key" if name == "_key" else "json_extract(document, %s)" % path_of(name)
+
+
+def _joined(word: str, parts: List[Tuple[str, List[Any]]]) -> Optional[Tuple[str, List[Any]]]:
+    if not parts:
+        return None
+    return "(%s)" % word.join(text for text, _ in parts), [value for _, values in parts for value in values]
 
 
 def order_key(value: Any) -> Tuple[int, Any]:

@@ -1,38 +1,44 @@
-"""KV store: collections of JSON documents, in SQLite.
+"""KV store: collections of JSON documents, in SQLite, a table each.
 
 Splunk REST API reference, "KV store endpoint descriptions"; limits.conf.spec [kvstore]; collections.conf.spec.
 """
+import itertools
 import json
+import re
 import sqlite3
 import threading
 import uuid
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 from ..refusal import Refusal
-from .conf import Confs, is_true
-from .kvquery import matcher, order_key, projection, sort_keys
+from .conf import Confs, Settings, is_true
+from .kvquery import condition, matcher, order_key, path_of, projection, sort_keys
 
 MAX_DOCUMENTS_PER_BATCH_SAVE = 1_000
 MAX_BATCH_SAVE_BYTES = 50 * 1024 * 1024
 MAX_ROWS_PER_QUERY = 50_000
+MAX_RESULT_BYTES = 50 * 1024 * 1024
 MAX_QUERIES_PER_BATCH = 1_000
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
+MAX_ACCELERATIONS = MAX_ACCELERATED_FIELDS = 10
+READY, STARTING = "ready", "starting"
 _TYPES = ("number", "bool", "string", "time", "array", "cidr")
+_KEY = "_key"
 
 Document = Dict[str, Any]
 
 
 class KvStore:
-    """Documents of all collections, by app, collection, owner and `_key`."""
+    """Documents of all collections, by app, collection, owner and `_key`. While `status` is anything but READY, nothing
+    can be had."""
 
     def __init__(self, path: Path, confs: Confs):
         self._confs = confs
+        self.status = READY
         self._lock = threading.RLock()
         self._database = sqlite3.connect(str(path), check_same_thread=False, isolation_level=None)
-        self._database.execute(
-            "CREATE TABLE IF NOT EXISTS documents (app TEXT, collection TEXT, owner TEXT, key TEXT, document TEXT,"
-            " PRIMARY KEY (app, collection, owner, key)) WITHOUT ROWID")
+        self._database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")
 
     def close(self) -> None:
         with self._lock:
@@ -42,40 +48,104 @@ class KvStore:
         """A collection that this app sees.
 
         Raises:
-            Refusal: collections.conf has none of that name.
+            Refusal: KV store is not up; collections.conf has none of that name, or a wrong definition.
         """
+        if self.status != READY:
+            raise Refusal(503, "KV Store is initializing. Please try again later." if self.status == STARTING else
+                          "KV Store is %s." % self.status)
         stanza = self._confs.stanza("collections", app, name)
         if stanza is None or is_true(stanza.settings.get("disabled", "0")):
             raise Refusal(404, "Could not find collection with name=%s in app=%s" % (name, app))
-        fields = {key[len("field."):]: value for key, value in stanza.settings.items() if key.startswith("field.")}
-        for field, kind in fields.items():
-            if kind not in _TYPES:
-                raise Refusal(400, "Invalid type '%s' of field '%s' of collection '%s'" % (kind, field, name))
-        return Collection(self._database, self._lock, (stanza.app, name, owner), fields,
-                          is_true(stanza.settings.get("enforceTypes", "false")))
+        definition = check_definition(stanza.settings)
+        return Collection(self._database, self._lock, stanza.app, name, owner, definition)
+
+    def drop(self, app: str, collection: str = "") -> None:
+        """Forgets the documents of a collection, or of all of an app's."""
+        with self._lock:
+            tables = [row[0] for row in self._database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            for table in tables:
+                if table == _table(app, collection) or (not collection and table.startswith(_table(app, ""))):
+                    self._database.execute("DROP TABLE " + _quoted(table))
+
+
+class Definition(NamedTuple):
+    """What collections.conf says: the fields' types, whether they are enforced, and the fields of each acceleration."""
+
+    fields: Dict[str, str]
+    enforced: bool
+    accelerated: List[List[str]]
+
+
+def check_definition(settings: Settings) -> Definition:
+    """
+    Raises:
+        Refusal: it is wrong.
+    """
+    fields, accelerated = {}, []
+    for key, value in settings.items():
+        kind, _, name = key.partition(".")
+        if kind == "field":
+            if value not in _TYPES:
+                raise Refusal(400, "Invalid type '%s' of field '%s': it is one of %s." % (value, name, ", ".join(_TYPES)))
+            fields[name] = value
+        elif kind == "accelerated_fields":
+            try:
+                named = json.loads(value)
+                accelerated.append(list(named))
+                is_right = all(direction in (1, -1) for direction in named.values()) and \
+                    0 < len(named) <= MAX_ACCELERATED_FIELDS
+            except (ValueError, AttributeError, TypeError):
+                is_right = False
+            if not is_right:
+                raise Refusal(400, "Invalid JSON for acceleration '%s': %s" % (name, value))
+    if len(accelerated) > MAX_ACCELERATIONS:
+        raise Refusal(400, "A collection has at most %d accelerations." % MAX_ACCELERATIONS)
+    return Definition(fields, is_true(settings.get("enforceTypes", "false")), accelerated)
 
 
 class Collection:
     """One owner's documents of a collection. A document that is written replaces the one with its `_key` as a whole."""
 
-    def __init__(self, database: sqlite3.Connection, lock, where: Tuple[str, str, str], fields: Dict[str, str],
-                 enforce: bool):
-        self._database, self._lock, self._where = database, lock, where
-        self.fields, self._enforce = fields, enforce
+    def __init__(self, database: sqlite3.Connection, lock, app: str, name: str, owner: str, definition: Definition):
+        self._database, self._lock = database, lock
+        self.app, self._owner = app, owner
+        self.fields, self._enforced, _ = definition
+        self._name = _table(app, name)
+        self._table = _quoted(self._name)
+        with lock:
+            database.execute("CREATE TABLE IF NOT EXISTS %s (owner TEXT, key TEXT, document TEXT,"
+                             " PRIMARY KEY (owner, key)) WITHOUT ROWID" % self._table)
+            for number, names in enumerate(definition.accelerated):
+                self._accelerate(number, names)
+
+    def _accelerate(self, number: int, names: Sequence[str]) -> None:
+        columns = ", ".join("json_extract(document, %s)" % path_of(name) for name in names if "." not in name)
+        if columns:
+            self._database.execute("CREATE INDEX IF NOT EXISTS %s ON %s (owner, %s)" % (
+                _quoted("%s#%d %s" % (self._name, number, ",".join(names))), self._table, columns))
 
     def find(self, query: Optional[dict] = None, *, sort: str = "", fields: str = "", skip: int = 0,
              limit: int = 0) -> List[Document]:
         """At most MAX_ROWS_PER_QUERY, as KV store does, which says nothing of the rest."""
-        found = self._matching(query)
-        for name, direction in reversed(sort_keys(sort)):
-            found.sort(key=lambda document: order_key(document.get(name)), reverse=direction < 0)
-        project = projection(fields)
-        return [project(document) for document in found[skip:][:min(limit or MAX_ROWS_PER_QUERY, MAX_ROWS_PER_QUERY)]]
+        if skip < 0 or limit < 0:
+            raise Refusal(400, "skip and limit cannot be negative.")
+        project, order = projection(fields), sort_keys(sort)
+        wanted = slice(skip, skip + min(limit or MAX_ROWS_PER_QUERY, MAX_ROWS_PER_QUERY))
+        with self._lock:
+            if not order or [name for name, _ in order] == [_KEY]:
+                found = self._matching(query, is_reversed=bool(order) and order[0][1] < 0)
+                page = list(itertools.islice(found, wanted.start, wanted.stop))
+            else:
+                ordered = list(self._matching(query))
+                for name, direction in reversed(order):
+                    ordered.sort(key=lambda document: order_key(document.get(name)), reverse=direction < 0)
+                page = ordered[wanted]
+        return [project(document) for document in page]
 
     def get(self, key: str) -> Document:
         with self._lock:
-            row = self._database.execute("SELECT document FROM documents WHERE app=? AND collection=? AND owner=?"
-                                         " AND key=?", (*self._where, key)).fetchone()
+            row = self._database.execute("SELECT document FROM %s WHERE owner=? AND key=?" % self._table,
+                                         (self._owner, key)).fetchone()
         if row is None:
             raise Refusal(404, "Could not find object.")
         return json.loads(row[0])
@@ -86,12 +156,12 @@ class Collection:
             self._write([checked], "INSERT")
         except sqlite3.IntegrityError:
             raise Refusal(409, "A document with the same key and user already exists.") from None
-        return checked["_key"]
+        return checked[_KEY]
 
     def replace(self, key: str, document: Any) -> None:
         with self._lock:
             self.get(key)
-            self._write([self._checked({**_object(document), "_key": key})], "REPLACE")
+            self._write([self._checked({**_object(document), _KEY: key})], "REPLACE")
 
     def save(self, documents: Any) -> List[str]:
         """Inserts or replaces; all of them or none."""
@@ -102,12 +172,15 @@ class Collection:
                                "max_documents_per_batch_save in limits.conf sets." % MAX_DOCUMENTS_PER_BATCH_SAVE)
         checked = [self._checked(document) for document in documents]
         self._write(checked, "REPLACE")
-        return [document["_key"] for document in checked]
+        return [document[_KEY] for document in checked]
 
     def delete(self, query: Optional[dict] = None) -> None:
         """Without a query, all."""
         with self._lock:
-            self._remove([document["_key"] for document in self._matching(query)])
+            if not query:
+                self._database.execute("DELETE FROM %s WHERE owner=?" % self._table, (self._owner,))
+            else:
+                self._remove([document[_KEY] for document in self._matching(query)])
 
     def delete_one(self, key: str) -> None:
         with self._lock:
@@ -116,23 +189,23 @@ class Collection:
 
     def _remove(self, keys: Sequence[str]) -> None:
         self._database.execute("BEGIN")
-        self._database.executemany("DELETE FROM documents WHERE app=? AND collection=? AND owner=? AND key=?",
-                                   [(*self._where, key) for key in keys])
+        self._database.executemany("DELETE FROM %s WHERE owner=? AND key=?" % self._table,
+                                   [(self._owner, key) for key in keys])
         self._database.execute("COMMIT")
 
-    def _matching(self, query: Optional[dict]) -> List[Document]:
-        matches = matcher(query or {})
-        with self._lock:
-            rows = self._database.execute(
-                "SELECT document FROM documents WHERE app=? AND collection=? AND owner=?", self._where).fetchall()
-        return [document for document in (json.loads(row[0]) for row in rows) if matches(document)]
+    def _matching(self, query: Optional[dict], is_reversed: bool = False) -> Iterator[Document]:
+        """In the order of their keys. SQLite finds those that may match, kvquery decides."""
+        matches, (where, values) = matcher(query or {}), condition(query or {}, self.fields)
+        rows = self._database.execute("SELECT document FROM %s WHERE owner=? AND %s ORDER BY key %s" % (
+            self._table, where, "DESC" if is_reversed else "ASC"), (self._owner, *values))
+        return filter(matches, (json.loads(row[0]) for row in rows))
 
     def _write(self, documents: List[Document], verb: str) -> None:
-        rows = [(*self._where, document["_key"], json.dumps(document, ensure_ascii=False)) for document in documents]
+        rows = [(self._owner, document[_KEY], json.dumps(document, ensure_ascii=False)) for document in documents]
         with self._lock:
             self._database.execute("BEGIN")
             try:
-                self._database.executemany(verb + " INTO documents VALUES (?, ?, ?, ?, ?)", rows)
+                self._database.executemany("%s INTO %s VALUES (?, ?, ?)" % (verb, self._table), rows)
             except sqlite3.Error:
                 self._database.execute("ROLLBACK")
                 raise
@@ -147,15 +220,23 @@ class Collection:
             kind = self.fields.get(name)
             if kind is None or value is None or _is(kind, value):
                 stored[name] = value
-            elif self._enforce:
+            elif self._enforced:
                 raise Refusal(400, "Value for field '%s' is not of type '%s'." % (name, kind))
-        key = stored.setdefault("_key", uuid.uuid4().hex[:24])
+        key = stored.setdefault(_KEY, uuid.uuid4().hex[:24])
         if not isinstance(key, str) or not key:
             raise Refusal(400, "The _key of a document must be a string that is not empty.")
-        if len(json.dumps(stored)) > MAX_DOCUMENT_BYTES:
+        stored["_user"] = self._owner
+        if len(json.dumps(stored, ensure_ascii=False).encode(errors="surrogatepass")) > MAX_DOCUMENT_BYTES:
             raise Refusal(400, "The document exceeds the maximum size of 16 MB.")
-        stored["_user"] = self._where[2]
         return stored
+
+
+def _table(app: str, collection: str) -> str:
+    return "%s/%s" % (app, collection)
+
+
+def _quoted(name: str) -> str:
+    return '"%s"' % re.sub('"', '""', name)
 
 
 def _object(document: Any) -> Document:

@@ -1,0 +1,205 @@
+"""Saved searches: saved/searches, and what they have run.
+
+Splunk REST API reference, "Search endpoint descriptions", saved/searches; savedsearches.conf.spec. The API has names of
+its own for some settings: is_scheduled for enableSched, alert_type for counttype, and so on.
+"""
+import fnmatch
+import re
+from datetime import datetime
+from typing import Any, Dict, Optional
+
+from werkzeug.wrappers import Response
+
+from ..cron import CronError, next_time
+from ..refusal import Refusal
+from ..stores.conf import NOBODY, Stanza, is_true
+from ..values import SplError
+from . import entries, objects
+from .entries import Entry
+from .objects import Kind
+from .routing import Call, route
+
+_PATH, _CONF = "saved/searches", "savedsearches"
+_RENAMED = {"is_scheduled": "enableSched", "alert_type": "counttype", "alert_comparator": "relation",
+            "alert_threshold": "quantity"}
+"""The API's name of a setting -> savedsearches.conf's."""
+_BOOLEANS = (
+    "is_scheduled", "disabled", "is_visible", "realtime_schedule", "run_on_startup", "alert.digest_mode",
+    "alert.suppress", "dispatch.allow_partial_results", "dispatch.auto_cancel", "dispatch.lookups",
+    "dispatch.spawn_process", "action.email", "action.email.inline", "action.email.sendresults", "action.email.include.results_link",
+    "action.webhook")
+_NUMBERS = ("alert.severity", "alert_threshold", "max_concurrent", "run_n_times", "dispatch.buckets",
+            "dispatch.max_count", "dispatch.max_time", "dispatch.auto_pause")
+_TEXTS = (
+    "search", "description", "cron_schedule", "schedule_window", "schedule_priority", "schedule_as", "allow_skew",
+    "alert_type", "alert_comparator", "alert_condition", "alert.track", "alert.expires", "alert.suppress.fields",
+    "alert.suppress.period", "alert.suppress.group_name", "actions", "dispatch.earliest_time", "dispatch.latest_time",
+    "dispatch.index_earliest", "dispatch.index_latest", "dispatch.ttl", "dispatch.sample_ratio", "dispatchAs",
+    "displayview", "vsid", "durable.*", "display.*", "request.ui_dispatch_app", "request.ui_dispatch_view",
+    "action.email.*", "action.webhook.*", "workload_pool")
+_ARGUMENTS = (*_BOOLEANS, *_NUMBERS, *_TEXTS)
+_ACTIONS = ("email", "webhook")
+_ALERT_TYPES = ("always", "custom", "number of events", "number of hosts", "number of sources")
+_COMPARATORS = ("greater than", "less than", "equal to", "not equal to", "rises by", "drops by", "rises by perc",
+                "drops by perc")
+_PERIOD = re.compile(r"\d+[smhd]?")
+_DISPATCH = ("trigger_actions", "dispatch.*", "args.*", "force_dispatch")
+
+
+def _content(call: Call, stanza: Stanza) -> Dict[str, Any]:
+    names = {conf: shown for shown, conf in _RENAMED.items()}
+    settings = {names.get(name, name): value for name, value in stanza.settings.items()}
+    for name in _BOOLEANS:
+        if name in settings:
+            settings[name] = is_true(settings[name])
+    run_at = call.splunkd.scheduler.next_run(stanza.app, stanza.name) if stanza.user == NOBODY else None
+    search = settings.get("search", "").strip()
+    fired = [alert for alert in call.splunkd.alerts.fired() if (alert.app, alert.name) == (stanza.app, stanza.name)]
+    return {
+        **settings,
+        "actions": ",".join(action for action in _ACTIONS if settings.get("action." + action)),
+        "is_scheduled": bool(settings.get("is_scheduled")), "next_scheduled_time": _rendered(call, run_at),
+        "qualifiedSearch": search if search.startswith("|") else "search " + search,
+        "triggered_alert_count": len(fired), "eai:appName": stanza.app, "eai:userName": stanza.user}
+
+
+def _rendered(call: Call, seconds: Optional[float]) -> str:
+    return "" if seconds is None else datetime.fromtimestamp(seconds, call.splunkd.clock.zone).strftime(
+        "%Y-%m-%d %H:%M:%S %Z")
+
+
+_SEARCHES = Kind(_PATH, _CONF, _content, ("_reload", "disable", "dispatch", "history"))
+objects.reading(_SEARCHES)
+objects.switching(_SEARCHES)
+objects.permissions(_SEARCHES)
+
+
+@route("POST", _PATH, "name", *_ARGUMENTS)
+def create(call: Call) -> Response:
+    name = call.argument("name")
+    if not call.argument("search").strip():
+        raise Refusal(400, "Cannot create a saved search with an empty search string.")
+    settings = _checked(call, {})
+    return call.entry(_SEARCHES.entry(call, objects.create(call, _CONF, name, settings)), 201)
+
+
+@route("POST", _PATH + "/<name>", *_ARGUMENTS)
+def edit(call: Call, name: str) -> Response:
+    settings = _checked(call, objects.one(call, _CONF, name).settings)
+    return call.entry(_SEARCHES.entry(call, objects.edit(call, _CONF, name, settings)))
+
+
+@route("DELETE", _PATH + "/<name>")
+def remove(call: Call, name: str) -> Response:
+    return objects.remove(call, _CONF, name)
+
+
+@route("GET", _PATH + "/_reload")
+@route("POST", _PATH + "/_reload")
+def reload(call: Call) -> Response:
+    call.splunkd.changed(_CONF)
+    return call.feed([])
+
+
+def _checked(call: Call, before: Dict[str, str]) -> Dict[str, str]:
+    """The settings that the arguments are, as savedsearches.conf has them.
+
+    Raises:
+        Refusal: a value that is none, or that does not go with the others.
+    """
+    given = call.settings("name")
+    for name, value in given.items():
+        if not _is_right(call, name, value):
+            raise Refusal(400, "Invalid value '%s' for argument '%s'." % (value, name))
+    settings = {_RENAMED.get(name, name): value for name, value in given.items() if name != "actions"}
+    if "actions" in given:
+        chosen = [action.strip() for action in given["actions"].split(",") if action.strip()]
+        settings.update({"action." + action: "1" if action in chosen else "0" for action in _ACTIONS})
+    whole = {**before, **settings}
+    if is_true(whole.get("enableSched", "0")):
+        if not whole.get("cron_schedule"):
+            raise Refusal(400, "A scheduled search needs a cron_schedule.")
+        if call.owner != NOBODY:
+            raise Refusal(400, "A scheduled search that is private is not known here: use the owner nobody.")
+        if settings.get("enableSched") and "schedule_search" not in call.session.capabilities:
+            raise Refusal(403, "You (user=%s) do not have permission to schedule a search (requires capability: "
+                               "schedule_search)." % call.session.user)
+    return settings
+
+
+def _is_right(call: Call, name: str, value: str) -> bool:
+    value = value.strip()
+    if name in _BOOLEANS:
+        return value.lower() in objects.BOOLEANS
+    if name in _NUMBERS:
+        return value.isdecimal()
+    if name == "cron_schedule" and value:
+        return _is_schedule(call, value)
+    if name in ("dispatch.earliest_time", "dispatch.latest_time"):
+        return _is_time(call, value)
+    if name in ("alert.expires", "alert.suppress.period"):
+        return not value or bool(_PERIOD.fullmatch(value))
+    if name == "actions":
+        return all(action.strip() in _ACTIONS for action in value.split(",") if action.strip())
+    return value in {"alert_type": _ALERT_TYPES, "alert_comparator": _COMPARATORS}.get(name, (value,))
+
+
+def _is_schedule(call: Call, value: str) -> bool:
+    try:
+        next_time(value, call.splunkd.clock.now(), call.splunkd.clock.zone)
+    except CronError:
+        return False
+    return True
+
+
+def _is_time(call: Call, value: str) -> bool:
+    try:
+        call.splunkd.clock.modified(value)
+    except SplError:
+        return False
+    return True
+
+
+# --- Runs -----------------------------------------------------------------------------------------------------------
+
+
+@route("POST", _PATH + "/<name>/dispatch", *_DISPATCH)
+def dispatch(call: Call, name: str) -> Response:
+    stanza = objects.one(call, _CONF, name)
+    if is_true(stanza.settings.get("disabled", "0")):
+        raise Refusal(400, "Cannot dispatch the saved search '%s': it is disabled." % name)
+    for argument in call.arguments:
+        if argument.startswith(("args.", "force_dispatch")):
+            raise Refusal(400, "Argument \"%s\" of dispatch is not known here." % argument)
+        if argument.startswith("dispatch.") and not any(fnmatch.fnmatchcase(argument, each) for each in _ARGUMENTS):
+            raise Refusal(400, "Argument \"%s\" is not supported by this handler." % argument)
+    job = call.splunkd.dispatch_saved(stanza.app, name, call.session, call.settings())
+    return entries.element(201, "sid", job.sid, call.as_json)
+
+
+@route("GET", _PATH + "/<name>/history")
+def history(call: Call, name: str) -> Response:
+    """Its jobs, by sid."""
+    stanza = objects.one(call, _CONF, name)
+    return call.feed([Entry("search/jobs", job.sid, {
+        "sid": job.sid, "label": name, "search": job.search, "isDone": job.is_done, "isFailed": job.is_failed,
+        "isSaved": False, "isScheduled": job.sid.startswith("scheduler__"), "resultCount": job.result_count,
+        "start": int(job.created), "durationTime": round(job.run_duration, 3)}, job.app, job.owner, "app", True)
+        for job in call.splunkd.jobs.history(stanza.app, name) if call.is_admin or job.owner == call.session.user])
+
+
+@route("GET", _PATH + "/<name>/scheduled_times", "earliest_time", "latest_time")
+def scheduled_times(call: Call, name: str) -> Response:
+    stanza, clock = objects.one(call, _CONF, name), call.splunkd.clock
+    try:
+        earliest = clock.modified(call.argument("earliest_time", "now"))
+        latest = clock.modified(call.argument("latest_time", "+1h"))
+    except SplError as error:
+        raise Refusal(400, str(error)) from None
+    times = []
+    if is_true(stanza.settings.get("enableSched", "0")):
+        slot = next_time(stanza.settings["cron_schedule"], earliest, clock.zone)
+        while slot <= latest:
+            times.append(int(slot))
+            slot = next_time(stanza.settings["cron_schedule"], slot, clock.zone)
+    return call.entry(Entry(_PATH, name, {"scheduled_times": times}, stanza.app, sharing="app"))

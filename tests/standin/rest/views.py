@@ -1,0 +1,117 @@
+"""Views and navigation: data/ui/views, data/ui/nav.
+
+Splunk REST API reference, "Knowledge endpoint descriptions"; Developing Views and Apps, "Simple XML reference" and
+"Build navigation for a Splunk app". A view is a file, default/data/ui/views/NAME.xml; views are read here, not written.
+"""
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple
+from xml.etree import ElementTree
+
+from werkzeug.wrappers import Response
+
+from ..refusal import Refusal
+from ..sessions import Session
+from ..stores.conf import SYSTEM, Confs
+from .entries import Entry
+from .routing import ANY, Call, route
+
+_FOLDERS = {"views": "data/ui/views", "nav": "data/ui/nav"}
+
+
+class _File(NamedTuple):
+    """A view or a navigation bar; `kind` is that of its permissions."""
+
+    kind: str
+    app: str
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+
+def _files(confs: Confs, kind: str, app: str) -> List[_File]:
+    """Of an app; what is in local/ takes the place of what is in default/."""
+    found: Dict[str, _File] = {}
+    for layer in ("default", "local"):
+        for path in (confs.folder(app) / layer / _FOLDERS[kind]).glob("*.xml"):
+            found[path.stem] = _File(kind, app, path)
+    return list(found.values())
+
+
+def _visible(confs: Confs, session: Session, kind: str, app: str) -> List[_File]:
+    """Those that the user may read, in an app; others' that are exported, too."""
+    found: Dict[tuple, _File] = {}
+    for each in confs.apps():
+        for file in _files(confs, kind, each):
+            access = confs.access(kind, file.name, each)
+            if (each == app or app == ANY or access.exported) and (
+                    "admin_all_objects" in session.capabilities or access.may_read(session.roles)):
+                found[(each if app == ANY else "", file.name)] = file
+    for file in [] if app in (ANY, SYSTEM) else _files(confs, kind, app):
+        if ("", file.name) in found:
+            found[("", file.name)] = file
+    return list(found.values())
+
+
+def find(confs: Confs, session: Session, app: str, name: str) -> ElementTree.Element:
+    """A view's XML.
+
+    Raises:
+        Refusal: there is none that the user may read, or it is none.
+    """
+    for file in _visible(confs, session, "views", app):
+        if file.name == name:
+            return _parsed(file)
+    raise Refusal(404, "The view \"%s\" of the app \"%s\" was not found." % (name, app))
+
+
+def default_view(confs: Confs, app: str) -> str:
+    """The view that the app's navigation begins with.
+
+    Raises:
+        Refusal: there is no such app; it has no navigation, or none that says so.
+    """
+    for file in _files(confs, "nav", app) if app in confs.apps() else ():
+        for view in _parsed(file).iter("view"):
+            if view.get("default") == "true":
+                return view.get("name", "")
+    raise Refusal(404, "The app \"%s\" has no default view." % app)
+
+
+def _parsed(file: _File) -> ElementTree.Element:
+    try:
+        return ElementTree.parse(file.path).getroot()
+    except ElementTree.ParseError as error:
+        raise Refusal(400, "%s of the app '%s' is no XML: %s" % (file.path.name, file.app, error)) from None
+
+
+def _entry(call: Call, file: _File) -> Entry:
+    access = call.splunkd.confs.access(file.kind, file.name, file.app)
+    content: Dict[str, Any] = {"eai:data": file.path.read_text("utf-8"), "eai:appName": file.app,
+                               "eai:userName": "nobody", "eai:type": file.kind, "disabled": False}
+    if file.kind == "views":
+        root = _parsed(file)
+        content.update({"label": root.findtext("label", file.name), "isDashboard": root.tag in ("dashboard", "form"),
+                        "isVisible": root.get("isVisible", "true") != "false", "rootNode": root.tag,
+                        "version": root.get("version", "1.0")})
+    return Entry(_FOLDERS[file.kind], file.name, content, file.app, access.owner,
+                 "global" if access.exported else "app", False, access.read, access.write,
+                 call.may_write(file.kind, file.name, file.app))
+
+
+def _reading(kind: str) -> None:
+    def listed(call: Call) -> Response:
+        return call.feed([_entry(call, file) for file in _visible(call.splunkd.confs, call.session, kind, call.app)])
+
+    def shown(call: Call, name: str) -> Response:
+        found = [file for file in _visible(call.splunkd.confs, call.session, kind, call.app) if file.name == name]
+        if not found:
+            raise Refusal(404, "Could not find object id=%s" % name)
+        return call.feed([_entry(call, file) for file in found])
+    route("GET", _FOLDERS[kind])(listed)
+    route("GET", _FOLDERS[kind] + "/<name>")(shown)
+
+
+_reading("views")
+_reading("nav")

@@ -1,0 +1,111 @@
+"""Unpacks an app's package into etc/apps.
+
+Splunk's "Package apps for Splunk Cloud or Splunk Enterprise"; app.conf.spec. Of an app that is there already, what users
+have made stays: local/, metadata/local.meta, and lookup files that the package does not have.
+"""
+import os
+import shutil
+import tarfile
+import tempfile
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import Dict
+
+from ksconf.conf.parser import PARSECONF_STRICT_NC, ConfParserException, parse_conf
+
+from ..refusal import Refusal
+
+
+def install(etc: Path, archive: Path, update: bool) -> str:
+    """The name of the app.
+
+    Raises:
+        Refusal: the file is no package; the app is there already, and `update` is off.
+    """
+    apps = etc / "apps"
+    with tempfile.TemporaryDirectory(dir=etc, prefix=".bundle_tmp_") as folder:
+        unpacked = _unpacked(archive, Path(folder))
+        app = unpacked.name
+        _check(unpacked)
+        if (apps / app).exists():
+            if not update:
+                raise Refusal(409, "App '%s' already exists; use the \"update\" argument to install anyway." % app)
+            _keep(apps / app, unpacked)
+            (apps / app).replace(Path(folder) / "former")
+        unpacked.replace(apps / app)
+    return app
+
+
+def _unpacked(archive: Path, folder: Path) -> Path:
+    """The app's folder in `folder`."""
+    def refuse(why: str) -> Refusal:
+        return Refusal(400, "Error during app install: failed to extract app from %s to %s: %s" % (
+            archive, folder, why))
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            members = tar.getmembers()
+            for member in members:
+                _check_member(member)
+            tops = {PurePosixPath(member.name).parts[0] for member in members}
+            if len(tops) != 1:
+                raise refuse("it must have one folder at the top, it has %s" % (", ".join(sorted(tops)) or "none"))
+            for member in members:
+                target = folder / member.name
+                if member.isdir():
+                    target.mkdir(parents=True, exist_ok=True)
+                else:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    target.write_bytes(tar.extractfile(member).read())
+                    target.chmod(member.mode & 0o777)
+                    os.utime(target, (member.mtime, member.mtime))
+    except (OSError, EOFError, ValueError, zlib.error, tarfile.TarError) as error:
+        raise refuse(str(error)) from None
+    return folder / tops.pop()
+
+
+def _check_member(member: tarfile.TarInfo) -> None:
+    """
+    Raises:
+        ValueError: it cannot be part of an app.
+    """
+    parts = member.name.split("/")
+    if not (member.isfile() or member.isdir()):
+        raise ValueError("%s is neither a file nor a folder" % member.name)
+    if "" in parts or "." in parts or ".." in parts:
+        raise ValueError("%s is no path of a package" % member.name)
+    if len(parts) == 1 and not member.isdir():
+        raise ValueError("%s is not in the app's folder" % member.name)
+    if parts[1:2] == ["local"] or parts[1:] == ["metadata", "local.meta"]:
+        raise ValueError("%s: what is local to an installation is no part of a package" % member.name)
+    if member.mode & 0o600 != 0o600:
+        raise ValueError("%s has mode %o: its owner must be able to read and write it" % (member.name, member.mode))
+
+
+def _check(unpacked: Path) -> None:
+    """That app.conf is there, can be read, and agrees with the folder's name; and so all other .conf files."""
+    app = unpacked.name
+    if not (unpacked / "default" / "app.conf").is_file():
+        raise Refusal(400, "Error during app install: the app '%s' has no default/app.conf." % app)
+    for path in [*(unpacked / "default").glob("*.conf"), *(unpacked / "metadata").glob("*.meta")]:
+        try:
+            content: Dict[str, Dict[str, str]] = parse_conf(str(path), PARSECONF_STRICT_NC)
+        except (ConfParserException, UnicodeDecodeError) as error:
+            raise Refusal(400, "Error during app install: %s of the app '%s': %s" % (path.name, app, error)) from None
+        if path.name == "app.conf":
+            for stanza, key in (("package", "id"), ("id", "name")):
+                name = content.get(stanza, {}).get(key, app)
+                if name != app:
+                    raise Refusal(400, "Error during app install: the app's folder is '%s', its app.conf says '%s'." % (
+                        app, name))
+
+
+def _keep(former: Path, fresh: Path) -> None:
+    if (former / "local").exists():
+        shutil.copytree(former / "local", fresh / "local")
+    if (former / "metadata" / "local.meta").exists():
+        (fresh / "metadata").mkdir(exist_ok=True)
+        shutil.copy2(former / "metadata" / "local.meta", fresh / "metadata")
+    for lookup in (former / "lookups").glob("*"):
+        if not (fresh / "lookups" / lookup.name).exists():
+            (fresh / "lookups").mkdir(exist_ok=True)
+            shutil.copy2(lookup, fresh / "lookups")

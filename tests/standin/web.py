@@ -1,0 +1,239 @@
+"""Splunk Web, as far as an app is uploaded, set up and looked at in it.
+
+Admin Manual, "Install apps"; "Customize Splunk Web with scripts and styles in Simple XML"; REST API User Manual, "Connecting
+to splunkd" (the proxy /splunkd/__raw). Of a view it shows its HTML panels, and refuses one with anything else.
+"""
+import hmac
+import mimetypes
+import secrets
+import tempfile
+from html import escape
+from pathlib import Path
+from typing import Dict, List, Optional
+from urllib.parse import quote, urlencode, urlsplit
+from xml.etree import ElementTree
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Map, Rule
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request, Response
+
+from .refusal import Refusal
+from .rest import entries, views
+from .rest.routing import dispatch
+from .sessions import Session
+from .stores.conf import is_true
+
+_LOCALE = "en-US"
+_RULES = Map([
+    Rule("/", endpoint="home"), Rule("/%s/" % _LOCALE, endpoint="home"),
+    Rule("/%s/account/login" % _LOCALE, endpoint="login"), Rule("/%s/account/logout" % _LOCALE, endpoint="logout"),
+    Rule("/%s/manager/launcher/apps/local" % _LOCALE, endpoint="apps"),
+    Rule("/%s/manager/appinstall/_upload" % _LOCALE, endpoint="upload"),
+    Rule("/%s/splunkd/__raw/<path:path>" % _LOCALE, endpoint="raw"),
+    Rule("/%s/app/<app>" % _LOCALE, endpoint="app"), Rule("/%s/app/<app>/<view>" % _LOCALE, endpoint="view"),
+    Rule("/%s/static/app/<app>/<path:path>" % _LOCALE, endpoint="static"),
+], strict_slashes=False)
+_CSRF = "Splunk cannot authenticate the request. CSRF validation failed."
+
+
+class Web:
+    """The application behind the port: sessions are cookies that are named after it."""
+
+    def __init__(self, splunkd):
+        self._splunkd = splunkd
+        self._sessions: Dict[str, Session] = {}
+
+    def __call__(self, request: Request) -> Response:
+        try:
+            endpoint, names = _RULES.bind("").match(request.path, method=request.method)
+            return getattr(self, "_" + endpoint)(request, **names)
+        except HTTPException as error:
+            return _page(error.name, "<p>%s is not known here.</p>" % escape(request.path), error.code)
+        except Refusal as refusal:
+            return _page("Error", "<p>%s</p>" % escape(refusal.text), refusal.status)
+
+    def _home(self, request: Request) -> Response:
+        return _see(_url("manager/launcher/apps/local"))
+
+    # --- Sessions ---------------------------------------------------------------------------------------------------
+
+    def _cookie(self, name: str) -> str:
+        return "%s_%d" % (name, urlsplit(self._splunkd.web_url).port)
+
+    def _login(self, request: Request) -> Response:
+        """The form's `cval` must be the cookie that came with it."""
+        if request.method == "GET":
+            response = _page("Login", '<form method="post"><input name="username"><input name="password" type="password">'
+                                      '<input name="cval" type="hidden"><button>Sign In</button></form>')
+            response.set_cookie("cval", secrets.token_hex(16), path=_url("account"))
+            return response
+        cval = request.cookies.get("cval", "")
+        if not cval or not hmac.compare_digest(cval.encode(), request.form.get("cval", "").encode()):
+            return entries.json_response({"status": 1, "message": "The login form has expired (cval)."}, 401)
+        try:
+            session = self._splunkd.sessions.login(request.form.get("username", ""), request.form.get("password", ""))
+        except Refusal as refusal:
+            return entries.json_response({"status": 1, "message": refusal.text}, 401)
+        key = secrets.token_urlsafe(32)
+        self._sessions[key] = session
+        response = entries.json_response({"status": 0})
+        response.set_cookie(self._cookie("splunkd"), key, httponly=True)
+        response.set_cookie(self._cookie("splunkweb_csrf_token"), str(secrets.randbits(63)))
+        return response
+
+    def _logout(self, request: Request) -> Response:
+        session = self._sessions.pop(request.cookies.get(self._cookie("splunkd"), ""), None)
+        if session:
+            self._splunkd.sessions.close(session)
+        response = _see(_url("account/login"))
+        for name in ("splunkd", "splunkweb_csrf_token"):
+            response.delete_cookie(self._cookie(name))
+        return response
+
+    def _session(self, request: Request) -> Optional[Session]:
+        return self._sessions.get(request.cookies.get(self._cookie("splunkd"), ""))
+
+    def _is_forged(self, request: Request, key: str) -> bool:
+        """Whether a request that changes something may come from a page of somebody else's."""
+        token = request.cookies.get(self._cookie("splunkweb_csrf_token"), "")
+        return not token or not hmac.compare_digest(token.encode(), key.encode())
+
+    # --- splunkd ----------------------------------------------------------------------------------------------------
+
+    def _raw(self, request: Request, path: str) -> Response:
+        """splunkd's own answer, to the session's user."""
+        session = self._session(request)
+        if session is None:
+            return entries.messages(401, [("WARN", "call not properly authenticated")], as_json=True)
+        if request.method not in ("GET", "HEAD") and (
+                self._is_forged(request, request.headers.get("X-Splunk-Form-Key", ""))
+                or request.headers.get("X-Requested-With") != "XMLHttpRequest"):
+            return entries.messages(401, [("ERROR", _CSRF)], as_json=True)
+        return self._forwarded(session, request, request.environ["REQUEST_URI"].split("/__raw", 1)[1])
+
+    def _forwarded(self, session: Session, request: Request, uri: str) -> Response:
+        path, _, query = uri.partition("?")
+        builder = EnvironBuilder(path, self._splunkd.management_url, query, request.method, data=request.get_data(),
+                                 content_type=request.content_type,
+                                 headers={"Authorization": "Splunk " + session.key})
+        return dispatch(self._splunkd, Request({**builder.get_environ(), "REQUEST_URI": path}))
+
+    # --- Apps -------------------------------------------------------------------------------------------------------
+
+    def _apps(self, request: Request) -> Response:
+        if self._session(request) is None:
+            return _to_login(request)
+        return _page("Apps", "<ul>%s</ul>" % "".join("<li>%s</li>" % escape(app) for app in self._splunkd.confs.apps()))
+
+    def _upload(self, request: Request) -> Response:
+        """The package goes to splunkd as a file, with the user's rights."""
+        session = self._session(request)
+        if session is None:
+            return _to_login(request)
+        if request.method == "GET":
+            return _upload_page("")
+        if self._is_forged(request, request.form.get("splunk_form_key", "")):
+            return _page("Unauthorized", "<p>%s</p>" % _CSRF, 401)
+        package = request.files.get("appfile")
+        if package is None or not package.filename:
+            return _upload_page("There was an error processing the upload: choose a file.")
+        with tempfile.TemporaryDirectory(prefix="upload-") as folder:
+            path = Path(folder) / Path(package.filename).name
+            package.save(path)
+            builder = EnvironBuilder("/services/apps/local", self._splunkd.management_url, method="POST", data={
+                "name": str(path), "filename": "1", "update": request.form.get("force", "0"), "output_mode": "json"},
+                headers={"Authorization": "Splunk " + session.key})
+            answer = dispatch(self._splunkd, Request({**builder.get_environ(), "REQUEST_URI": "/services/apps/local"}))
+        if answer.status_code >= 400:
+            return _upload_page("There was an error processing the upload. %s" % " ".join(
+                message["text"] for message in answer.json["messages"]))
+        return _see(_url("manager/launcher/apps/local"))
+
+    # --- Views ------------------------------------------------------------------------------------------------------
+
+    def _app(self, request: Request, app: str) -> Response:
+        """To the view that its navigation has for the first."""
+        if self._session(request) is None:
+            return _to_login(request)
+        return _see(_url("app/%s/%s" % (app, views.default_view(self._splunkd.confs, app))))
+
+    def _view(self, request: Request, app: str, view: str) -> Response:
+        session = self._session(request)
+        if session is None:
+            return _to_login(request)
+        found = views.find(self._splunkd.confs, session, app, view)
+        setup = self._setup_view(app)
+        if setup and view != setup:
+            return _see(_url("app/%s/%s" % (app, setup)))
+        return _shown(app, found)
+
+    def _setup_view(self, app: str) -> str:
+        """The view that the app's users are led to until it is configured."""
+        settings = {name: stanza.settings for name, stanza in self._splunkd.confs.stanzas("app", app).items()}
+        is_configured = is_true(settings.get("install", {}).get("is_configured", "0"))
+        return "" if is_configured else settings.get("ui", {}).get("setup_view", "")
+
+    def _static(self, request: Request, app: str, path: str) -> Response:
+        root = (self._splunkd.confs.folder(app) / "appserver" / "static").resolve()
+        file = (root / path).resolve()
+        if app not in self._splunkd.confs.apps() or root not in file.parents or not file.is_file():
+            raise Refusal(404, "%s is not in the app's appserver/static." % path)
+        return Response(file.read_bytes(), content_type=mimetypes.guess_type(file.name)[0] or "application/octet-stream")
+
+
+def _shown(app: str, view: ElementTree.Element) -> Response:
+    panels: List[str] = []
+    for element in view.iter():
+        if element.tag == "html":
+            panels.append("".join([element.text or "", *(
+                ElementTree.tostring(child, encoding="unicode", method="html") for child in element)]))
+    known = {"html", "row", "panel", "label", "description", "title", view.tag}
+    for element in _outside_of_html(view):
+        if element.tag not in known:
+            raise Refusal(501, "<%s> of the view is not known here: only HTML panels are shown." % element.tag)
+    head = ['<link rel="stylesheet" href="%s">' % escape(_asset(app, name)) for name in _files(view, "stylesheet")]
+    tail = ['<script src="%s"></script>' % escape(_asset(app, name)) for name in _files(view, "script")]
+    return _page(view.findtext("label", app), "".join(
+        '<div class="dashboard-panel"><div class="panel-element-row html">%s</div></div>' % panel for panel in panels)
+        + "".join(tail), head="".join(head))
+
+
+def _outside_of_html(element: ElementTree.Element):
+    for child in element:
+        yield child
+        if child.tag != "html":
+            yield from _outside_of_html(child)
+
+
+def _files(view: ElementTree.Element, attribute: str) -> List[str]:
+    return [name.strip() for name in view.get(attribute, "").split(",") if name.strip()]
+
+
+def _asset(app: str, name: str) -> str:
+    """`file` of the view's app, or `app:file`."""
+    other, separator, file = name.partition(":")
+    return _url("static/app/%s/%s" % (quote(other if separator else app), quote(file if separator else name)))
+
+
+def _url(path: str) -> str:
+    return "/%s/%s" % (_LOCALE, path)
+
+
+def _see(url: str) -> Response:
+    return Response(status=303, headers={"Location": url})
+
+
+def _to_login(request: Request) -> Response:
+    return _see("%s?%s" % (_url("account/login"), urlencode({"return_to": request.full_path.rstrip("?")})))
+
+
+def _upload_page(error: str) -> Response:
+    return _page("Upload app", '%s<form method="post" enctype="multipart/form-data"><input type="file" name="appfile">'
+                               '<input type="checkbox" name="force" value="1"><input type="hidden" name="splunk_form_key">'
+                               "<button>Upload</button></form>" % ('<p class="error">%s</p>' % escape(error) if error else ""))
+
+
+def _page(title: str, body: str, status: int = 200, head: str = "") -> Response:
+    return Response('<!doctype html><html lang="en"><head><meta charset="utf-8"><title>%s</title>%s</head><body>%s</body>'
+                    "</html>" % (escape(title), head, body), status, content_type="text/html; charset=utf-8")
