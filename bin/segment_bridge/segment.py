@@ -37,6 +37,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.ssl_match_hostname import CertificateError
 
 from segment_bridge import __version__
 from segment_bridge.errors import SecretError, SettingsError
@@ -198,7 +199,7 @@ class Segment:
         return Answer(Kind.ACCEPTED, "", status)
 
     def _no_answer(self, error: Exception) -> Answer:
-        certificate = _find(error, ssl.SSLCertVerificationError)
+        certificate = _find(error, ssl.SSLCertVerificationError, CertificateError)  # the latter is about the name
         if certificate:
             return Answer(Kind.MISCONFIGURED, "tls", None, self._clean(getattr(certificate, "verify_message", "")
                                                                      or str(certificate)))
