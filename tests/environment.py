@@ -40,9 +40,13 @@ class Environment:
     def __exit__(self, *exc_info) -> None:
         self._stack.close()
 
+    def receive(self) -> None:
+        """From now on Splunk has an index for audit events, and takes them."""
+        self._collector_token = self.admin.receive_audit_events()
+
     def set_up(self) -> None:
         """What README's "Set up" says, after the upload."""
-        self._collector_token = self.admin.receive_audit_events()
+        self.receive()
         self.admin.set_macro("segment_bridge_audit", 'index="%s" sourcetype="%s"' % (AUDIT_INDEX, AUDIT_SOURCETYPE))
         self.admin.set_destination("segment", url=self.segment.url + "/v1/batch")
         self.admin.set_secret("segment", WRITE_KEY)
@@ -56,9 +60,9 @@ class Environment:
         return (self.admin.wait_for_records("usersignups", counts["usernames"]),
                 self.admin.wait_for_records("tenant_namespaces", counts["tenant_namespaces"]))
 
-    def index(self, lines: Iterable[recorded.AuditLine]) -> None:
-        """Indexes them as if they had been recorded an hour ago, and waits until they can be found."""
-        began = time.time() - _BEGAN_AGO_S
+    def index(self, lines: Iterable[recorded.AuditLine], ago_s: float = _BEGAN_AGO_S) -> None:
+        """Indexes them as if they had been recorded so long ago, and waits until they can be found."""
+        began = time.time() - ago_s
         lines = list(lines)
         before = self.admin.count_events(AUDIT_INDEX)
         self.admin.index_events(self._collector_token, [(began + line.offset, line.raw) for line in lines])

@@ -1,7 +1,7 @@
 """Headless Chromium, used as a person uses it: by labels, texts of buttons, the keyboard, and what can be seen.
 
-It is driven by chromedriver, which speaks the W3C's "WebDriver" over HTTP; both come from Debian's packages chromium and
-chromium-driver. What a person could not click or type into, WebDriver refuses to.
+It is driven by chromedriver, which speaks the W3C's "WebDriver" over HTTP; both come from Debian's packages chromium
+and chromium-driver. What a person could not click or type into, WebDriver refuses to.
 """
 import base64
 import contextlib
@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, List, Optional
+from typing import Any, Callable, List, Optional
 
 import requests
 
@@ -21,7 +21,8 @@ _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key of an element's refe
 _OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
             "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--window-size=1200,1000")
 
-TAB, ENTER, SPACE = "\ue004", "\ue007", " "
+TAB, ENTER, END = "\ue004", "\ue007", "\ue010"
+"""Keys, as WebDriver writes them."""
 
 
 def missing() -> List[str]:
@@ -44,7 +45,8 @@ class Browser:
     def __enter__(self) -> "Browser":
         with self._stack:
             profile = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="chromium-"))
-            driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            driver = subprocess.Popen(["chromedriver", "--port=0"], text=True, stdout=subprocess.PIPE,
+                                      stderr=subprocess.STDOUT)
             self._stack.callback(_end, driver)
             self._session = self._start("http://127.0.0.1:%d" % _port(driver), profile)
             self._stack.callback(lambda: self._http.delete(self._session, timeout=WAIT_S))
@@ -98,16 +100,16 @@ class Browser:
         """What can be read on it."""
         return self.run("return document.body.innerText")
 
-    def wait_for_text(self, pattern: str, seconds: float = WAIT_S) -> "re.Match":
-        """The match of a regular expression in the page's text, as soon as there is one."""
+    def wait_for_text(self, pattern: str, seconds: float = WAIT_S) -> None:
+        """As wait_for, in all that can be read on the page."""
+        self.wait_for(lambda: self.text, pattern, seconds)
+
+    def wait_for(self, text: Callable[[], str], pattern: str, seconds: float = WAIT_S) -> None:
+        """Until a regular expression is found in a text."""
         deadline = time.monotonic() + seconds
-        while True:
-            text = self.text
-            found = re.search(pattern, text)
-            if found:
-                return found
+        while not re.search(pattern, text()):
             if time.monotonic() > deadline:
-                raise NotThere("waited %g s in vain for /%s/ in:\n%s" % (seconds, pattern, text))
+                raise NotThere("waited %g s in vain for /%s/ in: %s" % (seconds, pattern, text()))
             time.sleep(0.1)
 
     # --- Its elements ---
@@ -138,8 +140,13 @@ class Browser:
     def button(self, text: str, within: str = "") -> "Element":
         """By its text, or by what it is called to those who do not see it."""
         quoted = _quoted(text)
-        return self.one("%s//button[@aria-label=%s or not(@aria-label) and normalize-space()=%s]" % (within, quoted, quoted),
-                        'button "%s"' % text)
+        return self.one("%s//button[@aria-label=%s or not(@aria-label) and normalize-space()=%s]" % (
+            within, quoted, quoted), 'button "%s"' % text)
+
+    def press(self, key: str) -> None:
+        """A key, wherever the focus is."""
+        self._call("POST", "/actions", actions=[{"type": "key", "id": "keyboard", "actions": [
+            {"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]}])
 
     @property
     def focused(self) -> "Element":

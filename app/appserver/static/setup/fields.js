@@ -19,7 +19,7 @@ export class Field {
       "div",
       { class: "sb-field" },
       element("label", { for: id }, label),
-      this._around(this.control),
+      this._around(this.control, label),
       this._problem,
       element("div", { class: "sb-help", id: `${id}-help` }, ...[help].flat()),
     );
@@ -64,10 +64,10 @@ export class SecretField extends Field {
     this.isSaved = false;
   }
 
-  _around(control) {
+  _around(control, label) {
     const replace = button("Replace", () => this._open(true), "link");
     this._saved = element("div", { class: "sb-saved" }, element("span", {}, "Saved. It is not shown."), " ", replace);
-    replace.setAttribute("aria-label", "Replace the saved secret");
+    replace.setAttribute("aria-label", `Replace the saved secret: ${label}`);
     return element("div", {}, this._saved, control);
   }
 

@@ -1,0 +1,41 @@
+"""A browser that is logged in to Splunk Web, and Splunk with Segment and a cluster around it."""
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from tests.environment import Environment
+from tests.setup import browser as chromium
+from tests.setup.browser import Browser
+from tests.setup.page import SetupPage
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _installed() -> None:
+    missing = " and ".join(chromium.missing())
+    if missing:
+        pytest.skip("no browser, %s not found: apt-get install chromium chromium-driver" % missing)
+
+
+@pytest.fixture(scope="module")
+def environment(package: Path) -> Iterator[Environment]:
+    """With the app as it is after the upload."""
+    with Environment() as environment:
+        environment.admin.upload(str(package))
+        environment.receive()
+        yield environment
+
+
+@pytest.fixture(scope="module")
+def browser(environment: Environment) -> Iterator[Browser]:
+    with Browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, environment: Environment) -> SetupPage:
+    """The page as the administrator finds it on opening the app's set-up."""
+    page = SetupPage(browser, environment.splunk.web)
+    page.log_in(environment.admin.user, environment.splunk.password)
+    page.open()
+    return page

@@ -1,0 +1,105 @@
+"""The set-up page as its user knows it: five steps, with fields, buttons and what they report."""
+from typing import Dict
+
+from tests.setup.browser import Browser, Element
+
+DESTINATION, CLUSTERS, AUDIT, ALERTS, POWER = (
+    "1. Destination", "2. Clusters", "3. Audit events", "4. Alerts", "5. Turn it on")
+_RECORD = """
+window.answers = [];
+const plain = window.fetch;
+window.fetch = async (...call) => {
+    const answer = await plain(...call);
+    window.answers.push({url: String(call[0]), method: call[1].method, text: await answer.clone().text()});
+    return answer;
+};
+"""
+
+
+class Step:
+    """A section of the page."""
+
+    def __init__(self, browser: Browser, title: str):
+        self._browser = browser
+        self._xpath = '//section[h2[contains(., "%s")]]' % title
+
+    @property
+    def element(self) -> Element:
+        return self._browser.one(self._xpath)
+
+    @property
+    def text(self) -> str:
+        return self.element.text
+
+    @property
+    def mark(self) -> str:
+        """Whether it is done, as its heading says."""
+        return self._browser.one(self._xpath + "/h2/span").text
+
+    @property
+    def report(self) -> str:
+        """What the last action came to."""
+        found = self._browser.all(self._xpath + '//*[@role="status"]')
+        return found[0].text if found else ""
+
+    def wait_for(self, pattern: str, seconds: float = 60) -> None:
+        """Until the step reports this, as a regular expression."""
+        self._browser.wait_for(lambda: self.report, pattern, seconds)
+
+    def field(self, label: str) -> Element:
+        return self._browser.field(label, self._xpath)
+
+    def problem(self, label: str) -> str:
+        """What is said beside a field; "" if it is not marked as wrong."""
+        field = self.field(label)
+        return field.description if field.attribute("aria-invalid") is not None else ""
+
+    def choose(self, label: str) -> None:
+        self.field(label).click()
+
+    def fill_in(self, texts: Dict[str, str]) -> None:
+        """Labels, and what to enter."""
+        for label, text in texts.items():
+            self.field(label).enter(text)
+
+    def press(self, button: str) -> None:
+        self._browser.button(button, self._xpath).click()
+
+    def unfold(self, summary: str) -> None:
+        self._browser.one('%s//details[not(@open)]/summary[normalize-space()="%s"]' % (self._xpath, summary)).click()
+
+    def rows(self) -> list:
+        """The cells of the rows of its table."""
+        return [[cell.text for cell in self._browser.all("(%s//tbody/tr)[%d]/*" % (self._xpath, number + 1))]
+                for number in range(len(self._browser.all(self._xpath + "//tbody/tr")))]
+
+
+class SetupPage:
+    """Splunk Web at `web`, in a browser."""
+
+    def __init__(self, browser: Browser, web: str):
+        self.browser, self._web = browser, web
+        browser.devtools("Page.enable")
+        browser.devtools("Page.addScriptToEvaluateOnNewDocument", source=_RECORD)
+        self.destination, self.clusters, self.audit, self.alerts, self.power = (
+            Step(browser, title) for title in (DESTINATION, CLUSTERS, AUDIT, ALERTS, POWER))
+
+    def log_in(self, user: str, password: str) -> None:
+        self.browser.open(self._web + "/en-US/account/logout")
+        self.browser.open(self._web + "/en-US/account/login")
+        # Splunk's own login page puts the cookie into the form by a script.
+        self.browser.run("""
+            document.forms[0].username.value = arguments[0]; document.forms[0].password.value = arguments[1];
+            document.forms[0].cval.value = document.cookie.match(/cval=([^;]*)/)[1]; document.forms[0].submit()""",
+                         user, password)
+        self.browser.wait_for_text('"status": ?0')
+
+    def open(self, path: str = "/en-US/app/segment_bridge/setup") -> None:
+        """Until all steps have been loaded."""
+        self.browser.open(self._web + path)
+        for step in (self.destination, self.clusters, self.audit, self.alerts, self.power):
+            self.browser.wait_for(lambda step=step: step.mark or step.report, ".", 60)
+
+    def answers(self) -> list:
+        """All that Splunk answered to the page's requests since it was opened: url, method, text."""
+        return self.browser.run("return window.answers")

@@ -1,0 +1,346 @@
+"""The set-up page, from the upload of the package to the first accepted event, without touching a file."""
+from typing import Dict, Optional
+
+import pytest
+
+from tests import recorded
+from tests.administrator import APP, AUDIT_INDEX, AUDIT_SOURCETYPE, JOB
+from tests.environment import CLUSTER
+from tests.fakes.kubernetes import SYNC
+from tests.fakes.segment import WRITE_KEY
+from tests.setup.browser import END, ENTER, TAB
+from tests.setup.page import SetupPage
+
+SEARCH = 'index="%s" sourcetype="%s"' % (AUDIT_INDEX, AUDIT_SOURCETYPE)
+TOKEN = "fake-" + "".join(chr(ord("a") + number % 26) for number in range(900))
+"""As long as those of real service accounts are."""
+
+
+def accept(environment, token: str) -> None:
+    """The cluster knows this token alone."""
+    environment.cluster.tokens = {token: SYNC}
+    environment.cluster.token = token
+
+
+def settings(environment, name: str, token: Optional[str] = None) -> Dict[str, str]:
+    """What the form for a cluster asks for."""
+    return {"Name": name, "API server": environment.cluster.url, "CA file": str(environment.cluster.ca_file),
+            "Bearer token": token or environment.cluster.token}
+
+
+@pytest.fixture(scope="module")
+def set_up(environment, browser) -> None:
+    """The way of a person who has never seen it; each step is checked as it is taken."""
+    admin = environment.admin
+    accept(environment, TOKEN)
+    environment.index(recorded.audit_lines(), ago_s=600)
+    page = SetupPage(browser, environment.splunk.web)
+    page.log_in(admin.user, environment.splunk.password)
+
+    page.open("/en-US/app/segment_bridge")
+    assert browser.address.endswith("/app/segment_bridge/setup"), "the app leads to its set-up until that is done"
+    assert [step.mark for step in (page.destination, page.clusters)] == ["To do", "To do"]
+
+    page.destination.choose("Elsewhere: a proxy of yours, or another receiver of Segment's protocol")
+    page.destination.fill_in({
+        "Address that takes batches": environment.segment.url + "/v1/batch", "Write key": WRITE_KEY})
+    page.destination.press("Save")
+    page.destination.wait_for("Saved. Nothing was sent yet")
+    assert environment.segment.exchanges == []
+    page.destination.press("Send a test event")
+    page.destination.wait_for("accepted.* Debugger")
+    assert [event.message["event"] for event in environment.segment.accepted.values()] == ["Segment Bridge test"]
+
+    page.clusters.press("Add a cluster")
+    page.clusters.fill_in(settings(environment, CLUSTER, TOKEN))
+    page.clusters.press("Test and save")
+    page.clusters.wait_for("Saved. Cluster host answers")
+    assert page.clusters.rows()[0][:4] == [CLUSTER, environment.cluster.url, "none yet", "Off"]
+
+    page.audit.fill_in({"Search for them": SEARCH})
+    page.audit.press("Save and count")
+    page.audit.wait_for("events in the last hour")
+
+    page.alerts.fill_in({"E-mail addresses": "ops@example.com; data@example.com"})
+    page.alerts.press("Save")
+    page.alerts.wait_for("alerts go to ops@example.com, data@example.com")
+
+    assert admin.records("usersignups") == [], "nothing is read before it is turned on"
+    page.power.press("Turn it on")
+    page.power.wait_for("It is on. The first run:", seconds=120)
+
+
+@pytest.fixture
+def page(set_up, page) -> SetupPage:
+    """After the set-up, opened anew."""
+    return page
+
+
+def test_events_arrive_without_a_file_being_touched(set_up, environment):
+    expected = recorded.expected_messages()
+    assert set(environment.segment.accepted) >= set(expected)
+    assert len(environment.segment.accepted) == len(expected) + 1, "and the test event"
+
+
+def test_everything_is_on(page, environment):
+    service = environment.admin.service
+    assert page.power.mark == "On"
+    assert page.clusters.rows()[0][2:4] == [str(recorded.expected_counts()["lookup"]["usernames"]), "On"]
+    assert {search.name for search in service.saved_searches.list() if search["cron_schedule"]} == {
+        search.name for search in service.saved_searches.list() if search["is_scheduled"] == "1"} >= {JOB}
+    assert service.apps[APP]["configured"] == "1"
+
+
+def test_alerts_are_mailed(page, environment):
+    alerts = [search for search in environment.admin.service.saved_searches.list() if " - Alert - " in search.name]
+    assert alerts
+    assert {(alert["actions"], alert["action.email.to"]) for alert in alerts} == {
+        ("email", "ops@example.com, data@example.com")}
+    assert page.alerts.field("E-mail addresses").value == "ops@example.com, data@example.com"
+
+
+def test_the_app_no_longer_leads_to_its_set_up(page, browser, environment):
+    browser.open(environment.splunk.web + "/en-US/app/segment_bridge")
+    assert not browser.address.endswith("/setup")
+
+
+# --- Secrets --------------------------------------------------------------------------------------------------------
+
+
+def test_a_secret_is_never_shown(page, browser):
+    assert "Saved. It is not shown." in page.destination.text
+    page.clusters.press("Edit cluster host")
+    assert "Saved. It is not shown." in page.clusters.text
+    told = [browser.run("return document.documentElement.outerHTML"),
+            browser.run("return [...document.querySelectorAll('input')].map(input => input.value).join(' ')"),
+            *(answer["text"] for answer in page.answers())]
+    assert any("storage/passwords" in answer["url"] for answer in page.answers())
+    assert [text for text in told if WRITE_KEY in text or TOKEN[:200] in text] == []
+
+
+def test_a_long_token_is_kept_in_pieces_that_the_input_reads(page, environment):
+    stored = {entry.username: entry.clear_password for entry in environment.admin.service.storage_passwords.list()
+              if entry.realm == APP}
+    pieces = [stored["usersignups:" + CLUSTER + suffix] for suffix in ("", "#2", "#3", "#4")]
+    assert "".join(pieces) == TOKEN
+    page.clusters.press("Test cluster host")
+    page.clusters.wait_for("Cluster host answers")
+
+
+def test_a_replaced_token_leaves_nothing_of_the_old_one(page, environment):
+    accept(environment, "fake-short-token")
+    page.clusters.press("Test cluster host")
+    page.clusters.wait_for("401")
+    page.clusters.press("Edit cluster host")
+    page.clusters.press("Replace the saved secret: Bearer token")
+    page.clusters.fill_in({"Bearer token": "fake-short-token"})
+    page.clusters.press("Test and save")
+    page.clusters.wait_for("Saved. Cluster host answers")
+    assert {entry.username: entry.clear_password for entry in environment.admin.service.storage_passwords.list()
+            if entry.username.startswith("usersignups:")} == {"usersignups:" + CLUSTER: "fake-short-token"}
+
+
+def test_a_change_without_the_form_key_is_refused(page, browser):
+    """As a page of somebody else's would try it, with the administrator's cookies."""
+    status = browser.run("""
+        const answer = await fetch("/en-US/splunkd/__raw/servicesNS/nobody/segment_bridge/storage/passwords", {
+            method: "POST", headers: {"X-Requested-With": "XMLHttpRequest"},
+            body: new URLSearchParams({realm: "segment_bridge", name: "forged", password: "x"})});
+        return answer.status""")
+    assert status in (401, 403)
+
+
+# --- Wrong values ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("address", "problem"), [
+    ("", "Needed"),
+    ("http://example.com/v1/batch", "must be a URL that begins with https://"),
+    ("https://example.com", "must end with the path"),
+    ("https://me:secret@example.com/v1/batch", "must not hold credentials"),
+    ("https://exa mple.com/v1/batch", "must be a URL"),
+])
+def test_a_wrong_address_is_told_beside_its_field(page, environment, address, problem):
+    before = environment.admin.service.confs["segment_bridge"]["segment"]["url"]
+    field = page.destination.field("Address that takes batches")
+    field.enter(address)
+    page.destination.press("Save")
+    assert problem.lower() in page.destination.problem("Address that takes batches").lower()
+    assert page.browser.focused.name == "Address that takes batches"
+    assert environment.admin.service.confs["segment_bridge"]["segment"]["url"] == before
+
+
+@pytest.mark.parametrize(("search", "problem"), [
+    ("", "Needed"),
+    ('index="k8s_audit" | delete', "without pipes"),
+    ('index="k8s_audit" [search index=_audit]', "without pipes, subsearches"),
+    ("index=k8s_audit `other`", "macros"),
+    ('index="k8s_audit', "quotation mark"),
+    ("(index=k8s_audit", "parentheses"),
+    ("sourcetype=kube:audit", "must name an index"),
+])
+def test_what_is_no_base_search_is_told_beside_its_field(page, environment, search, problem):
+    page.audit.field("Search for them").enter(search)
+    page.audit.press("Save and count")
+    assert problem.lower() in page.audit.problem("Search for them").lower()
+    assert environment.admin.service.confs["macros"]["segment_bridge_audit"]["definition"] == SEARCH
+
+
+def test_a_pipe_within_quotes_is_no_pipe(page, environment):
+    page.audit.field("Search for them").enter(SEARCH + ' source!="a|b"')
+    page.audit.press("Save and count")
+    page.audit.wait_for("events in the last hour")
+    environment.admin.set_macro("segment_bridge_audit", SEARCH)
+
+
+def test_a_search_that_finds_nothing_is_to_do(page, environment):
+    page.audit.field("Search for them").enter('index="k8s_audit" sourcetype="other"')
+    page.audit.press("Save and count")
+    page.audit.wait_for("No events in the last hour")
+    assert page.audit.mark == "To do"
+    page.power.press("Turn it on again, and run the job")
+    assert page.power.report == "First: 3. Audit events."
+    environment.admin.set_macro("segment_bridge_audit", SEARCH)
+
+
+def test_cut_events_are_warned_of(page, environment):
+    """Among what was recorded are six lines that are no JSON."""
+    page.audit.press("Save and count")
+    page.audit.wait_for(r"are no JSON .* \[kube:audit\], set TRUNCATE = 0")
+
+
+@pytest.mark.parametrize(("label", "text", "problem"), [
+    ("Name", "a b", "Letters, digits"),
+    ("Name", CLUSTER, "There is a cluster of this name"),
+    ("API server", "http://127.0.0.1", "https://"),
+    ("CA file", "ca.pem", "absolute path"),
+    ("Bearer token", "", "Needed"),
+])
+def test_a_wrong_setting_of_a_cluster_is_told_beside_its_field(page, label, text, problem):
+    page.clusters.press("Add a cluster")
+    page.clusters.fill_in({
+        "Name": "second", "API server": "https://127.0.0.1:1", "Bearer token": "fake-token", label: text})
+    page.clusters.press("Test and save")
+    assert problem in page.clusters.problem(label)
+    assert page.browser.focused.name == label
+
+
+@pytest.mark.parametrize(("label", "text", "problem"), [
+    ("Bearer token", "fake-wrong", "401"),
+    ("API server", "https://127.0.0.1:1", "cannot be reached"),
+    ("CA file", "", "TLS failed"),
+    ("CA file", "/nowhere/ca.pem", "ca_file /nowhere/ca.pem cannot be used"),
+])
+def test_what_the_cluster_refuses_is_told_beside_the_field(page, environment, label, text, problem):
+    page.clusters.press("Add a cluster")
+    page.clusters.fill_in({**settings(environment, "second"), label: text})
+    page.clusters.press("Test and save")
+    page.browser.wait_for(lambda: page.clusters.problem(label), problem)
+    service = environment.admin.service
+    assert "usersignups:second" not in [entry.username for entry in service.storage_passwords.list()], "it is not kept"
+    assert [row[0] for row in page.clusters.rows()] == [CLUSTER]
+
+
+def test_text_from_outside_is_text(page, environment):
+    environment.admin.set_macro("segment_bridge_audit", 'index="x" "<img src=x onerror=window.hurt=1>"')
+    page.open()
+    assert "<img" in page.audit.field("Search for them").value
+    page.alerts.field("E-mail addresses").enter("<img src=x onerror=window.hurt=1>")
+    page.alerts.press("Save")
+    assert "is no e-mail address" in page.alerts.problem("E-mail addresses")
+    assert page.browser.run("return [window.hurt ?? null, document.images.length]") == [None, 0]
+    environment.admin.set_macro("segment_bridge_audit", SEARCH)
+
+
+# --- Changes --------------------------------------------------------------------------------------------------------
+
+
+def test_a_second_cluster_runs_at_once_and_is_gone_with_its_users(page, environment):
+    page.clusters.press("Add a cluster")
+    page.clusters.fill_in(settings(environment, "second"))
+    page.clusters.press("Test and save")
+    page.clusters.wait_for("Saved. Cluster second answers")
+    of_both = 2 * recorded.expected_counts()["lookup"]["usernames"]
+    environment.admin.wait_for_records("usersignups", of_both)
+
+    page.clusters.press("Remove cluster second")
+    page.clusters.choose("Also forget its users: events of theirs are no longer sent")
+    page.clusters.press("Remove")
+    page.clusters.wait_for("Removed cluster second")
+    assert {record["cluster"] for record in environment.admin.records("usersignups")} == {CLUSTER}
+    assert [entry.username for entry in environment.admin.service.storage_passwords.list()
+            if "second" in entry.username] == []
+
+
+def test_off_is_off_and_on_is_on_again(page, environment):
+    service = environment.admin.service
+    page.power.press("Turn it off")
+    page.power.wait_for("It is off")
+    assert page.clusters.rows()[0][3] == "Off"
+    assert [search.name for search in service.saved_searches.list() if search["is_scheduled"] == "1"] == []
+
+    page.power.press("Turn it on")
+    page.power.wait_for("It is on. The first run:", seconds=120)
+    assert page.clusters.rows()[0][3] == "On"
+
+
+def test_whoever_is_no_administrator_is_told(environment, browser, set_up):
+    environment.admin.service.users.create("curious", password="fake-password", roles=["user"])
+    page = SetupPage(browser, environment.splunk.web)
+    page.log_in("curious", "fake-password")
+    page.open()
+    assert "This needs the rights of an administrator of Splunk" in page.destination.report
+
+
+# --- For everybody --------------------------------------------------------------------------------------------------
+
+
+def test_everything_that_can_be_used_has_a_name(page, browser):
+    page.clusters.press("Edit cluster host")
+    page.clusters.unfold("More settings")
+    controls = browser.all("//*[self::input or self::button or self::summary]")
+    assert len(controls) > 20
+    assert [control.attribute("outerHTML") for control in controls if not control.name] == []
+    names = [control.name for control in controls]
+    assert {name for name in names if names.count(name) > 1} <= {"Save"}
+
+
+def test_a_field_is_filled_in_and_saved_by_keyboard_alone(page, browser):
+    page.alerts.field("E-mail addresses").click()
+    browser.focused.type(END + ", third@example.com")
+    browser.press(TAB)
+    assert browser.focused.name == "Save"
+    browser.press(ENTER)
+    page.alerts.wait_for("third@example.com")
+
+
+_CONTRAST = """
+const rgb = text => text.match(/[\\d.]+/g).map(Number);
+const light = ([r, g, b]) => [r, g, b].map(c => c / 255)
+    .map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+const behind = element => {
+    for (let each = element; each; each = each.parentElement) {
+        const color = rgb(getComputedStyle(each).backgroundColor);
+        if ((color[3] ?? 1) === 1) return color;
+    }
+    return arguments[0] === "dark" ? [17, 17, 17] : [255, 255, 255];
+};
+return [...document.querySelectorAll(".sb-setup *")]
+    .filter(e => e.checkVisibility() && [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()))
+    .map(e => [light(rgb(getComputedStyle(e).color)), light(behind(e)), e.textContent.trim().slice(0, 40)])
+    .map(([a, b, text]) => [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), text])
+    .filter(([contrast]) => contrast < 4.5);
+"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_can_be_read_in_light_and_dark(page, browser, theme):
+    """WCAG 2's contrast of 4.5 to 1."""
+    browser.devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
+    page.open()
+    page.clusters.press("Edit cluster host")
+    page.audit.press("Save and count")
+    page.audit.wait_for("TRUNCATE")
+    assert browser.run("return document.querySelector('.sb-setup').dataset.theme") == theme
+    assert browser.run(_CONTRAST, theme) == []
