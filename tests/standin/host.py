@@ -7,13 +7,13 @@ import fnmatch
 import io
 import time
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence
+from typing import Any, Callable, Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence
 
 from .refusal import Refusal
 from .runner.command import Command, SearchInfo
 from .runner.python import environment
 from .spl.host import Macro
-from .stores.conf import Stanza, is_true, props_for
+from .stores.conf import NOBODY, Stanza, is_true, props_for
 from .stores.events import Event
 from .stores.kvstore import MAX_DOCUMENTS_PER_BATCH_SAVE, MAX_ROWS_PER_QUERY, Collection
 from .values import Row, SplError, as_list, from_list, number, text
@@ -77,8 +77,8 @@ class SearchHost:
         raise SplError("The lookup '%s' is of a kind that is not known here." % stanza.name)
 
     def _check(self, right: str, stanza: Stanza, collection: str) -> None:
-        access = getattr(self._splunkd.confs.access("collections", collection, stanza.app), right)
-        if not self._may(access):
+        access = self._splunkd.confs.access("collections", collection, stanza.app)
+        if not self._may(access.may_read if right == "read" else access.may_write):
             raise SplError("You do not have permission to %s the collection '%s'." % (right, collection))
 
     def command(self, name: str) -> Optional[Command]:
@@ -121,14 +121,15 @@ class SearchHost:
         self._job.message(level, text)
 
     def _readable(self, conf: str, name: str) -> Optional[Stanza]:
-        stanza = self._splunkd.confs.stanza(conf, self.app, name)
+        stanza = self._splunkd.confs.stanza(conf, self.app, name, self.owner)
         if stanza is None or is_true(stanza.settings.get("disabled", "0")):
             return None
-        return stanza if self._may(self._splunkd.confs.access(conf, name, stanza.app).read) else None
+        is_own = stanza.user != NOBODY
+        return stanza if is_own or self._may(self._splunkd.confs.access(conf, name, stanza.app).may_read) else None
 
-    def _may(self, allowed) -> bool:
+    def _may(self, allows: Callable[[FrozenSet[str]], bool]) -> bool:
         session = self._job.session
-        return "admin_all_objects" in session.capabilities or "*" in allowed or bool(allowed & session.roles)
+        return "admin_all_objects" in session.capabilities or allows(session.roles)
 
 
 def _selects(pattern: str, index: str) -> bool:

@@ -124,7 +124,7 @@ class Splunkd:
         Raises:
             Refusal: the search is wrong.
         """
-        settings = self.confs.stanzas("savedsearches", app)[name].settings
+        settings = self.confs.stanzas("savedsearches", app, session.user)[name].settings
         own = {key: value for key, value in arguments.items() if key.startswith("dispatch.")}
         on_end = self.alerts.judged if is_true(arguments.get("trigger_actions", "0")) else None
         return self.jobs.dispatch_saved(app, name, {**settings, **own}, session, on_end=on_end)

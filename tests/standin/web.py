@@ -1,7 +1,7 @@
 """Splunk Web, as far as an app is uploaded, set up and looked at in it.
 
-Admin Manual, "Install apps"; "Customize Splunk Web with scripts and styles in Simple XML"; REST API User Manual, "Connecting
-to splunkd" (the proxy /splunkd/__raw). Of a view it shows its HTML panels, and refuses one with anything else.
+Admin Manual, "About installing Splunk add-ons"; Dashboards and Visualizations, "Customize Simple XML" (scripts, styles
+and HTML panels). /splunkd/__raw passes on to splunkd. Of a view it shows its HTML panels, and refuses one with more.
 """
 import hmac
 import mimetypes
@@ -64,8 +64,9 @@ class Web:
     def _login(self, request: Request) -> Response:
         """The form's `cval` must be the cookie that came with it."""
         if request.method == "GET":
-            response = _page("Login", '<form method="post"><input name="username"><input name="password" type="password">'
-                                      '<input name="cval" type="hidden"><button>Sign In</button></form>')
+            response = _page("Login", '<form method="post"><input name="username">'
+                                      '<input name="password" type="password"><input name="cval" type="hidden">'
+                                      "<button>Sign In</button></form>")
             response.set_cookie("cval", secrets.token_hex(16), path=_url("account"))
             return response
         cval = request.cookies.get("cval", "")
@@ -179,7 +180,8 @@ class Web:
         file = (root / path).resolve()
         if app not in self._splunkd.confs.apps() or root not in file.parents or not file.is_file():
             raise Refusal(404, "%s is not in the app's appserver/static." % path)
-        return Response(file.read_bytes(), content_type=mimetypes.guess_type(file.name)[0] or "application/octet-stream")
+        kind = mimetypes.guess_type(file.name)[0]
+        return Response(file.read_bytes(), content_type=kind or "application/octet-stream")
 
 
 def _shown(app: str, view: ElementTree.Element) -> Response:
@@ -229,11 +231,13 @@ def _to_login(request: Request) -> Response:
 
 
 def _upload_page(error: str) -> Response:
-    return _page("Upload app", '%s<form method="post" enctype="multipart/form-data"><input type="file" name="appfile">'
-                               '<input type="checkbox" name="force" value="1"><input type="hidden" name="splunk_form_key">'
-                               "<button>Upload</button></form>" % ('<p class="error">%s</p>' % escape(error) if error else ""))
+    shown = '<p class="error">%s</p>' % escape(error) if error else ""
+    return _page("Upload app", shown + (
+        '<form method="post" enctype="multipart/form-data"><input type="file" name="appfile"><input type="checkbox" '
+        'name="force" value="1"><input type="hidden" name="splunk_form_key"><button>Upload</button></form>'))
 
 
 def _page(title: str, body: str, status: int = 200, head: str = "") -> Response:
-    return Response('<!doctype html><html lang="en"><head><meta charset="utf-8"><title>%s</title>%s</head><body>%s</body>'
-                    "</html>" % (escape(title), head, body), status, content_type="text/html; charset=utf-8")
+    return Response('<!doctype html><html lang="en"><head><meta charset="utf-8"><title>%s</title>%s</head>'
+                    "<body>%s</body></html>" % (escape(title), head, body), status,
+                    content_type="text/html; charset=utf-8")

@@ -2,6 +2,7 @@
 
 Splunk REST API reference, "Search endpoint descriptions", alerts/fired_alerts.
 """
+from datetime import datetime
 from typing import List
 
 from werkzeug.wrappers import Response
@@ -40,10 +41,19 @@ def group(call: Call, name: str) -> Response:
     found = [alert for alert in _visible(call) if name in (_ALL, alert.name)]
     if not found and name != _ALL:
         raise Refusal(404, "Could not find object id=%s" % name)
-    return call.feed([Entry(_PATH, alert.sid, {
+    return call.feed([_entry(call, alert) for alert in found])
+
+
+def _entry(call: Call, alert: FiredAlert) -> Entry:
+    return Entry(_PATH, alert.sid, {
         "savedsearch_name": alert.name, "sid": alert.sid, "severity": alert.severity, "alert_type": "historical",
         "actions": ",".join(alert.actions), "digest_mode": True, "trigger_time": int(alert.time),
-        "expiration_time": int(alert.expires)}, alert.app, sharing="app", removable=True) for alert in found])
+        "trigger_time_rendered": _rendered(call, alert.time),
+        "expiration_time_rendered": _rendered(call, alert.expires)}, alert.app, sharing="app", removable=True)
+
+
+def _rendered(call: Call, seconds: float) -> str:
+    return datetime.fromtimestamp(int(seconds), call.splunkd.clock.zone).isoformat()
 
 
 @route("DELETE", _PATH + "/<sid>")

@@ -26,8 +26,8 @@ _RENAMED = {"is_scheduled": "enableSched", "alert_type": "counttype", "alert_com
 _BOOLEANS = (
     "is_scheduled", "disabled", "is_visible", "realtime_schedule", "run_on_startup", "alert.digest_mode",
     "alert.suppress", "dispatch.allow_partial_results", "dispatch.auto_cancel", "dispatch.lookups",
-    "dispatch.spawn_process", "action.email", "action.email.inline", "action.email.sendresults", "action.email.include.results_link",
-    "action.webhook")
+    "dispatch.spawn_process", "action.email", "action.email.inline", "action.email.sendresults",
+    "action.email.include.results_link", "action.webhook")
 _NUMBERS = ("alert.severity", "alert_threshold", "max_concurrent", "run_n_times", "dispatch.buckets",
             "dispatch.max_count", "dispatch.max_time", "dispatch.auto_pause")
 _TEXTS = (
@@ -68,7 +68,7 @@ def _rendered(call: Call, seconds: Optional[float]) -> str:
         "%Y-%m-%d %H:%M:%S %Z")
 
 
-_SEARCHES = Kind(_PATH, _CONF, _content, ("_reload", "disable", "dispatch", "history"))
+_SEARCHES = Kind(_PATH, _CONF, _content, ("disable", "dispatch", "history"))
 objects.reading(_SEARCHES)
 objects.switching(_SEARCHES)
 objects.permissions(_SEARCHES)
@@ -173,6 +173,8 @@ def dispatch(call: Call, name: str) -> Response:
             raise Refusal(400, "Argument \"%s\" of dispatch is not known here." % argument)
         if argument.startswith("dispatch.") and not any(fnmatch.fnmatchcase(argument, each) for each in _ARGUMENTS):
             raise Refusal(400, "Argument \"%s\" is not supported by this handler." % argument)
+    if stanza.user not in (NOBODY, call.session.user):
+        raise Refusal(400, "To run a private search of another user is not known here.")
     job = call.splunkd.dispatch_saved(stanza.app, name, call.session, call.settings())
     return entries.element(201, "sid", job.sid, call.as_json)
 

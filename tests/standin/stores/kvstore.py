@@ -86,7 +86,8 @@ def check_definition(settings: Settings) -> Definition:
         kind, _, name = key.partition(".")
         if kind == "field":
             if value not in _TYPES:
-                raise Refusal(400, "Invalid type '%s' of field '%s': it is one of %s." % (value, name, ", ".join(_TYPES)))
+                raise Refusal(400, "Invalid type '%s' of field '%s': it is one of %s." % (
+                    value, name, ", ".join(_TYPES)))
             fields[name] = value
         elif kind == "accelerated_fields":
             try:

@@ -1,7 +1,7 @@
 """Unpacks an app's package into etc/apps.
 
-Splunk's "Package apps for Splunk Cloud or Splunk Enterprise"; app.conf.spec. Of an app that is there already, what users
-have made stays: local/, metadata/local.meta, and lookup files that the package does not have.
+Splunk's "Package apps for Splunk Cloud or Splunk Enterprise"; app.conf.spec. Of an app that is there already, what
+users have made stays: local/, metadata/local.meta, and lookup files that the package does not have.
 """
 import os
 import shutil
