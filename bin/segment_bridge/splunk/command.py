@@ -1,11 +1,12 @@
 """The search command `segmentsend`: its options, what splunkd asks of it, and how errors reach the user.
 
-splunklib does what happens once: getinfo, options, messages. Chunks of rows are read and answered by
-segment_bridge.splunk.rows. Whatever makes the search fail is both a message and exit status 1: the message alone does
-not fail a search, and the status alone does not say why.
+splunklib does what happens once: getinfo and options. Chunks of rows are read and answered by
+segment_bridge.splunk.rows. Whatever makes the search fail is the reply's `error`, a message and exit status 1: a
+message alone does not fail a search, and a status does not say why, nor does it count after the last reply.
 
 Sources: Splunk's "Create custom search commands for apps"; splunklib.searchcommands.
 """
+import io
 import signal
 import sys
 import time
@@ -58,11 +59,17 @@ class SegmentSend(StreamingCommand):
             self._given = Options.parse({name: item.value for name, item in self.options.items()})
         except SettingsError as error:
             self.write_error(str(error))
-            sys.exit(1)
 
     def write_error(self, message: str, *args: Any) -> None:
-        """As splunklib's, which would format a text that has no arguments but may well have braces."""
-        super().write_error("{}", message.format(*args) if args else message)
+        """What is wrong with the search as it is written is the reply to getinfo, and the last one.
+
+        (splunklib puts it among the messages of an ordinary reply, which nobody sees, and formats texts with braces.)
+        """
+        stdout = self._record_writer.ofile
+        rows.write_head(stdout, _metadata([("ERROR", message.format(*args) if args else message)], True), 0)
+        stdout.flush()
+        self._record_writer.ofile = io.BytesIO()  # for what splunklib still has to say
+        sys.exit(1)
 
     def _execute(self, ifile: Any, process: Any) -> None:
         stdin, stdout = self._as_binary_stream(ifile), self._record_writer.ofile
@@ -187,6 +194,9 @@ class _Run:
 
 
 def _metadata(notes: List[Tuple[str, str]], finished: bool) -> Dict[str, Any]:
-    """Of a reply; splunkd keeps the messages of the last one of a search that fails."""
-    messages = {"inspector": {"messages": [list(note) for note in notes]}} if finished and notes else {}
-    return {**messages, "finished": finished}
+    """Of a reply; the last one has the notes. splunkd ends the search at `error`: what it is to read stands before it."""
+    if not finished or not notes:
+        return {"finished": finished}
+    errors = [text.replace("segmentsend: ", "", 1) for level, text in notes if level == "ERROR"]
+    return {"inspector": {"messages": [list(note) for note in notes]},
+            **({"error": "; ".join(errors)} if errors else {}), "finished": True}
