@@ -7,6 +7,7 @@ A line is a time with its zone, a level, an event and facts as key=value, so tha
 Events are run_start, batch, rejection, outcome, dropped, run_end and error. No bodies, no secrets: whoever logs a fact
 sees to that.
 """
+import contextlib
 import logging
 import os
 import sys
@@ -57,7 +58,8 @@ class RunLog:
 
     def __exit__(self, *exc_info: Any) -> None:
         for handler in self._logger.handlers:
-            handler.close()
+            with contextlib.suppress(OSError):  # a full disk, which was complained of before
+                handler.close()
 
 
 def line(**facts: Any) -> str:

@@ -1,0 +1,127 @@
+"""Settings and options: what is taken, and what is said of what is not."""
+
+import pytest
+
+from segment_bridge.errors import SettingsError
+from segment_bridge.settings import Destination, Options
+
+
+def destination(overrides=None, **stanza):
+    return Destination.parse("segment", {"region": "us", **stanza}, overrides or {})
+
+
+def refusal(**stanza):
+    with pytest.raises(SettingsError) as error:
+        destination(**stanza)
+    return str(error.value)
+
+
+def test_the_region_is_the_address():
+    assert destination(region="us").endpoint == "https://api.segment.io/v1/batch"
+    assert destination(region="eu").endpoint == "https://events.eu1.segmentapis.com/v1/batch"
+    assert (
+        destination(url="https://hosted.rudderlabs.com/v1/batch").endpoint == "https://hosted.rudderlabs.com/v1/batch"
+    )
+
+
+def test_empty_settings_have_their_defaults_and_splunkds_own_are_no_settings():
+    found = destination(**{"timeout": "", "gzip": None, "eai:acl": None, "eai:appName": "x", "disabled": "0"})
+    assert (found.timeout, found.gzip, found.max_attempts, found.concurrency) == (30.0, True, 3, 4)
+    assert (found.max_batch_bytes, found.max_batch_events, found.max_event_bytes) == (480_000, 2_000, 32_768)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://127.0.0.1:8443/v1/batch",
+        "http://127.0.0.1/v1/batch",
+        "http://localhost:1/b",
+        "http://[::1]:80/v1/batch",
+    ],
+)
+def test_an_address_is_https_or_on_this_machine(url):
+    assert destination(url=url).endpoint == url
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://api.segment.io/v1/batch", "must be a URL that begins with https://"),
+        ("http://127.0.0.1.example.com/v1/batch", "must be a URL that begins with https://"),
+        ("http://localhost@example.com/v1/batch", "must be a URL that begins with https://"),
+        ("ftp://api.segment.io/v1/batch", "must be a URL"),
+        ("api.segment.io/v1/batch", "must be a URL"),
+        ("https:///v1/batch", "must be a URL"),
+        ("https://a b/v1/batch", "must be a URL"),
+        ("https://[::1/v1/batch", "must be a URL"),
+        ("https://example.com:99999/v1/batch", "must be a URL"),
+        ("https://example.com", "must end with the path"),
+        ("https://key:@example.com/v1/batch", "must not hold credentials"),
+    ],
+)
+def test_what_is_no_address_is_refused(url, said):
+    assert refusal(url=url).startswith("segment_bridge.conf [segment] url " + said)
+
+
+def test_a_refusal_shows_no_credentials():
+    assert "secret" not in refusal(url="https://secret:secret@example.com/v1/batch")
+    assert "secret" not in refusal(proxy_url="http://secret:secret@example.com")
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("region", "US"),
+        ("gzip", "maybe"),
+        ("max_batch_bytes", "500001"),
+        ("max_batch_bytes", "32999"),
+        ("max_batch_bytes", "1e5"),
+        ("max_batch_events", "2501"),
+        ("max_batch_events", "0"),
+        ("max_event_bytes", "32769"),
+        ("max_attempts", "0"),
+        ("timeout", "nan"),
+        ("timeout", "601"),
+        ("deadline", "0"),
+        ("concurrency", "17"),
+        ("concurrency", "2.0"),
+        ("max_eps", "-1"),
+        ("proxy_url", "proxy:3128"),
+        ("ca_file", "ca.pem"),
+        ("dead_letters", "2"),
+    ],
+)
+def test_a_bad_value_is_told_with_its_name_and_what_it_must_be(name, bad):
+    text = refusal(**{name: bad})
+    assert text.startswith("segment_bridge.conf [segment] %s must be " % name)
+    assert text.endswith('got "%s"' % bad)
+
+
+def test_what_is_no_setting_is_refused_rather_than_passed_over():
+    assert 'has "max_batch_byte", which is no setting' in refusal(max_batch_byte="1")
+
+
+def test_a_destination_needs_an_address_and_can_be_disabled():
+    assert "region must be set to us or eu" in refusal(region="")
+    assert "is disabled" in refusal(disabled="1")
+
+
+def test_options_stand_in_place_of_settings():
+    options = Options.parse({"timeout": "7", "dead_letters": "t", "max_eps": None, "concurrency": "", "dryrun": "1"})
+    found = destination(options.overrides, timeout="9", concurrency="2")
+    assert (found.timeout, found.concurrency, found.dead_letters, options.dryrun) == (7.0, 2, True, True)
+
+
+def test_where_to_send_to_is_no_option():
+    options = Options.parse({"url": "https://example.com/x", "region": "eu", "proxy_url": "http://x", "ca_file": "/x"})
+    assert options.overrides == {}
+    assert options == Options()
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [("destination", "../x"), ("destination", "a b"), ("onfail", "ignore"), ("dryrun", "x"), ("timeout", "soon")],
+)
+def test_a_bad_option_is_told_by_its_name(name, bad):
+    with pytest.raises(SettingsError, match='^segmentsend option %s must be .*, got "%s"$' % (name, bad)):
+        Options.parse({name: bad})
