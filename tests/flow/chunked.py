@@ -174,7 +174,8 @@ def run(command: Command, rows: Iterable[Row], *, chunk_rows: int = 2500) -> Res
         if "error" in reply.metadata:
             messages.append(("ERROR", reply.metadata["error"]))
         result_rows.extend(reply.rows)
-        return "error" not in reply.metadata  # a message does not end a search
+        # A message does not end a search.
+        return "error" not in reply.metadata and not reply.metadata.get("finished", False)
 
     try:
         goes_on = note(command.getinfo())

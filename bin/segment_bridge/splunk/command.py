@@ -194,7 +194,7 @@ class _Run:
 
 
 def _metadata(notes: List[Tuple[str, str]], finished: bool) -> Dict[str, Any]:
-    """Of a reply; the last one has the notes. splunkd ends the search at `error`: what it is to read stands before it."""
+    """Of a reply; the last has the notes. splunkd ends the search at `error`: what it is to read stands before it."""
     if not finished or not notes:
         return {"finished": finished}
     errors = [text.replace("segmentsend: ", "", 1) for level, text in notes if level == "ERROR"]
