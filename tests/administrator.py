@@ -6,6 +6,7 @@ collections: "KV store endpoint descriptions".
 """
 import json
 import time
+import warnings
 from typing import Dict, Iterable, List, NamedTuple
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ import requests
 import splunklib.client
 import splunklib.results
 from splunklib.binding import HTTPError
+from urllib3.exceptions import InsecureRequestWarning
 
 APP = "segment_bridge"
 JOB = "Segment Bridge - Send user journeys"
@@ -80,8 +82,10 @@ class Administrator:
             self._collect(token, batch)
 
     def _collect(self, token: str, lines: List[bytes]) -> None:
-        answer = requests.post(self.hec + "/services/collector/event", data=b"".join(lines), timeout=60,
-                               verify=False, headers={"Authorization": "Splunk " + token})  # noqa: S501
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InsecureRequestWarning)
+            answer = requests.post(self.hec + "/services/collector/event", data=b"".join(lines), timeout=60,
+                                   verify=False, headers={"Authorization": "Splunk " + token})  # noqa: S501
         answer.raise_for_status()
 
     def set_secret(self, user: str, secret: str) -> None:
