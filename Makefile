@@ -1,6 +1,6 @@
 # What there is to do here: "make" lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup package demo test bench lock clean
+.PHONY: help setup package demo test bench test-splunk up down lock clean
 SHELL := bash
 
 # Any Python from 3.9 on. (The app itself is tried under both Pythons that Splunk has, where they are found.)
@@ -11,7 +11,7 @@ TOOLS := build/venvs
 PIP_INSTALL = -m pip install -qq --disable-pip-version-check --require-hashes -r
 
 help:  ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 setup: $(VENV)/ready  ## make .venv, with what the demo and the tests need
 
@@ -34,6 +34,15 @@ test: package $(TOOLS)/appinspect/ready $(TOOLS)/slim/ready  ## everything that 
 
 bench: package  ## how fast the command is
 	@$(VENV)/bin/python -m tests.bench $(ARGS)
+
+test-splunk: package  ## the end-to-end tests in a real Splunk, in containers (SPLUNK_VERSION=9.4)
+	@$(VENV)/bin/python -m tests.docker test $(ARGS)
+
+up: setup  ## a real Splunk, Segment and a cluster in containers, to set the app up by hand
+	@package=$$(./package.sh) && $(VENV)/bin/python -m tests.docker up "$$(tail -n 1 <<< "$$package")"
+
+down: setup  ## end what "make up" began
+	@$(VENV)/bin/python -m tests.docker down
 
 # Splunk's own checkers need old libraries: each has an environment of its own. AppInspect reads our code with the
 # Python that it runs on, so that is the older one of Splunk's.

@@ -20,6 +20,7 @@ APP = "segment_bridge"
 JOB = "Segment Bridge - Send user journeys"
 AUDIT_INDEX, AUDIT_SOURCETYPE = "k8s_audit", "kube:audit"
 _HEC_BATCH_BYTES = 1_000_000
+_RESTART_S = 600
 
 
 class Outcome(NamedTuple):
@@ -58,6 +59,13 @@ class Administrator:
         answer.raise_for_status()
         if APP not in [app.name for app in self.service.apps.list()]:
             raise RuntimeError("Splunk Web did not install the app: %s" % answer.text[:500])
+        self._restart_if_asked()
+
+    def _restart_if_asked(self) -> None:
+        """A real Splunk asks for it after an app with a new kind of input."""
+        reply = json.loads(self.service.get("messages", output_mode="json").body.read())
+        if any(entry["name"] == "restart_required" for entry in reply["entry"]):
+            self.service.restart(timeout=_RESTART_S)
 
     def receive_audit_events(self) -> str:
         """Makes an index, a source type that keeps long events whole, and an event collector; the collector's token."""

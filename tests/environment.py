@@ -1,9 +1,10 @@
 """Splunk with the app, Segment and a cluster around it, as an administrator sets them up.
 
-Splunk is the stand-in in a process of its own; the other two are servers in this process. The demonstration and the
-end-to-end tests share it.
+Splunk is the stand-in in a process of its own, or a container (tests/docker); the other two are servers in this
+process. The demonstration and the end-to-end tests share it.
 """
 import contextlib
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Iterable
 
 from tests import recorded
 from tests.administrator import AUDIT_INDEX, AUDIT_SOURCETYPE, Administrator
+from tests.docker.splunk import SplunkContainer
 from tests.fakes.kubernetes import FakeKubernetes
 from tests.fakes.segment import WRITE_KEY, FakeSegment
 from tests.standin.process import StandinProcess
@@ -18,6 +20,11 @@ from tests.standin.process import StandinProcess
 CLUSTER = "host"
 # The recorded events span a minute and a half; they are indexed as if that had begun an hour ago.
 _BEGAN_AGO_S = 3600
+
+
+def is_container() -> bool:
+    """Whether Splunk is to be a real one, as `make test-splunk` says."""
+    return os.environ.get("SPLUNK") == "container"
 
 
 class Environment:
@@ -28,17 +35,23 @@ class Environment:
 
     def __enter__(self) -> "Environment":
         with self._stack:
-            home = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="splunk-"))
-            self.splunk = self._stack.enter_context(StandinProcess(Path(home)))
+            self.splunk = self._stack.enter_context(self._splunk())
             self.segment = self._stack.enter_context(FakeSegment())
             self.cluster = self._stack.enter_context(FakeKubernetes(
                 usersignups=recorded.usersignups(), namespaces=recorded.namespaces()))
+            self.cluster.ca_file.parent.chmod(0o755)  # in a container Splunk is another user
             self.admin = Administrator(self.splunk.management, self.splunk.web, self.splunk.hec, self.splunk.password)
             self._stack = self._stack.pop_all()
         return self
 
     def __exit__(self, *exc_info) -> None:
         self._stack.close()
+
+    def _splunk(self) -> contextlib.AbstractContextManager:
+        if is_container():
+            return SplunkContainer()
+        home = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="splunk-"))
+        return StandinProcess(Path(home))
 
     def receive(self) -> None:
         """From now on Splunk has an index for audit events, and takes them."""
