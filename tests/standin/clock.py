@@ -1,4 +1,7 @@
-"""The time, and Splunk's time modifiers. Search Manual, "Specify time modifiers in your search"."""
+"""The time, and Splunk's time modifiers.
+
+Relies on: Search Reference, "Time modifiers"; Search Manual, "Specify time modifiers in your search".
+"""
 import re
 import time
 from datetime import datetime, timedelta, timezone, tzinfo
@@ -7,7 +10,8 @@ from typing import Callable, Optional
 from .values import SplError, number
 
 _STEP = re.compile(r"([-+])(\d*)([a-z]+)|@([a-z]+\d?)")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_HOURS = {"s": 1, "m": 60, "h": 3600}  # seconds
+_DAYS = {"d": 1, "w": 7}
 _UNITS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
     **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), "m"),
@@ -72,8 +76,10 @@ def _unit(name: str) -> str:
 
 def _moved(moment: datetime, amount: int, name: str) -> datetime:
     unit = _unit(name)
-    if unit in _SECONDS:
-        return moment + timedelta(seconds=amount * _SECONDS[unit])
+    if unit in _HOURS:  # hours are those of the clock's hands, days are days even where a clock is set forward
+        return datetime.fromtimestamp(moment.timestamp() + amount * _HOURS[unit], moment.tzinfo)
+    if unit in _DAYS:
+        return moment + timedelta(days=amount * _DAYS[unit])
     months = moment.year * 12 + moment.month - 1 + amount * {"mon": 1, "q": 3, "y": 12}[unit]
     year, month = divmod(months, 12)
     for day in (moment.day, 30, 29, 28):

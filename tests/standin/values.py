@@ -2,6 +2,8 @@
 
 A field is null where a row has no key. Stored and extracted data are texts; numbers exist where eval or stats made them. A
 list is a multivalue field of two values or more.
+
+Relies on: Search Reference, "eval" (Numeric calculations, Long numbers), "Date and Time functions".
 """
 import re
 from typing import Dict, Iterable, List, NamedTuple, Optional, Union
@@ -10,7 +12,8 @@ Scalar = Union[str, int, float]
 Value = Union[Scalar, List[Scalar]]
 Row = Dict[str, Value]
 
-_NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*\Z")
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\Z")
+_FIRST = frozenset("0123456789+-.")
 
 
 class Results:
@@ -29,31 +32,33 @@ class SplError(Exception):
     """What is wrong with a search, in splunkd's words."""
 
 
+class Moment(float):
+    """Epoch seconds that a time function made: written with six decimals, as splunkd does."""
+
+
 def number(value: Optional[Value]) -> Optional[float]:
-    """The number that a scalar is or looks like, else None."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, (int, float)):
-        return value
-    if isinstance(value, str) and _NUMBER.match(value):
+    """The number that a scalar is or looks like, else None. A text with blanks around it is none."""
+    if isinstance(value, str):
+        if value[:1] not in _FIRST or not _NUMBER.match(value):
+            return None
         try:
             return int(value)
         except ValueError:
             return float(value)
-    return None
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def text(value: Scalar) -> str:
-    """Splunk's rendering of a scalar."""
+    """Splunk's rendering of a scalar: a whole number without decimals, others with as many as tell it from its neighbours."""
     if isinstance(value, str):
         return value
     if isinstance(value, int):
         return str(value)
+    if isinstance(value, Moment):
+        return "%.6f" % value
     if value != value or value in (float("inf"), float("-inf")):
-        return "nan" if value != value else ("inf" if value > 0 else "-inf")
-    if value == int(value) and abs(value) < 1e15:
-        return str(int(value))
-    return repr(float("%.15g" % value))
+        return repr(value)
+    return str(int(value)) if value == int(value) and abs(value) < 1e17 else repr(value)
 
 
 def from_list(values: List[Scalar]) -> Optional[Value]:

@@ -1,16 +1,19 @@
-"""Splunk's search language, as far as the app, its alerts and the documentation's examples use it."""
-from typing import Iterator
+"""Splunk's search language, as far as the app, its alerts and the documentation's examples use it.
+
+A search's text becomes stages (pipeline), each stage a command (commands) that makes chunks of results out of chunks;
+expressions are compiled into functions of a row (expressions for eval, search for the search command).
+"""
+from typing import FrozenSet, Iterator, List, Optional
 
 from ..values import Results, SplError
-from . import (
-    commands,
-    functions,
-)
-from .expressions import Parser, truth
+from . import commands
+from .commands.columns import named_fields
+from .commands.subsearches import formatted
 from .host import Host
-from .pipeline import stages
-from .registry import COMMANDS, GENERATING, Arguments, Context
-from .search import parse as parse_search
+from .pipeline import Stage, stages, with_subsearches
+from .registry import COMMANDS, GENERATING, TAKING_SEARCHES, Arguments, Context
+
+MAX_SUBSEARCH_ROWS = 10_000  # limits.conf [subsearch] maxout
 
 
 def run(search: str, host: Host) -> Results:
@@ -19,42 +22,61 @@ def run(search: str, host: Host) -> Results:
     Raises:
         SplError: in splunkd's words.
     """
-    fields, rows = [], []
-    for chunk in pipeline(search, host, iter(())):
-        fields += [field for field in chunk.fields if field not in fields]
-        rows += chunk.rows
-    return Results(fields, rows)
+    return commands.chunks.gathered(pipeline(search, host, iter(())))
 
 
 def pipeline(search: str, host: Host, chunks: Iterator[Results], inner: bool = False) -> Iterator[Results]:
-    """The search's results as they come; an `inner` pipeline begins with the given chunks and not with a search."""
-    context = Context(
-        host=host,
-        expression=lambda source: _compiled(source),
-        condition=lambda source: parse_search(source, host.clock).matches,
-        subsearch=lambda source: run(source, host),
-        pipeline=lambda source, given: pipeline("| " + source, host, given, inner=True))
-    for index, (name, source) in enumerate(stages(search, host)):
-        first = index == 0 and not inner
-        external = None if name in COMMANDS else host.command(name)
-        if name not in COMMANDS and external is None:
-            raise SplError("Unknown search command '%s'." % name)
-        generating = name in GENERATING or (external is not None and external.generating)
-        if first != generating and name != "search":
-            raise SplError("Error in '%s' command: This command must be the first command of a search." % name if generating
-                           else "Error in '%s' command: This command cannot be the first command of a search." % name)
-        arguments = Arguments(name, source)
-        if external is not None:
-            chunks = external.run(arguments.words, chunks)
-        elif name == "search" and first:
-            chunks = commands.searching.read_indexes(arguments, context)
-        else:
-            chunks = COMMANDS[name](arguments, chunks, context)
+    """The search's results as they come; an `inner` pipeline begins with the given chunks and not with a search.
+
+    Raises:
+        SplError: now, if the search is wrong in itself; else while the results are read.
+    """
+    context = Context(host, lambda source: _subsearch(source, host),
+                      lambda source, given: pipeline("| " + source.strip().lstrip("|"), host, given, inner=True))
+    found = stages(search, host)
+    for index, stage in enumerate(found):
+        wanted = _wanted(found[index + 1:])
+        chunks = _started(stage, index == 0 and not inner, chunks, context._replace(wanted=wanted))
     return chunks
 
 
-def _compiled(source: str):
-    return Parser(source, functions).whole()
+def _started(stage: Stage, is_first: bool, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
+    name, source = stage
+    external = None if name in COMMANDS else context.host.command(name)
+    if name not in COMMANDS and external is None:
+        raise SplError("Unknown search command '%s'." % name)
+    generating = name in GENERATING or (external is not None and external.generating)
+    if is_first != generating and name != "search":
+        raise SplError("Error in '%s' command: This command %s be the first command of a search." % (
+            name, "must" if generating else "cannot"))
+    if name not in TAKING_SEARCHES:
+        source = with_subsearches(source, lambda inner: formatted(context.subsearch(inner)))
+    arguments = Arguments(name, source)
+    if external is not None:
+        return external.run(arguments.words, chunks)
+    if name == "search" and is_first:
+        return commands.searching.read_indexes(arguments, context)
+    return COMMANDS[name](arguments, chunks, context)
 
 
-__all__ = ["pipeline", "run", "truth"]
+def _subsearch(source: str, host: Host) -> Results:
+    """The results of the text between brackets: it begins with a command, or with what the search command looks for."""
+    source = source.strip()
+    first = source.split(None, 1)[0].lower() if source else ""
+    if first != "search" and (first in COMMANDS or (first.isidentifier() and host.command(first) is not None)):
+        source = "| " + source
+    results = run(source, host)
+    if len(results.rows) > MAX_SUBSEARCH_ROWS:
+        host.message("WARN", "[subsearch]: Subsearch produced %d results, truncating to maxout %d." % (
+            len(results.rows), MAX_SUBSEARCH_ROWS))
+    return Results(results.fields, results.rows[:MAX_SUBSEARCH_ROWS])
+
+
+def _wanted(following: List[Stage]) -> Optional[FrozenSet[str]]:
+    """The fields that a fields or table command right behind keeps, if it names them one by one."""
+    if not following or following[0].name not in ("fields", "table"):
+        return None
+    return named_fields(Arguments(*following[0]))
+
+
+__all__ = ["pipeline", "run"]

@@ -1,23 +1,27 @@
 """The eval expression language: text in, a function from row to value out.
 
-Grammar and precedence: Search Reference, "eval" (Usage, "Operators"). A parsed expression is a closure (row) -> value; the
-value is None for null, True or False for a predicate, else a Scalar or a list.
+Precedence, low to high: XOR, OR, AND, NOT, comparisons, concatenation and + -, * / %, unary. A name without quotes or in
+single quotes is a field, double quotes hold a text.
+
+Relies on: Search Reference, "eval" (Usage).
 """
 import re
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Callable, FrozenSet, List, NamedTuple, Optional, Set
 
-from ..values import SplError, as_list, number, text
-
-Evaluate = Callable[[Dict[str, Any]], Any]
+from ..values import SplError, number
+from . import functions
+from .functions.registry import Argument, Evaluate
+from .host import Host
+from .operators import arithmetic, comparison, conjunction, disjunction, exclusion, negation
 
 _TOKEN = re.compile(r'''
     (?P<space>\s+)
   | (?P<string>"(?:[^"\\]|\\.)*")
   | (?P<field>'(?:[^'\\]|\\.)*')
   | (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w]))
-  | (?P<op><=|>=|!=|==|[-+*/%.,()=<>])
+  | (?P<op><=|>=|!=|==|[-+*/%.,()=<>!])
   | (?P<word>[A-Za-z_0-9][\w:{}@$]*)
-''', re.X)
+''', re.X | re.S)
 
 
 class Token(NamedTuple):
@@ -26,15 +30,23 @@ class Token(NamedTuple):
     at: int
 
 
-def tokens(source: str) -> List[Token]:
+def compiled(source: str, host: Host) -> Evaluate:
+    """An expression as a function of a row.
+
+    Raises:
+        SplError: it is malformed, or has a function that there is not.
+    """
+    return _Parser(source, host).whole()
+
+
+def _tokens(source: str) -> List[Token]:
     found, at = [], 0
     while at < len(source):
         match = _TOKEN.match(source, at)
         if not match:
             raise SplError("The expression is malformed. An unexpected character is reached at '%s'." % source[at:])
-        kind = match.lastgroup
-        if kind != "space":
-            found.append(Token(kind, match.group(), at))
+        if match.lastgroup != "space":
+            found.append(Token(str(match.lastgroup), match.group(), at))
         at = match.end()
     return found
 
@@ -43,21 +55,25 @@ def unquoted(literal: str) -> str:
     return re.sub(r'\\(["\\])', r"\1", literal[1:-1])
 
 
-class Parser:
-    """Precedence, low to high: OR XOR, AND, NOT, comparisons, concatenation and + -, * / %, unary."""
-
-    def __init__(self, source: str, functions):
-        self.source, self.tokens, self.index, self.functions = source, tokens(source), 0, functions
+class _Parser:
+    def __init__(self, source: str, host: Host):
+        self.source, self.host, self.tokens, self.index = source, host, _tokens(source), 0
+        self.fields: Set[str] = set()
 
     def whole(self) -> Evaluate:
+        if not self.tokens:
+            raise SplError("The expression is malformed. An expression is expected.")
         result = self.expression()
         if self.index < len(self.tokens):
             raise self.malformed()
         return result
 
-    def malformed(self) -> SplError:
-        rest = self.source[self.tokens[self.index].at:] if self.index < len(self.tokens) else ""
-        return SplError("The expression is malformed." + (" Expected ) or an operator at '%s'." % rest if rest else ""))
+    def rest(self) -> str:
+        return self.source[self.tokens[self.index].at:].strip() if self.index < len(self.tokens) else ""
+
+    def malformed(self, expected: str = ") or an operator") -> SplError:
+        return SplError("The expression is malformed. Expected %s%s." % (
+            expected, " at '%s'" % self.rest() if self.rest() else ", and the expression ends"))
 
     def peek(self, *values: str) -> bool:
         if self.index >= len(self.tokens):
@@ -71,60 +87,44 @@ class Parser:
             return self.tokens[self.index - 1].value.upper()
         return None
 
-    def expect(self, value: str) -> None:
-        if not self.take(value):
-            raise self.malformed()
-
     def expression(self) -> Evaluate:
-        left = self.conjunction()
+        return self.left_to_right(("XOR",), lambda operator, left, right: exclusion(left, right), lambda: (
+            self.left_to_right(("OR",), lambda operator, left, right: disjunction(left, right), lambda: (
+                self.left_to_right(("AND",), lambda operator, left, right: conjunction(left, right), self.negation)))))
+
+    def left_to_right(self, operators, combine: Callable[[str, Evaluate, Evaluate], Evaluate],
+                      operand: Callable[[], Evaluate]) -> Evaluate:
+        left = operand()
         while True:
-            operator = self.take("OR", "XOR")
+            operator = self.take(*operators)
             if not operator:
                 return left
-            right = self.conjunction()
-            left = _or(left, right) if operator == "OR" else _xor(left, right)
-
-    def conjunction(self) -> Evaluate:
-        left = self.negation()
-        while self.take("AND"):
-            left = _and(left, self.negation())
-        return left
+            left = combine(operator, left, operand())
 
     def negation(self) -> Evaluate:
-        if self.take("NOT"):
-            inner = self.negation()
-            return lambda row: None if (value := inner(row)) is None else not value
-        return self.comparison()
+        return negation(self.negation()) if self.take("NOT", "!") else self.comparison()
 
     def comparison(self) -> Evaluate:
+        start = self.index
         left = self.sum()
         while True:
             if self.take("LIKE"):
-                left = self.functions.call("like", [left, self.sum()])
-            elif self.peek("IN") and self.tokens[self.index + 1].value == "(":
+                left = self.called("like", [self.argument(left, start), self.argument_of(self.sum)])
+            elif self.peek("IN") and self.following() == "(":
+                one = self.argument(left, start)
                 self.index += 2
-                left = self.functions.call("in", [left] + self.arguments())
+                left = self.called("in", [one, *self.arguments()])
             else:
                 operator = self.take("=", "==", "!=", "<", ">", "<=", ">=")
                 if not operator:
                     return left
-                left = _compare(operator, left, self.sum())
+                left = comparison(operator, left, self.sum())
 
     def sum(self) -> Evaluate:
-        left = self.product()
-        while True:
-            operator = self.take("+", "-", ".")
-            if not operator:
-                return left
-            left = _arithmetic(operator, left, self.product())
+        return self.left_to_right(("+", "-", "."), arithmetic, self.product)
 
     def product(self) -> Evaluate:
-        left = self.unary()
-        while True:
-            operator = self.take("*", "/", "%")
-            if not operator:
-                return left
-            left = _arithmetic(operator, left, self.unary())
+        return self.left_to_right(("*", "/", "%"), arithmetic, self.unary)
 
     def unary(self) -> Evaluate:
         if self.take("-"):
@@ -133,10 +133,15 @@ class Parser:
         self.take("+")
         return self.primary()
 
+    def following(self) -> str:
+        return self.tokens[self.index + 1].value if self.index + 1 < len(self.tokens) else ""
+
     def primary(self) -> Evaluate:
         if self.index >= len(self.tokens):
-            raise self.malformed()
+            raise self.malformed("a value")
         token = self.tokens[self.index]
+        if token.kind == "op" and token.value != "(":
+            raise self.malformed("a value")
         self.index += 1
         if token.kind == "string":
             literal = unquoted(token.value)
@@ -145,119 +150,56 @@ class Parser:
             amount = number(token.value)
             return lambda row: amount
         if token.kind == "field":
-            return _field(token.value[1:-1].replace("\\'", "'"))
+            return self.read(token.value[1:-1].replace("\\'", "'"))
         if token.kind == "word":
             if self.take("("):
-                return self.functions.call(token.value, self.arguments())
-            return _field(token.value)
-        if token.value == "(":
-            inner = self.expression()
-            self.expect(")")
-            return inner
-        raise self.malformed()
+                return self.called(token.value, self.arguments(), token.at)
+            return self.read(token.value)
+        inner = self.expression()
+        if not self.take(")"):
+            raise self.malformed(")")
+        return inner
 
-    def arguments(self) -> List[Evaluate]:
-        found: List[Evaluate] = []
+    def called(self, name: str, arguments: List[Argument], at: Optional[int] = None) -> Evaluate:
+        try:
+            return functions.call(name.lower(), arguments, self.host)
+        except SplError as error:
+            if at is None or "\n" in str(error) or " (at '" in str(error):
+                raise
+            raise SplError("%s (at '%s')" % (error, _excerpt(self.source[at:]))) from None
+
+    def read(self, name: str) -> Evaluate:
+        self.fields.add(name)
+        return lambda row: row.get(name)
+
+    def arguments(self) -> List[Argument]:
+        """Those up to the closing parenthesis."""
+        found: List[Argument] = []
         if self.take(")"):
             return found
         while True:
-            found.append(self.expression())
+            found.append(self.argument_of(self.expression))
             if self.take(")"):
                 return found
-            self.expect(",")
+            if not self.take(","):
+                raise self.malformed(")")
+
+    def argument_of(self, parse: Callable[[], Evaluate]) -> Argument:
+        outer, self.fields, start = self.fields, set(), self.index
+        evaluate = parse()
+        fields = frozenset(self.fields)
+        self.fields = outer | fields
+        return self.argument(evaluate, start, fields)
+
+    def argument(self, evaluate: Evaluate, start: int, fields: FrozenSet[str] = frozenset()) -> Argument:
+        tokens = self.tokens[start:self.index]
+        source = self.source[tokens[0].at:tokens[-1].at + len(tokens[-1].value)]
+        return Argument(evaluate, source, fields, len(tokens) == 1 and tokens[0].kind == "string")
 
 
-def _field(name: str) -> Evaluate:
-    read = lambda row: row.get(name)  # noqa: E731
-    read.field = name
-    return read
+def _excerpt(source: str) -> str:
+    """The beginning of a text, to show where something is."""
+    line = " ".join(source.split())
+    return line if len(line) <= 40 else line[:37] + "..."
 
 
-def truth(value: Any) -> Optional[bool]:
-    """A predicate's value; anything else is no predicate."""
-    if value is None or isinstance(value, bool):
-        return value
-    raise SplError("The expression is malformed. A predicate is expected, and a value was given.")
-
-
-def _and(left: Evaluate, right: Evaluate) -> Evaluate:
-    def both(row):
-        one = truth(left(row))
-        if one is False:
-            return False
-        other = truth(right(row))
-        if other is False:
-            return False
-        return None if one is None or other is None else True
-    return both
-
-
-def _or(left: Evaluate, right: Evaluate) -> Evaluate:
-    def either(row):
-        one = truth(left(row))
-        if one:
-            return True
-        other = truth(right(row))
-        if other:
-            return True
-        return None if one is None or other is None else False
-    return either
-
-
-def _xor(left: Evaluate, right: Evaluate) -> Evaluate:
-    def exactly_one(row):
-        one, other = truth(left(row)), truth(right(row))
-        return None if one is None or other is None else one != other
-    return exactly_one
-
-
-_ORDER = {
-    "=": lambda order: order == 0, "==": lambda order: order == 0, "!=": lambda order: order != 0,
-    "<": lambda order: order < 0, ">": lambda order: order > 0,
-    "<=": lambda order: order <= 0, ">=": lambda order: order >= 0,
-}
-
-
-def order(one: Any, other: Any) -> int:
-    """Numbers if both look like it, else text by code points, case and all."""
-    first, second = number(one), number(other)
-    if first is None or second is None:
-        first, second = text(one), text(other)
-    return (first > second) - (first < second)
-
-
-def _compare(operator: str, left: Evaluate, right: Evaluate) -> Evaluate:
-    holds = _ORDER[operator]
-
-    def compare(row):
-        one, other = left(row), right(row)
-        if one is None or other is None:
-            return None
-        if isinstance(one, list) or isinstance(other, list):
-            return any(holds(order(a, b)) for a in as_list(one) for b in as_list(other))
-        return holds(order(one, other))
-    return compare
-
-
-def _arithmetic(operator: str, left: Evaluate, right: Evaluate) -> Evaluate:
-    def apply(row):
-        one, other = left(row), right(row)
-        if one is None or other is None or isinstance(one, list) or isinstance(other, list):
-            return None
-        if operator == ".":
-            return text(one) + text(other)
-        first, second = number(one), number(other)
-        if first is None or second is None:
-            return text(one) + text(other) if operator == "+" and isinstance(one, str) and isinstance(other, str) else None
-        if operator == "+":
-            return first + second
-        if operator == "-":
-            return first - second
-        if operator == "*":
-            return first * second
-        if not second:
-            return None
-        if operator == "/":
-            return first / second
-        return first - second * int(first / second)
-    return apply

@@ -27,7 +27,7 @@ def extracted(event: Row, props: Dict[str, str]) -> Row:
         raise SplError("props.conf: KV_MODE = %s is not known here." % mode)
     raw, found = str(event["_raw"]), {}
     if mode != "none" and raw.lstrip().startswith("{"):
-        for name, value in _json_fields(raw[:JSON_CHARS]):
+        for name, value in json_fields(raw[:JSON_CHARS]):
             if name not in found and len(found) >= MOST_FIELDS:
                 continue
             found.setdefault(name, []).append(value)
@@ -39,7 +39,7 @@ def extracted(event: Row, props: Dict[str, str]) -> Row:
     return {**{name: from_list(values) for name, values in found.items()}, **event}
 
 
-def _json_fields(source: str) -> Iterator[Tuple[str, str]]:
+def json_fields(source: str) -> Iterator[Tuple[str, str]]:
     """(path, value) of each leaf, in order, as far as the text goes."""
     path: List[Any] = []  # a key, or None for an element of an array
     containers: List[str] = []

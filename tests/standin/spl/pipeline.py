@@ -1,17 +1,19 @@
 """A search's text as a pipeline of commands: comments and macros out, cut at the pipes.
 
-Search Manual, "Use search macros in searches", "Add comments to searches"; Search Reference, "Understanding SPL syntax".
+Relies on: Search Manual, "Use search macros in searches", "Add comments to searches", "About subsearches"; macros.conf.spec.
 """
 import re
-from typing import List, NamedTuple
+from typing import Callable, Dict, List, NamedTuple
 
-from ..values import SplError
-from .host import Host
+from ..values import SplError, text
+from .host import Host, Macro
 
-_COMMENT = re.compile(r"```.*?```", re.S)
+_COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|```.*?```', re.S)
 _MACRO = re.compile(r"`([^`]*)`")
 _PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|[|\[\]]', re.S)
 _CALL = re.compile(r"\s*([\w:.\- ]+?)\s*(?:\((.*)\))?\s*\Z", re.S)
+_ARGUMENT = re.compile(r'"(?:[^"\\]|\\.)*"|[(),]')
+_COMMAND = re.compile(r"([A-Za-z_]\w*)(?![\w=.:*'!<>])")
 MAX_DEPTH = 100
 
 
@@ -23,21 +25,24 @@ class Stage(NamedTuple):
 
 
 def stages(search: str, host: Host) -> List[Stage]:
-    """The commands of a search. One that begins without a pipe begins with the search command."""
-    source = expanded(_COMMENT.sub(" ", search), host).strip()
-    generating = source.startswith("|")
-    parts = _cut(source[1:] if generating else source)
+    """The commands of a search. One that begins without a pipe begins with the search command.
+
+    Raises:
+        SplError: it cannot be read as a pipeline.
+    """
+    source = expanded(_COMMENT.sub(lambda match: match.group(1) or " ", search), host).strip()
+    is_piped = source.startswith("|")
     found = []
-    for index, part in enumerate(parts):
+    for index, part in enumerate(cut(source[1:] if is_piped else source)):
         part = part.strip()
-        if not part:
-            raise SplError("Search Parser: Empty pipe segment found.")
-        name, _, arguments = part.partition(" ")
-        match = re.match(r"([A-Za-z_]\w*)(?![\w=.:*\"'()])", part)
-        if index == 0 and not generating and not (match and match.group(1).lower() == "search"):
+        match = _COMMAND.match(part)
+        if index == 0 and not is_piped and not (match and match.group(1).lower() == "search"):
             found.append(Stage("search", part))
+        elif not part:
+            raise SplError("Search Parser: Empty pipe segment found: a command is missing %s." % (
+                "after '%s |'" % found[-1].name if found else "after the first pipe"))
         elif not match:
-            raise SplError("Unknown search command '%s'." % name)
+            raise SplError("Unknown search command '%s'." % part.split()[0])
         else:
             found.append(Stage(match.group(1).lower(), part[match.end():].strip()))
     return found
@@ -47,42 +52,69 @@ def expanded(source: str, host: Host, depth: int = 0) -> str:
     """The text with its macros replaced by their definitions, and those in them."""
     if depth > MAX_DEPTH:
         raise SplError("Reached maximum recursion depth (%d) while expanding macros." % MAX_DEPTH)
-
-    def replaced(match):
-        call = _CALL.match(match.group(1))
-        if not call:
-            raise SplError("Error in 'SearchParser': The search macro '%s' is malformed." % match.group(1))
-        name, listed = call.group(1), call.group(2)
-        values = _arguments(listed) if listed and listed.strip() else []
-        macro = host.macro(name, len(values))
-        if macro is None:
-            raise SplError(
-                "Error in 'SearchParser': The search specifies a macro '%s' that cannot be found. Reasons include: the macro "
-                "name is misspelled, you do not have \"read\" permission for the macro, or the macro has not been shared with "
-                "this application. Click Settings, Advanced search, Search Macros to view macro information." % name)
-        given = dict(zip(macro.args, _named(macro, values)))
-        definition = re.sub(r"\$(\w+)\$", lambda token: given.get(token.group(1), token.group()), macro.definition)
-        if macro.iseval or macro.validation:
-            definition = _evaluated(macro, given, definition)
-        return expanded(definition, host, depth + 1)
-    return _MACRO.sub(replaced, source)
+    if source.count("`") % 2:
+        raise SplError("Error in 'SearchParser': Missing a closing tick mark for the macro: '%s'." % (
+            source[source.rindex("`"):].strip()))
+    return _MACRO.sub(lambda match: expanded(_definition(match.group(1), host), host, depth + 1), source)
 
 
-def _evaluated(macro, given, definition):
-    from . import functions
-    from .expressions import Parser
+def _definition(call_text: str, host: Host) -> str:
+    """What a macro's call stands for."""
+    call = _CALL.match(call_text)
+    if not call:
+        raise SplError("Error in 'SearchParser': The search macro '%s' is malformed." % call_text)
+    name, listed = call.groups()
+    values = _arguments(listed) if listed and listed.strip() else []
+    macro = host.macro(name, len(values))
+    if macro is None:
+        raise SplError(
+            "Error in 'SearchParser': The search specifies a macro '%s' that cannot be found. Reasons include: the "
+            "macro name is misspelled, you do not have \"read\" permission for the macro, or the macro has not been "
+            "shared with this application. Click Settings, Advanced search, Search Macros to view macro information."
+            % (name + "(%d)" % len(values) if values else name))
+    if len(macro.args) != len(values):
+        raise SplError("Error in 'SearchParser': The search macro '%s' has %d arguments in its name and %d in args." % (
+            name, len(values), len(macro.args)))
+    given = dict(zip(macro.args, _named(macro, values)))
     if macro.validation:
-        filled = re.sub(r"\$(\w+)\$", lambda token: given.get(token.group(1), token.group()), macro.validation)
-        if not Parser(filled, functions).whole()(given):
-            raise SplError("Error in 'SearchParser': %s" % (macro.errormsg or "The macro's arguments are invalid."))
-    return str(Parser(definition, functions).whole()({})) if macro.iseval else definition
+        _validate(macro, given, host)
+    definition = _filled(macro.definition, given)
+    return _evaluated(name, definition, host) if macro.iseval else definition
 
 
-def _named(macro, values: List[str]) -> List[str]:
+def _filled(source: str, given: Dict[str, str]) -> str:
+    return re.sub(r"\$(\w+)\$", lambda token: given.get(token.group(1), token.group()), source)
+
+
+def _validate(macro: Macro, given: Dict[str, str], host: Host) -> None:
+    """The validation sees the arguments' texts; it is a predicate, or gives the error's text or null."""
+    from .expressions import compiled
+    value = compiled(_filled(macro.validation, given), host)({})
+    if value is False or (value is None and _is_predicate(macro.validation)):
+        raise SplError("Error in 'SearchParser': %s" % (macro.errormsg or "The macro's arguments are invalid."))
+    if isinstance(value, str):
+        raise SplError("Error in 'SearchParser': %s" % value)
+
+
+def _is_predicate(validation: str) -> bool:
+    """macros.conf.spec: with an errormsg it is a Boolean expression; validate() and the like give a message or null."""
+    return not validation.lstrip().startswith(("validate(", "case("))
+
+
+def _evaluated(name: str, definition: str, host: Host) -> str:
+    from .expressions import compiled
+    value = compiled(definition, host)({})
+    if not isinstance(value, (str, int, float)) or isinstance(value, bool):
+        raise SplError("Error in 'SearchParser': The definition of macro '%s' is expected to be an eval expression that "
+                       "returns a string." % name)
+    return text(value)
+
+
+def _named(macro: Macro, values: List[str]) -> List[str]:
     """Values in the order of the macro's arguments; each may be given as name=value."""
-    by_name = {name: value for name, equals, value in (value.partition("=") for value in values) if equals}
-    if by_name and set(by_name) <= set(macro.args):
-        return [_bare(by_name.get(name, "")) for name in macro.args]
+    by_name = {name.strip(): value for name, equals, value in (value.partition("=") for value in values) if equals}
+    if len(by_name) == len(values) and set(by_name) == set(macro.args):
+        return [_bare(by_name[name]) for name in macro.args]
     return [_bare(value) for value in values]
 
 
@@ -93,7 +125,7 @@ def _bare(value: str) -> str:
 
 def _arguments(listed: str) -> List[str]:
     values, depth, last = [], 0, 0
-    for match in re.compile(r'"(?:[^"\\]|\\.)*"|[(),]').finditer(listed):
+    for match in _ARGUMENT.finditer(listed):
         sign = match.group()
         depth += {"(": 1, ")": -1}.get(sign, 0)
         if sign == "," and not depth:
@@ -102,7 +134,7 @@ def _arguments(listed: str) -> List[str]:
     return [*values, listed[last:]]
 
 
-def _cut(source: str) -> List[str]:
+def cut(source: str) -> List[str]:
     """At the pipes that are neither quoted nor in a subsearch."""
     parts, depth, last = [], 0, 0
     for match in _PIECE.finditer(source):
@@ -112,3 +144,25 @@ def _cut(source: str) -> List[str]:
             parts.append(source[last:match.start()])
             last = match.end()
     return [*parts, source[last:]]
+
+
+def closing(source: str, at: int) -> int:
+    """The index of the bracket that closes the one at this index; quoted ones do not count."""
+    depth = 0
+    for match in _PIECE.finditer(source, at):
+        depth += {"[": 1, "]": -1}.get(match.group(), 0)
+        if not depth:
+            return match.start()
+    raise SplError("Error in 'SearchParser': Missing a closing bracket for the subsearch at '%s'." % source[at:at + 40])
+
+
+def with_subsearches(source: str, result_of: Callable[[str], str]) -> str:
+    """The text with each [subsearch] replaced by its result."""
+    parts, at = [], 0
+    while True:
+        begin = next((match.start() for match in _PIECE.finditer(source, at) if match.group() == "["), None)
+        if begin is None:
+            return "".join([*parts, source[at:]])
+        end = closing(source, begin)
+        parts += [source[at:begin], result_of(source[begin + 1:end])]
+        at = end + 1

@@ -3,19 +3,21 @@
     @command("head")
     def head(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]: ...
 
-A function is called once a search, when the pipeline is built, and should be a plain function that reads its arguments and
-returns a generator, so that a mistake in them is reported before anything runs.
+A function is called once a search, when the pipeline is built, and should be a plain function that reads its arguments
+and returns a generator, so that a mistake in them is reported before anything runs.
 """
 import fnmatch
 import re
-from functools import cached_property
-from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional
+from functools import cached_property, lru_cache
+from typing import Callable, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional
 
-from ..values import Results, Row, SplError
+from ..values import Results, SplError
 from .host import Host
+from .pipeline import closing
 
 COMMANDS: Dict[str, Callable] = {}
 GENERATING = set()
+TAKING_SEARCHES = set()
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _PARENTHESES = "(?!)"
@@ -29,14 +31,21 @@ _ARGUMENT = re.compile(r'''
 ''' % (_QUOTED, _PARENTHESES), re.X)
 
 
-def command(name: str, generating: bool = False):
-    """Registers a command; one that is `generating` may only come first."""
+def command(names: str, generating: bool = False, takes_searches: bool = False):
+    """Registers a command under its name and its aliases, with blanks between them.
+
+    One that is `generating` may only come first. One that `takes_searches` runs what is in brackets itself; for the others
+    it is a subsearch, whose result stands in its place.
+    """
     def register(function):
-        if name in COMMANDS:
-            raise ValueError("the command %s is registered twice" % name)
-        COMMANDS[name] = function
-        if generating:
-            GENERATING.add(name)
+        for name in names.split():
+            if name in COMMANDS:
+                raise ValueError("the command %s is registered twice" % name)
+            COMMANDS[name] = function
+            if generating:
+                GENERATING.add(name)
+            if takes_searches:
+                TAKING_SEARCHES.add(name)
         return function
     return register
 
@@ -45,14 +54,12 @@ class Context(NamedTuple):
     """What a command may use besides its arguments and its input."""
 
     host: Host
-    expression: Callable[[str], Callable[[Row], object]]
-    """An eval expression's text -> a function of a row."""
-    condition: Callable[[str], Callable[[Row], bool]]
-    """A search expression's text -> a function of a row."""
     subsearch: Callable[[str], Results]
     """Runs the text between the brackets of a subsearch."""
     pipeline: Callable[[str, Iterator[Results]], Iterator[Results]]
     """Runs a subpipeline, the text between brackets, on the given rows."""
+    wanted: Optional[FrozenSet[str]] = None
+    """The only fields that the commands after this one can see, if they are known."""
 
 
 class Arguments:
@@ -86,13 +93,16 @@ class Arguments:
             elif name.lower() not in kinds:
                 raise self.error("Invalid argument: '%s'" % word)
             else:
-                try:
-                    found[name.lower()] = kinds[name.lower()](unquote(value))
-                except (ValueError, KeyError):
-                    raise self.error("Invalid option value. Expecting a '%s' for option '%s'. Instead got '%s'." % (
-                        _KINDS.get(kinds[name.lower()], "value"), name, unquote(value))) from None
+                found[name.lower()] = self._typed(kinds[name.lower()], name, unquote(value))
         self.words = rest
         return found
+
+    def _typed(self, kind: Callable, name: str, value: str) -> object:
+        try:
+            return kind(value)
+        except (ValueError, KeyError):
+            raise self.error("Invalid option value. Expecting a '%s' for option '%s'. Instead got '%s'." % (
+                _KINDS.get(kind, "value"), name, value)) from None
 
     def _joined(self) -> List[str]:
         """The words, with `name = value` put together."""
@@ -117,13 +127,27 @@ class Arguments:
         """The words as field names, without commas and quotes."""
         return [unquote(word) for word in (self.words if words is None else words) if word != ","]
 
+    def only_word(self, expected: str) -> str:
+        """The only word that is left."""
+        if len(self.words) != 1:
+            raise self.error("Invalid argument: '%s'" % self.words[1] if self.words else expected)
+        return self.words[0]
+
+    def nothing(self) -> None:
+        """Checks that no word is left."""
+        if self.words:
+            raise self.error("The argument '%s' is invalid." % self.words[0])
+
+
+_BOOLEANS = {"true": True, "t": True, "1": True, "yes": True, "false": False, "f": False, "0": False, "no": False}
+
 
 def boolean(text: str) -> bool:
-    return {"true": True, "t": True, "1": True, "yes": True, "false": False, "f": False, "0": False, "no": False}[text.lower()]
+    return _BOOLEANS[text.lower()]
 
 
 def natural(text: str) -> int:
-    if not text.isdecimal():
+    if not re.fullmatch("[0-9]+", text):
         raise ValueError(text)
     return int(text)
 
@@ -138,11 +162,16 @@ def unquote(word: str) -> str:
     return word
 
 
+@lru_cache(maxsize=1000)
+def _wildcard(pattern: str) -> "re.Pattern[str]":
+    return re.compile(fnmatch.translate(pattern.replace("[", "[[]").replace("?", "[?]")))
+
+
 def matching(names: Iterable[str], pattern: str) -> List[str]:
     """The field names that a name, which may hold asterisks, stands for."""
     if "*" not in pattern:
         return [name for name in names if name == pattern]
-    expression = re.compile(fnmatch.translate(pattern.replace("[", "[[]").replace("?", "[?]")))
+    expression = _wildcard(pattern)
     return [name for name in names if expression.match(name)]
 
 
@@ -151,7 +180,7 @@ def _words(name: str, source: str) -> List[str]:
     while at < len(source):
         match = _ARGUMENT.match(source, at)
         if not match:
-            raise SplError("Error in '%s' command: Mismatched quotes and/or parenthesis." % name)
+            raise SplError("Error in '%s' command: Mismatched quotes and/or parenthesis at '%s'." % (name, source[at:at + 40]))
         at = match.end()
         if match.group("subsearch"):
             end = closing(source, at - 1)
@@ -160,13 +189,3 @@ def _words(name: str, source: str) -> List[str]:
         elif match.group("comma") or match.group("text"):
             words.append(match.group().strip())
     return words
-
-
-def closing(source: str, at: int) -> int:
-    """The index of the bracket that closes the one at this index; quoted ones do not count."""
-    depth = 0
-    for match in re.compile(r'"(?:[^"\\]|\\.)*"|\[|\]').finditer(source, at):
-        depth += {"[": 1, "]": -1}.get(match.group(), 0)
-        if not depth:
-            return match.start()
-    raise SplError("Missing a closing bracket in the search.")

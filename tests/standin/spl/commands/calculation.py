@@ -7,6 +7,7 @@ import re
 from typing import Any, Callable, Iterator, List, Optional, Tuple
 
 from ...values import Results, Row, SplError, as_list, text
+from .. import expressions
 from ..registry import Arguments, Context, command, unquote
 
 _PIECES = re.compile(r"""\"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[(),]""")
@@ -17,7 +18,7 @@ _BRACES = re.compile(r"\{([^{}]*)\}")
 def compiled(source: str, arguments: Arguments, context: Context) -> Callable[[Row], Any]:
     """An eval expression as a function of a row; what is wrong with it is an error of the command."""
     try:
-        return context.expression(source)
+        return expressions.compiled(source, context.host)
     except SplError as error:
         raise arguments.error(str(error)) from None
 

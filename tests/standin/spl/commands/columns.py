@@ -4,7 +4,7 @@ Relies on: Search Reference, the pages of these commands.
 """
 
 import re
-from typing import Dict, Iterator, List, Tuple
+from typing import Dict, FrozenSet, Iterator, List, Optional, Tuple
 
 from ...values import Results, Row, as_list, number, text
 from ..registry import Arguments, Context, boolean, command, matching
@@ -23,12 +23,25 @@ def named(fields: List[str], patterns: List[str]) -> List[str]:
     )
 
 
+def named_fields(arguments: Arguments) -> Optional[FrozenSet[str]]:
+    """What fields or table keep, internal fields or not, if each is named; None of wildcards, and of fields taken away."""
+    sign, words = _signed(arguments)
+    return None if sign == "-" or any("*" in word for word in words) else frozenset(words)
+
+
+def _signed(arguments: Arguments) -> Tuple[str, List[str]]:
+    """+ or -, and the names behind it; the sign may stand alone or right before the first name."""
+    words = arguments.fields()
+    if words and words[0] in ("+", "-"):
+        return words[0], words[1:]
+    if words and words[0][0] in "+-":
+        return words[0][0], [words[0][1:], *words[1:]]
+    return "+", words
+
+
 @command("fields")
 def fields(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    words = arguments.fields()
-    sign = words.pop(0) if words and words[0] in ("+", "-") else "+"
-    if words and words[0][0] in "+-" and len(words[0]) > 1 and sign == "+" and not arguments.source.startswith("+"):
-        sign, words[0] = words[0][0], words[0][1:]
+    sign, words = _signed(arguments)
     if not words:
         raise arguments.error("Must specify at least one valid field name (can contain wildcards).")
 

@@ -1,30 +1,38 @@
 """lookup, inputlookup, outputlookup.
 
-Relies on: Search Reference, the pages of these commands.
+Relies on: Search Reference, the pages of these commands; transforms.conf.spec, max_matches, case_sensitive_match.
 """
 from typing import Dict, Iterator, List, Tuple
 
 from ...values import Results, Row, as_list, from_list, text
-from ..registry import Arguments, Context, boolean, command, unquote
+from ..host import LookupTable
+from ..registry import Arguments, Context, boolean, command, natural, unquote
+from ..search import parse
+from .chunks import gathered
+
+Pairs = List[Tuple[str, str]]
+"""(field of the lookup, field of the event)"""
 
 
-def table(arguments: Arguments, context: Context, name: str):
+def _table(arguments: Arguments, context: Context) -> LookupTable:
+    """The table that the first word names; takes the word away."""
+    if not arguments.words:
+        raise arguments.error("A lookup table name is required.")
+    name = unquote(arguments.words.pop(0))
     found = context.host.lookup(name)
     if found is None:
-        raise arguments.error("Could not find all of the specified lookup fields in the lookup table." if not name else
-                              "Could not construct lookup '%s'. See search.log for more details." % name)
+        raise arguments.error("Could not construct lookup '%s'. The lookup table does not exist or is not available." % name)
     return found
 
 
-def _pairs(arguments: Arguments, words: List[str]) -> List[Tuple[str, str]]:
-    """(field of the lookup, field of the event)."""
+def _pairs(arguments: Arguments, words: List[str]) -> Pairs:
     names = [unquote(word) for word in words if word != ","]
     pairs = []
     while names:
         name = names.pop(0)
         if names and names[0].upper() == "AS":
             if len(names) < 2:
-                raise arguments.error("Usage: lookup <lookup-table-name> (<lookup-field> [AS <event-field>])...")
+                raise arguments.error("A field name is expected after 'AS'.")
             pairs.append((name, names[1]))
             names = names[2:]
         else:
@@ -34,82 +42,94 @@ def _pairs(arguments: Arguments, words: List[str]) -> List[Tuple[str, str]]:
 
 @command("lookup")
 def lookup(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
+    """Without OUTPUT all fields that are not looked up by are given; where nothing is found they become null."""
     arguments.options(local=boolean, update=boolean)
     new_only = any(word.upper() == "OUTPUTNEW" for word in arguments.words)
     outputs = arguments.clause("OUTPUT", "OUTPUTNEW")
-    if not arguments.words:
-        raise arguments.error("A lookup table name is required.")
-    name, inputs = unquote(arguments.words[0]), _pairs(arguments, arguments.words[1:])
-    found = table(arguments, context, name)
+    table = _table(arguments, context)
+    inputs = _pairs(arguments, arguments.words)
+    if not inputs:
+        raise arguments.error("Must specify one or more lookup fields.")
     wanted = _pairs(arguments, outputs) if outputs is not None else [
-        (field, field) for field in found.fields if field not in [pair[0] for pair in inputs]]
-    for field, _ in inputs + wanted:
-        if field not in found.fields:
-            raise arguments.error("Could not find all of the specified destination fields in the lookup table."
-                                  if (field, _) in wanted else
-                                  "Could not find all of the specified lookup fields in the lookup table.")
+        (field, field) for field in table.fields if field not in [name for name, _ in inputs]]
+    for kind, pairs in (("lookup", inputs), ("destination", wanted)):
+        missing = [field for field, _ in pairs if field not in table.fields]
+        if missing:
+            raise arguments.error("Could not find all of the specified %s fields in the lookup table: '%s'." % (
+                kind, "', '".join(missing)))
 
-    def joined():
-        index = None
+    def joined() -> Iterator[Results]:
+        found = None
         for chunk in chunks:
-            if index is None:
-                index = _index(found, [field for field, _ in inputs])
-            yield Results(dict.fromkeys([*chunk.fields, *(event for _, event in wanted)]),
-                          (_with(row, index, inputs, wanted, found, new_only) for row in chunk.rows))
+            if found is None:
+                found = _Found(table, inputs, wanted, new_only)
+            yield Results(dict.fromkeys([*chunk.fields, *(event for _, event in wanted)]), map(found.extended, chunk.rows))
+
     return joined()
 
 
-def _fold(value, found) -> str:
-    return text(value) if found.case_sensitive else text(value).lower()
+class _Found:
+    """The table by the values of the fields that are looked up by."""
 
+    def __init__(self, table: LookupTable, inputs: Pairs, wanted: Pairs, new_only: bool):
+        self.inputs, self.wanted, self.new_only = inputs, wanted, new_only
+        self.most, self.is_case_sensitive = table.max_matches, table.case_sensitive
+        self.rows: Dict[Tuple[str, ...], List[Row]] = {}
+        for row in table.rows():
+            for key in self._keys(row, [field for field, _ in inputs]):
+                self.rows.setdefault(key, []).append(row)
 
-def _index(found, fields: List[str]) -> Dict[tuple, List[Row]]:
-    index: Dict[tuple, List[Row]] = {}
-    for row in found.rows():
-        if all(field in row for field in fields):
-            index.setdefault(tuple(_fold(row[field], found) for field in fields), []).append(row)
-    return index
+    def _keys(self, row: Row, fields: List[str]) -> List[Tuple[str, ...]]:
+        """One for each combination of values; none if a field is null."""
+        keys: List[Tuple[str, ...]] = [()]
+        for field in fields:
+            values = map(text, as_list(row.get(field)))
+            keys = [(*key, value if self.is_case_sensitive else value.lower()) for value in values for key in keys]
+        return keys
 
-
-def _with(row: Row, index, inputs, wanted, found, new_only: bool) -> Row:
-    keys: List[tuple] = [()]
-    for _, event in inputs:
-        keys = [(*key, _fold(value, found)) for key in keys for value in as_list(row.get(event))]
-    matches = [match for key in keys for match in index.get(key, [])][:found.max_matches]
-    extended = dict(row)
-    for field, event in wanted:
-        if new_only and event in row:
-            continue
-        value = from_list([match[field] for match in matches if field in match])
-        if value is None:
-            extended.pop(event, None)
-        else:
-            extended[event] = value
-    return extended
+    def extended(self, row: Row) -> Row:
+        keys = self._keys(row, [event for _, event in self.inputs])
+        matches = [match for key in keys for match in self.rows.get(key, ())][:self.most]
+        extended = dict(row)
+        for field, event in self.wanted:
+            if self.new_only and event in row:
+                continue
+            value = from_list([each for match in matches for each in as_list(match.get(field))])
+            if value is None:
+                extended.pop(event, None)
+            else:
+                extended[event] = value
+        return extended
 
 
 @command("inputlookup", generating=True)
 def inputlookup(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    condition = arguments.clause("WHERE")
-    if len(arguments.words) != 1:
-        raise arguments.error("Invalid argument: '%s'" % " ".join(arguments.words[1:]))
-    found = table(arguments, context, unquote(arguments.words[0]))
-    matches = context.condition(" ".join(condition)) if condition else lambda row: True
-    return iter([Results(found.fields, filter(matches, found.rows()))])
+    source = arguments.clause("WHERE")
+    options = arguments.options(start=natural, max=natural)
+    table = _table(arguments, context)
+    arguments.nothing()
+    matches = parse(" ".join(source), context.host.clock).matches if source else lambda row: True
+    first, most = options.get("start", 0), options.get("max")
+
+    def rows() -> Iterator[Results]:
+        found = [row for row in table.rows() if matches(row)]
+        yield Results(table.fields, found[first:None if most is None else first + most])
+
+    return rows()
 
 
 @command("outputlookup")
 def outputlookup(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    options = arguments.options(append=boolean, key_field=str)
-    if len(arguments.words) != 1:
-        raise arguments.error("A lookup table name is required.")
-    found = table(arguments, context, unquote(arguments.words[0]))
+    """Passes the rows on. No rows empty the table, unless override_if_empty=false."""
+    options = arguments.options(append=boolean, key_field=str, max=natural, override_if_empty=boolean)
+    table = _table(arguments, context)
+    arguments.nothing()
 
-    def written():
-        kept = list(chunks)
-        rows = [row for chunk in kept for row in chunk.rows]
-        found.write(rows, options.get("append", False), options.get("key_field"))
-        yield from kept
+    def written() -> Iterator[Results]:
+        results = gathered(chunks)
+        rows = results.rows[:options.get("max")]
+        if rows or options.get("override_if_empty", True):
+            table.write(rows, options.get("append", False), options.get("key_field"))
+        yield results
+
     return written()
-
-

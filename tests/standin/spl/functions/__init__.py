@@ -1,0 +1,13 @@
+"""The eval functions, a module a group of the manual; importing this package registers them all.
+
+Relies on: Search Reference, "Evaluation functions".
+"""
+import importlib
+import pkgutil
+
+from .registry import FUNCTIONS, call
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module("." + _module.name, __name__)
+
+__all__ = ["FUNCTIONS", "call"]

@@ -1,0 +1,159 @@
+"""Comparison and conditional functions.
+
+Relies on: Search Reference, "Comparison and Conditional functions".
+"""
+import ipaddress
+import re
+from functools import lru_cache
+
+from ...values import SplError, as_list, text
+from ..jsontext import dumped, value_of
+from ..operators import order, truth
+from ..patterns import compiled
+from .registry import MANY, function, invalid, lazy
+
+
+@lazy("case", 2, MANY)
+def case(arguments, host):
+    if len(arguments) % 2:
+        raise invalid("case")
+    pairs = [(condition.evaluate, value.evaluate) for condition, value in zip(arguments[::2], arguments[1::2])]
+
+    def evaluate(row):
+        for condition, value in pairs:
+            if truth(condition(row)):
+                return value(row)
+        return None
+    return evaluate
+
+
+@lazy("validate", 2, MANY)
+def validate(arguments, host):
+    """The value of the first condition that is false; a condition that is null is not."""
+    if len(arguments) % 2:
+        raise invalid("validate")
+    pairs = [(condition.evaluate, value.evaluate) for condition, value in zip(arguments[::2], arguments[1::2])]
+
+    def evaluate(row):
+        return next((value(row) for condition, value in pairs if truth(condition(row)) is False), None)
+    return evaluate
+
+
+@lazy("if", 3)
+def if_(arguments, host):
+    condition, then, otherwise = (argument.evaluate for argument in arguments)
+    return lambda row: then(row) if truth(condition(row)) else otherwise(row)
+
+
+@lazy("coalesce", 1, MANY)
+def coalesce(arguments, host):
+    choices = [argument.evaluate for argument in arguments]
+
+    def evaluate(row):
+        for choice in choices:
+            value = choice(row)
+            if value is not None:
+                return value
+        return None
+    return evaluate
+
+
+@lazy("null", 0)
+def null(arguments, host):
+    return lambda row: None
+
+
+@lazy("true", 0)
+def true(arguments, host):
+    return lambda row: True
+
+
+@lazy("false", 0)
+def false(arguments, host):
+    return lambda row: False
+
+
+@function("nullif", 2, nulls=True)
+def nullif(one, other):
+    return None if one is not None and other is not None and text_of(one) == text_of(other) else one
+
+
+def text_of(value):
+    return "\n".join(map(text, as_list(value)))
+
+
+@function("in", 2, MANY, nulls=True)
+def in_(value, *choices):
+    """Null where there is nothing to compare; a choice that is null is none of the choices."""
+    if value is None:
+        return None
+    return any(order(one, each) == 0 for one in as_list(value) for choice in choices for each in as_list(choice))
+
+
+@lru_cache(maxsize=1000)
+def _like(pattern):
+    return re.compile("".join(".*" if c == "%" else "." if c == "_" else re.escape(c) for c in pattern), re.S)
+
+
+@function("like", 2)
+def like(value, pattern):
+    expression = _like(text(pattern))
+    return any(expression.fullmatch(text(one)) is not None for one in as_list(value))
+
+
+@function("match", 2)
+def match(value, pattern):
+    expression = compiled(text(pattern))
+    return any(expression.search(text(one)) is not None for one in as_list(value))
+
+
+@lru_cache(maxsize=1000)
+def _network(cidr):
+    try:
+        return ipaddress.ip_network(cidr, strict=False)
+    except ValueError:
+        return None
+
+
+def in_network(cidr: str, ip: str) -> bool:
+    """Whether an address is in a subnet; what is no address or no subnet is in none."""
+    network = _network(cidr)
+    try:
+        return network is not None and ipaddress.ip_address(ip) in network
+    except ValueError:
+        return False
+
+
+@function("cidrmatch", 2)
+def cidrmatch(cidr, ip):
+    return any(in_network(text(cidr), text(one)) for one in as_list(ip))
+
+
+@lazy("searchmatch", 1)
+def searchmatch(arguments, host):
+    from ..search import parse
+    if not arguments[0].is_literal:
+        raise invalid("searchmatch")
+    return parse(arguments[0].evaluate({}), host.clock).matches
+
+
+@lazy("lookup", 3)
+def lookup(arguments, host):
+    """A CSV lookup as a JSON object: lookup("name", json_object("field", value, ...), json_array("field", ...))."""
+    name, given, wanted = arguments
+    if not name.is_literal:
+        raise invalid("lookup")
+    table = host.lookup(name.evaluate({}))
+    if table is None or table.kind != "csv":
+        raise SplError("The lookup table '%s' does not exist or is not available." % name.evaluate({}))
+    rows = list(table.rows())
+
+    def evaluate(row):
+        keys, fields = value_of(given.evaluate(row)), value_of(wanted.evaluate(row))
+        if not isinstance(keys, dict) or not isinstance(fields, list):
+            raise invalid("lookup")
+        found = [match for match in rows if all(match.get(key) == text(value) for key, value in keys.items())]
+        values = {field: [match[field] for match in found[:table.max_matches] if field in match] for field in fields}
+        members = {field: each[0] if len(each) == 1 else each for field, each in values.items() if each}
+        return dumped(members) if members else None
+    return evaluate

@@ -1,0 +1,109 @@
+"""How an eval function is registered, and how its arguments reach it.
+
+    @function("lower", 1)
+    def lower(value): ...                      of values; null where an argument is null
+
+    @lazy("if", 3)
+    def if_(arguments, host): ...              of unevaluated arguments; makes an Evaluate
+"""
+import math
+from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional
+
+from ...values import Row, SplError, Value
+from ..host import Host
+
+Evaluate = Callable[[Row], Any]
+"""A row -> its value: None for null, True or False for a predicate, else a Scalar or a list."""
+MANY = math.inf
+
+
+class Argument(NamedTuple):
+    """An argument of a function: what it evaluates to, and what is written."""
+
+    evaluate: Evaluate
+    source: str
+    fields: FrozenSet[str] = frozenset()
+    """The fields that it reads."""
+    is_literal: bool = False
+    """Whether it is a text between double quotes."""
+
+    @property
+    def field(self) -> Optional[str]:
+        """The field's name, if the argument is a field and nothing else."""
+        return next(iter(self.fields)) if len(self.fields) == 1 and self.source.strip("' ") in self.fields else None
+
+
+class Function(NamedTuple):
+    low: int
+    high: float
+    build: Callable[[List[Argument], Host], Evaluate]
+
+
+FUNCTIONS: Dict[str, Function] = {}
+
+
+def call(name: str, arguments: List[Argument], host: Host) -> Evaluate:
+    """
+    Raises:
+        SplError: there is no such function, or it does not take such arguments.
+    """
+    found = FUNCTIONS.get(name)
+    if found is None:
+        raise SplError("The '%s' function is unsupported or undefined." % name)
+    if not found.low <= len(arguments) <= found.high:
+        raise invalid(name)
+    return found.build(arguments, host)
+
+
+def invalid(name: str) -> SplError:
+    return SplError("The arguments to the '%s' function are invalid." % name)
+
+
+def _add(names: str, entry: Function) -> None:
+    for name in names.split():
+        if name in FUNCTIONS:
+            raise ValueError("the function %s is registered twice" % name)
+        FUNCTIONS[name] = entry
+
+
+def lazy(names: str, low: int, high: Optional[float] = None):
+    """A function that is given its arguments unevaluated. `names` are its name and its aliases, with blanks between."""
+    def register(build: Callable[[List[Argument], Host], Evaluate]):
+        _add(names, Function(low, low if high is None else high, build))
+        return build
+    return register
+
+
+def function(names: str, low: int, high: Optional[float] = None, nulls: bool = False, each: bool = False):
+    """A function of values; without `nulls` it is null where an argument is.
+
+    With `each` the first argument's values are taken one by one, else a multivalue field is a list.
+    """
+    def register(implementation: Callable[..., Any]):
+        def build(arguments: List[Argument], host: Host) -> Evaluate:
+            return _caller(implementation, [argument.evaluate for argument in arguments], nulls, each)
+        _add(names, Function(low, low if high is None else high, build))
+        return implementation
+    return register
+
+
+def _caller(implementation: Callable[..., Any], arguments: List[Evaluate], nulls: bool, each: bool) -> Evaluate:
+    if nulls:
+        return lambda row: implementation(*[argument(row) for argument in arguments])
+    if len(arguments) == 1 and not each:
+        only = arguments[0]
+
+        def of_one(row: Row) -> Optional[Value]:
+            value = only(row)
+            return None if value is None else implementation(value)
+        return of_one
+
+    def of_several(row: Row) -> Optional[Value]:
+        values = [argument(row) for argument in arguments]
+        if None in values:
+            return None
+        if each and type(values[0]) is list:
+            found = [implementation(value, *values[1:]) for value in values[0]]
+            return [value for value in found if value is not None] or None
+        return implementation(*values)
+    return of_several

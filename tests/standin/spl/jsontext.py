@@ -1,0 +1,150 @@
+"""JSON values in fields: read, written, and walked by paths.
+
+A path is a.b{0}.c: keys between dots, {n} an element of an array (from 0), {} all of them. A key with a dot in it cannot be
+named by a path.
+
+Relies on: Search Reference, "JSON functions", "spath".
+"""
+import json
+import re
+from functools import lru_cache
+from typing import Any, List, Optional, Union
+
+from ..values import Value, number, text
+
+Steps = List[Union[str, int, None]]
+"""A key, an index, or None for all elements."""
+
+
+class Number(str):
+    """A JSON number as it is written."""
+
+
+def _not_json(name: str) -> None:
+    raise ValueError(name)
+
+
+_DECODER = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=_not_json)
+
+
+# An event's functions come one after another: a few texts are enough to read each once.
+@lru_cache(maxsize=16)
+def parsed(source: str) -> Any:
+    """
+    Raises:
+        ValueError: it is no JSON.
+    """
+    try:
+        return _DECODER.decode(source)
+    except RecursionError:
+        raise ValueError("too deep") from None
+
+
+def value_of(source: Optional[Value]) -> Any:
+    """The JSON value of a field, or None where it is none; so a JSON null is none, too."""
+    if source is None or isinstance(source, list):
+        return None
+    try:
+        return parsed(source if isinstance(source, str) else text(source))
+    except ValueError:
+        return None
+
+
+_encoded = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def dumped(value: Any) -> str:
+    """Compact JSON text; numbers as they were written."""
+    if isinstance(value, Number):
+        return str(value)
+    if isinstance(value, str):
+        return _encoded(value)
+    if isinstance(value, dict):
+        return "{" + ",".join(_encoded(key) + ":" + dumped(member) for key, member in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(dumped, value)) + "]"
+    return "null" if value is None else "true" if value else "false"
+
+
+def native(value: Any) -> Optional[Value]:
+    """What an eval field can hold of a JSON value: null is null, objects and arrays are their text."""
+    if value is None:
+        return None
+    if isinstance(value, Number):
+        return number(str(value))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return dumped(value) if isinstance(value, (dict, list)) else value
+
+
+_STEP = re.compile(r"([^.{}]+)|\{(\d*)\}|\.")
+
+
+@lru_cache(maxsize=1000)
+def steps(path: str) -> Optional[Steps]:
+    """The steps of a path, or None where it is none."""
+    found: Steps = []
+    position = 0
+    while position < len(path):
+        step = _STEP.match(path, position)
+        if not step:
+            return None
+        position = step.end()
+        if step.group(1) is not None:
+            found.append(step.group(1))
+        elif step.group(2) is not None:
+            found.append(int(step.group(2)) if step.group(2) else None)
+    return found
+
+
+def at_path(value: Any, path: str) -> Any:
+    """The value at a path, or None; with {} a flat list of all that there are, but {} alone of an object is the object."""
+    if path == "{}" and isinstance(value, dict):
+        return value
+    way = steps(path)
+    if way is None:
+        return None
+    if None not in way:
+        return _at(value, way)
+    found = walked(value, way)
+    return found or None
+
+
+def _at(value: Any, way: Steps) -> Any:
+    for step in way:
+        if type(step) is str:
+            value = value.get(step) if type(value) is dict else None
+        else:
+            value = value[step] if type(value) is list and step < len(value) else None
+        if value is None:
+            return None
+    return value
+
+
+def walked(value: Any, way: Steps) -> List[Any]:
+    """Each value at a path, in order; JSON nulls are left out."""
+    if None not in way:
+        end = _at(value, way)
+        return [] if end is None else [end]
+    index = way.index(None)
+    array = _at(value, way[:index])
+    if not isinstance(array, list):
+        return []
+    return [one for element in array for one in walked(element, way[index + 1:]) if one is not None]
+
+
+def jsonable(value: Any) -> Any:
+    """A field as a member of a new JSON text: what looks like a number, an object or an array becomes one."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, list):
+        return [jsonable(each) for each in value]
+    if isinstance(value, (int, float)):
+        return Number(text(value))
+    if value[:1] not in _BEGINNINGS:
+        return value
+    found = value_of(value)
+    return found if isinstance(found, (Number, dict, list)) else value
+
+
+_BEGINNINGS = frozenset('-0123456789{[ \n\t\r')

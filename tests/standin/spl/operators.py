@@ -1,0 +1,133 @@
+"""The operators of eval expressions.
+
+Numbers are compared as numbers where both sides look like one, else as texts, by code points and case. Arithmetic is that of
+double precision; what is not numbers gives null, but + of two texts joins them. A null on either side gives null.
+
+Relies on: Search Reference, "eval" (Numeric calculations, Operators, Boolean expressions).
+"""
+from typing import Any, Callable, Dict, Optional
+
+from ..values import Row, SplError, as_list, number, text
+
+Evaluate = Callable[[Row], Any]
+MOST_EXACT = 2 ** 53
+
+
+def truth(value: Any) -> Optional[bool]:
+    """A predicate's value; anything else is no predicate."""
+    if value is None or value is True or value is False:
+        return value
+    raise SplError("The expression is malformed. A predicate is expected, and a value was given.")
+
+
+def negation(inner: Evaluate) -> Evaluate:
+    def opposite(row: Row) -> Optional[bool]:
+        value = truth(inner(row))
+        return None if value is None else not value
+    return opposite
+
+
+def conjunction(left: Evaluate, right: Evaluate) -> Evaluate:
+    def both(row: Row) -> Optional[bool]:
+        one = truth(left(row))
+        if one is False:
+            return False
+        other = truth(right(row))
+        return other if one or other is False else None
+    return both
+
+
+def disjunction(left: Evaluate, right: Evaluate) -> Evaluate:
+    def either(row: Row) -> Optional[bool]:
+        one = truth(left(row))
+        if one:
+            return True
+        other = truth(right(row))
+        return other if one is False or other else None
+    return either
+
+
+def exclusion(left: Evaluate, right: Evaluate) -> Evaluate:
+    def exactly_one(row: Row) -> Optional[bool]:
+        one, other = truth(left(row)), truth(right(row))
+        return None if one is None or other is None else one != other
+    return exactly_one
+
+
+HOLDS: Dict[str, Callable[[int], bool]] = {
+    "=": lambda order: order == 0, "==": lambda order: order == 0, "!=": lambda order: order != 0,
+    "<": lambda order: order < 0, ">": lambda order: order > 0,
+    "<=": lambda order: order <= 0, ">=": lambda order: order >= 0,
+}
+
+
+def order(one: Any, other: Any) -> int:
+    """Negative, 0 or positive."""
+    if one == other and type(one) is type(other):
+        return 0
+    first, second = number(one), number(other)
+    if first is None or second is None:
+        first, second = written(one), written(other)
+    return (first > second) - (first < second)
+
+
+def written(value: Any) -> str:
+    """A predicate has no text of its own to compare; it has the one that tostring gives it."""
+    return ("True" if value else "False") if isinstance(value, bool) else text(value)
+
+
+def comparison(operator: str, left: Evaluate, right: Evaluate) -> Evaluate:
+    """With a multivalue field it holds if it holds for one of the values."""
+    holds = HOLDS[operator]
+
+    def compare(row: Row) -> Optional[bool]:
+        one, other = left(row), right(row)
+        if one is None or other is None:
+            return None
+        if type(one) is list or type(other) is list:
+            return any(holds(order(a, b)) for a in as_list(one) for b in as_list(other))
+        return holds(order(one, other))
+    return compare
+
+
+def arithmetic(operator: str, left: Evaluate, right: Evaluate) -> Evaluate:
+    compute = _joined if operator == "." else _sum if operator == "+" else _of_numbers(_COMPUTE[operator])
+
+    def apply(row: Row) -> Any:
+        one, other = left(row), right(row)
+        if one is None or other is None or type(one) is list or type(other) is list:
+            return None
+        return compute(one, other)
+    return apply
+
+
+def _joined(one: Any, other: Any) -> str:
+    return written(one) + written(other)
+
+
+def _of_numbers(compute: Callable[[float, float], Optional[float]]) -> Callable[[Any, Any], Optional[float]]:
+    def apply(one: Any, other: Any) -> Optional[float]:
+        first, second = number(one), number(other)
+        if first is None or second is None:
+            return None
+        try:
+            found = compute(first, second)
+        except OverflowError:
+            return float("inf")
+        return float(found) if isinstance(found, int) and abs(found) > MOST_EXACT else found
+    return apply
+
+
+_COMPUTE: Dict[str, Callable[[float, float], Optional[float]]] = {
+    "+": lambda one, other: one + other,
+    "-": lambda one, other: one - other,
+    "*": lambda one, other: one * other,
+    "/": lambda one, other: one / other if other else None,
+    "%": lambda one, other: one - other * int(one / other) if other else None,
+}
+_number_sum = _of_numbers(_COMPUTE["+"])
+
+
+def _sum(one: Any, other: Any) -> Any:
+    found = _number_sum(one, other)
+    return one + other if found is None and isinstance(one, str) and isinstance(other, str) else found
