@@ -104,9 +104,9 @@ def check_creatable(call: Call, conf: str, name: str) -> str:
         Refusal: there is one of this name; the caller may not write there.
     """
     _check_place(call)
-    if any(stanza.name == name for stanza in visible(call, conf)):
-        raise Refusal(409, "Cannot create object, one with name=%s already exists." % name)
     user = NOBODY if conf in NEVER_PRIVATE else call.owner
+    if any((stanza.name, stanza.user) == (name, user) for stanza in visible(call, conf)):
+        raise Refusal(409, "Cannot create object, one with name=%s already exists." % name)
     if user == NOBODY:
         call.check_write("", "", call.app)
     elif user != call.session.user and not call.is_admin:

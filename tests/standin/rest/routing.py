@@ -90,7 +90,7 @@ class Call:
 
     def settings(self, *without: str) -> Dict[str, str]:
         """The arguments that are attributes of the object."""
-        return {name: value for name, value in self.arguments.items() if name not in (*without, *_PAGING)}
+        return {name: value for name, value in self.arguments.items() if name not in (*without, "output_mode")}
 
     def body_json(self) -> Any:
         """

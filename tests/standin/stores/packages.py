@@ -3,6 +3,8 @@
 Splunk's "Package apps for Splunk Cloud or Splunk Enterprise"; app.conf.spec. Of an app that is there already, what
 users have made stays: local/, metadata/local.meta, and lookup files that the package does not have.
 """
+import gzip
+import io
 import os
 import shutil
 import tarfile
@@ -42,7 +44,8 @@ def _unpacked(archive: Path, folder: Path) -> Path:
         return Refusal(400, "Error during app install: failed to extract app from %s to %s: %s" % (
             archive, folder, why))
     try:
-        with tarfile.open(archive, "r:gz") as tar:
+        whole = gzip.decompress(archive.read_bytes())  # all of it, so that one that is cut off is noticed
+        with tarfile.open(fileobj=io.BytesIO(whole), mode="r:") as tar:
             members = tar.getmembers()
             for member in members:
                 _check_member(member)

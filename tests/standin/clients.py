@@ -1,0 +1,46 @@
+"""How tests talk to a stand-in in their own process: as users, through splunklib's client; and packages for it."""
+import io
+import tarfile
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+import splunklib.client
+from splunklib import binding
+
+from tests.standin.splunkd import Splunkd
+
+PASSWORD = "a long password"
+_CONF = "[install]\nis_configured = 1\n[id]\nname = {0}\nversion = {1}\n[package]\nid = {0}\n[launcher]\nversion = {1}\n"
+
+
+def connect(splunkd: Splunkd, user: str = "admin", app: Optional[str] = None, owner: Optional[str] = None
+            ) -> splunklib.client.Service:
+    """A session of a user; one that is not there yet has the role of this name."""
+    users = splunkd.sessions.users
+    if user not in users:
+        splunkd.sessions.add(user, PASSWORD, frozenset([user]))
+    address = splunkd.management_url.partition("://")[2].partition(":")
+    return splunklib.client.connect(host=address[0], port=int(address[2]), username=user, password=users[user][0], app=app,
+                                    owner=owner, handler=_reading(binding.handler(verify=False)))
+
+
+def _reading(handler):
+    """splunklib leaves connections open whose answers nobody reads."""
+    def handle(url: str, message: Dict[str, Any], **kwargs: Any) -> Dict[str, Any]:
+        answer = handler(url, message, **kwargs)
+        answer["body"] = binding.ResponseReader(io.BytesIO(answer["body"].read()))
+        return answer
+    return handle
+
+
+def package(folder: Path, app: str, files: Optional[Dict[str, str]] = None, version: str = "1.0.0") -> Path:
+    """An app's package, with app.conf and these files."""
+    path = folder / ("%s-%s.tar.gz" % (app, version))
+    contents = {"default/app.conf": _CONF.format(app, version), **(files or {})}
+    with tarfile.open(path, "w:gz") as archive:
+        for name, text in contents.items():
+            member = tarfile.TarInfo("%s/%s" % (app, name))
+            data = text.encode()
+            member.size, member.mode = len(data), 0o644
+            archive.addfile(member, io.BytesIO(data))
+    return path

@@ -1,0 +1,112 @@
+"""What is unpacked into etc/apps, and what is refused."""
+import io
+import tarfile
+
+import pytest
+
+from tests.standin.clients import package
+from tests.standin.refusal import Refusal
+from tests.standin.stores import packages
+
+
+@pytest.fixture
+def etc(tmp_path):
+    (tmp_path / "etc" / "apps").mkdir(parents=True)
+    return tmp_path / "etc"
+
+
+def archive(tmp_path, *members, mode="w:gz"):
+    """Of (name, text) or TarInfo."""
+    path = tmp_path / "some.tar.gz"
+    with tarfile.open(path, mode) as tar:
+        for member in members:
+            if isinstance(member, tarfile.TarInfo):
+                tar.addfile(member)
+                continue
+            info = tarfile.TarInfo(member[0])
+            info.size, info.mode = len(member[1]), 0o644
+            tar.addfile(info, io.BytesIO(member[1].encode()))
+    return path
+
+
+def link(name, target, kind):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.mode = kind, target, 0o777
+    return info
+
+
+def test_an_app_is_unpacked_as_it_is(etc, tmp_path):
+    built = package(tmp_path, "one", {"bin/a.py": "print()", "default/macros.conf": "[m]\ndefinition = 1\n"})
+    assert packages.install(etc, built, False) == "one"
+    assert (etc / "apps" / "one" / "bin" / "a.py").read_text() == "print()"
+    assert [path.name for path in etc.iterdir()] == ["apps"]
+
+
+def test_a_file_keeps_its_time(etc, tmp_path):
+    packages.install(etc, package(tmp_path, "one"), False)
+    assert (etc / "apps" / "one" / "default" / "app.conf").stat().st_mtime == 0
+
+
+@pytest.mark.parametrize(("members", "reason"), [
+    ([("one/default/app.conf", "[package]\nid = two\n")], "the app's folder is 'one', its app.conf says 'two'"),
+    ([("one/default/app.conf", "[id]\nname = two\n")], "the app's folder is 'one', its app.conf says 'two'"),
+    ([("one/bin/a.py", "")], "no default/app.conf"),
+    ([("one/default/app.conf", ""), ("two/default/app.conf", "")], "one folder at the top, it has one, two"),
+    ([("./one/default/app.conf", "")], "./one/default/app.conf is no path of a package"),
+    ([("one/../../evil", "")], "one/../../evil is no path of a package"),
+    ([("/one/default/app.conf", "")], "/one/default/app.conf is no path of a package"),
+    ([("one/default/app.conf", ""), ("one/local/app.conf", "")], "local to an installation"),
+    ([("one/default/app.conf", ""), ("one/metadata/local.meta", "")], "local to an installation"),
+    ([link("one/bin/link", "/etc/passwd", tarfile.SYMTYPE)], "neither a file nor a folder"),
+    ([link("one/bin/link", "one/bin/a", tarfile.LNKTYPE)], "neither a file nor a folder"),
+    ([("app.conf", "")], "not in the app's folder"),
+    ([("one/default/app.conf", "[id\n")], "app.conf of the app 'one'"),
+    ([("one/default/app.conf", ""), ("one/default/macros.conf", "nonsense")], "macros.conf of the app 'one'"),
+    ([], "one folder at the top, it has none"),
+])
+def test_what_is_no_package_is_refused_with_the_reason(etc, tmp_path, members, reason):
+    with pytest.raises(Refusal) as refused:
+        packages.install(etc, archive(tmp_path, *members), False)
+    assert refused.value.status == 400
+    assert reason in refused.value.text
+    assert not list((etc / "apps").iterdir())
+
+
+def test_an_archive_that_is_not_compressed_is_refused(etc, tmp_path):
+    with pytest.raises(Refusal, match="failed to extract app from .*: Not a gzipped file"):
+        packages.install(etc, archive(tmp_path, ("one/default/app.conf", ""), mode="w"), False)
+
+
+def test_a_file_that_is_not_there_is_refused(etc, tmp_path):
+    with pytest.raises(Refusal, match="No such file"):
+        packages.install(etc, tmp_path / "none.tar.gz", False)
+
+
+def test_a_file_that_is_cut_off_is_refused(etc, tmp_path):
+    built = package(tmp_path, "one", {"bin/a.py": "x" * 100_000})
+    built.write_bytes(built.read_bytes()[:-20])
+    with pytest.raises(Refusal, match="failed to extract"):
+        packages.install(etc, built, False)
+
+
+def test_an_app_that_is_there_is_installed_again_only_as_an_update(etc, tmp_path):
+    packages.install(etc, package(tmp_path, "one"), False)
+    with pytest.raises(Refusal, match="already exists") as refused:
+        packages.install(etc, package(tmp_path, "one", version="2.0.0"), False)
+    assert refused.value.status == 409
+    assert packages.install(etc, package(tmp_path, "one", version="2.0.0"), True) == "one"
+    assert "2.0.0" in (etc / "apps" / "one" / "default" / "app.conf").read_text()
+
+
+def test_an_update_keeps_what_users_made_and_nothing_else(etc, tmp_path):
+    packages.install(etc, package(tmp_path, "one", {"bin/old.py": "", "lookups/ours.csv": "a\n1\n"}), False)
+    app = etc / "apps" / "one"
+    for name, text in {"local/macros.conf": "[m]\n", "metadata/local.meta": "[]\n", "lookups/theirs.csv": "b\n",
+                       "lookups/ours.csv": "a\n2\n"}.items():
+        (app / name).parent.mkdir(exist_ok=True)
+        (app / name).write_text(text)
+    packages.install(etc, package(tmp_path, "one", {"bin/new.py": "", "lookups/ours.csv": "a\n3\n"}, "2.0.0"), True)
+    files = {str(path.relative_to(app)): path.read_text() for path in app.rglob("*") if path.is_file()}
+    del files["default/app.conf"]
+    assert files == {"local/macros.conf": "[m]\n", "metadata/local.meta": "[]\n", "lookups/theirs.csv": "b\n",
+                     "lookups/ours.csv": "a\n3\n", "bin/new.py": ""}
