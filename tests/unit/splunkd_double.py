@@ -14,6 +14,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from splunklib.client import Service
 
+from tests.fakes.reply import Reply
+from tests.fakes.server import FakeServer, Request
+from tests.fakes.tls import Authority
+
 DATA = "/servicesNS/nobody/segment_bridge/storage/collections/data/"
 PASSWORDS = "/servicesNS/nobody/segment_bridge/storage/passwords"
 COLLECTIONS = ("usersignups", "tenant_namespaces", "usersignups_leases")
@@ -22,8 +26,8 @@ Document = Dict[str, Any]
 
 
 class SplunkdDouble:
-    """`collections` are documents by key. `fault(method, path)` may give a status, "cut", or "lost" (done, unanswered);
-    `before(method, path)` may do what it likes."""
+    """`collections` are documents by key. `fault(method, path)` may give a status, with or without a text, "cut", or
+    "lost" (done, unanswered); `before(method, path)` may do what it likes."""
 
     def __init__(self) -> None:
         self.collections: Dict[str, Dict[str, Document]] = {name: {} for name in COLLECTIONS}
@@ -52,12 +56,18 @@ class SplunkdDouble:
         if fault == "cut":
             raise ConnectionResetError(104, "Connection reset by peer")
         if isinstance(fault, int):
-            return _answer(fault, _error("KV Store is initializing. Please try again later."))
-        with self._lock:
-            status, content = self._answer(method, path, parse_qs(parts.query), message.get("body"))
+            fault = fault, "KV Store is initializing. Please try again later."
+        if isinstance(fault, tuple):
+            return _answer(fault[0], _error(fault[1]))
+        status, content = self.answer(method, path, parse_qs(parts.query), message.get("body"))
         if fault == "lost":
             raise ConnectionResetError(104, "Connection reset by peer")
         return _answer(status, content)
+
+    def answer(self, method: str, path: str, query: Dict[str, List[str]], body: Optional[str]) -> tuple:
+        """Status and content of an answer without a fault."""
+        with self._lock:
+            return self._answer(method, path, query, body)
 
     def _answer(self, method: str, path: str, query: Dict[str, List[str]], body: Optional[str]) -> tuple:
         parameters = {name: values[0] for name, values in query.items()}
@@ -101,6 +111,24 @@ class SplunkdDouble:
                 return 400, _error("A field does not have the type that enforceTypes asks for.")
         documents.update({document["_key"]: dict(document, _user="nobody") for document in batch})
         return 200, [document["_key"] for document in batch]
+
+
+class SplunkdServer(FakeServer):
+    """The double behind TLS with a certificate of its own making, as splunkd is, for the script as a process."""
+
+    session_key = "session"
+
+    def __init__(self, double: SplunkdDouble, **server_options: Any):
+        super().__init__(tls=Authority().server(), **server_options)
+        self._double = double
+
+    def answer(self, request: Request) -> Reply:
+        if request.headers.get("Authorization") != "Splunk " + self.session_key:
+            return Reply.json(401, _error("call not properly authenticated"))
+        path = unquote(request.path).rstrip("/")
+        status, content = self._double.answer(request.method, path, request.query, request.body)
+        # splunkd says so, and splunklib loses the body of an answer that does not.
+        return Reply.json(status, content, Connection="Keep-Alive")
 
 
 def _error(text: str) -> Dict[str, Any]:

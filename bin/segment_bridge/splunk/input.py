@@ -28,7 +28,7 @@ from segment_bridge.splunk import conf, secrets
 from segment_bridge.splunk.kvstore import Collection, lease
 from segment_bridge.synchronisation import Source, Tally, synchronise
 
-CHECK_TIMEOUT_S = 5
+CHECK_TIMEOUT_S, CHECK_DEADLINE_S = 5, 20
 ARGUMENTS = {
     "server": ("API server", "URL of the cluster's API server, such as https://api.example.com:6443. Its bearer token "
                              "is in the password store: realm segment_bridge, user usersignups:<name of this input>."),
@@ -75,7 +75,8 @@ class UserSignups(Script):
         service = conf.connect(definition.metadata["server_uri"], definition.metadata["session_key"])
         cluster = Cluster.parse(definition.metadata["name"], definition.parameters)
         access = replace(_access(cluster, service), connect_timeout_s=CHECK_TIMEOUT_S, read_timeout_s=CHECK_TIMEOUT_S)
-        with ApiServer(access, Retry(max_attempts=1)) as server:
+        with _deadline(CHECK_DEADLINE_S, "the API server began to answer, but took longer than %g s"), \
+                ApiServer(access, Retry(max_attempts=1)) as server:
             for kind in _kinds(cluster):
                 next(server.pages(kind.resource, page_size=1))
 
@@ -168,7 +169,8 @@ def _counts(tallies: Dict[str, Tally]) -> Dict[str, int]:
 def _synchronise(cluster: Cluster, service: Service, host: str, tallies: Dict[str, Tally]) -> List[SegmentBridgeError]:
     """Does the work; what goes wrong with one map, which does not keep the other from being made, is returned."""
     access = _access(cluster, service)
-    with _deadline(cluster.deadline), lease(service, cluster.name, cluster.deadline, host):
+    late = "the run took longer than its deadline of %g s: raise that for a cluster so large, else find what is slow"
+    with _deadline(cluster.deadline, late), lease(service, cluster.name, cluster.deadline, host):
         return _bring_up_to_date(cluster, access, service, tallies)
 
 
@@ -194,11 +196,15 @@ def _bring_up_to_date(cluster: Cluster, access: Access, service: Service,
 
 
 @contextlib.contextmanager
-def _deadline(seconds: float) -> Iterator[None]:
-    """Ends what is inside after so long, also a read that gets a byte now and then. (Windows has no such alarm.)"""
+def _deadline(seconds: float, text: str) -> Iterator[None]:
+    """Ends what is inside after so long, also a read that gets a byte now and then. (Windows has no such alarm.)
+
+    Raises:
+        DeadlineExceeded: with this text, which has a place for the seconds.
+    """
     def ring(number, frame):
-        raise DeadlineExceeded("the run took longer than its deadline of %g s: raise that if the cluster is so large, "
-                               "else find out what is slow" % seconds)
+        raise DeadlineExceeded(text % seconds)
+
     if not hasattr(signal, "setitimer"):
         yield
         return

@@ -1,0 +1,119 @@
+"""The modular input between a fake API server and a double of splunkd."""
+import io
+import re
+import signal
+import time
+import xml.etree.ElementTree as ElementTree
+from functools import partial
+from xml.sax.saxutils import quoteattr
+
+import pytest
+from splunklib.modularinput import EventWriter
+
+from segment_bridge.retry import Retry
+from segment_bridge.splunk import conf, input, kvstore
+from tests import recorded
+from tests.fakes.kubernetes import TOKEN, FakeKubernetes
+from tests.unit.splunkd_double import SplunkdDouble
+
+
+@pytest.fixture(scope="package")
+def api_server():
+    with FakeKubernetes() as fake:
+        yield fake
+
+
+@pytest.fixture
+def fake(api_server):
+    """Sixteen signups, twelve of them records; twenty tenant namespaces, nineteen of them records."""
+    api_server.usersignups.replace(recorded.usersignups()["items"])
+    api_server.namespaces.replace(recorded.namespaces()["items"])
+    tokens = dict(api_server.tokens)
+    installed = set(api_server.installed)
+    api_server.requests.clear()
+    yield api_server
+    api_server.faults = None
+    api_server.tokens = tokens
+    api_server.installed = installed
+
+
+@pytest.fixture
+def splunkd(monkeypatch):
+    double = SplunkdDouble()
+    double.passwords["usersignups:host"] = TOKEN
+    monkeypatch.setattr(conf, "connect", lambda uri, key: double.service())
+    return double
+
+
+@pytest.fixture(autouse=True)
+def no_waits(monkeypatch):
+    patient = partial(Retry, sleep=lambda seconds: time.sleep(min(seconds, 0.001)))
+    monkeypatch.setattr(input, "Retry", patient)
+    monkeypatch.setattr(kvstore, "Retry", patient)
+
+
+@pytest.fixture
+def log(monkeypatch, tmp_path):
+    """The run log's lines, as facts by name."""
+    (tmp_path / "var/log/splunk").mkdir(parents=True)
+    monkeypatch.setenv("SPLUNK_HOME", str(tmp_path))
+
+    def lines(event=None):
+        path = tmp_path / "var/log/splunk/segment_bridge.log"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        facts = [{name: value.strip('"') for name, value in re.findall(r'(\w+)=("[^"]*"|\S+)', line)} for line in lines]
+        return [line for line in facts if event in (None, line["event"])]
+    return lines
+
+
+@pytest.fixture
+def script(fake, splunkd, log):
+    """Starts the script as splunkd does; its status, what it wrote to stdout, and to stderr."""
+    def start(*arguments, xml=""):
+        handler = signal.getsignal(signal.SIGTERM)
+        out, err = io.StringIO(), io.StringIO()
+        try:
+            status = input.UserSignups().run_script(
+                ["usersignups.py", *arguments], EventWriter(_Binary(out), err), io.StringIO(xml))
+        except SystemExit as exit:
+            status = exit.code
+        finally:
+            signal.signal(signal.SIGTERM, handler)
+        return status, out.getvalue(), err.getvalue()
+    return start
+
+
+class _Binary:
+    """What EventWriter takes for a text stream, whose bytes go to `buffer`."""
+
+    def __init__(self, text):
+        self.write, self.flush = text.write, text.flush
+        self.buffer = self
+
+
+def _parameters(settings):
+    return "".join("<param name=%s>%s</param>" % (quoteattr(name), value) for name, value in settings.items())
+
+
+@pytest.fixture
+def run(script, fake):
+    def start(name="host", **settings):
+        settings = {"server": fake.url, "ca_file": str(fake.ca_file), "page_size": "5", "interval": "900", **settings}
+        return script(xml="<input><server_host>sh1</server_host><server_uri>https://127.0.0.1:8089</server_uri>"
+                          "<session_key>key</session_key><checkpoint_dir>/tmp</checkpoint_dir><configuration>"
+                          '<stanza name="usersignups://%s" app="segment_bridge">%s</stanza>'
+                          "</configuration></input>" % (name, _parameters(settings)))
+    return start
+
+
+@pytest.fixture
+def validate(script, fake):
+    """Asks for validation as splunkd does when an input is saved; status and message."""
+    def start(name="host", **settings):
+        settings = {"server": fake.url, "ca_file": str(fake.ca_file), **settings}
+        status, out, _ = script("--validate-arguments", xml=(
+            "<items><server_host>sh1</server_host><server_uri>https://127.0.0.1:8089</server_uri>"
+            "<session_key>key</session_key><checkpoint_dir>/tmp</checkpoint_dir>"
+            '<item name="%s">%s</item></items>' % (name, _parameters(settings))))
+        return (status, ElementTree.fromstring(out).findtext("message") if out else "")
+    return start

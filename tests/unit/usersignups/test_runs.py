@@ -1,0 +1,203 @@
+"""The modular input from its XML to its collections and its line in the run log."""
+import io
+import re
+import signal
+import threading
+import time
+import xml.etree.ElementTree as ElementTree
+from contextlib import nullcontext
+from dataclasses import fields
+
+import pytest
+from splunklib.modularinput import EventWriter
+
+from segment_bridge.clusters import Cluster
+from segment_bridge.splunk import input, kvstore, secrets
+from tests import recorded
+from tests.fakes import faults
+from tests.fakes.kubernetes import TOKEN
+from tests.fakes.kubernetes_objects import signup
+from tests.fakes.proxy import FakeProxy
+
+# The client's affair with its urllib3, not ours.
+pytestmark = pytest.mark.filterwarnings("ignore:HTTPResponse.getheaders:DeprecationWarning")
+
+
+def users(splunkd, cluster="host"):
+    return {document["username"]: document["sso_user_id"] for document in splunkd.records("usersignups")
+            if document["cluster"] == cluster}
+
+
+class TestTheScheme:
+    def test_has_every_setting(self, script):
+        status, out, _ = script("--scheme")
+        scheme = ElementTree.fromstring(out)
+        names = {argument.get("name") for argument in scheme.iter("arg")}
+        assert (status, names) == (0, {field.name for field in fields(Cluster)} - {"name"})
+        assert all(argument.findtext("title") and argument.findtext("description") for argument in scheme.iter("arg"))
+
+    def test_asks_for_validation_and_a_process_for_each_cluster(self, script):
+        scheme = ElementTree.fromstring(script("--scheme")[1])
+        assert scheme.findtext("use_external_validation") == "true"
+        assert scheme.findtext("use_single_instance") == "false"
+        assert [each.get("name") for each in scheme.iter("arg") if each.findtext("required_on_create") == "true"] == []
+
+
+class TestARun:
+    def test_fills_both_collections(self, run, splunkd):
+        expected = recorded.expected_counts()["lookup"]
+        assert run() == (0, "", "")
+        assert len(splunkd.records("usersignups")) == expected["usernames"]
+        assert len(splunkd.records("tenant_namespaces")) == expected["tenant_namespaces"]
+        assert users(splunkd)["ivo"] == "0000000000000000000042"
+
+    def test_logs_one_line_with_its_counts(self, run, log):
+        run()
+        end, = log("run_end")
+        counts = {name: value for name, value in end.items() if name not in ("duration_s", "event", "component")}
+        assert counts == {
+            "cluster": "host", "status": "ok", "listed": "16", "written": "12", "deleted": "0", "unchanged": "0",
+            "skipped_no_sso_user_id": "1", "skipped_no_username": "3",
+            "namespaces_listed": "20", "namespaces_written": "19", "namespaces_deleted": "0",
+            "namespaces_unchanged": "0", "namespaces_skipped_no_workspace": "1"}
+        assert float(end["duration_s"]) < 10
+
+    def test_again_writes_nothing(self, run, splunkd, log):
+        run()
+        splunkd.requests.clear()
+        run()
+        assert {method for method, path in splunkd.requests if kvstore.LEASES not in path} == {"GET"}
+        again = log("run_end")[1]
+        assert (again["written"], again["deleted"], again["unchanged"]) == ("0", "0", "12")
+
+    def test_writes_what_changed_and_deletes_what_is_gone(self, run, fake, splunkd, log):
+        run()
+        fake.usersignups.put(signup("zoe", "9"))
+        fake.usersignups.put(signup("amelia", "007"))
+        fake.usersignups.delete("chid-860fd0ca", "toolchain-host-operator")
+        run()
+        assert log("run_end")[-1]["written"] == "2"
+        assert log("run_end")[-1]["deleted"] == "1"
+        assert users(splunkd)["amelia"] == "007"
+        assert "zoe" in users(splunkd)
+        assert "chidi" not in users(splunkd)
+
+    def test_does_not_touch_the_records_of_other_clusters(self, run, fake, splunkd):
+        splunkd.passwords["usersignups:other"] = TOKEN
+        run("other")
+        fake.usersignups.put(signup("amelia", "007"))
+        fake.usersignups.delete("chid-860fd0ca", "toolchain-host-operator")
+        run("host")
+        assert users(splunkd, "other")["amelia"] == "51203344"
+        assert users(splunkd, "other")["chidi"] == "12345678901234567890"
+        assert users(splunkd, "host")["amelia"] == "007"
+
+    def test_without_tenant_namespaces_asks_for_none(self, run, fake, splunkd):
+        fake.installed.discard(fake.namespaces)
+        assert run(tenant_namespaces="0")[0] == 0
+        assert splunkd.records("tenant_namespaces") == []
+
+    def test_finds_tenant_namespaces_by_other_labels(self, run, fake, splunkd):
+        fake.namespaces.replace([
+            {"metadata": {"name": "a", "labels": {"example.com/kind": "team", "example.com/owner": "ivo"}}},
+            {"metadata": {"name": "b", "labels": {"example.com/kind": "system", "example.com/owner": "root"}}}])
+        run(tenant_type_label="example.com/kind", tenant_type="team", tenant_workspace_label="example.com/owner")
+        found, = splunkd.records("tenant_namespaces")
+        assert (found["namespace"], found["workspace"]) == ("a", "ivo")
+
+    def test_reads_a_token_that_is_kept_in_pieces(self, run, fake, splunkd):
+        token = "x" * 1_000
+        fake.tokens[token] = fake.tokens[TOKEN]
+        del splunkd.passwords["usersignups:host"]
+        splunkd.passwords.update(secrets.pieces("usersignups:host", token))
+        assert run()[0] == 0
+
+    def test_goes_through_a_proxy_with_its_credentials(self, run, splunkd):
+        splunkd.passwords["usersignups:host:proxy"] = "splunk:hunter2"
+        with FakeProxy(user="splunk", password="hunter2") as proxy:
+            assert run(proxy_url=proxy.url)[0] == 0
+            assert proxy.targets
+
+
+class TestSuddenShrinkage:
+    @pytest.fixture(autouse=True)
+    def many(self, run, fake):
+        fake.usersignups.replace([signup("user-%03d" % number, str(number)) for number in range(300)])
+        run(page_size="500")
+
+    def test_is_an_error_that_writes_but_does_not_delete(self, run, fake, splunkd, log):
+        fake.usersignups.replace([signup("user-%03d" % number, "new") for number in range(100)])
+        status, _, err = run()
+        assert status == 1
+        assert "collection usersignups: the list of cluster host lacks 200 of its 300 records" in err
+        assert "allow_shrink_until" in err
+        assert len(users(splunkd)) == 300
+        assert users(splunkd)["user-001"] == "new"
+        assert (log("run_end")[-1]["written"], log("run_end")[-1]["deleted"]) == ("100", "0")
+
+    def test_is_a_list_of_nobody(self, run, splunkd, fake):
+        fake.usersignups.replace([])
+        assert run(max_shrink_percent="100")[0] == 1
+        assert len(users(splunkd)) == 300
+
+    def test_may_be_more_where_a_setting_says_so(self, run, splunkd, fake):
+        fake.usersignups.replace([signup("user-001", "1")])
+        assert run(max_shrink_percent="100")[0] == 0
+        assert users(splunkd) == {"user-001": "1"}
+
+    def test_may_be_anything_until_a_time(self, run, splunkd, fake):
+        fake.usersignups.replace([])
+        assert run(allow_shrink_until="2020-01-01T00:00:00Z")[0] == 1
+        assert run(allow_shrink_until="2999-01-01T00:00:00Z")[0] == 0
+        assert users(splunkd) == {}
+
+
+class TestStopping:
+    def test_ends_the_run_at_once_and_leaves_the_collection_as_it_was(self, run, fake, splunkd, log):
+        fake.faults = faults.at({2: faults.hang()})
+        stop = threading.Timer(0.3, signal.pthread_kill, (threading.main_thread().ident, signal.SIGTERM))
+        stop.start()
+        started = time.monotonic()
+        assert run()[0] == 128 + signal.SIGTERM
+        assert time.monotonic() - started < 1.3
+        assert log("run_end")[0]["status"] == "stopped"
+        assert splunkd.collections == {name: {} for name in splunkd.collections}  # the lease, too
+
+    def test_while_waiting_for_another_run(self, run, splunkd):
+        splunkd.collections[kvstore.LEASES]["host"] = {"_key": "host", "holder": "sh2", "expires": time.time() + 60}
+        stop = threading.Timer(0.2, signal.pthread_kill, (threading.main_thread().ident, signal.SIGTERM))
+        stop.start()
+        assert run()[0] == 128 + signal.SIGTERM
+        assert splunkd.records(kvstore.LEASES)[0]["holder"] == "sh2"
+
+
+def test_runs_at_once_take_turns_and_the_last_list_wins(monkeypatch, fake, splunkd, log):
+    """As on several search head cluster members; signals, which only one thread has, are left out."""
+    monkeypatch.setattr(input, "_deadline", lambda *_: nullcontext())
+    settings = {"server": fake.url, "ca_file": str(fake.ca_file), "page_size": "3"}
+    members = [threading.Thread(target=input.run, args=(
+        "host", settings, splunkd.service(), "sh%d" % number, EventWriter(io.StringIO(), io.StringIO())))
+        for number in range(4)]
+    for number, member in enumerate(members):
+        fake.usersignups.put(signup("user-%d" % number, str(number)))
+        member.start()
+    for member in members:
+        member.join()
+    assert {line["status"] for line in log("run_end")} == {"ok"}
+    assert len(users(splunkd)) == 12 + 4
+    assert splunkd.records(kvstore.LEASES) == []
+
+
+def test_nothing_personal_and_no_secret_is_stored_or_logged(run, fake, splunkd, log, tmp_path):
+    personal = set()
+    for item in fake.usersignups.at(10**9).objects.values():
+        personal |= set(re.findall(r'[\w.-]+@example\.com|"\d{8}"|[0-9a-f]{32}', item.decode()))
+    run()
+    fake.faults = faults.always(fake.truncated(0.5))
+    err = run()[2]
+    kept = repr(splunkd.collections) + (tmp_path / "var/log/splunk/segment_bridge.log").read_text() + err
+    known = {'"%s"' % sso_user_id for sso_user_id in users(splunkd).values()}
+    leaked = [each for each in personal - known if each.strip('"') in kept]
+    assert leaked == []
+    assert len(personal) > 40
+    assert TOKEN not in kept
