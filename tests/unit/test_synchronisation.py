@@ -123,7 +123,7 @@ def environment(tmp_path_factory):
         hasty = partial(Retry, sleep=lambda seconds: time.sleep(min(seconds, 0.001)))
         patch.setattr(input, "Retry", hasty)
         patch.setattr(kvstore, "Retry", hasty)
-        patch.setattr(input, "_deadline", lambda seconds: nullcontext())  # a signal, which only one thread may have
+        patch.setattr(input, "_deadline", lambda *_: nullcontext())  # a signal, which only one thread may have
         patch.setattr(kvstore, "READ_ROWS", 2)
         patch.setattr(spool, "RUN_LENGTH", 3)
         yield fake
