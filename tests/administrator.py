@@ -19,6 +19,7 @@ from urllib3.exceptions import InsecureRequestWarning
 APP = "segment_bridge"
 JOB = "Segment Bridge - Send user journeys"
 AUDIT_INDEX, AUDIT_SOURCETYPE = "k8s_audit", "kube:audit"
+RUN_END = 'search index=_internal sourcetype="segment_bridge:log" event=run_end component=segmentsend sid="%s"'
 _HEC_BATCH_BYTES = 1_000_000
 _RESTART_S = 600
 

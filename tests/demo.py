@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Dict, List
 
 from tests import recorded
-from tests.administrator import JOB, Outcome
+from tests.administrator import JOB, RUN_END, Outcome
 from tests.environment import Environment
 
 ALERT = "Segment Bridge - Alert - Events were not accepted"
@@ -90,10 +90,11 @@ class Demo:
         self._segment.up()
         recovered = self._send()
         self._console.table(recovered.rows, ["journey", "segment_status", "segment_reason", "count"])
+        left = self._show_dead_letters()
 
         self._console.say("\nWhat Segment received")
         exact = self._show_received()
-        return exact and noticed and not ordinary.failed and not recovered.failed
+        return exact and noticed and not left and not ordinary.failed and not recovered.failed
 
     def _set_up(self, package: Path) -> None:
         with self._console.step("upload %s in Splunk Web" % package.name):
@@ -118,13 +119,20 @@ class Demo:
         self._console.say("      the search job %s" % ("FAILED:" if outcome.failed else "did not fail"))
         for level, text in outcome.messages:
             self._console.say("        %s  %s" % (level, text))
+        with self._console.step("wait until splunkd has read the run log"):
+            self._admin.wait_for_rows(RUN_END % outcome.sid)
         with self._console.step('run the alert "%s"' % ALERT):
             alert = self._admin.run_saved_search(ALERT)
         self._console.table(alert.rows, list(alert.rows[0]) if alert.rows else [])
         fired = self._admin.fired_alerts()
         self._console.say("      triggered alerts: %s" % (", ".join(fired) or "none"))
-        self._console.say("      dead letters kept: %d" % len(self._admin.records("segment_dead_letters")))
+        self._show_dead_letters()
         return outcome.failed and ALERT in fired
+
+    def _show_dead_letters(self) -> int:
+        left = len(self._admin.records("segment_dead_letters"))
+        self._console.say("      dead letters that wait to be sent again: %d" % left)
+        return left
 
     def _show_received(self) -> bool:
         counts = self._segment.counts()

@@ -28,7 +28,8 @@ class TestSegmentsend:
         bridge.admin.set_destination("short", region="us")
         bridge.admin.set_secret("short", "too-short")
         outcome = bridge.admin.search(ROW + "| segmentsend destination=short dryrun=true")
-        assert "the write key of [short] has 9 characters, Segment's have 32" in " ".join(t for _, t in outcome.messages)
+        texts = " ".join(text for _, text in outcome.messages)
+        assert "the write key of [short] has 9 characters, Segment's have 32" in texts
 
     def test_a_url_without_tls(self, bridge):
         bridge.admin.set_destination("plain", url="http://segment.example.com/v1/batch")
@@ -44,13 +45,14 @@ class TestSegmentsend:
     def test_a_row_without_an_event_name(self, bridge):
         outcome = bridge.admin.search('| makeresults | eval userId="42" | segmentsend')
         assert not outcome.failed
-        assert (outcome.rows[0]["segment_status"], outcome.rows[0]["segment_reason"]) == ("rejected", "event_not_defined")
-        assert "event" in outcome.rows[0]["segment_error"]
+        row, = outcome.rows
+        assert (row["segment_status"], row["segment_reason"]) == ("rejected", "event_not_defined")
+        assert "event" in row["segment_error"]
 
     def test_a_good_row_is_sent_in_spite_of_a_bad_one(self, bridge):
         outcome = bridge.admin.search(
-            '| makeresults count=2 | eval userId="42" | streamstats count | eval event=if(count=1, "Page opened", null()) '
-            '| segmentsend')
+            '| makeresults count=2 | eval userId="42" | streamstats count '
+            '| eval event=if(count=1, "Page opened", null()) | segmentsend')
         assert sorted(row["segment_status"] for row in outcome.rows) == ["accepted", "rejected"]
 
 

@@ -4,11 +4,9 @@ import json
 import pytest
 
 from tests import recorded
-from tests.administrator import JOB
+from tests.administrator import JOB, RUN_END
 from tests.e2e.conftest import MESSAGE_FIELDS
 from tests.fakes import faults
-
-RUN_END = 'search index=_internal sourcetype="segment_bridge:log" event=run_end component=segmentsend sid="%s"'
 
 
 def held(segment):
