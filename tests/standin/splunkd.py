@@ -59,7 +59,7 @@ class Splunkd:
         self.etc, var = home / "etc", home / "var"
         _lay_out(self.etc, var)
         self.confs = Confs(self.etc)
-        self.logs = Logs(var / "log" / "splunk")
+        self.logs = Logs(var / "log" / "splunk", self.clock.now)
         self.events = Events(var / "lib" / "splunk" / "events.db", self.confs)
         self.kvstore = KvStore(var / "lib" / "splunk" / "kvstore.db", self.confs)
         self.secrets = Secrets(self.confs, self.etc / "auth" / "splunk.secret")
