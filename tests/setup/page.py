@@ -33,13 +33,16 @@ class Step:
 
     @property
     def mark(self) -> str:
-        """Whether it is done, as its heading says."""
-        return self._browser.one(self._xpath + "/h2/span").text
+        """Whether it is done, as its heading says; "" before it is known."""
+        return self._text_of("/h2/span")
 
     @property
     def report(self) -> str:
         """What the last action came to."""
-        found = self._browser.all(self._xpath + '//*[@role="status"]')
+        return self._text_of('//*[@role="status"]')
+
+    def _text_of(self, xpath: str) -> str:
+        found = self._browser.all(self._xpath + xpath)
         return found[0].text if found else ""
 
     def wait_for(self, pattern: str, seconds: float = 60) -> None:

@@ -46,7 +46,7 @@ export class Power extends Section {
       for (const { name } of await scheduled()) {
         await setScheduled(name, true);
       }
-      await post("configs/conf-app/install", { is_configured: "true" });
+      await post("apps/local/segment_bridge", { configured: true });
       await this._changed();
       await this._runJob();
       unknown.forEach((name) => this.report.add(
