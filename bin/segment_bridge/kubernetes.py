@@ -61,6 +61,8 @@ class Access:
 
     server: str = ""
     token: str = field(default="", repr=False)
+    token_place: str = ""
+    """Where the token is kept, for errors."""
     ca_file: str = ""
     kubeconfig: str = ""
     context: str = ""
@@ -70,6 +72,13 @@ class Access:
     connect_timeout_s: float = 5
     read_timeout_s: float = 65
     """Longer than the minute after which an API server gives up on its store."""
+
+    @property
+    def credential(self) -> str:
+        """What the server is shown, in words."""
+        if self.server:
+            return ("bearer token %s" % self.token_place).strip()
+        return "token or client certificate of kubeconfig %s" % self.kubeconfig if self.kubeconfig else "pod's token"
 
 
 class ApiServer:
@@ -151,7 +160,7 @@ class ApiServer:
         if error.status == 429 or error.status >= 500:
             return Unavailable(said, retry_after_s(error.headers, time.time()))
         return ClusterError("%s. %s" % (said, {
-            401: "The token or client certificate is unknown or has expired: make a new one, and store it",
+            401: "The %s is unknown or has expired: make a new one, and store it" % self._access.credential,
             403: "Give its account %s, as in %s" % (resource.rule, MANIFEST),
             404: "The resource is not installed there: check that this is the right cluster",
         }.get(error.status, "Check that it is a Kubernetes API server")))

@@ -155,8 +155,8 @@ class TestWhatDoesNotPass:
         assert waits == []
 
     def test_unknown_token(self, failure):
-        assert "answered 401 to a list of usersignups.toolchain.dev.openshift.com: Unauthorized. The token or client " \
-            "certificate is unknown or has expired" in failure(token="unknown")
+        assert "answered 401 to a list of usersignups.toolchain.dev.openshift.com: Unauthorized. The bearer token " \
+            "is unknown or has expired" in failure(token="unknown")
 
     def test_rights_are_missing(self, fake, failure):
         fake.tokens["poor"] = Account("system:serviceaccount:a:b")

@@ -123,6 +123,7 @@ def _access(cluster: Cluster, service: Service) -> Access:
     user = "usersignups:" + cluster.name
     return Access(
         server=cluster.server, token=secrets.read(service, user, "bearer token") if cluster.server else "",
+        token_place='in the password store (realm "%s", username "%s")' % (secrets.REALM, user),
         ca_file=cluster.ca_file, kubeconfig=cluster.kubeconfig, context=cluster.context, proxy_url=cluster.proxy_url,
         proxy_credentials=secrets.find(service, user + ":proxy", "proxy's credentials") if cluster.proxy_url else "",
         connect_timeout_s=cluster.connect_timeout, read_timeout_s=cluster.timeout)

@@ -100,8 +100,9 @@ def test_a_proxy_that_asks_for_credentials(says, fake):
 def test_a_token_that_is_unknown(says, splunkd, fake):
     splunkd.passwords["usersignups:host"] = "expired"
     assert says() == (
-        "%s answered 401 to a list of usersignups.toolchain.dev.openshift.com: Unauthorized. The token or client "
-        "certificate is unknown or has expired: make a new one, and store it" % fake.url)
+        '%s answered 401 to a list of usersignups.toolchain.dev.openshift.com: Unauthorized. The bearer token in the '
+        'password store (realm "segment_bridge", username "usersignups:host") is unknown or has expired: make a new '
+        'one, and store it' % fake.url)
 
 
 def test_a_token_without_rights_is_told_the_rule_to_add(says, fake):
