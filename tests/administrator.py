@@ -114,10 +114,9 @@ class Administrator:
 
     def _set(self, conf: str, stanza: str, settings: Dict[str, str]) -> None:
         stanzas = self.service.confs[conf]
-        if stanza in stanzas:
-            stanzas[stanza].submit(settings)
-        else:
-            stanzas.create(stanza, **settings)
+        if stanza not in stanzas:
+            stanzas.create(stanza)
+        stanzas[stanza].submit(settings)
 
     def add_cluster(self, name: str, **settings: str) -> None:
         """Settings > Data inputs > UserSignups; it starts to run at once."""
