@@ -10,7 +10,16 @@ from splunklib import binding
 from tests.standin.splunkd import Splunkd
 
 PASSWORD = "a long password"
-_CONF = "[install]\nis_configured = 1\n[id]\nname = {0}\nversion = {1}\n[package]\nid = {0}\n[launcher]\nversion = {1}\n"
+_CONF = """[install]
+is_configured = 1
+[id]
+name = {0}
+version = {1}
+[package]
+id = {0}
+[launcher]
+version = {1}
+"""
 
 
 def connect(splunkd: Splunkd, user: str = "admin", app: Optional[str] = None, owner: Optional[str] = None
@@ -20,8 +29,9 @@ def connect(splunkd: Splunkd, user: str = "admin", app: Optional[str] = None, ow
     if user not in users:
         splunkd.sessions.add(user, PASSWORD, frozenset([user]))
     address = splunkd.management_url.partition("://")[2].partition(":")
-    return splunklib.client.connect(host=address[0], port=int(address[2]), username=user, password=users[user][0], app=app,
-                                    owner=owner, handler=_reading(binding.handler(verify=False)))
+    return splunklib.client.connect(
+        host=address[0], port=int(address[2]), username=user, password=users[user][0], app=app, owner=owner,
+        handler=_reading(binding.handler(verify=False)))
 
 
 def _reading(handler):

@@ -72,7 +72,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Expect", "").lower() == "100-continue":
             self.wfile.flush()
         environ = self._environ(self.rfile.read(int(length)))
-        response = self.server.app(Request(environ))
+        with Request(environ) as request:
+            response = self.server.app(request)
         chunks, status, headers = response.get_wsgi_response(environ)
         body = b"".join(chunks)
         self.send_response_only(int(status.split(" ")[0]))

@@ -34,7 +34,7 @@ class TestInstalling:
 
     def test_a_package_that_is_none_is_400_with_the_reason(self, service, tmp_path):
         (tmp_path / "text").write_text("no package")
-        with pytest.raises(HTTPError, match="failed to extract app from .*text") as refused:
+        with pytest.raises(HTTPError, match=r"failed to extract app from .*text") as refused:
             install(service, tmp_path / "text")
         assert refused.value.status == 400
 
