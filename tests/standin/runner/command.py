@@ -136,8 +136,8 @@ class Command:
             process.dismiss()
 
     def _requests(self, chunks: Iterator[Results]) -> Iterator[Tuple[Results, bool]]:
-        """What the command is sent, and whether it is the last. Fields without rows come first, and at the end until the
-        command says that it has finished. A search that is finalised just ends."""
+        """What the command is sent, and whether it is the last. Fields without rows come first, and at the end until it
+        says that it has finished. A search that is finalised just ends."""
         fields: List[str] = []
         for number, chunk in enumerate(chunks):
             fields = chunk.fields
@@ -225,14 +225,6 @@ class _Deaf(_Ended):
     """The command does not read what it is sent."""
 
 
-def _how_it_ended(ended: _Ended, code: Optional[int]) -> str:
-    if code is None and isinstance(ended, _Deaf):
-        return "Failed to send message to external search command, see search.log."
-    if code is not None and code > 0:
-        return "External search command exited unexpectedly with non-zero error code %d." % code
-    return "External search command exited unexpectedly."
-
-
 class _OutOfOrder(Exception):
     """A reply's rows are not a selection of those that were sent, in their order."""
 
@@ -246,7 +238,7 @@ class _Process:
         job.log("INFO", _COMPONENT, "Running process: " + " ".join(command_line))
         self._program = Program(command_line, env, self._log_stderr)
         job.started(self._program)
-        self._program.read_in_background(self._read_replies)
+        self._program.in_background(self._read_replies)
 
     def exchange(self, metadata: Dict[str, Any], body: bytes = b"") -> chunked.Reply:
         """
@@ -278,32 +270,28 @@ class _Process:
             chunked.Malformed: it wrote more than it was asked for.
         """
         self._program.end_input()
-        try:
-            code = self._program.wait(0 if self._job.is_cancelled else self._maxwait_s)
-        except subprocess.TimeoutExpired:
-            raise self._too_slow() from None
-        if code and not self._job.is_cancelled:
-            self._job.log("WARN", _COMPONENT, "The process ended with status %d after its last reply." % code)
+        if not self._program.ends_within(0 if self._job.is_cancelled else self._maxwait_s):
+            raise self._too_slow()
         rest = self._replies.get()
         if not isinstance(rest, _Ended):
             raise self._unasked(rest)
-        return code
+        return self._program.returncode
 
     def _too_slow(self) -> _Ended:
+        self._program.stop()
         return _Ended("No answer within maxwait=%s s" % self._maxwait_s)
 
     def exit_code(self) -> Optional[int]:
-        """Of a process that should have ended, negative if a signal ended it; None if it goes on nevertheless."""
+        """Of a process that should end, negative if a signal ended it; None if it would not end by itself."""
         self._program.end_input()
-        try:
-            return self._program.wait(GRACE_S)
-        except subprocess.TimeoutExpired:
-            return None
+        if self._program.ends_within(GRACE_S):
+            return self._program.returncode
+        self._program.stop()
+        return None
 
     def close(self) -> None:
         """Whatever state it is in: it has a little time to see that its input has ended."""
-        if self.exit_code() is None:
-            self._program.stop()
+        self.exit_code()
         self._program.clear_away()
         self._job.ended(self._program)
 
@@ -364,6 +352,14 @@ class _Selection:
 
     def _sent(self, given: Results) -> List[str]:
         return [field for field in given.fields if field in self._required]
+
+
+def _how_it_ended(ended: _Ended, code: Optional[int]) -> str:
+    if code is None and isinstance(ended, _Deaf):
+        return "Failed to send message to external search command, see search.log."
+    if code is not None and code > 0:
+        return "External search command exited unexpectedly with non-zero error code %d." % code
+    return "External search command exited unexpectedly."
 
 
 def _required(getinfo: Mapping[str, Any]) -> List[str]:

@@ -4,7 +4,6 @@ Splunk's "Modular inputs configuration" and "Define a scheme for introspection".
 """
 import re
 import signal
-import subprocess
 from pathlib import Path
 from typing import Dict, FrozenSet, List, NamedTuple, Set
 
@@ -91,12 +90,9 @@ def ask(splunkd, command_line: List[str], purpose: str, given: bytes = b"") -> A
 
     output: List[bytes] = []
     program = Program(command_line, environment(splunkd.home), log)
-    program.read_in_background(lambda: output.append(program.stdout.read()))
+    program.in_background(lambda: output.append(program.stdout.read()))
     program.give(given)
-    try:
-        program.wait(ANSWER_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
+    if not program.ends_within(ANSWER_TIMEOUT_S):
         program.send_signal(signal.SIGKILL)
-        program.wait()
     program.clear_away()
     return Answer(program.returncode, b"".join(output).decode(errors="replace"))

@@ -4,14 +4,14 @@ import signal
 import subprocess
 import threading
 from contextlib import suppress
-from typing import BinaryIO, Callable, List, Mapping, Sequence
+from typing import BinaryIO, Callable, List, Mapping, Optional, Sequence
 
 GRACE_S = 5
 """What a program has between the end of its input and SIGTERM, and between SIGTERM and SIGKILL."""
 
 
 class Program(subprocess.Popen):
-    """It runs in a group of its own: signals go to all that it has started, and none of it outlives it.
+    """It runs in a group of its own: signals go to all that it has started, and none of that outlives it.
 
     Args:
         on_error_line: takes the lines that it writes on stderr, in a thread of its own.
@@ -20,18 +20,25 @@ class Program(subprocess.Popen):
     def __init__(self, command: Sequence[str], env: Mapping[str, str], on_error_line: Callable[[str], None]):
         super().__init__(command, env=dict(env), cwd="/", stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                          stderr=subprocess.PIPE, start_new_session=True)
-        self._readers: List[threading.Thread] = []
-        self.read_in_background(lambda: _each_line(self.stderr, on_error_line))
+        self._threads: List[threading.Thread] = []
+        self._watch = self.in_background(self._end_all_with_it)
+        self.in_background(lambda: _each_line(self.stderr, on_error_line))
 
-    def read_in_background(self, reader: Callable[[], None]) -> None:
-        """`reader` reads what the program writes, to its end."""
-        thread = threading.Thread(target=reader, daemon=True)
-        self._readers.append(thread)
+    def in_background(self, work: Callable[[], None]) -> threading.Thread:
+        """`work` ends with the program: it reads what that writes, say."""
+        thread = threading.Thread(target=work, daemon=True)
+        self._threads.append(thread)
         thread.start()
+        return thread
+
+    def _end_all_with_it(self) -> None:
+        self.wait()
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
 
     def give(self, data: bytes) -> None:
@@ -44,19 +51,21 @@ class Program(subprocess.Popen):
         with suppress(OSError):  # what is buffered does not get through to a program that is gone
             self.stdin.close()
 
-    def stop(self, grace_s: float = GRACE_S) -> None:
-        """SIGTERM, and SIGKILL if that is not enough. (Then `clear_away`.)"""
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            self.send_signal(number)
-            with suppress(subprocess.TimeoutExpired):
-                self.wait(grace_s)
-                return
+    def ends_within(self, seconds: Optional[float]) -> bool:
+        """Waits for its end, without a limit if there is none."""
+        self._watch.join(seconds)
+        return not self._watch.is_alive()
+
+    def stop(self) -> None:
+        """SIGTERM, and SIGKILL if that is not enough."""
+        self.send_signal(signal.SIGTERM)
+        if not self.ends_within(GRACE_S):
+            self.send_signal(signal.SIGKILL)
+            self.ends_within(None)
 
     def clear_away(self) -> None:
-        """After the program's end: what it left running, and the pipes. All that it has written is read by then."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-        for thread in self._readers:
+        """After its end: all that it has written is read then, and the pipes are closed."""
+        for thread in self._threads:
             thread.join()
         self.end_input()
         self.stdout.close()

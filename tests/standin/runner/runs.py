@@ -3,10 +3,9 @@
 Splunk's "Create modular inputs", "Set up streaming" and "Set up logging"; inputs.conf.spec, interval.
 """
 import re
-import subprocess
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import BinaryIO, Dict, Iterable, Iterator, List, Optional
 
 from .. import cron
@@ -109,15 +108,11 @@ class Run:
         started, stream = time.monotonic(), _Indexed(self._splunkd, self.kind, self.stanza)
         with handed_over(self._splunkd, self.kind.name) as metadata:
             program = Program(self.kind.command_line, environment(self._splunkd.home), self._log_message)
-            program.read_in_background(lambda: stream.read(program.stdout))
+            program.in_background(lambda: stream.read(program.stdout))
             program.give(xml.configuration(metadata, self.stanza))
-            while True:
-                with suppress(subprocess.TimeoutExpired):
-                    program.wait(_TICK_S)
-                    break
+            while not program.ends_within(_TICK_S):
                 if self._is_ending.is_set():
                     program.stop()
-                    break
             program.clear_away()
         self._log("INFO" if program.returncode == 0 else "ERROR", (
             "Ran script: %s, took %.3f seconds to run, %d bytes read, %s" % (
