@@ -83,6 +83,7 @@ class Delivery:
         self._under_way = 0
         self._any_accepted = self._probed = False
         self._refused = 0  # messages, alone
+        self._trouble = ""  # the last answer that asked for another call
         self._probing = threading.Lock()
         self._changed = threading.Condition()  # guards what is above, but for the lock
         self._pool = ThreadPoolExecutor(destination.concurrency, "segment")
@@ -140,11 +141,8 @@ class Delivery:
             answer = self._send(batch, attempt)
         except _Stopped:
             reason, error = self.stopped or ("", "")
-            last = attempt.answer
-            if last:
-                error = "%s; last answer: %s" % (error, last.error)
-            unsent = Outcome("unsent", reason, last.http if last else None, error, batch.number, attempt.calls)
-            return [unsent] * len(batch)
+            http = attempt.answer.http if attempt.answer else None
+            return [Outcome("unsent", reason, http, error, batch.number, attempt.calls)] * len(batch)
         if answer.kind not in (Kind.REFUSED, Kind.TOO_LARGE):
             status = self._accepted if answer.kind is Kind.ACCEPTED else "failed"
             outcome = Outcome(status, answer.reason, answer.http, answer.error, batch.number, attempt.calls)
@@ -238,6 +236,7 @@ class Delivery:
                 return answer
             with self._changed:
                 self.retries += 1
+                self._trouble = "; last answer: " + answer.error
 
     def _await_turn(self, events: int, not_before: float) -> None:
         """Returns when a request may begin.
@@ -251,7 +250,7 @@ class Delivery:
                 now = self._clock()
                 due = max(not_before, self._throttle.not_before())
                 if not self.stopped and max(now, due) > self._deadline:
-                    self.stop("deadline", "another call would pass the deadline of the run")
+                    self.stop("deadline", "another call would pass the deadline of the run" + self._trouble)
                 if self.stopped:
                     raise _Stopped
                 if due <= now and self._under_way < self._throttle.limit:

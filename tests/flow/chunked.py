@@ -124,10 +124,16 @@ class Command:
         self.send(metadata, body)
         return self.receive()
 
-    def send(self, metadata: Mapping[str, Any], body: bytes) -> None:
+    def send(self, metadata: Mapping[str, Any], body: bytes, *, claimed_bytes: int | None = None) -> None:
+        """A chunk; with `claimed_bytes` one whose body is longer than what there is of it."""
         text = json.dumps(metadata).encode()
-        self._process.stdin.write(b"chunked 1.0,%d,%d\n" % (len(text), len(body)) + text + body)
+        body_bytes = len(body) if claimed_bytes is None else claimed_bytes
+        self._process.stdin.write(b"chunked 1.0,%d,%d\n" % (len(text), body_bytes) + text + body)
         self._process.stdin.flush()
+
+    def close_output(self) -> None:
+        """As if whoever reads the replies were gone."""
+        self._process.stdout.close()
 
     def receive(self) -> Reply:
         header = self._process.stdout.readline(_LONGEST_HEADER)
@@ -151,7 +157,7 @@ class Command:
             self._process.stdin.close()
         except BrokenPipeError:
             pass
-        rest = self._process.stdout.read()
+        rest = b"" if self._process.stdout.closed else self._process.stdout.read()
         if rest:
             raise ProtocolError(f"more than was asked for: {rest[:200]!r}")
         exit_code = self._process.wait(timeout_s)

@@ -46,7 +46,8 @@ class SegmentSend:
     """Runs `... | segmentsend` on rows."""
 
     def __init__(self, splunk_home: Path, splunkd: FakeSplunkd, dispatch_dir: Path):
-        self._home = splunk_home
+        self._script = splunk_home / "etc/apps/segment_bridge/bin/segmentsend.py"
+        self.splunk_home = splunk_home  # as the command is told
         self._searchinfo = {
             "sid": "1764000000.1",
             "dispatch_dir": str(dispatch_dir),
@@ -56,8 +57,7 @@ class SegmentSend:
         }
 
     def start(self, *arguments: str) -> Command:
-        script = self._home / "etc/apps/segment_bridge/bin/segmentsend.py"
-        return Command([sys.executable, str(script)], arguments, self._searchinfo, environment(self._home))
+        return Command([sys.executable, str(self._script)], arguments, self._searchinfo, environment(self.splunk_home))
 
     def __call__(self, rows: Sequence[Row], *arguments: str, chunk_rows: int = 2500) -> Result:
         with self.start(*arguments) as command:

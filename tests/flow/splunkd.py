@@ -19,9 +19,10 @@ from tests.fakes.server import FakeServer, Refusal, Request
 from tests.fakes.tls import Authority
 
 MAX_DOCUMENTS_PER_BATCH_SAVE = 1000
+MAX_QUERIES_PER_BATCH = 1000
 
 _NAMESPACE = "/servicesNS/nobody/segment_bridge/"
-_BATCH_SAVE = re.compile(r"storage/collections/data/(\w+)/batch_save")
+_BATCH = re.compile(r"storage/collections/data/(\w+)/(batch_save|batch_find)")
 
 
 class FakeSplunkd(FakeServer):
@@ -53,9 +54,9 @@ class FakeSplunkd(FakeServer):
             return _entries({f"segment_bridge:{user}:": _password(user, text) for user, text in self.passwords.items()})
         if request.method == "GET" and path.startswith("configs/conf-"):
             return self._stanzas(*path[len("configs/conf-") :].split("/", 1))
-        batch_save = _BATCH_SAVE.fullmatch(path)
-        if request.method == "POST" and batch_save and batch_save[1] in self.collections:
-            return self._save(self.collections[batch_save[1]], json.loads(request.body))
+        batch = _BATCH.fullmatch(path)
+        if request.method == "POST" and batch and batch[1] in self.collections:
+            return getattr(self, "_" + batch[2])(self.collections[batch[1]], json.loads(request.body))
         raise _refusal(404, "Not Found")
 
     def _stanzas(self, name: str, stanza: str | None = None) -> Reply:
@@ -66,7 +67,15 @@ class FakeSplunkd(FakeServer):
             raise _refusal(404, f"Could not find object id={stanza}")
         return _entries({stanza: conf[stanza]})
 
-    def _save(self, collection: dict[str, dict[str, Any]], documents: list[dict[str, Any]]) -> Reply:
+    def _batch_find(self, collection: dict[str, dict[str, Any]], queries: list[dict[str, Any]]) -> Reply:
+        if len(queries) > MAX_QUERIES_PER_BATCH or any(query.keys() != {"query"} for query in queries):
+            raise _refusal(400, "batch_find takes up to 1000 queries")
+        keys = [query["query"].pop("_key") for query in queries]
+        if any(query["query"] for query in queries):
+            raise _refusal(400, "only queries for one _key are known here")
+        return Reply.json(200, [[collection[key]] if key in collection else [] for key in keys])
+
+    def _batch_save(self, collection: dict[str, dict[str, Any]], documents: list[dict[str, Any]]) -> Reply:
         if len(documents) > MAX_DOCUMENTS_PER_BATCH_SAVE:
             raise _refusal(400, "JSON array exceeds the limit max_documents_per_batch_save")
         stored = {document.get("_key") or secrets.token_hex(12): document for document in documents}

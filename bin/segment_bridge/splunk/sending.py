@@ -78,7 +78,13 @@ class Sending:
         self.is_busy = True
         try:
             self._submit(chunk, reply)
+        except BaseException:
+            self._delivery.stop("cancelled", "the run ended early")
+            raise
         finally:
+            last = self._batcher.flush()
+            if last:
+                self._delivery.submit(last)
             self._delivery.drain()
             self.is_busy = False
             if self._dead_letters:
@@ -102,9 +108,6 @@ class Sending:
             if full:
                 self._delivery.submit(full)
                 self._batcher.max_bytes = self._delivery.max_batch_bytes
-        last = self._batcher.flush()
-        if last:
-            self._delivery.submit(last)
 
     def _first_cells(self, message_id: str, size: int, payload: bytes = b"") -> str:
         if self._options.payload:
