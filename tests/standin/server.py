@@ -71,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if self.headers.get("Expect", "").lower() == "100-continue":
             self.wfile.flush()
-        environ = self._environ(self.rfile.read(int(length)))
+        environ = self._environ(self._stream() if self._is_streaming else self.rfile.read(int(length)))
         with Request(environ) as request:
             response = self.server.app(request)
         chunks, status, headers = response.get_wsgi_response(environ)
@@ -85,6 +85,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
         self.wfile.flush()
+
+    @property
+    def _is_streaming(self) -> bool:
+        """Whether the body goes on until the client ends the connection (receivers/stream)."""
+        return self.headers.get("X-Splunk-Input-Mode", "").lower() == "streaming"
+
+    def _stream(self) -> bytes:
+        self.close_connection = True
+        self.connection.settimeout(None)
+        return self.rfile.read()
 
     do_GET = do_POST = do_DELETE = do_PUT = do_HEAD = _answer
 

@@ -130,7 +130,8 @@ class TestRefusals:
         ('{"event": "x", "index": "none"}', (400, 7, 0)),
         ('{"event": "x"}{"event": "y", "index": "none"}', (400, 7, 1)),
         ('{"event": "x", "fields": "color"}', (400, 15, 0)),
-        ('{"event": "x", "fields": {"a": {"b": 1}}}', (400, 15, 0)), ('{"event": "x", "fields": {"a": null}}', (400, 15, 0)),
+        ('{"event": "x", "fields": {"a": {"b": 1}}}', (400, 15, 0)),
+        ('{"event": "x", "fields": {"a": null}}', (400, 15, 0)),
         ('{"event": "x", "fields": {"": "a"}}', (400, 15, 0)),
     ])
     def test_what_is_wrong_has_a_code_and_nothing_is_indexed(self, collector, body, expected):

@@ -14,7 +14,7 @@ FILES = {
     "default/data/ui/nav/default.xml": NAV, "default/data/ui/views/start.xml": VIEW,
     "default/data/ui/views/chart.xml": '<dashboard version="1.1"><row><panel><chart/></panel></row></dashboard>',
     "default/data/ui/views/secret.xml": VIEW, "appserver/static/a.js": "let a;", "appserver/static/sub/b.css": "b {}",
-    "metadata/default.meta": "[]\naccess = read : [ * ], write : [ admin ]\n[views/secret]\naccess = read : [ admin ]\n"}
+    "metadata/default.meta": "[]\naccess = read : [ * ]\n[views/secret]\naccess = read : [ admin ]\n"}
 
 
 class Browser:
