@@ -40,12 +40,13 @@ def introduce(**more):
     write({"type": "stateful", **more})
     return getinfo["searchinfo"]
 
-def once_read(info):
-    """Where the search is only read, the program ends here."""
-    mark = os.path.join(info["dispatch_dir"], "read")
-    if not os.path.exists(mark):
-        open(mark, "w").close()
-        sys.exit()
+def is_first(info):
+    """The first process is that of the search that is only read."""
+    mark = os.path.join(info["dispatch_dir"], "mark")
+    if os.path.exists(mark):
+        return False
+    open(mark, "w").close()
+    return True
 
 def note(folder, name, text):
     with open(os.path.join(folder, name), "a") as file:
@@ -417,9 +418,12 @@ class TestMessagesAndErrors:
 
     def test_a_command_that_does_not_read(self, app):
         error = app.error('''
-            once_read(introduce())
-            os.close(0)
-            time.sleep(60)
+            getinfo, _ = read()
+            if not is_first(getinfo["searchinfo"]):
+                os.close(0)
+                write({"type": "stateful"})
+                time.sleep(60)
+            write({"type": "stateful"})
         ''', Results(["a"], [{"a": "x" * 500_000}]))
         assert error == "Failed to send message to external search command, see search.log."
 
@@ -571,7 +575,7 @@ class TestTheEndOfASearch:
 
     def test_so_does_one_that_does_not_read(self, app):
         rows = Results(["a"], [{"a": "x" * 2_000_000}])
-        self.cancelled(app, "once_read(introduce())\nsignal.pause()", lambda: len(app.job.pids) == 2, rows)
+        self.cancelled(app, "if not is_first(introduce()): signal.pause()", lambda: len(app.job.pids) == 2, rows)
 
     def test_so_does_what_it_has_started(self, app):
         script = '''
