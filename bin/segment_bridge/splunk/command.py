@@ -94,7 +94,7 @@ class _Run:
     def __init__(self, options: Options, searchinfo: Any):
         self._options = options
         self._info = searchinfo
-        self._log = RunLog("segmentsend", searchinfo.sid, destination=options.destination)
+        self._log = RunLog("segmentsend", searchinfo.sid, destination=options.destination, dryrun=options.dryrun)
         self._window = {"earliest": searchinfo.earliest_time, "latest": searchinfo.latest_time}
         self._sending: Any = None
         self._notes: List[Tuple[str, str]] = []  # (level, text), for whoever runs the search
@@ -105,8 +105,7 @@ class _Run:
         status = "failed"
         with self._log as log, ExitStack() as stack:
             signal.signal(signal.SIGTERM, self._terminated)
-            log.info("run_start", dryrun=self._options.dryrun, app=self._info.app, owner=self._info.owner,
-                     **self._window)
+            log.info("run_start", app=self._info.app, owner=self._info.owner, **self._window)
             try:
                 status = self._answer_all(stdin, stdout, stack)
             except (rows.InputEnded, _Cancelled, BrokenPipeError):
@@ -121,8 +120,7 @@ class _Run:
             if self._sending:
                 self._sending.log_outcomes()
                 facts = self._sending.facts()
-            log.info("run_end", status=status, dryrun=self._options.dryrun, **facts, **self._window,
-                     duration_s=time.monotonic() - began)
+            log.info("run_end", status=status, **facts, **self._window, duration_s=time.monotonic() - began)
         return not any(level == "ERROR" for level, _ in self._notes)
 
     def _answer_all(self, stdin: BinaryIO, stdout: BinaryIO, stack: ExitStack) -> str:

@@ -127,7 +127,7 @@ class Sending:
                 self._dead_letters.add(payload.decode(), outcome)
             elif self._dead_letters and outcome.status == "accepted":
                 self._dead_letters.settle(payload)
-        statuses = Counter(outcome.status for outcome in outcomes)
+        statuses = _counts(Counter(outcome.status for outcome in outcomes))
         worst = max(outcomes, key=lambda outcome: outcome.attempts)
         self._log.info("batch", batch=batch.number, events=len(batch), bytes=body_bytes(batch.payloads), **statuses,
                        http=worst.http, attempts=worst.attempts, reason=worst.reason or None, seconds=seconds)
@@ -213,11 +213,16 @@ class Sending:
         letters = {"dead_letters": self._dead_letters.kept, "dead_letters_lost": self._dead_letters.lost} \
             if self._dead_letters else {}
         return {
-            **{status: self.counts[status] for status in STATUSES if self.counts[status] or status != "dryrun"},
+            **_counts({status: self.counts[status] for status in STATUSES}),
             "rows": self.rows, "requests": self._client.requests, "retries": self._delivery.retries,
             "bytes": self._client.body_bytes, "wire_bytes": self._client.wire_bytes,
             "waited_s": self._delivery.waited_s, **letters,
         }
+
+
+def _counts(by_status: Dict[str, int]) -> Dict[str, int]:
+    """As facts for the run log, each line of which says by `dryrun` whether it was one."""
+    return {"rehearsed" if status == "dryrun" else status: count for status, count in by_status.items()}
 
 
 def _rest_cells(outcome: Outcome) -> bytes:
