@@ -68,6 +68,10 @@ class Administrator:
         if any(entry["name"] == "restart_required" for entry in reply["entry"]):
             self.service.restart(timeout=_RESTART_S)
 
+    def add_user(self, name: str, password: str, role: str) -> None:
+        """Settings > Users > New User."""
+        self.service.post("authentication/users", name=name, password=password, roles=role)
+
     def receive_audit_events(self) -> str:
         """Makes an index, a source type that keeps long events whole, and an event collector; the collector's token."""
         self.service.indexes.create(AUDIT_INDEX)

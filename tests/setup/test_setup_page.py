@@ -46,7 +46,7 @@ def set_up(environment, browser) -> None:
         "Address that takes batches": environment.segment.url + "/v1/batch", "Write key": WRITE_KEY})
     page.destination.press("Save")
     page.destination.wait_for("Saved. Nothing was sent yet")
-    assert environment.segment.exchanges == []
+    assert environment.segment.requests == []
     page.destination.press("Send a test event")
     page.destination.wait_for("accepted.* Debugger")
     assert [event.message["event"] for event in environment.segment.accepted.values()] == ["Segment Bridge test"]
@@ -285,7 +285,7 @@ def test_off_is_off_and_on_is_on_again(page, environment):
 
 
 def test_whoever_is_no_administrator_is_told(environment, browser, set_up):
-    environment.admin.service.users.create("curious", password="fake-password", roles=["user"])
+    environment.admin.add_user("curious", "fake-password", "user")
     page = SetupPage(browser, environment.splunk.web)
     page.log_in("curious", "fake-password")
     page.open()
