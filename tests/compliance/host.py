@@ -28,7 +28,7 @@ class Lookup:
 
 
 class Host:
-    """One search's view; `events` are raw texts, oldest first, a second apart, or rows with a _raw and what else differs."""
+    """One search's view; `events` are raw texts, oldest first, a second apart, or rows with what differs."""
 
     app, owner, sid, search, earliest, latest = "search", "admin", "1", "", None, None
 
@@ -44,8 +44,8 @@ class Host:
     def scan(self, indexes, earliest, latest) -> Iterator[Row]:
         for number, event in reversed(list(enumerate(self._events))):
             given = event if isinstance(event, dict) else {"_raw": event}
-            row = {"_time": "%.3f" % (NOW - 1000 + number), "index": "main", "host": "h", "source": "s", "sourcetype": "st",
-                   "_cd": "1:%d" % number, **given}
+            row = {"_time": "%.3f" % (NOW - 1000 + number), "index": "main", "host": "h", "source": "s",
+                   "sourcetype": "st", "_cd": "1:%d" % number, **given}
             in_range = (earliest is None or float(row["_time"]) >= earliest) and (
                 latest is None or float(row["_time"]) < latest)
             if in_range and any(index in (row["index"], "*") for index in indexes):

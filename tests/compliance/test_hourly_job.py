@@ -1,4 +1,4 @@
-"""The hourly job's search, without segmentsend, on the recorded audit events: exactly the expected messages come of it."""
+"""The hourly job's search, without segmentsend, on the recorded audit events: exactly the expected messages."""
 import csv
 import json
 from pathlib import Path

@@ -1,11 +1,12 @@
 """Values of search results, and how Splunk reads and writes them.
 
-A field is null where a row has no key. Stored and extracted data are texts; numbers exist where eval or stats made them. A
-list is a multivalue field of two values or more.
+A field is null where a row has no key. Stored and extracted data are texts; numbers exist where eval or stats made
+them. A list is a multivalue field of two values or more.
 
-Relies on: Search Reference, "eval" (Numeric calculations, Long numbers), "Date and Time functions".
+Relies on: Search Reference, "eval" (Numeric calculations, Rounding, Long numbers).
 """
 import re
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Dict, Iterable, List, NamedTuple, Optional, Union
 
 Scalar = Union[str, int, float]
@@ -32,8 +33,16 @@ class SplError(Exception):
     """What is wrong with a search, in splunkd's words."""
 
 
-class Moment(float):
-    """Epoch seconds that a time function made: written with six decimals, as splunkd does."""
+class Decimals(float):
+    """A number that is written with so many decimals, because what it was made of had no more."""
+
+    decimals = 0
+
+    @classmethod
+    def of(cls, amount: float, decimals: int) -> "Decimals":
+        made = cls(amount)
+        made.decimals = decimals
+        return made
 
 
 def number(value: Optional[Value]) -> Optional[float]:
@@ -49,13 +58,13 @@ def number(value: Optional[Value]) -> Optional[float]:
 
 
 def text(value: Scalar) -> str:
-    """Splunk's rendering of a scalar: a whole number without decimals, others with as many as tell it from its neighbours."""
+    """Splunk's rendering of a scalar: whole numbers without decimals, others with the fewest that tell them apart."""
     if isinstance(value, str):
         return value
     if isinstance(value, int):
         return str(value)
-    if isinstance(value, Moment):
-        return "%.6f" % value
+    if isinstance(value, Decimals):
+        return format(Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-value.decimals), ROUND_HALF_UP), "f")
     if value != value or value in (float("inf"), float("-inf")):
         return repr(value)
     return str(int(value)) if value == int(value) and abs(value) < 1e17 else repr(value)

@@ -11,7 +11,7 @@ from .commands.columns import named_fields
 from .commands.subsearches import formatted
 from .host import Host
 from .pipeline import Stage, stages, with_subsearches
-from .registry import COMMANDS, GENERATING, TAKING_SEARCHES, Arguments, Context
+from .registry import COMMANDS, GENERATING, ORDERING, TAKING_SEARCHES, Arguments, Context
 
 MAX_SUBSEARCH_ROWS = 10_000  # limits.conf [subsearch] maxout
 
@@ -37,7 +37,8 @@ def pipeline(search: str, host: Host, chunks: Iterator[Results], inner: bool = F
     for index, stage in enumerate(found):
         wanted = _wanted(found[index + 1:])
         chunks = _started(stage, index == 0 and not inner, chunks, context._replace(wanted=wanted))
-    return chunks
+    is_ordered = inner or any(stage.name in ORDERING for stage in found)
+    return chunks if is_ordered else (Results(sorted(chunk.fields), chunk.rows) for chunk in chunks)
 
 
 def _started(stage: Stage, is_first: bool, chunks: Iterator[Results], context: Context) -> Iterator[Results]:

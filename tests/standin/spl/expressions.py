@@ -1,14 +1,14 @@
 """The eval expression language: text in, a function from row to value out.
 
-Precedence, low to high: XOR, OR, AND, NOT, comparisons, concatenation and + -, * / %, unary. A name without quotes or in
-single quotes is a field, double quotes hold a text.
+Precedence, low to high: XOR, OR, AND, NOT, comparisons, concatenation and + -, * / %, unary. A name without quotes or
+in single quotes is a field, double quotes hold a text.
 
 Relies on: Search Reference, "eval" (Usage).
 """
 import re
-from typing import Callable, FrozenSet, List, NamedTuple, Optional, Set
+from typing import Callable, FrozenSet, List, NamedTuple, Optional, Sequence, Set
 
-from ..values import SplError, number
+from ..values import Decimals, SplError, number
 from . import functions
 from .functions.registry import Argument, Evaluate
 from .host import Host
@@ -55,6 +55,13 @@ def unquoted(literal: str) -> str:
     return re.sub(r'\\(["\\])', r"\1", literal[1:-1])
 
 
+class Typed(NamedTuple):
+    """A part of an expression, and the type that can be seen without a row: string, number, null, or "" for unknown."""
+
+    evaluate: Evaluate
+    kind: str = ""
+
+
 class _Parser:
     def __init__(self, source: str, host: Host):
         self.source, self.host, self.tokens, self.index = source, host, _tokens(source), 0
@@ -66,7 +73,7 @@ class _Parser:
         result = self.expression()
         if self.index < len(self.tokens):
             raise self.malformed()
-        return result
+        return result.evaluate
 
     def rest(self) -> str:
         return self.source[self.tokens[self.index].at:].strip() if self.index < len(self.tokens) else ""
@@ -87,24 +94,33 @@ class _Parser:
             return self.tokens[self.index - 1].value.upper()
         return None
 
-    def expression(self) -> Evaluate:
-        return self.left_to_right(("XOR",), lambda operator, left, right: exclusion(left, right), lambda: (
-            self.left_to_right(("OR",), lambda operator, left, right: disjunction(left, right), lambda: (
-                self.left_to_right(("AND",), lambda operator, left, right: conjunction(left, right), self.negation)))))
+    def expression(self) -> Typed:
+        return self.left_to_right(("XOR",), self.alternatives)
 
-    def left_to_right(self, operators, combine: Callable[[str, Evaluate, Evaluate], Evaluate],
-                      operand: Callable[[], Evaluate]) -> Evaluate:
+    def alternatives(self) -> Typed:
+        return self.left_to_right(("OR",), self.conditions)
+
+    def conditions(self) -> Typed:
+        return self.left_to_right(("AND",), self.negation)
+
+    def sum(self) -> Typed:
+        return self.left_to_right(("+", "-", "."), self.product)
+
+    def product(self) -> Typed:
+        return self.left_to_right(("*", "/", "%"), self.unary)
+
+    def left_to_right(self, operators: Sequence[str], operand: Callable[[], Typed]) -> Typed:
         left = operand()
         while True:
             operator = self.take(*operators)
             if not operator:
                 return left
-            left = combine(operator, left, operand())
+            left = _combined(operator, left, operand())
 
-    def negation(self) -> Evaluate:
-        return negation(self.negation()) if self.take("NOT", "!") else self.comparison()
+    def negation(self) -> Typed:
+        return Typed(negation(self.negation().evaluate)) if self.take("NOT", "!") else self.comparison()
 
-    def comparison(self) -> Evaluate:
+    def comparison(self) -> Typed:
         start = self.index
         left = self.sum()
         while True:
@@ -118,25 +134,22 @@ class _Parser:
                 operator = self.take("=", "==", "!=", "<", ">", "<=", ">=")
                 if not operator:
                     return left
-                left = comparison(operator, left, self.sum())
+                right = self.sum()
+                if "null" in (left.kind, right.kind) and {left.kind, right.kind} & {"string", "number"}:
+                    raise _type_error("The '%s' operator received different types" % operator)
+                left = Typed(comparison(operator, left.evaluate, right.evaluate))
 
-    def sum(self) -> Evaluate:
-        return self.left_to_right(("+", "-", "."), arithmetic, self.product)
-
-    def product(self) -> Evaluate:
-        return self.left_to_right(("*", "/", "%"), arithmetic, self.unary)
-
-    def unary(self) -> Evaluate:
+    def unary(self) -> Typed:
         if self.take("-"):
             inner = self.unary()
-            return lambda row: None if (value := number(inner(row))) is None else -value
+            return _combined("-", Typed(lambda row: 0, "number"), inner)
         self.take("+")
         return self.primary()
 
     def following(self) -> str:
         return self.tokens[self.index + 1].value if self.index + 1 < len(self.tokens) else ""
 
-    def primary(self) -> Evaluate:
+    def primary(self) -> Typed:
         if self.index >= len(self.tokens):
             raise self.malformed("a value")
         token = self.tokens[self.index]
@@ -145,10 +158,10 @@ class _Parser:
         self.index += 1
         if token.kind == "string":
             literal = unquoted(token.value)
-            return lambda row: literal
+            return Typed(lambda row: literal, "string")
         if token.kind == "number":
-            amount = number(token.value)
-            return lambda row: amount
+            amount = _literal_number(token.value)
+            return Typed(lambda row: amount, "number")
         if token.kind == "field":
             return self.read(token.value[1:-1].replace("\\'", "'"))
         if token.kind == "word":
@@ -160,17 +173,18 @@ class _Parser:
             raise self.malformed(")")
         return inner
 
-    def called(self, name: str, arguments: List[Argument], at: Optional[int] = None) -> Evaluate:
+    def called(self, name: str, arguments: List[Argument], at: Optional[int] = None) -> Typed:
         try:
-            return functions.call(name.lower(), arguments, self.host)
+            evaluate = functions.call(name.lower(), arguments, self.host)
         except SplError as error:
-            if at is None or "\n" in str(error) or " (at '" in str(error):
+            if at is None or " (at '" in str(error):
                 raise
             raise SplError("%s (at '%s')" % (error, _excerpt(self.source[at:]))) from None
+        return Typed(evaluate, "null" if name.lower() == "null" else "")
 
-    def read(self, name: str) -> Evaluate:
+    def read(self, name: str) -> Typed:
         self.fields.add(name)
-        return lambda row: row.get(name)
+        return Typed(lambda row: row.get(name))
 
     def arguments(self) -> List[Argument]:
         """Those up to the closing parenthesis."""
@@ -184,17 +198,44 @@ class _Parser:
             if not self.take(","):
                 raise self.malformed(")")
 
-    def argument_of(self, parse: Callable[[], Evaluate]) -> Argument:
+    def argument_of(self, parse: Callable[[], Typed]) -> Argument:
         outer, self.fields, start = self.fields, set(), self.index
-        evaluate = parse()
+        part = parse()
         fields = frozenset(self.fields)
         self.fields = outer | fields
-        return self.argument(evaluate, start, fields)
+        return self.argument(part, start, fields)
 
-    def argument(self, evaluate: Evaluate, start: int, fields: FrozenSet[str] = frozenset()) -> Argument:
-        tokens = self.tokens[start:self.index]
-        source = self.source[tokens[0].at:tokens[-1].at + len(tokens[-1].value)]
-        return Argument(evaluate, source, fields, len(tokens) == 1 and tokens[0].kind == "string")
+    def argument(self, part: Typed, start: int, fields: FrozenSet[str] = frozenset()) -> Argument:
+        return Argument(part.evaluate, part.kind, self.index - start == 1 and part.kind in ("string", "number"), fields)
+
+
+def _literal_number(source: str) -> float:
+    amount = number(source)
+    decimals = len(source.partition(".")[2]) if re.fullmatch(r"\d*\.\d+", source) else 0
+    return Decimals.of(amount, decimals) if decimals else amount
+
+
+_LOGIC = {"XOR": exclusion, "OR": disjunction, "AND": conjunction}
+
+
+def _combined(operator: str, left: Typed, right: Typed) -> Typed:
+    """Two operands of an operator, if their types fit it as far as they can be seen."""
+    if operator in _LOGIC:
+        return Typed(_LOGIC[operator](left.evaluate, right.evaluate))
+    kinds = {left.kind, right.kind}
+    if operator == "." and "null" in kinds:
+        raise _type_error("The '.' operator only takes strings and numbers")
+    if operator == "+" and ("null" in kinds or kinds == {"string", "number"}):
+        raise _type_error("'+' only takes two strings or two numbers")
+    if operator in "-*/%" and kinds & {"string", "null"}:
+        raise _type_error("'%s' only takes numbers" % operator)
+    is_text = operator == "." or (operator == "+" and "string" in kinds)
+    return Typed(arithmetic(operator, left.evaluate, right.evaluate), "string" if is_text else (
+        "" if operator == "+" and "" in kinds else "number"))
+
+
+def _type_error(says: str) -> SplError:
+    return SplError("Type checking failed. %s." % says)
 
 
 def _excerpt(source: str) -> str:

@@ -4,7 +4,8 @@ KV_MODE=auto finds key=value pairs in the first 10,240 characters, and the keys 
 first 5,000; KV_MODE=json only the latter; KV_MODE=none nothing. No more than 100 fields are made. A key in an object is
 named by its path with dots, one in an array a{}.b, and has as many values as there are.
 
-Relies on: props.conf.spec, KV_MODE and AUTO_KV_JSON; limits.conf.spec, [kv] maxchars and limit, [spath] extraction_cutoff.
+Relies on: props.conf.spec, KV_MODE and AUTO_KV_JSON; limits.conf.spec, [kv] maxchars and limit, [spath]
+extraction_cutoff.
 """
 import json
 import re
@@ -14,28 +15,30 @@ from ..values import Row, SplError, from_list
 
 PAIR_CHARS, JSON_CHARS, MOST_FIELDS = 10_240, 5_000, 100
 
-_PAIR = re.compile(r'(?<![\w.])([A-Za-z_][\w.:-]*)=(?:"([^"]*)"|([^\s,;"]+))')
+_PAIR = re.compile(r'(?<![\w.])([A-Za-z_][\w.:-]*)=(?:"((?:[^"\\]|\\.)*)"|([^\s,;"]+))')
 _SIGN = re.compile(r'\s*([{}\[\],:])\s*')
 _TEXT = re.compile(r'\s*("(?:[^"\\]|\\.)*")\s*', re.S)
 _LITERAL = re.compile(r'\s*(true|false|null|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*')
+_FALSE = frozenset(("0", "false", "f", "no", "n"))
 
 
 def extracted(event: Row, props: Dict[str, str]) -> Row:
     """The event with its fields; those that it has from indexing stay as they are."""
-    mode = props.get("KV_MODE", "auto")
+    mode = props.get("KV_MODE", "auto").strip().lower()
     if mode not in ("auto", "json", "none"):
         raise SplError("props.conf: KV_MODE = %s is not known here." % mode)
     raw, found = str(event["_raw"]), {}
-    if mode != "none" and raw.lstrip().startswith("{"):
+    wants_json = mode == "json" or (mode == "auto" and props.get("AUTO_KV_JSON", "true").lower() not in _FALSE)
+    if wants_json and raw.lstrip().startswith("{"):
         for name, value in json_fields(raw[:JSON_CHARS]):
-            if name not in found and len(found) >= MOST_FIELDS:
-                continue
-            found.setdefault(name, []).append(value)
+            if name in found or len(found) < MOST_FIELDS:
+                found.setdefault(name, []).append(value)
     if mode == "auto":
         for match in _PAIR.finditer(raw[:PAIR_CHARS]):
             if len(found) >= MOST_FIELDS:
                 break
-            found.setdefault(match.group(1), [match.group(2) if match.group(2) is not None else match.group(3)])
+            name, quoted, plain = match.groups()
+            found.setdefault(name, [plain if quoted is None else quoted])
     return {**{name: from_list(values) for name, values in found.items()}, **event}
 
 
@@ -67,7 +70,10 @@ def json_fields(source: str) -> Iterator[Tuple[str, str]]:
         if not token or not containers or (token.end() == len(source) and not token.group(1).startswith('"')):
             return
         at = token.end()
-        value = json.loads(token.group(1)) if token.group(1).startswith('"') else token.group(1)
+        try:
+            value = json.loads(token.group(1)) if token.group(1).startswith('"') else token.group(1)
+        except ValueError:
+            return
         if containers[-1] == "{" and key is None:
             key = value
         else:

@@ -1,7 +1,7 @@
 """JSON values in fields: read, written, and walked by paths.
 
-A path is a.b{0}.c: keys between dots, {n} an element of an array (from 0), {} all of them. A key with a dot in it cannot be
-named by a path.
+A path is a.b{0}.c: keys between dots, {n} an element of an array (from 0), {} all of them. A key with a dot in it
+cannot be named by a path.
 
 Relies on: Search Reference, "JSON functions", "spath".
 """
@@ -98,7 +98,7 @@ def steps(path: str) -> Optional[Steps]:
 
 
 def at_path(value: Any, path: str) -> Any:
-    """The value at a path, or None; with {} a flat list of all that there are, but {} alone of an object is the object."""
+    """The value at a path, or None; with {} a flat list of all that there are; {} alone of an object is the object."""
     if path == "{}" and isinstance(value, dict):
         return value
     way = steps(path)

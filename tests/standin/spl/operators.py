@@ -1,13 +1,16 @@
 """The operators of eval expressions.
 
-Numbers are compared as numbers where both sides look like one, else as texts, by code points and case. Arithmetic is that of
-double precision; what is not numbers gives null, but + of two texts joins them. A null on either side gives null.
+Numbers are compared as numbers where both sides look like one, else as texts, by code points and case. Arithmetic is
+that of double precision, and its results are written with no more digits than what they are made of: a sum with the
+fewest decimals, a product or quotient with the fewest significant digits; whole numbers do not limit them. What is not
+numbers gives null, but + of two texts joins them. A null on either side gives null.
 
-Relies on: Search Reference, "eval" (Numeric calculations, Operators, Boolean expressions).
+Relies on: Search Reference, "eval" (Numeric calculations, Rounding, Operators, Boolean expressions).
 """
+import math
 from typing import Any, Callable, Dict, Optional
 
-from ..values import Row, SplError, as_list, number, text
+from ..values import Decimals, Row, SplError, as_list, number, text
 
 Evaluate = Callable[[Row], Any]
 MOST_EXACT = 2 ** 53
@@ -91,7 +94,7 @@ def comparison(operator: str, left: Evaluate, right: Evaluate) -> Evaluate:
 
 
 def arithmetic(operator: str, left: Evaluate, right: Evaluate) -> Evaluate:
-    compute = _joined if operator == "." else _sum if operator == "+" else _of_numbers(_COMPUTE[operator])
+    compute = _joined if operator == "." else _sum if operator == "+" else of_numbers(*_COMPUTE[operator])
 
     def apply(row: Row) -> Any:
         one, other = left(row), right(row)
@@ -105,27 +108,56 @@ def _joined(one: Any, other: Any) -> str:
     return written(one) + written(other)
 
 
-def _of_numbers(compute: Callable[[float, float], Optional[float]]) -> Callable[[Any, Any], Optional[float]]:
+Compute = Callable[[float, float], Optional[float]]
+
+
+def of_numbers(compute: Compute, is_sum: bool = False) -> Callable[[Any, Any], Optional[float]]:
+    """The operation with operands that look like numbers, and its result with the digits that they allow."""
     def apply(one: Any, other: Any) -> Optional[float]:
         first, second = number(one), number(other)
         if first is None or second is None:
             return None
         try:
             found = compute(first, second)
-        except OverflowError:
-            return float("inf")
-        return float(found) if isinstance(found, int) and abs(found) > MOST_EXACT else found
+        except (OverflowError, ZeroDivisionError):
+            return math.inf
+        if found is None or isinstance(found, complex):
+            return None
+        if type(first) is int and type(second) is int:
+            return float(found) if isinstance(found, int) and abs(found) > MOST_EXACT else found
+        limits = [limit for limit in map(_decimals if is_sum else _digits, (one, other)) if limit is not None]
+        if not limits or not math.isfinite(found):
+            return found
+        return Decimals.of(found, min(limits) if is_sum else max(0, min(limits) - _digits_before_point(found)))
     return apply
 
 
-_COMPUTE: Dict[str, Callable[[float, float], Optional[float]]] = {
-    "+": lambda one, other: one + other,
-    "-": lambda one, other: one - other,
-    "*": lambda one, other: one * other,
-    "/": lambda one, other: one / other if other else None,
-    "%": lambda one, other: one - other * int(one / other) if other else None,
+def _decimals(value: Any) -> Optional[int]:
+    """How many decimals a number is written with; None for whole numbers and functions' results, which limit nothing."""
+    if isinstance(value, Decimals):
+        return value.decimals
+    return len(value.partition(".")[2]) if isinstance(value, str) and "." in value and "e" not in value.lower() else None
+
+
+def _digits(value: Any) -> Optional[int]:
+    """The same of significant digits."""
+    decimals = _decimals(value)
+    return None if decimals is None else max(1, decimals + _digits_before_point(float(value)))
+
+
+def _digits_before_point(amount: float) -> int:
+    """2 of 12.3; 0 of 0.5; -1 of 0.05: the digits that do not count."""
+    return math.floor(math.log10(abs(amount))) + 1 if amount else 1
+
+
+_COMPUTE: Dict[str, tuple] = {
+    "+": (lambda one, other: one + other, True),
+    "-": (lambda one, other: one - other, True),
+    "*": (lambda one, other: one * other, False),
+    "/": (lambda one, other: one / other if other else None, False),
+    "%": (lambda one, other: one - other * int(one / other) if other else None, True),
 }
-_number_sum = _of_numbers(_COMPUTE["+"])
+_number_sum = of_numbers(*_COMPUTE["+"])
 
 
 def _sum(one: Any, other: Any) -> Any:

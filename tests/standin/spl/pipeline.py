@@ -1,6 +1,7 @@
 """A search's text as a pipeline of commands: comments and macros out, cut at the pipes.
 
-Relies on: Search Manual, "Use search macros in searches", "Add comments to searches", "About subsearches"; macros.conf.spec.
+Relies on: Search Manual, "Use search macros in searches", "Add comments to searches", "About subsearches";
+macros.conf.spec.
 """
 import re
 from typing import Callable, Dict, List, NamedTuple
@@ -105,8 +106,8 @@ def _evaluated(name: str, definition: str, host: Host) -> str:
     from .expressions import compiled
     value = compiled(definition, host)({})
     if not isinstance(value, (str, int, float)) or isinstance(value, bool):
-        raise SplError("Error in 'SearchParser': The definition of macro '%s' is expected to be an eval expression that "
-                       "returns a string." % name)
+        raise SplError("Error in 'SearchParser': The definition of macro '%s' is expected to be an eval expression "
+                       "that returns a string." % name)
     return text(value)
 
 

@@ -9,15 +9,14 @@ and returns a generator, so that a mistake in them is reported before anything r
 import fnmatch
 import re
 from functools import cached_property, lru_cache
-from typing import Callable, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional
 
 from ..values import Results, SplError
 from .host import Host
 from .pipeline import closing
 
 COMMANDS: Dict[str, Callable] = {}
-GENERATING = set()
-TAKING_SEARCHES = set()
+GENERATING, TAKING_SEARCHES, ORDERING = set(), set(), set()
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _PARENTHESES = "(?!)"
@@ -31,11 +30,12 @@ _ARGUMENT = re.compile(r'''
 ''' % (_QUOTED, _PARENTHESES), re.X)
 
 
-def command(names: str, generating: bool = False, takes_searches: bool = False):
+def command(names: str, generating: bool = False, takes_searches: bool = False, orders: bool = False):
     """Registers a command under its name and its aliases, with blanks between them.
 
-    One that is `generating` may only come first. One that `takes_searches` runs what is in brackets itself; for the others
-    it is a subsearch, whose result stands in its place.
+    One that is `generating` may only come first. One that `takes_searches` runs what is in brackets itself; for the
+    others it is a subsearch, whose result stands in its place. One that `orders` gives the fields an order, which
+    otherwise is that of their names.
     """
     def register(function):
         for name in names.split():
@@ -46,6 +46,8 @@ def command(names: str, generating: bool = False, takes_searches: bool = False):
                 GENERATING.add(name)
             if takes_searches:
                 TAKING_SEARCHES.add(name)
+            if orders:
+                ORDERING.add(name)
         return function
     return register
 
@@ -65,8 +67,8 @@ class Context(NamedTuple):
 class Arguments:
     """A command's arguments: `source` as it stands (macros expanded), and `words`, cut at blanks and commas.
 
-    A word keeps its quotes, and parentheses hold it together; a comma is a word of its own; a subsearch is one word that
-    begins with a bracket.
+    A word keeps its quotes, and parentheses hold it together; a comma is a word of its own; a subsearch is one word
+    that begins with a bracket.
     """
 
     def __init__(self, name: str, source: str):
@@ -79,19 +81,23 @@ class Arguments:
     def error(self, text: str) -> SplError:
         return SplError("Error in '%s' command: %s" % (self.name, text))
 
-    def options(self, **kinds: Callable) -> Dict[str, object]:
+    def options(self, keep_others: bool = False, **kinds: Callable) -> Dict[str, Any]:
         """Takes name=value words, wherever they stand, out of `words`; `kinds` gives each option's type.
 
         Raises:
-            SplError: a name=value that is no option of the command, or has a value that it cannot have.
+            SplError: a name=value that is given twice, has a value that it cannot have, or is no option of the command
+                (unless the command finds that out itself, and wants to `keep_others`).
         """
         found, rest = {}, []
         for word in self._joined():
             name, equals, value = word.partition("=")
-            if not equals or not re.fullmatch(r"[A-Za-z_]\w*", name):
+            is_option = equals and re.fullmatch(r"[A-Za-z_]\w*", name)
+            if not is_option or (keep_others and name.lower() not in kinds):
                 rest.append(word)
             elif name.lower() not in kinds:
                 raise self.error("Invalid argument: '%s'" % word)
+            elif name.lower() in found:
+                raise SplError("Error in 'SearchProcessor': Option '%s' should not be specified more than once." % name)
             else:
                 found[name.lower()] = self._typed(kinds[name.lower()], name, unquote(value))
         self.words = rest
@@ -101,8 +107,9 @@ class Arguments:
         try:
             return kind(value)
         except (ValueError, KeyError):
-            raise self.error("Invalid option value. Expecting a '%s' for option '%s'. Instead got '%s'." % (
-                _KINDS.get(kind, "value"), name, value)) from None
+            raise SplError(
+                "Error in 'SearchProcessor': Invalid option value. Expecting a '%s' for option '%s'. Instead got '%s'."
+                % (_KINDS.get(kind, "value"), name, value)) from None
 
     def _joined(self) -> List[str]:
         """The words, with `name = value` put together."""
@@ -180,7 +187,8 @@ def _words(name: str, source: str) -> List[str]:
     while at < len(source):
         match = _ARGUMENT.match(source, at)
         if not match:
-            raise SplError("Error in '%s' command: Mismatched quotes and/or parenthesis at '%s'." % (name, source[at:at + 40]))
+            raise SplError("Error in '%s' command: Mismatched quotes and/or parenthesis at '%s'." % (
+                name, source[at:at + 40]))
         at = match.end()
         if match.group("subsearch"):
             end = closing(source, at - 1)

@@ -1,42 +1,69 @@
 """The search command's expression: which indexes and times are read, and which rows stay.
 
 A term without a field is looked for in _raw: its words at the segment boundaries of segmenters.conf, in any case, an
-asterisk standing for any characters of a segment. A comparison is one of field values: numbers as numbers, texts in any
-case and with asterisks. AND is implied; OR binds tighter than AND.
+asterisk standing for any characters of a segment. A comparison with = or != is one of texts, in any case and with
+asterisks ("1" is not "1.0"), or of an address with a subnet; one with < or > is of numbers, else of texts. AND is
+implied; OR binds tighter than AND.
 
-Relies on: Search Reference, "search"; Search Manual, "Use CASE() and TERM() to match phrases".
+Relies on: Search Reference, "search"; Search Manual, "Use CASE() and TERM() to match phrases", "Boolean expressions";
+segmenters.conf.
 """
 import re
-from typing import Callable, Dict, List, NamedTuple, Optional
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from ..clock import Clock
 from ..values import Row, SplError, as_list, number, text
+from .functions.comparison import in_network
 from .registry import unquote
 
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_NAME = r"""(?:%s|'(?:[^'\\]|\\.)*'|[^\s"'()=<>!,]+)""" % _QUOTED
 _TOKEN = re.compile(r'''
     (?P<space>\s+)
   | (?P<paren>[()])
   | (?P<comma>,)
-  | (?P<wrapped>(?:TERM|CASE)\((?:[^()"]|"(?:[^"\\]|\\.)*")*\))
-  | (?P<comparison>(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s"'()=<>!,]+)\s*(?:!=|<=|>=|=|<|>)\s*(?:"(?:[^"\\]|\\.)*"|[^\s()",]+))
-  | (?P<in>[^\s"'()=<>!,]+\s+(?:NOT\s+)?IN\s*\()
-  | (?P<quoted>"(?:[^"\\]|\\.)*")
+  | (?P<wrapped>(?:TERM|CASE)\((?:[^()"]|%(quoted)s)*\))
+  | (?P<comparison>%(name)s\s*(?:!=|<=|>=|=|<|>)\s*(?:%(quoted)s|(?:TERM|CASE)\((?:[^()"]|%(quoted)s)*\)|[^\s()",]+))
+  | (?P<in>%(name)s\s+(?:NOT\s+)?IN\s*\()
+  | (?P<quoted>%(quoted)s)
   | (?P<word>[^\s()",]+)
-''', re.X | re.S)
-_COMPARISON = re.compile(r'''("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s"'()=<>!,]+)\s*(!=|<=|>=|=|<|>)\s*(.*)\Z''', re.S)
+''' % {"quoted": _QUOTED, "name": _NAME}, re.X | re.S)
+_COMPARISON = re.compile(r"(%s)\s*(!=|<=|>=|=|<|>)\s*(.*)\Z" % _NAME, re.S)
+_WRAPPED = re.compile(r"(?:TERM|CASE)\((.*)\)\Z", re.S)
 # segmenters.conf [default] MAJOR and MINOR, single characters
 _BREAKER = r"\[\]<>(){}|!;,'\"*\n\r\s&?+/:=@.\-$\#%\\_"
 _MAJOR = r"\[\]<>(){}|!;,'\"*\n\r\s&?+"
 Predicate = Callable[[Row], bool]
+_TIMES = ("earliest", "latest")
+_UNKNOWN = (
+    "_index_earliest", "_index_latest", "starttime", "endtime", "timeformat", "savedsearch", "eventtype", "tag",
+    "eventtypetag", "hosttag", "daysago", "hoursago", "minutesago", "splunk_server_group")
+"""Of these the search command knows more than a field's name says."""
+INDEXED = frozenset((
+    "_raw", "_time", "_indextime", "_cd", "_bkt", "index", "host", "source", "sourcetype", "splunk_server",
+    "linecount"))
+"""The fields that an event has before any are found in its text."""
+
+
+class Term(NamedTuple):
+    """A part of the expression."""
+
+    holds: Predicate
+    fields: frozenset = frozenset()
+    """The fields that it reads, but for _raw."""
 
 
 class Search(NamedTuple):
-    """What a search expression says."""
+    """What a search expression says. Times are epoch seconds; None is no bound."""
 
     indexes: List[str]
     earliest: Optional[float]
     latest: Optional[float]
-    matches: Predicate
+    terms: List[Term]
+    """All of them must hold."""
+
+    def matches(self, row: Row) -> bool:
+        return all(term.holds(row) for term in self.terms)
 
 
 def parse(source: str, clock: Clock) -> Search:
@@ -46,116 +73,160 @@ def parse(source: str, clock: Clock) -> Search:
         SplError: it is malformed.
     """
     parser = _Parser(source, clock)
-    matches = parser.whole()
-    return Search(parser.indexes, parser.earliest, parser.latest, matches)
+    terms = parser.whole()
+    return Search(parser.indexes, parser.bounds["earliest"], parser.bounds["latest"], terms)
+
+
+def _error(says: str) -> SplError:
+    return SplError("Error in 'search' command: Unable to parse the search: %s" % says)
 
 
 class _Parser:
     def __init__(self, source: str, clock: Clock):
-        self.clock = clock
+        self.source, self.clock = source, clock
         self.indexes: List[str] = []
-        self.earliest: Optional[float] = None
-        self.latest: Optional[float] = None
-        self.tokens, at = [], 0
+        self.bounds: Dict[str, Optional[float]] = {"earliest": None, "latest": None}
+        self.tokens: List[Tuple[str, str, int]] = []
+        at = 0
         while at < len(source):
             match = _TOKEN.match(source, at)
             if not match:
-                raise SplError("Error in 'search' command: Unable to parse the search: unbalanced quotes or parentheses "
-                               "at '%s'." % source[at:at + 40])
+                raise _error("unbalanced quotes at '%s'." % source[at:at + 40])
             if match.lastgroup != "space":
-                self.tokens.append((match.lastgroup, match.group()))
+                self.tokens.append((str(match.lastgroup), match.group(), at))
             at = match.end()
         self.index = 0
 
-    def whole(self) -> Predicate:
+    def whole(self) -> List[Term]:
         if not self.tokens:
-            return lambda row: True
-        result = self.conjunction()
+            return []
+        terms = self.conjunction()
         if self.index < len(self.tokens):
-            raise SplError("Error in 'search' command: Unable to parse the search: unbalanced parentheses.")
-        return result
+            raise _error("unbalanced parentheses at '%s'." % self.source[self.tokens[self.index][2]:])
+        return terms
 
-    def peek(self) -> tuple:
-        return self.tokens[self.index] if self.index < len(self.tokens) else ("end", "")
+    def peek(self) -> Tuple[str, str]:
+        return self.tokens[self.index][:2] if self.index < len(self.tokens) else ("end", "")
 
-    def take(self) -> tuple:
-        self.index += 1
-        return self.tokens[self.index - 1]
-
-    def conjunction(self) -> Predicate:
-        parts = [self.disjunction()]
+    def conjunction(self) -> List[Term]:
+        terms = self.disjunction()
         while self.peek() not in (("end", ""), ("paren", ")")):
             if self.peek() == ("word", "AND"):
-                self.take()
-            parts.append(self.disjunction())
-        return parts[0] if len(parts) == 1 else lambda row: all(part(row) for part in parts)
+                self.index += 1
+            terms += self.disjunction()
+        return terms
 
-    def disjunction(self) -> Predicate:
+    def disjunction(self) -> List[Term]:
+        bounds = dict(self.bounds)
         parts = [self.negation()]
         while self.peek() == ("word", "OR"):
-            self.take()
+            self.index += 1
             parts.append(self.negation())
-        return parts[0] if len(parts) == 1 else lambda row: any(part(row) for part in parts)
+        if len(parts) == 1:
+            return parts[0]
+        self.check_bounds(bounds)
+        tests = [_all(part).holds for part in parts]
+        return [Term(lambda row: any(test(row) for test in tests), _fields(term for part in parts for term in part))]
 
-    def negation(self) -> Predicate:
-        if self.peek() == ("word", "NOT"):
-            self.take()
-            inner = self.negation()
-            return lambda row: not inner(row)
-        return self.term()
+    def check_bounds(self, before: Dict[str, Optional[float]]) -> None:
+        """A time bounds all that is read, so it cannot be a part of OR or NOT."""
+        for name in _TIMES:
+            if self.bounds[name] != before[name]:
+                raise SplError("Error in 'search' command: '%s' within OR or NOT is not known here." % name)
 
-    def term(self) -> Predicate:
+    def negation(self) -> List[Term]:
+        if self.peek() != ("word", "NOT"):
+            return self.term()
+        self.index += 1
+        bounds, indexes = dict(self.bounds), list(self.indexes)
+        inner = _all(self.negation())
+        self.check_bounds(bounds)
+        self.indexes = indexes  # what is not looked for is not read for it
+        return [Term(lambda row: not inner.holds(row), inner.fields)]
+
+    def term(self) -> List[Term]:
         kind, token = self.peek()
-        if kind in ("end", "comma") or token == ")":
-            raise SplError("Error in 'search' command: Unable to parse the search: a term is missing.")
-        self.take()
+        if kind in ("end", "comma") or token in (")", "OR", "AND"):
+            raise _error("a term is missing%s." % (
+                " at '%s'" % self.source[self.tokens[self.index][2]:] if kind != "end" else " at the end"))
+        self.index += 1
         if token == "(":
-            inner = self.conjunction()
+            # What a subsearch without results becomes is NOT ( ), which nothing fulfils.
+            inner = [] if self.peek() == ("paren", ")") else self.conjunction()
             if self.peek() != ("paren", ")"):
-                raise SplError("Error in 'search' command: Unable to parse the search: unbalanced parentheses.")
-            self.take()
+                raise _error("unbalanced parentheses.")
+            self.index += 1
             return inner
         if kind == "comparison":
             return self.comparison(*_COMPARISON.match(token).groups())
         if kind == "in":
-            return self.choice(token)
+            return [self.choice(token)]
         if kind == "wrapped":
-            return _term(unquote(token[5:-1].strip()), case=token.startswith("CASE"))
-        return _words(unquote(token))
+            return [Term(_term(unquote(token[5:-1].strip()), is_case=token.startswith("CASE")))]
+        return [Term(_words(unquote(token)))]
 
-    def choice(self, token: str) -> Predicate:
-        field = unquote(token.split()[0])
-        choices = []
+    def choice(self, token: str) -> Term:
+        field = re.match(_NAME, token).group()
+        values = []
         while True:
-            kind, value = self.take() if self.index < len(self.tokens) else ("end", "")
-            if value == ")" and kind == "paren":
-                break
+            kind, value = self.peek()
             if kind == "end":
-                raise SplError("Error in 'search' command: Unable to parse the search: unbalanced parentheses.")
+                raise _error("unbalanced parentheses: the list of values after '%s' has no end." % token)
+            self.index += 1
+            if (kind, value) == ("paren", ")"):
+                break
             if kind != "comma":
-                choices.append(self.comparison(field, "=", value))
-        negated = re.search(r"\sNOT\s+IN", token) is not None
-        return lambda row: any(choice(row) for choice in choices) != negated
+                values.append(value)
+        if not values:
+            raise _error("the list of values after '%s' is empty." % token)
+        indexes = list(self.indexes)
+        choices = [_all(self.comparison(field, "=", value)) for value in values]
+        is_negated = re.search(r"\sNOT\s+IN", token[len(field):]) is not None
+        if is_negated:
+            self.indexes = indexes
+        return Term(lambda row: any(each.holds(row) for each in choices) != is_negated, frozenset((unquote(field),)))
 
-    def comparison(self, field: str, operator: str, value: str) -> Predicate:
-        name, wanted = unquote(field), unquote(value)
-        if name in ("earliest", "latest") and operator == "=":
-            setattr(self, name, self.clock.modified(wanted))
-            return lambda row: True
-        if name in ("earliest", "latest", "_index_earliest", "_index_latest", "splunk_server_group"):
-            raise SplError("Error in 'search' command: %s%s is not known here." % (name, operator))
+    def comparison(self, field: str, operator: str, value: str) -> List[Term]:
+        name, wrapped = unquote(field), _WRAPPED.match(value)
+        wanted = unquote(wrapped.group(1).strip() if wrapped else value)
+        if name in _TIMES:
+            return self.bound(name, operator, wanted)
+        if name in _UNKNOWN or "::" in name:
+            raise SplError("Error in 'search' command: '%s%s%s' is not known here." % (name, operator, value))
         if name == "index" and operator == "=":
             self.indexes.append(wanted)
-        return _field_is(name, operator, wanted)
+        return [Term(field_is(name, operator, wanted, bool(wrapped) and value.startswith("CASE")), frozenset((name,)))]
+
+    def bound(self, name: str, operator: str, wanted: str) -> List[Term]:
+        if operator != "=":
+            raise SplError("Error in 'search' command: '%s%s%s' is not known here: a time is given with =." % (
+                name, operator, wanted))
+        try:
+            self.bounds[name] = self.clock.modified(wanted)
+        except SplError as error:
+            raise SplError("Error in 'search' command: %s '%s'." % (error, name)) from None
+        return []
 
 
-def _field_is(name: str, operator: str, wanted: str) -> Predicate:
+def _fields(terms) -> frozenset:
+    return frozenset().union(*(term.fields for term in terms))
+
+
+def _all(terms: List[Term]) -> Term:
+    if len(terms) == 1:
+        return terms[0]
+    tests = [term.holds for term in terms]
+    return Term(lambda row: all(test(row) for test in tests), _fields(terms))
+
+
+def field_is(name: str, operator: str, wanted: str, is_case: bool = False) -> Predicate:
+    """A comparison of a field; of a multivalue field it holds if it holds for one of the values."""
     if operator in ("=", "!="):
-        amount = number(wanted)
-        expression = re.compile(".*".join(map(re.escape, wanted.split("*"))), re.S | re.I)
+        expression = re.compile(".*".join(map(re.escape, wanted.split("*"))), re.S | (0 if is_case else re.I))
+        is_subnet = re.fullmatch(r"[\da-fA-F.:]+/\d{1,3}", wanted) is not None
 
         def equal(value) -> bool:
-            return (amount is not None and number(value) == amount) or expression.fullmatch(text(value)) is not None
+            return expression.fullmatch(text(value)) is not None or (is_subnet and in_network(wanted, text(value)))
         if operator == "=":
             return lambda row: any(equal(value) for value in as_list(row.get(name)))
         return lambda row: name in row and any(not equal(value) for value in as_list(row[name]))
@@ -172,30 +243,44 @@ def _words(phrase: str) -> Predicate:
     """A word or a phrase, between breakers of either kind."""
     if set(phrase) <= {"*"}:
         return lambda row: True
+    phrase = phrase.lower()
     inside = "[^%s]*" % _MAJOR
     body = inside.join(map(re.escape, phrase.split("*")))
     before = "" if phrase.startswith("*") or re.match("[%s]" % _BREAKER, phrase[0]) else "(?:^|(?<=[%s]))" % _BREAKER
     after = "" if phrase.endswith("*") or re.match("[%s]" % _BREAKER, phrase[-1]) else "(?=[%s]|\\Z)" % _BREAKER
-    expression = re.compile(before + body + after, re.I)
-    lowered = max(phrase.lower().split("*"), key=len)
-    return lambda row: lowered in _lowered(row) and expression.search(text(row.get("_raw", ""))) is not None
+    return _in_raw(before + body + after, max(phrase.split("*"), key=len), is_case=False)
 
 
-_last_raw: Dict[str, str] = {}
-
-
-def _lowered(row: Row) -> str:
-    """_raw in lower case, made once an event."""
-    raw = text(row.get("_raw", ""))
-    if raw not in _last_raw:
-        _last_raw.clear()
-        _last_raw[raw] = raw.lower()
-    return _last_raw[raw]
-
-
-def _term(term: str, case: bool) -> Predicate:
+def _term(term: str, is_case: bool) -> Predicate:
     """TERM(): a whole segment between major breakers; CASE(): in this case."""
-    expression = re.compile("(?:^|(?<=[%s]))%s(?=[%s]|\\Z)" % (
-        _BREAKER if case else _MAJOR, ".*".join(map(re.escape, term.split("*"))), _BREAKER if case else _MAJOR),
-        0 if case else re.I)
-    return lambda row: expression.search(text(row.get("_raw", ""))) is not None
+    breakers = _BREAKER if is_case else _MAJOR
+    term = term if is_case else term.lower()
+    body = ("[^%s]*" % _MAJOR).join(map(re.escape, term.split("*")))
+    return _in_raw("(?:^|(?<=[%s]))%s(?=[%s]|\\Z)" % (breakers, body, breakers), max(term.split("*"), key=len), is_case)
+
+
+def _in_raw(expression: str, part: str, is_case: bool) -> Predicate:
+    """Both in lower case where case does not matter. `part` must be there; it is looked for first, which is cheap."""
+    pattern = re.compile(expression)
+
+    def holds(row: Row) -> bool:
+        raw = row.get("_raw")
+        if raw is None:
+            return False
+        raw = text(as_list(raw)[0])
+        if not is_case:
+            raw = _lowered(raw)
+        return part in raw and pattern.search(raw) is not None
+
+    return holds
+
+
+_last: Tuple[str, str] = ("", "")
+
+
+def _lowered(raw: str) -> str:
+    """The text in lower case, made once an event."""
+    global _last
+    if _last[0] is not raw:
+        _last = (raw, raw.lower())
+    return _last[1]

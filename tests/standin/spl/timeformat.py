@@ -64,7 +64,8 @@ def written(seconds: float, style: str, zone: tzinfo) -> Optional[str]:
 
 
 _READ = {
-    "Y": r"(?P<Y>\d{4})", "y": r"(?P<y>\d{2})", "m": r"(?P<m>\d{1,2})", "d": r"(?P<d>\d{1,2})", "e": r"\s?(?P<d>\d{1,2})",
+    "Y": r"(?P<Y>\d{4})", "y": r"(?P<y>\d{2})", "m": r"(?P<m>\d{1,2})", "d": r"(?P<d>\d{1,2})",
+    "e": r"\s?(?P<d>\d{1,2})",
     "H": r"(?P<H>\d{1,2})", "k": r"\s?(?P<H>\d{1,2})", "I": r"(?P<I>\d{1,2})", "M": r"(?P<M>\d{1,2})",
     "S": r"(?P<S>\d{1,2})", "p": r"(?P<p>[AaPp][Mm])", "j": r"(?P<j>\d{1,3})", "s": r"(?P<s>\d+)",
     "a": r"(?P<a>[A-Za-z]+)", "A": r"(?P<a>[A-Za-z]+)", "b": r"(?P<b>[A-Za-z]+)", "B": r"(?P<b>[A-Za-z]+)",

@@ -1,11 +1,11 @@
 """The statistical functions of stats, eventstats, streamstats, chart and timechart: one object a function and a group.
 
-An aggregate is fed the values of its field one at a time, in the order of the events (each value of a multivalue field by
-itself), and gives a value, or None for "no field". Values that are not numbers do not exist for the numeric functions.
-Not known, hence refused by name: sparkline, estdc_error, rate.
+An aggregate is fed the values of its field one at a time, in the order of the events (each value of a multivalue
+field by itself), and gives a value, or None for "no field". Values that are not numbers do not exist for the numeric
+functions. Not known, hence refused by name: sparkline, estdc_error, rate.
 
-Relies on: Search Reference, "Aggregate functions", "Event order functions", "Multivalue stats and chart functions", "Time
-functions"; limits.conf, [stats].
+Relies on: Search Reference, "Aggregate functions", "Event order functions", "Multivalue stats and chart functions",
+"Time functions"; limits.conf, [stats].
 """
 
 import math
@@ -105,7 +105,7 @@ class Last(First):
 
 
 class Latest(First):
-    """Of events of the same time the first seen is the latest, and the last seen the earliest: events come newest first."""
+    """Of events of the same time the first seen is the latest, the last seen the earliest: events come newest first."""
 
     time = -math.inf
 
@@ -133,19 +133,23 @@ class EarliestTime(Earliest):
 
 
 class Extreme(Aggregate):
-    """max: by number where values are numbers; a text is greater than every number. The value keeps its own notation."""
+    """max: of the numbers if there are any, else of the texts. The value keeps its notation."""
 
     sign = 1
 
     def __init__(self) -> None:
-        self.best = None
+        self.best: Optional[Scalar] = None
+        self.is_number = False
         self.value: Optional[Scalar] = None
 
     def add(self, value: Scalar, time: float) -> None:
         amount = number(value)
-        key = (1, 0, value) if amount is None else (0, amount, "")
-        if self.best is None or (key > self.best if self.sign > 0 else key < self.best):
-            self.best, self.value = key, value
+        if (amount is None) and self.is_number:
+            return
+        one = text(value) if amount is None else amount
+        is_first = self.best is None or (amount is not None and not self.is_number)
+        if is_first or (one > self.best if self.sign > 0 else one < self.best):
+            self.best, self.value, self.is_number = one, value, amount is not None
 
     def result(self) -> Optional[Value]:
         return self.value
@@ -231,7 +235,19 @@ class Percentile(Numeric):
         return below + (rank - math.floor(rank)) * (self.amounts[math.ceil(rank)] - below)
 
 
+class Median(Percentile):
+    """Of an even number of values the mean of the two in the middle, a half of it rounded up."""
+
+    def __init__(self) -> None:
+        super().__init__(50)
+
+    def result(self) -> Optional[Value]:
+        middle = super().result()
+        return middle + 0.5 if middle is not None and middle % 1 == 0.5 and len(self.amounts) % 2 == 0 else middle
+
+
 FUNCTIONS: Dict[str, Type[Aggregate]] = {
+    "median": Median,
     "count": Count,
     "c": Count,
     "distinct_count": DistinctCount,
@@ -263,8 +279,6 @@ PERCENTILE = re.compile(r"(?:exactperc|upperperc|perc|p)(\d+(?:\.\d+)?)\Z")
 
 def aggregate(name: str) -> Optional[Callable[[], Aggregate]]:
     """The maker of the aggregate that `name` means (perc95, p99.9, median, dc, ...), or None."""
-    if name == "median":
-        return lambda: Percentile(50)
     percentile = PERCENTILE.match(name)
     if percentile and float(percentile.group(1)) < 100:
         return lambda: Percentile(float(percentile.group(1)))

@@ -1,6 +1,7 @@
 """bin, also called bucket: values become the sets that they are in.
 
-Not known, hence refused: bins=, start= and end= for anything but time; how splunkd then chooses a span is not documented.
+Not known, hence refused: bins=, start= and end= for anything but time; how splunkd then chooses a span is not
+documented.
 
 Relies on: Search Reference, "bin".
 """
@@ -34,7 +35,7 @@ def bin_(arguments: Arguments, chunks: Iterator[Results], context: Context) -> I
         label = labels(field, options, arguments, context)
         return (binned(chunk, label) for chunk in chunks)
     if field != "_time":
-        raise arguments.error("A span is required for the field '%s': a number of bins is known for _time only." % field)
+        raise arguments.error("A span is required for the field '%s': bins= is known for _time only." % field)
 
     def whole() -> Iterator[Results]:
         results = gathered(chunks)

@@ -1,6 +1,7 @@
 """chart and timechart: a table with an x-axis down the side and, if split, a column a series.
 
-Not known, hence refused: functions of aggregates (`eval(avg(a)*avg(b))`), spans of the split-by field, `agg=`, sparklines.
+Not known, hence refused: functions of aggregates (`eval(avg(a)*avg(b))`), spans of the split-by field, `agg=`,
+sparklines.
 
 Relies on: Search Reference, "chart", "timechart"; messages.conf, [NEW_CHART_PROCESSOR].
 """
@@ -86,7 +87,7 @@ def _clause_fields(words: Optional[List[str]], arguments: Arguments) -> List[Fie
     return fields
 
 
-@command("chart")
+@command("chart", orders=True)
 def chart(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
     where = arguments.clause("WHERE")
     by = _clause_fields(arguments.clause("BY"), arguments)
@@ -94,7 +95,9 @@ def chart(arguments: Arguments, chunks: Iterator[Results], context: Context) -> 
     axes = over + by
     options = arguments.options(**SERIES_OPTIONS)
     if not axes or len(axes) > 2 or len(over) > 1:
-        raise arguments.error("The argument '%s' is invalid." % axes[-1].name if axes else "An x-axis field value is expected.")
+        raise arguments.error(
+            "The argument '%s' is invalid." % axes[-1].name if axes else "An x-axis field value is expected."
+        )
     terms = _terms(arguments, context)
     x = axes[0]
     label = labels(x.name, x.options, arguments, context) if "span" in x.options else None
@@ -119,7 +122,7 @@ def _by_start(value: Scalar) -> Tuple[float, str]:
     return (float(match.group()) if match else float("inf"), text(value))
 
 
-@command("timechart")
+@command("timechart", orders=True)
 def timechart(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
     where = arguments.clause("WHERE")
     by = _clause_fields(arguments.clause("BY"), arguments)
@@ -189,7 +192,11 @@ class Split:
 
 
 def _split(
-    by: Optional[Field], options: Dict[str, Any], terms: Sequence[Term], where: Optional[List[str]], arguments: Arguments
+    by: Optional[Field],
+    options: Dict[str, Any],
+    terms: Sequence[Term],
+    where: Optional[List[str]],
+    arguments: Arguments,
 ) -> Optional[Split]:
     if by is None:
         return None
@@ -197,7 +204,8 @@ def _split(
         raise arguments.error("A span of the split-by field '%s' is not known here." % by.name)
     if any(term.has_wildcard for term in terms):
         raise arguments.error(
-            "When you specify a split-by field, only single functions applied to a non-wildcarded data field are allowed."
+            "When you specify a split-by field, only single functions applied to a non-wildcarded data field are "
+            "allowed."
         )
     merged = {**options, **by.options}
     if where is not None:
@@ -237,7 +245,8 @@ def _where(words: List[str], arguments: Arguments) -> Callable[[Dict[str, List[f
             score = state.result()
             scores[one] = score if isinstance(score, (int, float)) else 0.0
         if sign:
-            return [one for one in scores if (scores[one] > float(threshold)) == (sign == ">") and scores[one] != float(threshold)]
+            bound = float(threshold)
+            return [one for one in scores if (scores[one] > bound if sign == ">" else scores[one] < bound)]
         best = _ranked(scores, Limit(end == "bottom", int(count)))
         return [one for one in scores if (one in best) == (inside == "in")]
 
@@ -265,7 +274,9 @@ class Table:
             for names, series in columns:
                 inside = [each for one in series for each in self.cells.get(x, {}).get(one, [])]
                 values = self._values(inside, x)
-                row.update({name: values[term.output] for name, term in zip(names, self.terms) if term.output in values})
+                row.update(
+                    {name: values[term.output] for name, term in zip(names, self.terms) if term.output in values}
+                )
             rows.append({**row, **self._span_of(x)})
         fields = [name for index in range(len(self.terms)) for names, _ in columns for name in names[index : index + 1]]
         yield from cut(Results([axis, *fields, *(self._span_of(xs[0]) if xs else {})], rows))

@@ -12,7 +12,7 @@ from .chunks import cut, gathered, is_internal, with_fields
 
 
 def named(fields: List[str], patterns: List[str]) -> List[str]:
-    """The fields that a list of names and wildcards stands for. An asterisk at the beginning finds no internal fields."""
+    """The fields that a list of names and wildcards stands for. A leading asterisk finds no internal fields."""
     return list(
         dict.fromkeys(
             name
@@ -24,7 +24,7 @@ def named(fields: List[str], patterns: List[str]) -> List[str]:
 
 
 def named_fields(arguments: Arguments) -> Optional[FrozenSet[str]]:
-    """What fields or table keep, internal fields or not, if each is named; None of wildcards, and of fields taken away."""
+    """What fields or table keep, if each is named; None of wildcards, and of fields taken away."""
     sign, words = _signed(arguments)
     return None if sign == "-" or any("*" in word for word in words) else frozenset(words)
 
@@ -39,7 +39,7 @@ def _signed(arguments: Arguments) -> Tuple[str, List[str]]:
     return "+", words
 
 
-@command("fields")
+@command("fields", orders=True)
 def fields(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
     sign, words = _signed(arguments)
     if not words:
@@ -58,9 +58,9 @@ def _projected(chunk: Results, names: List[str]) -> Results:
     return Results(names, ({name: row[name] for name in names if name in row} for row in chunk.rows))
 
 
-@command("table")
+@command("table", orders=True)
 def table(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    """Wildcards find fields in alphabetical order; a field that no row has is an empty column."""
+    """Wildcards find fields in alphabetical order; without any of the fields there are no rows."""
     words = arguments.fields()
     if not words:
         raise arguments.error("Must specify at least one valid field name (can contain wildcards).")
@@ -69,7 +69,11 @@ def table(arguments: Arguments, chunks: Iterator[Results], context: Context) -> 
         results = gathered(chunks)
         known = sorted(results.fields)
         names = [name for word in words for name in (named(known, [word]) if "*" in word else [word])]
-        yield from cut(_projected(results, list(dict.fromkeys(names))))
+        found = _projected(results, list(dict.fromkeys(names)))
+        if results.rows and not any(found.rows):
+            context.host.message("INFO", "No matching fields exist.")
+            found.rows = []
+        yield from cut(found)
 
     return tabulated()
 
@@ -91,7 +95,8 @@ def rename(arguments: Arguments, chunks: Iterator[Results], context: Context) ->
             replaced = {to for to in names.values() if to not in names}
             known = [names.get(field, field) for field in known if field not in replaced]
             rows = [
-                {names.get(field, field): value for field, value in row.items() if field not in replaced} for row in rows
+                {names.get(field, field): value for field, value in row.items() if field not in replaced}
+                for row in rows
             ]
         return Results(known, rows)
 
@@ -139,7 +144,7 @@ def fillnull(arguments: Arguments, chunks: Iterator[Results], context: Context) 
     return (filled_in(chunk, names) for chunk in chunks) if names else whole()
 
 
-@command("transpose")
+@command("transpose", orders=True)
 def transpose(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
     options = arguments.options(column_name=str, header_field=str, include_empty=boolean)
     words = arguments.fields()

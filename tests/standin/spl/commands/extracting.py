@@ -26,7 +26,7 @@ def rex(arguments: Arguments, chunks: Iterator[Results], context: Context) -> It
         elif options["mode"] == "sed" and not {"max_match", "offset_field"} & set(options):
             change, added = _substitution(expression, field, arguments), []
         else:
-            raise arguments.error("The options are invalid: mode is sed or not given, without max_match and offset_field.")
+            raise arguments.error("Invalid options: mode is sed or not given; sed has no max_match or offset_field.")
     except SplError as error:
         raise error if str(error).startswith("Error in") else arguments.error(str(error)) from None
     return _changed(chunks, change, added)
@@ -42,8 +42,8 @@ def _extraction(expression: str, field: str, options: Dict[str, Any], arguments:
     pattern = compiled(expression)
     names = sorted(pattern.groupindex, key=pattern.groupindex.__getitem__)
     if not names:
-        raise arguments.error("The regex '%s' does not extract anything. It should specify at least one named group. Format: "
-                              "(?<name>...)." % expression)
+        raise arguments.error("The regex '%s' does not extract anything. It should specify at least one named group. "
+                              "Format: (?<name>...)." % expression)
     most, offsets = options.get("max_match", 1), options.get("offset_field")
 
     def change(row: Row) -> Row:
@@ -87,7 +87,7 @@ def _substitution(expression: str, field: str, arguments: Arguments) -> Change:
 
 def _translated(one: str, other: str, arguments: Arguments) -> Callable[[str], str]:
     if len(one) != len(other):
-        raise arguments.error("Failed to initialize sed. The strings of y/%s/%s/ must have the same length." % (one, other))
+        raise arguments.error("Failed to initialize sed. The two of y/%s/%s/ must have the same length." % (one, other))
     table = str.maketrans(one, other)
     return lambda value: value.translate(table)
 
@@ -123,7 +123,7 @@ def spath(arguments: Arguments, chunks: Iterator[Results], context: Context) -> 
         return _all_extracted(chunks, source, arguments)
     way = steps(path)
     if way is None:
-        raise arguments.error("The path '%s' is not known here: XML attributes are not, nor are indexes but numbers." % path)
+        raise arguments.error("The path '%s' is not known here: an index is a number, and XML is not known." % path)
     output = options.get("output", path)
 
     def change(row: Row) -> Row:

@@ -1,9 +1,11 @@
 """top and rare: the most and the least frequent values.
 
-Relies on: Search Reference, "top", "rare".
+Of values that are equally frequent, top has the last in lexicographical order first, rare the first.
+
+Relies on: Search Reference, "top" (Lexicographic order of results), "rare".
 """
 
-from typing import Callable, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Tuple
 
 from ...values import Results, Row
 from ..registry import Arguments, Context, boolean, command, natural
@@ -14,35 +16,31 @@ LIMIT = 10
 Counts = Dict[Tuple[str, ...], int]
 
 
-@command("top")
+@command("top", orders=True)
 def top(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    return _ranked(arguments, chunks, lambda count: -count)
+    return _ranked(arguments, chunks, is_reverse=True)
 
 
-@command("rare")
+@command("rare", orders=True)
 def rare(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    return _ranked(arguments, chunks, lambda count: count)
+    return _ranked(arguments, chunks, is_reverse=False)
 
 
-def _ranked(arguments: Arguments, chunks: Iterator[Results], rank: Callable[[int], int]) -> Iterator[Results]:
+def _ranked(arguments: Arguments, chunks: Iterator[Results], is_reverse: bool) -> Iterator[Results]:
     options = arguments.options(
-        limit=natural, showcount=boolean, showperc=boolean, useother=boolean, countfield=str, percentfield=str, otherstr=str
-    )
-    by = by_fields(arguments)
-    words = arguments.fields()
+        limit=natural, showcount=boolean, showperc=boolean, useother=boolean,
+        countfield=str, percentfield=str, otherstr=str,
+    )  # fmt: skip
+    by, words = by_fields(arguments), arguments.fields()
     limit = options.get("limit", LIMIT)
     if words and words[0].isdecimal():
         limit = int(words.pop(0))
     if not words:
         raise arguments.error("You must specify a field.")
-    shown = [
-        name
-        for name, option in ((options.get("countfield", "count"), "showcount"), (options.get("percentfield", "percent"), "showperc"))
-        if options.get(option, True)
-    ]
-    for name in shown:
+    figures = _figures(options)
+    for name in figures:
         if name in by + words:
-            raise arguments.error("The output field '%s' is a field of the search as well." % name)
+            raise arguments.error("The output field '%s' cannot have the same name as a field of the list." % name)
 
     def counted() -> Iterator[Results]:
         groups: Dict[Tuple[str, ...], Counts] = {}
@@ -55,15 +53,25 @@ def _ranked(arguments: Arguments, chunks: Iterator[Results], rank: Callable[[int
         rows: List[Row] = []
         for group in sorted(groups):
             counts = groups[group]
-            total = sum(counts.values())
-            best = sorted(counts, key=lambda key: (rank(counts[key]), key))
+            best = sorted(counts, key=lambda key: (counts[key], key), reverse=is_reverse)
             kept = best[:limit] if limit else best
-            found = [({**dict(zip(words, key))}, counts[key]) for key in kept]
+            found = [(dict(zip(words, key)), counts[key]) for key in kept]
             if options.get("useother", False) and len(kept) < len(best):
-                found.append((dict.fromkeys(words, options.get("otherstr", "OTHER")), sum(counts[key] for key in best[len(kept):])))
+                others = sum(counts[key] for key in best[len(kept) :])
+                found.append((dict.fromkeys(words, options.get("otherstr", "OTHER")), others))
+            total = sum(counts.values())
             for values, count in found:
-                figures = {options.get("countfield", "count"): count, options.get("percentfield", "percent"): "%.6f" % (100 * count / total)}
-                rows.append({**dict(zip(by, group)), **values, **{name: figures[name] for name in shown}})
-        yield from cut(Results([*by, *words, *shown], rows))
+                shown = {
+                    name: count if kind == "count" else "%.6f" % (100 * count / total)
+                    for name, kind in figures.items()
+                }
+                rows.append({**dict(zip(by, group)), **values, **shown})
+        yield from cut(Results([*by, *words, *figures], rows))
 
     return counted()
+
+
+def _figures(options: Dict[str, Any]) -> Dict[str, str]:
+    """The columns that are added: name -> count or percent."""
+    named = (("count", "countfield", "showcount"), ("percent", "percentfield", "showperc"))
+    return {options.get(field, kind): kind for kind, field, shown in named if options.get(shown, True)}

@@ -21,7 +21,7 @@ def _table(arguments: Arguments, context: Context) -> LookupTable:
     name = unquote(arguments.words.pop(0))
     found = context.host.lookup(name)
     if found is None:
-        raise arguments.error("Could not construct lookup '%s'. The lookup table does not exist or is not available." % name)
+        raise arguments.error("Could not construct lookup '%s'. The lookup does not exist or is not available." % name)
     return found
 
 
@@ -63,7 +63,8 @@ def lookup(arguments: Arguments, chunks: Iterator[Results], context: Context) ->
         for chunk in chunks:
             if found is None:
                 found = _Found(table, inputs, wanted, new_only)
-            yield Results(dict.fromkeys([*chunk.fields, *(event for _, event in wanted)]), map(found.extended, chunk.rows))
+            fields = dict.fromkeys([*chunk.fields, *(event for _, event in wanted)])
+            yield Results(fields, map(found.extended, chunk.rows))
 
     return joined()
 
@@ -102,7 +103,7 @@ class _Found:
         return extended
 
 
-@command("inputlookup", generating=True)
+@command("inputlookup", generating=True, orders=True)
 def inputlookup(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
     source = arguments.clause("WHERE")
     options = arguments.options(start=natural, max=natural)

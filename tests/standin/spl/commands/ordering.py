@@ -1,7 +1,7 @@
 """The order of values: what sort, dedup's sortby, chart and timechart agree on.
 
-`auto` decides anew for each pair of values: numbers if both are, addresses if both are, else text by code points. A row that
-lacks the field comes last, in either direction.
+`auto` decides anew for each pair of values: numbers if both are, addresses if both are, else text by code points. A
+row that lacks the field comes last, in either direction.
 
 Relies on: Search Reference, "sort" (Usage, Sort field options).
 """

@@ -18,7 +18,8 @@ _DEFAULT_FIELDS = ("host", "source", "sourcetype", "index", "splunk_server", "li
 @command("collect")
 def collect(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
     """Writes rows into an index when the search is done, and passes them on."""
-    options = arguments.options(index=str, source=str, sourcetype=str, host=str, marker=str, testmode=boolean, addtime=boolean)
+    options = arguments.options(
+        index=str, source=str, sourcetype=str, host=str, marker=str, testmode=boolean, addtime=boolean)
     arguments.nothing()
     if "index" not in options:
         raise arguments.error("You must specify an index.")
@@ -46,6 +47,7 @@ def collect(arguments: Arguments, chunks: Iterator[Results], context: Context) -
 
 SKIPPED = object()
 """A value that its type does not allow."""
+_WORDS = {"true": True, "t": True, "yes": True, "false": False, "f": False, "no": False}
 
 
 def _none(value: Any) -> Any:
@@ -63,9 +65,7 @@ def _auto(value: Any) -> Any:
 
 def _bool(value: Any) -> Any:
     amount = number(value)
-    if amount is not None:
-        return amount != 0
-    return {"true": True, "t": True, "yes": True, "false": False, "f": False, "no": False}.get(text(value).lower(), SKIPPED)
+    return amount != 0 if amount is not None else _WORDS.get(text(value).lower(), SKIPPED)
 
 
 def _json(value: Any) -> Any:

@@ -17,15 +17,17 @@ from .statistics import Key, expand, read_terms
 from .terms import Group, groups_of, time_of
 
 MAX_WINDOW = 10_000
-# The manual writes reset_after="("<expression>")" with the expression's quotes escaped; "(<expression>)" does as well.
-_RESET = re.compile(r'\b(reset_before|reset_after)\s*=\s*"\(("?)((?:[^"\\]|\\.)*)\2\)"', re.S)
+# The manual writes reset_after="("<expression>")" with the expression's quotes escaped; "<expression>" does as well.
+_RESET = re.compile(
+    r'\b(reset_before|reset_after)\s*=\s*(?:"\("((?:[^"\\]|\\.)*)"\)"|"((?:[^"\\]|\\.)*)")', re.S)
 
 
 @command("streamstats")
 def streamstats(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    resets = {name: re.sub(r'\\"', '"', source) for name, _, source in _RESET.findall(arguments.source)}
+    resets = {name: re.sub(r'\\"', '"', one or other) for name, one, other in _RESET.findall(arguments.source)}
     arguments = Arguments(arguments.name, _RESET.sub(" ", arguments.source))
     options = arguments.options(
+        keep_others=True,
         allnum=boolean, current=boolean, reset_on_change=boolean, window=natural, time_window=str, **{"global": boolean}
     )
     window = options.get("window", 0)

@@ -1,56 +1,59 @@
 """search: reads the indexes at the beginning of a search, filters rows anywhere else.
 
-Relies on: Search Reference, "search"; Search Manual, "About subsearches".
+Relies on: Search Reference, "search", "Time modifiers".
 """
-import re
-from typing import Iterator, List
+from typing import Dict, Iterator, List, Tuple
 
-from ...values import Results, Row, text
+from ...values import Results, Row
 from ..extraction import extracted
 from ..registry import Arguments, Context, command
-from ..search import Search, parse
+from ..search import INDEXED, Search, parse
 
 CHUNK_ROWS = 2_500
+DEFAULT_INDEX = "main"
 
 
 @command("search")
 def search(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    query = _query(arguments, context)
-    return (Results(chunk.fields, filter(query.matches, chunk.rows)) for chunk in chunks)
+    matches = parse(arguments.source, context.host.clock).matches
+    return (Results(chunk.fields, filter(matches, chunk.rows)) for chunk in chunks)
 
 
 def read_indexes(arguments: Arguments, context: Context) -> Iterator[Results]:
-    """The search command where it comes first: events of the indexes, newest first."""
-    return _scanned(_query(arguments, context), context)
+    """The search command where it comes first: events of the indexes, newest first.
+
+    A time in the search takes the place of the job's time range; without a latest time that is now.
+    """
+    query, host = parse(arguments.source, context.host.clock), context.host
+    earliest, latest = host.earliest, host.latest
+    if query.earliest is not None or query.latest is not None:
+        earliest, latest = query.earliest, host.clock.now() if query.latest is None else query.latest
+    return _read(query, context, earliest, latest)
 
 
-def _query(arguments: Arguments, context: Context) -> Search:
-    source = re.sub(r"\[(.*)\]", lambda inner: _formatted(inner.group(1), context), arguments.source, flags=re.S)
-    return parse(source, context.host.clock)
-
-
-def _formatted(source: str, context: Context) -> str:
-    """A subsearch's rows as a search expression."""
-    results = context.subsearch(source)
-    rows = [" AND ".join('%s="%s"' % (name, text(value).replace('"', '\\"')) for name, value in row.items()
-                         if not name.startswith("_") and not isinstance(value, list)) for row in results.rows]
-    return "( %s )" % " OR ".join("( %s )" % row for row in rows) if rows else "NOT *"
-
-
-def _scanned(query: Search, context: Context) -> Iterator[Results]:
+def _read(query: Search, context: Context, earliest, latest) -> Iterator[Results]:
+    """What an event has before its fields are found is looked at first; fields that nobody asks for are not found."""
     host = context.host
-    earliest = host.earliest if query.earliest is None else query.earliest
-    latest = host.latest if query.latest is None else query.latest
+    quick = [term.holds for term in query.terms if term.fields <= INDEXED]
+    slow = [term.holds for term in query.terms if not term.fields <= INDEXED]
+    needs_fields = bool(slow) or context.wanted is None or not context.wanted <= INDEXED
+    props: Dict[Tuple, Dict[str, str]] = {}
     rows: List[Row] = []
-    for event in host.scan(query.indexes or ["main"], earliest, latest):
-        row = extracted(event, host.props(event["sourcetype"], event["source"], event["host"]))
-        if query.matches(row):
-            rows.append(row)
-            if len(rows) == CHUNK_ROWS:
-                yield _chunk(rows)
-                rows = []
-    if rows:
-        yield _chunk(rows)
+    for event in host.scan(query.indexes or [DEFAULT_INDEX], earliest, latest):
+        if not all(holds(event) for holds in quick):
+            continue
+        if needs_fields:
+            kind = event["sourcetype"], event["source"], event["host"]
+            if kind not in props:
+                props[kind] = host.props(*kind)
+            event = extracted(event, props[kind])
+            if not all(holds(event) for holds in slow):
+                continue
+        rows.append(event)
+        if len(rows) == CHUNK_ROWS:
+            yield _chunk(rows)
+            rows = []
+    yield _chunk(rows)
 
 
 def _chunk(rows: List[Row]) -> Results:

@@ -1,7 +1,7 @@
 """Spans: how bin, chart and timechart cut numbers and times into sets.
 
-A time span below a day counts from the epoch (or from aligntime); days and weeks count from 1970-01-01 in the time zone of
-the search, so a plain week begins on a Thursday; months, quarters and years are those of the calendar.
+A time span below a day counts from the epoch (or from aligntime); days and weeks count from 1970-01-01 in the time
+zone of the search, so a plain week begins on a Thursday; months, quarters and years are those of the calendar.
 
 Relies on: Search Reference, "bin" and "timechart" (Span options, Default time spans, Subsecond bin time spans).
 """
@@ -154,16 +154,14 @@ def number_span(spec: str) -> Union[Range, Logarithm, None]:
     return Logarithm(coefficient, base) if base > 1 and 1 <= coefficient < base else None
 
 
-# The spans that are chosen from when none is given.
-STEPS = ("1s", "5s", "10s", "30s", "1m", "5m", "10m", "30m", "1h", "1d", "1mon")
+# The spans that are chosen from when none is given, and their seconds.
+STEPS = {"1s": 1, "5s": 5, "10s": 10, "30s": 30, "1m": 60, "5m": 300, "10m": 600, "30m": 1800, "1h": 3600,
+         "1d": 86400, "1mon": 2592000}
 
 
 def default_span(duration_s: float, bins: int, zone: tzinfo, least_s: float = 0.0, align: float = 0.0) -> TimeSpan:
     """The smallest of the steps that is at least `least_s` long and cuts `duration_s` into at most `bins` sets."""
-    lengths = (1, 5, 10, 30, 60, 300, 600, 1800, 3600, 86400, 2592000)
-    for step, length in zip(STEPS, lengths):
-        if length >= least_s and duration_s <= length * bins:
-            break
-    span = time_span(step, zone, align)
+    fitting = (step for step, length in STEPS.items() if length >= least_s and duration_s <= length * bins)
+    span = time_span(next(fitting, "1mon"), zone, align)
     assert span is not None
     return span

@@ -33,10 +33,10 @@ def expand(terms: Sequence[Term], fields: Sequence[str], by: Sequence[str]) -> L
     return [one for term in terms for one in term.expanded(fields, by)]
 
 
-@command("stats")
+@command("stats", orders=True)
 def stats(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    """A row a group, in the order of the groups' values as text; without BY exactly one row."""
-    options = arguments.options(allnum=boolean, dedup_splitvals=boolean, partitions=natural)
+    """A row a group, in the order of the groups' values as text; without BY one row."""
+    options = arguments.options(keep_others=True, allnum=boolean, dedup_splitvals=boolean, partitions=natural)
     terms, by = read_terms(arguments, context)
     all_numbers, distinct = options.get("allnum", False), options.get("dedup_splitvals", False)
 
@@ -54,7 +54,8 @@ def stats(arguments: Arguments, chunks: Iterator[Results], context: Context) -> 
                     if group is None:
                         group = groups[key] = Group(found, all_numbers)
                     group.add(row)
-        rows = [{**dict(zip(by, key)), **groups[key].results()} for key in sorted(groups)]
+        # Without BY, no row at all where no function has a value.
+        rows = [row for key in sorted(groups) if (row := {**dict(zip(by, key)), **groups[key].results()})]
         yield from cut(Results([*by, *(term.output for term in found)], rows))
 
     return summed()
@@ -63,7 +64,7 @@ def stats(arguments: Arguments, chunks: Iterator[Results], context: Context) -> 
 @command("eventstats")
 def eventstats(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
     """Each row with the results of its group; of several groups, those of the first."""
-    all_numbers = arguments.options(allnum=boolean).get("allnum", False)
+    all_numbers = arguments.options(keep_others=True, allnum=boolean).get("allnum", False)
     terms, by = read_terms(arguments, context)
 
     def annotated() -> Iterator[Results]:

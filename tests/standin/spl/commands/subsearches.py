@@ -49,7 +49,8 @@ def _terms(row: Row, style: Format) -> List[str]:
     for name in sorted(row):
         if is_internal(name):
             continue
-        terms = [text(value) if name in _VERBATIM else '%s="%s"' % (name, _escaped(text(value))) for value in as_list(row[name])]
+        values = list(map(text, as_list(row[name])))
+        terms = values if name in _VERBATIM else ['%s="%s"' % (name, _escaped(value)) for value in values]
         found.append(terms[0] if len(terms) == 1 else "( %s )" % (" %s " % style.mv_separator).join(terms))
     return found
 
@@ -58,14 +59,15 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"')
 
 
-@command("format")
+@command("format", orders=True)
 def format_(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
     options = arguments.options(mvsep=str, maxresults=natural, emptystr=str)
     parts = arguments.fields()
     if len(parts) not in (0, 6):
         raise arguments.error("You must specify all six of the row and column options, or none. Got %d." % len(parts))
-    style = Format(*parts)._replace(**{key: options[name] for name, key in (("mvsep", "mv_separator"), ("emptystr", "empty"))
-                                       if name in options})
+    style = Format(*parts)
+    style = style._replace(mv_separator=options.get("mvsep", style.mv_separator),
+                           empty=options.get("emptystr", style.empty))
 
     def one_row() -> Iterator[Results]:
         results = gathered(chunks)
@@ -76,7 +78,7 @@ def format_(arguments: Arguments, chunks: Iterator[Results], context: Context) -
     return one_row()
 
 
-@command("return")
+@command("return", orders=True)
 def return_(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
     words = [word for word in arguments.words if word != ","]
     count = int(words.pop(0)) if words and words[0].isdecimal() else 1

@@ -99,7 +99,8 @@ def _term(
     if of_expression:
         if output is None:
             raise arguments.error(
-                "You must specify a rename for the aggregation specifier on the dynamically evaluated field '%s'." % source
+                "You must specify a rename for the aggregation specifier on the dynamically evaluated field '%s'."
+                % source
             )
         return Term(function, make, output, expression=compiled(of_expression.group(1), arguments, context))
     counts_rows = function in ("count", "c") and not inside
@@ -110,8 +111,8 @@ def _term(
         output = function if counts_rows else "%s(%s)" % (function, field)
     elif field.count("*") != output.count("*"):
         raise arguments.error(
-            "The number of wildcards between field specifier '%s' and rename specifier '%s' do not match. Note: empty field "
-            "specifiers implies all fields, e.g. sum() == sum(*)." % (field, output)
+            "The number of wildcards between field specifier '%s' and rename specifier '%s' do not match. Note: empty "
+            "field specifiers implies all fields, e.g. sum() == sum(*)." % (field, output)
         )
     return Term(function, make, output, field)
 

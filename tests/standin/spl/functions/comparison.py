@@ -95,13 +95,13 @@ def _like(pattern):
     return re.compile("".join(".*" if c == "%" else "." if c == "_" else re.escape(c) for c in pattern), re.S)
 
 
-@function("like", 2)
+@function("like", 2, takes="text")
 def like(value, pattern):
     expression = _like(text(pattern))
     return any(expression.fullmatch(text(one)) is not None for one in as_list(value))
 
 
-@function("match", 2)
+@function("match", 2, takes="text")
 def match(value, pattern):
     expression = compiled(text(pattern))
     return any(expression.search(text(one)) is not None for one in as_list(value))
@@ -132,7 +132,7 @@ def cidrmatch(cidr, ip):
 @lazy("searchmatch", 1)
 def searchmatch(arguments, host):
     from ..search import parse
-    if not arguments[0].is_literal:
+    if arguments[0].kind != "string":
         raise invalid("searchmatch")
     return parse(arguments[0].evaluate({}), host.clock).matches
 
@@ -141,7 +141,7 @@ def searchmatch(arguments, host):
 def lookup(arguments, host):
     """A CSV lookup as a JSON object: lookup("name", json_object("field", value, ...), json_array("field", ...))."""
     name, given, wanted = arguments
-    if not name.is_literal:
+    if name.kind != "string":
         raise invalid("lookup")
     table = host.lookup(name.evaluate({}))
     if table is None or table.kind != "csv":

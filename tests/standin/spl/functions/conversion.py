@@ -19,7 +19,7 @@ def tonumber(arguments, host):
     def convert(row):
         value = evaluate(row)
         return None if value is None or isinstance(value, list) else _in_base(value, base(row))
-    if arguments[0].is_literal and len(arguments) == 1 and convert({}) is None:
+    if arguments[0].kind == "string" and arguments[0].is_literal and len(arguments) == 1 and convert({}) is None:
         raise invalid("tonumber")
     return convert
 
@@ -147,11 +147,14 @@ _ALIASES = {"i": "d", "u": "d", "z": "s", "p": "X"}
 
 @function("printf", 1, MANY, nulls=True)
 def printf(template, *values):
-    """As C's sprintf; a missing value is 0 or an empty text, %c of a text its first character."""
+    """As C's sprintf; a null is the text Null, or 0, and %c of a text its first character."""
     left = list(values)
 
     def taken():
         return left.pop(0) if left else None
+
+    def taken_size():
+        return int(number(taken()) or 0)
 
     def filled(match):
         kind = match.group("kind")
@@ -160,8 +163,8 @@ def printf(template, *values):
         kind = _ALIASES.get(kind, kind)
         if kind not in "aAcdeEfFgGosxX":
             raise SplError("The conversion specifier '%s' of the 'printf' function is not supported." % match.group())
-        width, precision = (
-            int(number(taken()) or 0) if match.group(name) == "*" else match.group(name) for name in ("width", "precision"))
+        width, precision = (taken_size() if match.group(name) == "*" else match.group(name) and int(match.group(name))
+                            for name in ("width", "precision"))
         if precision is None and "." in match.group():
             precision = 0
         return _formatted(kind, match.group("flags"), width, precision, taken())
@@ -171,7 +174,7 @@ def printf(template, *values):
 
 
 def _formatted(kind, flags, width, precision, value):
-    given = "" if value is None else text(as_list(value)[0])
+    given = "Null" if value is None else text(as_list(value)[0])
     options = "".join(flag for flag in flags if flag != "'") + ("" if width is None else str(width))
     if kind == "s":
         return "%{}{}s".format(options, "" if precision is None else ".%d" % precision) % given
@@ -195,7 +198,6 @@ def _hexadecimal(kind, precision, amount):
         shown = amount.hex()
     else:
         mantissa, exponent = math.frexp(amount)
-        digits = round(mantissa * 2 * 16 ** precision)
-        shown = "0x%d%s%sp%+d" % (digits >> 4 * precision, "." if precision else "",
-                                  "%0*x" % (precision, digits & (16 ** precision - 1)) if precision else "", exponent - 1)
+        whole, fraction = divmod(round(mantissa * 2 * 16 ** precision), 16 ** precision)
+        shown = "0x%d%sp%+d" % (whole, ".%0*x" % (precision, fraction) if precision else "", exponent - 1)
     return shown.upper() if kind == "A" else shown

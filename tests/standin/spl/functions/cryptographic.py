@@ -9,7 +9,7 @@ from .registry import function
 
 
 def _digest(name):
-    @function(name, 1, each=True)
+    @function(name, 1, each=True, takes="text")
     def digest(value):
         return hashlib.new(name, text(value).encode()).hexdigest()
 

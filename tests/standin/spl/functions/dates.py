@@ -2,21 +2,26 @@
 
 Relies on: Search Reference, "Date and Time functions".
 """
-from ...values import Moment, number, text
+from ...values import Decimals, number, text
 from ..timeformat import read, written
 from .registry import lazy
+
+
+def moment(seconds):
+    """Epoch seconds, with the six decimals that splunkd gives them."""
+    return Decimals.of(seconds, 6)
 
 
 @lazy("now", 0)
 def now(arguments, host):
     """The time of the search, the same for all rows."""
-    moment = int(host.clock.now())
-    return lambda row: moment
+    seconds = int(host.clock.now())
+    return lambda row: seconds
 
 
 @lazy("time", 0)
 def time(arguments, host):
-    return lambda row: Moment(host.clock.now())
+    return lambda row: moment(host.clock.now())
 
 
 @lazy("relative_time", 2)
@@ -27,7 +32,7 @@ def relative_time(arguments, host):
         seconds, modifier = start(row), specifier(row)
         if number(seconds) is None or modifier is None:
             return None
-        return Moment(host.clock.modified(text(modifier), float(number(seconds))))
+        return moment(host.clock.modified(text(modifier), float(number(seconds))))
     return moved
 
 
@@ -51,5 +56,5 @@ def strptime(arguments, host):
         if source is None or format_ is None or isinstance(source, list):
             return None
         seconds = read(text(source), text(format_), host.clock.zone, host.clock.now())
-        return None if seconds is None else Moment(seconds)
+        return None if seconds is None else moment(seconds)
     return parsed

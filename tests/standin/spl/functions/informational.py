@@ -42,8 +42,8 @@ def isobject(value):
 def _of_number(name, claim):
     @lazy(name, 1)
     def build(arguments, host):
-        evaluate, is_literal = arguments[0].evaluate, arguments[0].is_literal
-        return lambda row: claim(None if is_literal else number(evaluate(row)))
+        evaluate, is_text = arguments[0].evaluate, arguments[0].kind == "string"
+        return lambda row: claim(None if is_text else number(evaluate(row)))
 
 
 _of_number("isnum", lambda amount: amount is not None)
@@ -53,17 +53,17 @@ _of_number("isdouble", lambda amount: isinstance(amount, float) and amount != in
 
 @lazy("isstr", 1)
 def isstr(arguments, host):
-    evaluate, is_literal = arguments[0].evaluate, arguments[0].is_literal
+    evaluate, is_text = arguments[0].evaluate, arguments[0].kind == "string"
 
     def claim(row):
         value = evaluate(row)
-        return value is not None and not isinstance(value, (bool, list)) and (is_literal or number(value) is None)
+        return value is not None and not isinstance(value, (bool, list)) and (is_text or number(value) is None)
     return claim
 
 
 @lazy("typeof", 1)
 def typeof(arguments, host):
-    evaluate, is_literal = arguments[0].evaluate, arguments[0].is_literal
+    evaluate, is_text = arguments[0].evaluate, arguments[0].kind == "string"
 
     def name(row):
         value = evaluate(row)
@@ -73,5 +73,5 @@ def typeof(arguments, host):
             return "Bool"
         if isinstance(value, list):
             return "Multivalue"
-        return "String" if is_literal or number(value) is None else "Number"
+        return "String" if is_text or number(value) is None else "Number"
     return name

@@ -72,7 +72,8 @@ def json_array_to_mv(source, keep_quotes=False):
     if not isinstance(value, list):
         return None
     quoted = truth(keep_quotes)
-    return from_list([dumped(each) if quoted and type(each) is str else native(each) for each in value if each is not None])
+    return from_list([dumped(each) if quoted and type(each) is str else native(each)
+                      for each in value if each is not None])
 
 
 @function("json_object", 0, MANY, nulls=True)
@@ -103,8 +104,7 @@ def _changed(value: Any, way: Steps, change: Change, create: bool = False) -> An
     if isinstance(step, str):
         if not isinstance(value, dict) or (step not in value and not create):
             return value
-        below = value[step] if step in value else ({} if rest else None)
-        return {**value, step: _changed(below, rest, change, create)}
+        return {**value, step: _changed(value.get(step, {} if rest else None), rest, change, create)}
     if not isinstance(value, list):
         return value
     return [_changed(each, rest, change, create) if step in (None, index) else each for index, each in enumerate(value)]

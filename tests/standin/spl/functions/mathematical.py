@@ -1,12 +1,14 @@
 """Mathematical functions in common use, and the statistical eval functions.
 
-Relies on: Search Reference, "Mathematical functions", "Trigonometric and Hyperbolic functions", "Statistical eval functions".
+Relies on: Search Reference, "Mathematical functions", "Trigonometric and Hyperbolic functions", "Statistical eval
+functions".
 """
 import math
 import random as chance
 from decimal import ROUND_HALF_UP, Decimal
 
 from ...values import as_list, number, text
+from ..operators import of_numbers
 from .registry import MANY, function, invalid, lazy
 
 PI = 3.14159265358
@@ -14,7 +16,7 @@ PI = 3.14159265358
 
 
 def _of_number(names, compute, high=1):
-    @function(names, 1, high)
+    @function(names, 1, high, takes="numbers")
     def apply(value, *others):
         amounts = [None if isinstance(each, list) else number(each) for each in (value, *others)]
         if None in amounts:
@@ -41,19 +43,16 @@ _of_number("cos", math.cos)
 _of_number("tan", math.tan)
 
 
-@function("pow", 2)
+@function("pow", 2, takes="numbers")
 def pow_(base, exponent):
-    one, other = number(base), number(exponent)
-    if one is None or other is None:
-        return None
-    try:
-        found = float(one) ** float(other)
-    except (OverflowError, ZeroDivisionError):
-        return math.inf
-    return None if isinstance(found, complex) else found
+    """With the digits that its operands allow, like a product."""
+    return None if isinstance(base, list) or isinstance(exponent, list) else _power(base, exponent)
 
 
-@function("round", 1, 2)
+_power = of_numbers(lambda base, exponent: float(base) ** float(exponent))
+
+
+@function("round", 1, 2, takes="numbers")
 def round_(value, digits=0):
     """Halves away from zero, of the number as it is written."""
     amount, places = number(value), number(digits)
@@ -76,7 +75,7 @@ def random(arguments, host):
 
 @lazy("sum", 1, MANY)
 def sum_(arguments, host):
-    if any(argument.is_literal for argument in arguments):
+    if any(argument.kind == "string" for argument in arguments):
         raise invalid("sum")
     evaluates = [argument.evaluate for argument in arguments]
 
@@ -98,16 +97,20 @@ def avg(arguments, host):
     return mean
 
 
-def _extreme(value):
-    amount = number(value)
-    return (1, text(value)) if amount is None else (0, amount)
-
-
 def _of_all(name, choose):
-    @function(name, 1, MANY, nulls=True)
-    def apply(*values):
-        """Texts are greater than numbers; nulls do not count."""
-        return choose((each for value in values for each in as_list(value)), key=_extreme, default=None)
+    @lazy(name, 1, MANY)
+    def build(arguments, host):
+        """Texts are greater than numbers, and a text in the search is one; nulls do not count."""
+        def rank(pair):
+            value, is_text = pair
+            amount = None if is_text else number(value)
+            return (1, text(value)) if amount is None else (0, amount)
+
+        def evaluate(row):
+            values = [(each, argument.kind == "string") for argument in arguments
+                      for each in as_list(argument.evaluate(row))]
+            return choose(values, key=rank)[0] if values else None
+        return evaluate
 
 
 _of_all("min", min)

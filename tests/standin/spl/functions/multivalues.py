@@ -60,7 +60,7 @@ def mvjoin(value, delimiter):
 
 @lazy("mvmap", 2)
 def mvmap(arguments, host):
-    """The expression for each value of the first argument, which names one field: in the expression it is that value."""
+    """The expression for each value of the first argument, whose field is that value in the expression."""
     source, expression = arguments[0].evaluate, arguments[1].evaluate
     if len(arguments[0].fields) != 1:
         raise invalid("mvmap")

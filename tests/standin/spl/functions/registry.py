@@ -9,7 +9,7 @@
 import math
 from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional
 
-from ...values import Row, SplError, Value
+from ...values import Row, SplError, Value, number
 from ..host import Host
 
 Evaluate = Callable[[Row], Any]
@@ -18,19 +18,15 @@ MANY = math.inf
 
 
 class Argument(NamedTuple):
-    """An argument of a function: what it evaluates to, and what is written."""
+    """An argument of a function: what it evaluates to, and what can be seen of it without a row."""
 
     evaluate: Evaluate
-    source: str
+    kind: str = ""
+    """string, number or null, where that can be seen."""
+    is_literal: bool = False
+    """Whether it is a text or a number that stands in the search."""
     fields: FrozenSet[str] = frozenset()
     """The fields that it reads."""
-    is_literal: bool = False
-    """Whether it is a text between double quotes."""
-
-    @property
-    def field(self) -> Optional[str]:
-        """The field's name, if the argument is a field and nothing else."""
-        return next(iter(self.fields)) if len(self.fields) == 1 and self.source.strip("' ") in self.fields else None
 
 
 class Function(NamedTuple):
@@ -74,17 +70,31 @@ def lazy(names: str, low: int, high: Optional[float] = None):
     return register
 
 
-def function(names: str, low: int, high: Optional[float] = None, nulls: bool = False, each: bool = False):
-    """A function of values; without `nulls` it is null where an argument is.
+def function(names: str, low: int, high: Optional[float] = None, nulls: bool = False, each: bool = False,
+             takes: str = ""):
+    """A function of values; without `nulls` it is null where an argument is, and null() itself is refused.
 
-    With `each` the first argument's values are taken one by one, else a multivalue field is a list.
+    With `each` the first argument's values are taken one by one, else a multivalue field is a list. A function that
+    `takes` text refuses a first argument that is a number by its looks, one that takes numbers any that is a text and
+    no number; what a field holds is another matter.
     """
     def register(implementation: Callable[..., Any]):
         def build(arguments: List[Argument], host: Host) -> Evaluate:
+            _check(names.split()[0], arguments, nulls, takes)
             return _caller(implementation, [argument.evaluate for argument in arguments], nulls, each)
         _add(names, Function(low, low if high is None else high, build))
         return implementation
     return register
+
+
+def _check(name: str, arguments: List[Argument], nulls: bool, takes: str) -> None:
+    if not nulls and any(argument.kind == "null" for argument in arguments):
+        raise invalid(name)
+    if takes == "text" and arguments and arguments[0].kind == "number":
+        raise invalid(name)
+    if takes == "numbers" and any(argument.kind == "string" and (
+            not argument.is_literal or number(argument.evaluate({})) is None) for argument in arguments):
+        raise invalid(name)
 
 
 def _caller(implementation: Callable[..., Any], arguments: List[Evaluate], nulls: bool, each: bool) -> Evaluate:

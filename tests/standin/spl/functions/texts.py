@@ -13,18 +13,18 @@ from .registry import function, invalid
 BLANKS = " \t"
 
 
-@function("len", 1)
+@function("len", 1, takes="text")
 def len_(value):
     """Code points; not of a multivalue field."""
     return None if isinstance(value, list) else len(text(value))
 
 
-@function("lower", 1, each=True)
+@function("lower", 1, each=True, takes="text")
 def lower(value):
     return text(value).lower()
 
 
-@function("upper", 1, each=True)
+@function("upper", 1, each=True, takes="text")
 def upper(value):
     return text(value).upper()
 
@@ -40,12 +40,12 @@ _trimming("ltrim", str.lstrip)
 _trimming("rtrim", str.rstrip)
 
 
-@function("replace", 3, each=True)
+@function("replace", 3, each=True, takes="text")
 def replace(value, pattern, by):
     return compiled(text(pattern)).sub(replacement(text(by)), text(value))
 
 
-@function("substr", 2, 3)
+@function("substr", 2, 3, takes="text")
 def substr(value, start, length=None):
     """SQLite's: the first character is 1, a negative start counts from the end."""
     first, count = number(start), number(length) if length is not None else None
@@ -58,7 +58,7 @@ def substr(value, start, length=None):
     return source[max(begin, 1) - 1:max(end - 1, 0)]
 
 
-@function("urldecode", 1, each=True)
+@function("urldecode", 1, each=True, takes="text")
 def urldecode(value):
     return unquote(text(value))
 

@@ -1,0 +1,51 @@
+"""Every search that the app ships can be read: its commands, functions, options, macros and lookups are known here."""
+import json
+import re
+from pathlib import Path
+
+import pytest
+from ksconf.conf.parser import PARSECONF_STRICT_NC, parse_conf
+
+from tests.compliance.host import Host, Lookup
+from tests.compliance.test_hourly_job import app_macros
+from tests.standin.spl import run
+
+DEFAULT = Path(__file__).parents[2] / "default"
+
+
+class PassedOn:
+    """An app's command, as far as the search around it is concerned."""
+
+    generating = False
+
+    def run(self, arguments, chunks):
+        return chunks
+
+
+class AppHost(Host):
+    """The app's macros and lookups, without data."""
+
+    def __init__(self):
+        fields = {name: [each.strip() for each in stanza["fields_list"].split(",")] if "fields_list" in stanza else
+                  (DEFAULT.parent / "lookups" / stanza["filename"]).read_text().splitlines()[0].split(",")
+                  for name, stanza in parse_conf(str(DEFAULT / "transforms.conf"), PARSECONF_STRICT_NC).items()}
+        super().__init__(app_macros(), {name: Lookup(each, [], "kvstore") for name, each in fields.items()})
+
+    def command(self, name):
+        return PassedOn() if name == "segmentsend" else None
+
+
+def searches():
+    for name, stanza in parse_conf(str(DEFAULT / "savedsearches.conf"), PARSECONF_STRICT_NC).items():
+        if "search" in stanza:
+            yield pytest.param(stanza["search"], id=name)
+    for view in sorted((DEFAULT / "data/ui/views").glob("*.xml")):
+        for number, found in enumerate(re.findall(r'"query":\s*("(?:[^"\\]|\\.)*")', view.read_text("utf-8")), 1):
+            yield pytest.param(json.loads(found), id="%s-%d" % (view.stem, number))
+
+
+@pytest.mark.parametrize("search", searches())
+def test_search_can_be_read_and_runs_without_data(search):
+    plain = search if search.lstrip().startswith("|") else "search " + search
+    tokens = re.sub(r"\$[\w.:|]+\$", "0", plain)  # a dashboard's
+    assert run(tokens, AppHost()).fields is not None
