@@ -35,6 +35,7 @@ from tests.fakes.kubernetes_api import (
     Target,
     Token,
     continue_token,
+    discovery,
     expired,
     forbidden,
     list_reply,
@@ -172,6 +173,9 @@ class FakeKubernetes(FakeServer):
         request.facts.update(user=account.user, resource=target.resource)
         if target.path == "/version":  # system:public-info-viewer
             return Reply.json(200, {"major": "1", "minor": "36", "gitVersion": "v1.36.4"})
+        if not target.resource and target.path.split("/")[1] in ("api", "apis") and account is not ANONYMOUS:
+            found = discovery(target.path, self.installed)  # system:discovery: for everybody who is somebody
+            return Reply.json(200, found) if found else not_found()
         if not account.may(target.verb, target.resource, target.namespace):
             raise forbidden(account.user, target)
         collection = next((each for each in self.installed if each.resource == target.resource), None)

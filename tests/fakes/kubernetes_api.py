@@ -195,6 +195,44 @@ def _gzipped(blocks: Iterable[bytes]) -> Iterator[bytes]:
     yield deflater.flush()
 
 
+def discovery(path: str, collections: Iterable[Collection]) -> Object | None:
+    """What clients ask first to find out which resources there are, as kubectl does; None for another path.
+
+    Source: "The Kubernetes API", unaggregated discovery.
+    """
+    by_version: dict[str, list[Collection]] = {"v1": []}
+    for collection in collections:
+        by_version.setdefault(collection.api_version, []).append(collection)
+    if path == "/api":
+        return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
+    if path == "/apis":
+        groups = [_group(version) for version in by_version if "/" in version]
+        return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
+    version = path.partition("/")[2].partition("/")[2]
+    if path not in (f"/api/{version}", f"/apis/{version}") or version not in by_version:
+        return None
+    resources = [_resource(collection) for collection in by_version[version]]
+    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": resources}
+
+
+def _group(group_version: str) -> Object:
+    name, _, version = group_version.partition("/")
+    only = {"groupVersion": group_version, "version": version}
+    return {"name": name, "versions": [only], "preferredVersion": only}
+
+
+def _resource(collection: Collection) -> Object:
+    kind = collection.list_kind[: -len("List")]
+    plural = collection.resource.partition(".")[0]
+    return {
+        "name": plural,
+        "singularName": kind.lower(),
+        "namespaced": plural != "namespaces",
+        "kind": kind,
+        "verbs": ["list"],
+    }
+
+
 def status(code: int, reason: str, message: str, metadata: Object | None = None, **details: str) -> Reply:
     """A Status object, which is what the API answers where it cannot do what it was asked."""
     content = {"kind": "Status", "apiVersion": "v1", "metadata": metadata or {}, "status": "Failure"}

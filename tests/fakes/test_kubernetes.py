@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -281,6 +283,46 @@ def test_a_missing_crd_is_a_bare_404_for_who_may_list_it_and_forbidden_for_other
 
 def test_the_version_is_for_everybody(get):
     assert get("/version", token=None).json()["gitVersion"] == "v1.36.4"
+
+
+# What clients ask before they list
+
+
+def test_discovery_names_the_resources_that_are_installed(api, get):
+    assert get("/api").json()["versions"] == ["v1"]
+    group = get("/apis").json()["groups"][0]
+    assert (group["name"], group["preferredVersion"]["groupVersion"]) == (
+        "toolchain.dev.openshift.com",
+        "toolchain.dev.openshift.com/v1alpha1",
+    )
+    found = {
+        each["name"]: (each["kind"], each["namespaced"])
+        for path in ("/api/v1", LISTS)
+        for each in get(path).json()["resources"]
+    }
+    assert found == {"namespaces": ("Namespace", False), "usersignups": ("UserSignup", True)}
+    api.installed.remove(api.usersignups)
+    assert get("/apis").json()["groups"] == []
+    assert (get(LISTS).status_code, get(LISTS).text) == (404, "404 page not found\n")
+
+
+def test_discovery_is_not_for_anonymous(get):
+    for path in "/api", "/apis", "/api/v1", LISTS:
+        assert failure(get(path, token=None)) == (403, "Forbidden")
+
+
+@pytest.mark.skipif(not shutil.which("kubectl"), reason="there is no kubectl on this machine")
+def test_kubectl_lists_what_is_there(api, tmp_path):
+    api.usersignups.fill(made_up_signups(1_234))
+    kubeconfig = api.kubeconfig(tmp_path / "config")
+    listed = subprocess.run(
+        ["kubectl", "--kubeconfig", kubeconfig, "-n", HOST_NAMESPACE, "get", "usersignups", "-o", "json"],
+        env={**os.environ, "HOME": str(tmp_path)},
+        capture_output=True,
+        check=False,
+    )
+    assert listed.returncode == 0, listed.stderr.decode()
+    assert names(json.loads(listed.stdout)) == [f"user-{number:07}" for number in range(1_234)]
 
 
 # TLS and credentials
