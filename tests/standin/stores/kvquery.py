@@ -4,7 +4,7 @@ Splunk REST API reference, "KV store endpoint descriptions", query, sort and fie
 """
 import json
 import re
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from ..refusal import Refusal
 
@@ -51,8 +51,27 @@ def matcher(query: Any) -> Test:
 def _combined(some: Callable, name: str, parts: Any) -> Test:
     if not isinstance(parts, list) or not parts:
         raise Refusal(400, "The query operator %s takes an array that is not empty." % name)
+    choice = _choice(parts) if name == "$or" else None
+    if choice:
+        wanted = {(_kind(value), value) for value in choice.values}
+        return _any_of(choice.name, lambda value: _kind(value) in _COMPARED and (_kind(value), value) in wanted)
     tests = [matcher(part) for part in parts]
     return lambda document: some(test(document) for test in tests)
+
+
+class _Choice(NamedTuple):
+    """Alternatives that all ask for a value of the same field, as a lookup of many rows does."""
+
+    name: str
+    values: List[Any]
+
+
+def _choice(parts: List[Any]) -> Optional[_Choice]:
+    names = {tuple(part) if isinstance(part, dict) else () for part in parts}
+    (name, *others), *more = names if () not in names else [("", "")]
+    if others or more or name.startswith("$") or not all(_kind(part[name]) in _COMPARED for part in parts):
+        return None
+    return _Choice(name, [part[name] for part in parts])
 
 
 def _not(test: Test) -> Test:
@@ -113,8 +132,7 @@ def _kind(value: Any) -> int:
     return {str: 2, dict: 3, list: 4}[type(value)]
 
 
-def path_of(name: str) -> str:
-    """SQLite's path of a field at the top of a document, as SQL text."""
+def _path(name: str) -> str:
     return "'%s'" % ("$." + json.dumps(name, ensure_ascii=False)).replace("'", "''")
 
 
@@ -132,8 +150,11 @@ def _necessary(name: str, wanted: Any, fields: Dict[str, str]) -> Optional[Tuple
     if name == "$and":
         return _joined(" AND ", [condition(part, fields) for part in wanted])
     if name == "$or":
-        alternatives = _one_of(wanted, fields)
-        return alternatives or _joined(" OR ", [condition(part, fields) for part in wanted])
+        choice = _choice(wanted)
+        if choice and "." not in choice.name:
+            return _either_array("%s IN (SELECT value FROM json_each(?))" % column(choice.name),
+                                 [json.dumps(choice.values)], choice.name, fields)
+        return _joined(" OR ", [condition(part, fields) for part in wanted])
     if name.startswith("$") or "." in name:
         return None
     if not isinstance(wanted, dict):
@@ -142,32 +163,21 @@ def _necessary(name: str, wanted: Any, fields: Dict[str, str]) -> Optional[Tuple
     return _joined(" AND ", [test for test in tests if test is not None])
 
 
-def _one_of(parts: List[Dict[str, Any]], fields: Dict[str, str]) -> Optional[Tuple[str, List[Any]]]:
-    """Alternatives that all ask for a value of the same field, as a lookup of many rows does."""
-    names = {tuple(part) for part in parts}
-    if len(names) != 1 or len(next(iter(names))) != 1:
-        return None
-    (name,), = names
-    values = [part[name] for part in parts]
-    if name.startswith("$") or "." in name or not all(_kind(value) in _COMPARED for value in values):
-        return None
-    return _either_array("%s IN (SELECT value FROM json_each(?))" % _column(name), [json.dumps(values)], name, fields)
-
-
 def _compared(name: str, sign: str, other: Any, fields: Dict[str, str]) -> Optional[Tuple[str, List[Any]]]:
     if _kind(other) not in _COMPARED or (isinstance(other, int) and abs(other) >= _MAX_SQL_INTEGER):
         return None
-    return _either_array("%s %s ?" % (_column(name), sign), [other], name, fields)
+    return _either_array("%s %s ?" % (column(name), sign), [other], name, fields)
 
 
 def _either_array(test: str, values: List[Any], name: str, fields: Dict[str, str]) -> Tuple[str, List[Any]]:
     if name == "_key" or fields.get(name) in ("number", "time", "string", "cidr"):
         return test, values
-    return "(%s OR json_type(document, %s) = 'array')" % (test, path_of(name)), values
+    return "(%s OR json_type(document, %s) = 'array')" % (test, _path(name)), values
 
 
-def _column(name: str) -> str:
-    return "key" if name == "_key" else "json_extract(document, %s)" % path_of(name)
+def column(name: str) -> str:
+    """A field at the top of a document, as SQL."""
+    return "key" if name == "_key" else "json_extract(document, %s)" % _path(name)
 
 
 def _joined(word: str, parts: List[Tuple[str, List[Any]]]) -> Optional[Tuple[str, List[Any]]]:

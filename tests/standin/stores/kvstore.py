@@ -13,7 +13,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 from ..refusal import Refusal
 from .conf import Confs, Settings, is_true
-from .kvquery import condition, matcher, order_key, path_of, projection, sort_keys
+from .kvquery import column, condition, matcher, order_key, projection, sort_keys
 
 MAX_DOCUMENTS_PER_BATCH_SAVE = 1_000
 MAX_BATCH_SAVE_BYTES = 50 * 1024 * 1024
@@ -110,19 +110,20 @@ class Collection:
     def __init__(self, database: sqlite3.Connection, lock, app: str, name: str, owner: str, definition: Definition):
         self._database, self._lock = database, lock
         self.app, self._owner = app, owner
-        self.fields, self._enforced, _ = definition
+        self.fields, self._enforced, accelerated = definition
+        self._accelerated = [column(names[0]) for names in accelerated]
         self._name = _table(app, name)
         self._table = _quoted(self._name)
         with lock:
             database.execute("CREATE TABLE IF NOT EXISTS %s (owner TEXT, key TEXT, document TEXT,"
                              " PRIMARY KEY (owner, key)) WITHOUT ROWID" % self._table)
-            for number, names in enumerate(definition.accelerated):
+            for number, names in enumerate(accelerated):
                 self._accelerate(number, names)
 
     def _accelerate(self, number: int, names: Sequence[str]) -> None:
-        columns = ", ".join("json_extract(document, %s)" % path_of(name) for name in names if "." not in name)
+        columns = ", ".join(column(name) for name in names if "." not in name)
         if columns:
-            self._database.execute("CREATE INDEX IF NOT EXISTS %s ON %s (owner, %s)" % (
+            self._database.execute("CREATE INDEX IF NOT EXISTS %s ON %s (%s)" % (
                 _quoted("%s#%d %s" % (self._name, number, ",".join(names))), self._table, columns))
 
     def find(self, query: Optional[dict] = None, *, sort: str = "", fields: str = "", skip: int = 0,
@@ -197,8 +198,11 @@ class Collection:
     def _matching(self, query: Optional[dict], is_reversed: bool = False) -> Iterator[Document]:
         """In the order of their keys. SQLite finds those that may match, kvquery decides."""
         matches, (where, values) = matcher(query or {}), condition(query or {}, self.fields)
-        rows = self._database.execute("SELECT document FROM %s WHERE owner=? AND %s ORDER BY key %s" % (
-            self._table, where, "DESC" if is_reversed else "ASC"), (self._owner, *values))
+        # Where an acceleration finds few, SQLite must not go through all keys to have them in order: a plus forbids it.
+        is_accelerated = any("%s %s " % (column, sign) in where for column in self._accelerated for sign in ("=", "IN"))
+        plus = "+" if is_accelerated else ""
+        rows = self._database.execute("SELECT document FROM %s WHERE %sowner=? AND %s ORDER BY %skey %s" % (
+            self._table, plus, where, plus, "DESC" if is_reversed else "ASC"), (self._owner, *values))
         return filter(matches, (json.loads(row[0]) for row in rows))
 
     def _write(self, documents: List[Document], verb: str) -> None:
