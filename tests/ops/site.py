@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional
 
 from segment_bridge import logs
+from tests.standin.jobs import Dispatch, Job
 from tests.standin.sessions import SYSTEM_USER
 from tests.standin.splunkd import Splunkd
 from tests.standin.stores.events import Event
@@ -162,16 +163,28 @@ class Site:
 
     def run(self, name: str, at: Optional[float] = None, **settings: str) -> List[dict]:
         """The rows that a saved search gives at a time."""
+        job = self.start(name, at, **settings)
+        assert not job.is_failed, (job.search, job.messages)
+        return list(job.results.rows)
+
+    def start(self, name: str, at: Optional[float] = None, **settings: str) -> Job:
+        """A saved search's job at a time, when it has ended; `settings` are in place of its own."""
         if at is not None:
             self.clock.move_to(at)
         stanza = self.splunkd.confs.stanza("savedsearches", APP, name)
-        return self._rows(self.splunkd.jobs.dispatch_saved(
+        return self._ended(self.splunkd.jobs.dispatch_saved(
             APP, name, {**stanza.settings, **settings}, self.splunkd.sessions.open(SYSTEM_USER)))
 
-    def _rows(self, job) -> List[dict]:
-        assert job.wait(60)
+    def search(self, search: str, earliest: Optional[float] = None, latest: Optional[float] = None) -> List[dict]:
+        """The rows of a search in the app."""
+        job = self._ended(self.splunkd.jobs.dispatch(Dispatch(
+            search, APP, SYSTEM_USER, self.splunkd.sessions.open(SYSTEM_USER), earliest, latest)))
         assert not job.is_failed, (job.search, job.messages)
         return list(job.results.rows)
+
+    def _ended(self, job: Job) -> Job:
+        assert job.wait(60)
+        return job
 
 
 def hours(site: Site, first: int, last: int, **what) -> Iterator[int]:
