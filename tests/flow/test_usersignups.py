@@ -52,13 +52,17 @@ def start(splunk_home, interpreter, splunkd, cluster):
     """Starts the script as splunkd does; a process that has its configuration."""
     processes = []
 
-    def begin(*arguments, **settings):
+    def begin(*arguments, host="sh1", **settings):
+        head = (
+            f"<server_host>{host}</server_host><server_uri>{splunkd.url}</server_uri>"
+            f"<session_key>{splunkd.session_key}</session_key><checkpoint_dir>/nowhere</checkpoint_dir>"
+        )
         settings = {"server": cluster.url, "ca_file": str(cluster.ca_file), "page_size": "5", **settings}
         parameters = "".join(f"<param name={quoteattr(name)}>{value}</param>" for name, value in settings.items())
         definition = (
-            f'<items>{_head(splunkd)}<item name="host">{parameters}</item></items>'
+            f'<items>{head}<item name="host">{parameters}</item></items>'
             if "--validate-arguments" in arguments
-            else f'<input>{_head(splunkd)}<configuration><stanza name="usersignups://host" app="segment_bridge">'
+            else f'<input>{head}<configuration><stanza name="usersignups://host" app="segment_bridge">'
             f"{parameters}</stanza></configuration></input>"
         )
         process = subprocess.Popen(
@@ -79,13 +83,6 @@ def start(splunk_home, interpreter, splunkd, cluster):
     for process in processes:
         process.kill()
         process.communicate()
-
-
-def _head(splunkd):
-    return (
-        f"<server_host>sh1</server_host><server_uri>{splunkd.url}</server_uri>"
-        f"<session_key>{splunkd.session_key}</session_key><checkpoint_dir>/nowhere</checkpoint_dir>"
-    )
 
 
 def end(process, timeout=30):
@@ -149,7 +146,7 @@ def test_a_client_certificate_of_a_kubeconfig_serves(start, cluster, double, tmp
 
 
 def test_runs_at_once_end_as_the_cluster_is(start, double):
-    processes = [start(page_size="2") for _ in range(3)]
+    processes = [start(page_size="2", host=host) for host in ("sh1", "sh2", "sh3")]
     assert [end(process) for process in processes] == [(0, "", "")] * 3
     assert len(users(double)) == 12
     assert double.records("usersignups_leases") == []

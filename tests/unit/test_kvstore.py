@@ -159,7 +159,7 @@ class TestALease:
         with lease(splunkd.service(), "host", 60, "sh1"):
             held, = splunkd.records(LEASES)
             assert held["_key"] == "host"
-            assert held["holder"].startswith("sh1 ")
+            assert held["holder"] == "sh1"
         assert splunkd.records(LEASES) == []
 
     def test_is_given_back_when_the_run_fails(self, splunkd):
@@ -191,6 +191,18 @@ class TestALease:
         splunkd.collections[LEASES]["host"] = {"_key": "host", "holder": "dead", "expires": time.time() - 1}
         with lease(splunkd.service(), "host", 60, "sh1"):
             assert len(splunkd.records(LEASES)) == 1
+
+    def test_of_a_run_that_was_killed_does_not_keep_its_own_search_head_out(self, splunkd):
+        with lease(splunkd.service(), "host", 60, "sh1"):
+            left, = splunkd.records(LEASES)
+        splunkd.collections[LEASES]["host"] = left
+        with lease(splunkd.service(), "host", 0.05, "sh1"):
+            assert splunkd.records(LEASES)[0]["lease"] != left["lease"]
+
+    def test_is_given_back_by_who_has_it_alone(self, splunkd):
+        with lease(splunkd.service(), "host", 60, "sh1"):
+            splunkd.collections[LEASES]["host"].update(holder="sh2", lease="another")  # ours took too long
+        assert splunkd.records(LEASES)[0]["lease"] == "another"
 
     def test_that_others_hold_all_the_time_is_an_error(self, splunkd):
         splunkd.collections[LEASES]["host"] = {"_key": "host", "holder": "sh2", "expires": time.time() + 60}

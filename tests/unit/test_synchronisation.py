@@ -104,9 +104,9 @@ def run(fake, splunkd, members):
         except SystemExit:
             pass
         for lease in splunkd.records(kvstore.LEASES):
-            if lease["holder"].startswith(name):  # it could not be given back: time passes until it ends by itself
+            if lease["holder"] == name:  # it could not be given back: time passes until it ends by itself
                 lease["expires"] = 0
-    threads = [threading.Thread(target=member, args=("sh%d " % number,)) for number in range(members)]
+    threads = [threading.Thread(target=member, args=("sh%d" % number,)) for number in range(members)]
     for thread in threads:
         thread.start()
     for thread in threads:

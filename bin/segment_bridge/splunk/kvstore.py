@@ -154,20 +154,24 @@ def lease(service: Service, name: str, seconds: float, holder: str) -> Iterator[
     """Holds the only lease of this name, whichever search head cluster member its rivals run on; waits for them.
 
     Of many who insert a document of the same `_key`, one succeeds. The lease of a run that was killed ends by itself
-    `seconds` after it began, and a minute later for clocks that differ.
+    `seconds` after it began, and a minute later for clocks that differ; or when the same holder comes again.
+
+    Args:
+        holder: who does one thing at a time, such as this search head.
 
     Raises:
         DeadlineExceeded: others held it for so many seconds.
         SplunkdError: as Collection.
     """
     leases = Collection(service, LEASES, Retry(deadline_s=seconds))
-    lease_id = "%s %s" % (holder, uuid.uuid4())
+    lease_id = str(uuid.uuid4())
 
     def take() -> None:
-        if not _take(leases, name, lease_id, time.time() + seconds + CLOCK_SKEW_S):
+        if not _take(leases, name, holder, lease_id, time.time() + seconds + CLOCK_SKEW_S):
             leases.delete({"_key": name, "expires": {"$lt": time.time()}})
             raise Unavailable("collection %s: another run is at work on %s. If there is none, its lease ends by itself "
                               "%g s after it began" % (LEASES, name, seconds + CLOCK_SKEW_S))
+    leases.delete({"_key": name, "holder": holder})
     Retry(deadline_s=seconds, longest_wait_s=LEASE_POLL_S).call(take)
     try:
         yield
@@ -175,10 +179,10 @@ def lease(service: Service, name: str, seconds: float, holder: str) -> Iterator[
         # A run that is told to stop has a second.
         hasty = Collection(service, LEASES, Retry(max_attempts=3, first_wait_s=0.2))
         with contextlib.suppress(SegmentBridgeError):
-            hasty.delete({"_key": name, "holder": lease_id})
+            hasty.delete({"_key": name, "lease": lease_id})
 
 
-def _take(leases: Collection, name: str, lease_id: str, expires: float) -> bool:
+def _take(leases: Collection, name: str, holder: str, lease_id: str, expires: float) -> bool:
     """Whether the lease is ours, which it may also be by an insertion whose answer was lost."""
-    return leases.insert({"_key": name, "holder": lease_id, "expires": expires}) or \
-        any(leases.read({"_key": name, "holder": lease_id}))
+    return leases.insert({"_key": name, "holder": holder, "lease": lease_id, "expires": expires}) or \
+        any(leases.read({"_key": name, "lease": lease_id}))
