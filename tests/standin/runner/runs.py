@@ -160,6 +160,12 @@ class _Indexed:
     def _broken(self, each: xml.StreamedEvent) -> List[Event]:
         given = each.index, each.host, each.source, each.sourcetype
         index, host, source, sourcetype = (its or own for its, own in zip(given, self._own))
+        index = DEFAULT_INDEX if index == "default" else index
+        if index not in self._splunkd.events.indexes():
+            self._splunkd.logs.splunkd("WARN", "IndexerService", (
+                "Received event for unconfigured/disabled/deleted index=%s with source=\"source::%s\" host=\"host::%s\" "
+                "sourcetype=\"sourcetype::%s\"." % (index, source, host, sourcetype)))
+            return []
         props = props_for(self._splunkd.confs.stanzas("props"), sourcetype, source, host)
-        return [Event(raw, each.seconds, DEFAULT_INDEX if index == "default" else index, host, source, sourcetype)
+        return [Event(raw, each.seconds, index, host, source, sourcetype)
                 for raw in ([each.data] if each.is_whole else lines(each.data, props))]
