@@ -73,7 +73,7 @@ def test_what_is_no_package_is_refused_with_the_reason(etc, tmp_path, members, r
 
 
 def test_an_archive_that_is_not_compressed_is_refused(etc, tmp_path):
-    with pytest.raises(Refusal, match="failed to extract app from .*: Not a gzipped file"):
+    with pytest.raises(Refusal, match=r"failed to extract app from .*: Not a gzipped file"):
         packages.install(etc, archive(tmp_path, ("one/default/app.conf", ""), mode="w"), False)
 
 

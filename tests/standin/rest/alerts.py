@@ -38,7 +38,8 @@ def _group(name: str, app: str, count: int) -> Entry:
 
 @route("GET", _PATH + "/<name>")
 def group(call: Call, name: str) -> Response:
-    found = [alert for alert in _visible(call) if name in (_ALL, alert.name)]
+    """Those of a search, or the one that a job's results have triggered."""
+    found = [alert for alert in _visible(call) if name in (_ALL, alert.name, alert.sid)]
     if not found and name != _ALL:
         raise Refusal(404, "Could not find object id=%s" % name)
     return call.feed([_entry(call, alert) for alert in found])

@@ -127,7 +127,7 @@ def find(call: Call, collection: str) -> Response:
     return json_response(found)
 
 
-@route("POST", _DATA)
+@route("POST", _DATA, raw_body=True)
 def insert(call: Call, collection: str) -> Response:
     return json_response({"_key": _opened(call, collection, "write").insert(call.body_json())}, 201)
 
@@ -138,14 +138,14 @@ def delete(call: Call, collection: str) -> Response:
     return Response(status=200)
 
 
-@route("POST", _DATA + "/batch_save")
+@route("POST", _DATA + "/batch_save", raw_body=True)
 def batch_save(call: Call, collection: str) -> Response:
     if len(call.request.get_data()) > MAX_BATCH_SAVE_BYTES:
         raise Refusal(400, "The request exceeds the limit that max_size_per_batch_save_mb in limits.conf sets.")
     return json_response(_opened(call, collection, "write").save(call.body_json()))
 
 
-@route("POST", _DATA + "/batch_find")
+@route("POST", _DATA + "/batch_find", raw_body=True)
 def batch_find(call: Call, collection: str) -> Response:
     queries: List[Any] = call.body_json()
     if not isinstance(queries, list) or len(queries) > MAX_QUERIES_PER_BATCH:
@@ -164,7 +164,7 @@ def document(call: Call, collection: str, key: str) -> Response:
     return json_response(_opened(call, collection, "read").get(key))
 
 
-@route("POST", _DATA + "/<key>")
+@route("POST", _DATA + "/<key>", raw_body=True)
 def replace(call: Call, collection: str, key: str) -> Response:
     _opened(call, collection, "write").replace(key, call.body_json())
     return json_response({"_key": key})
