@@ -163,8 +163,8 @@ class _Indexed:
         index = DEFAULT_INDEX if index == "default" else index
         if index not in self._splunkd.events.indexes():
             self._splunkd.logs.splunkd("WARN", "IndexerService", (
-                "Received event for unconfigured/disabled/deleted index=%s with source=\"source::%s\" host=\"host::%s\" "
-                "sourcetype=\"sourcetype::%s\"." % (index, source, host, sourcetype)))
+                'Received event for unconfigured/disabled/deleted index=%s with source="source::%s" host="host::%s" '
+                'sourcetype="sourcetype::%s".' % (index, source, host, sourcetype)))
             return []
         props = props_for(self._splunkd.confs.stanzas("props"), sourcetype, source, host)
         return [Event(raw, each.seconds, index, host, source, sourcetype)
