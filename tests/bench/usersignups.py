@@ -1,7 +1,7 @@
 """How long the usersignups input takes and how much memory, beside kubectl, which lists the same.
 
-    python -m tests.bench.usersignups                   # 100,000 and 10,000 made-up signups, on the fake API server
-    KUBECONFIG=... python -m tests.bench.usersignups    # those of a real cluster, by its current context
+    python -m tests.bench usersignups                   # 100,000 and 10,000 made-up signups, on the fake API server
+    KUBECONFIG=... python -m tests.bench usersignups    # those of a real cluster, by its current context
 
 Each figure is of a process of its own, from its start to its end. KV store is a double in memory, so a synchronisation
 shows what the input costs, not what KV store does. Linux only: memory is the peak resident set that /proc tells.
@@ -188,7 +188,7 @@ def measure(bench: Bench, kubeconfig: Path) -> float:
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(prog="python -m tests.bench.usersignups")
+    options = argparse.ArgumentParser(prog="python -m tests.bench usersignups")
     options.add_argument("--signups", type=int, nargs="+", default=SIZES, help="how many the fake clusters have")
     options.add_argument("--namespace", default=HOST_NAMESPACE)
     given = options.parse_args()

@@ -65,7 +65,7 @@ def test_it_is_one_account_that_has_them_and_a_token(objects):
 def test_what_it_grants_is_what_the_input_needs(may_list):
     with FakeKubernetes(usersignups=recorded.usersignups(), namespaces=recorded.namespaces()) as fake:
         fake.tokens = {TOKEN: Account("system:serviceaccount:toolchain-host-operator:segment-bridge", may_list)}
-        with ApiServer(Access(fake.url, TOKEN, str(fake.ca_file)), Retry(1)) as server:
+        with ApiServer(Access(fake.url, TOKEN, ca_file=str(fake.ca_file)), Retry(1)) as server:
             listed = [sum(map(len, server.pages(kind.resource, 5))) for kind in input._kinds(Cluster("host"))]
     assert listed == [16, 20]
 
