@@ -121,6 +121,7 @@ def splunkd(tmp_path, clock, interpreters):
     splunkd = Splunkd(tmp_path / "splunk", clock=clock, pythons=interpreters)
     splunkd.management_url = "https://127.0.0.1:8089"
     splunkd.inputs.start()
+    assert splunkd.inputs.kinds() == {}
     yield splunkd
     splunkd.inputs.stop()
     splunkd.kvstore.close()
@@ -136,6 +137,17 @@ ONE = "[probe://one]\nserver = https://one\n"
 
 
 class TestKinds:
+    def test_an_app_that_was_there_before_splunkd_is_found_when_it_starts(self, app, clock, interpreters):
+        app.write("time.sleep(.3)")
+        again = Splunkd(app.splunkd.home, clock=clock, pythons=interpreters)
+        began = time.monotonic()
+        again.inputs.start()
+        assert time.monotonic() - began < 0.3
+        assert list(again.inputs.kinds()) == ["probe"]
+        again.inputs.stop()
+        again.kvstore.close()
+        again.events.close()
+
     def test_an_input_says_of_itself_what_it_is(self, app, splunkd):
         app.write()
         splunkd.inputs.refresh()

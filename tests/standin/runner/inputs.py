@@ -30,13 +30,15 @@ class Inputs:
         self._schemes: Dict[tuple, xml.Scheme] = {}
         self._runs: Dict[str, Run] = {}
         self._is_on = False
+        self._first_look = threading.Thread(target=self.refresh, name="inputs", daemon=True)
 
     def start(self) -> None:
-        with self._lock:
-            self._is_on = True
-            self.refresh()
+        """Does not wait for the programs that are asked for their schemes; who asks for `kinds` does."""
+        self._is_on = True
+        self._first_look.start()
 
     def stop(self) -> None:
+        self._first_look.join()
         with self._lock:
             self._is_on = False
             ending = list(self._runs.values())
@@ -48,6 +50,7 @@ class Inputs:
 
     def kinds(self) -> Dict[str, Kind]:
         """Those that could be asked for their scheme, by name."""
+        self._first_look.join()
         with self._lock:
             return dict(self._kinds)
 
