@@ -29,6 +29,7 @@ def environment(package: Path) -> Iterator[Environment]:
 @pytest.fixture(scope="module")
 def browser(environment: Environment) -> Iterator[Browser]:
     with Browser() as browser:
+        SetupPage(browser, environment.splunk.web).log_in(environment.admin.user, environment.splunk.password)
         yield browser
 
 
@@ -36,6 +37,5 @@ def browser(environment: Environment) -> Iterator[Browser]:
 def page(browser: Browser, environment: Environment) -> SetupPage:
     """The page as the administrator finds it on opening the app's set-up."""
     page = SetupPage(browser, environment.splunk.web)
-    page.log_in(environment.admin.user, environment.splunk.password)
     page.open()
     return page

@@ -82,13 +82,13 @@ class SetupPage:
 
     def __init__(self, browser: Browser, web: str):
         self.browser, self._web = browser, web
-        browser.devtools("Page.enable")
-        browser.devtools("Page.addScriptToEvaluateOnNewDocument", source=_RECORD)
         self.destination, self.clusters, self.audit, self.alerts, self.power = (
             Step(browser, title) for title in (DESTINATION, CLUSTERS, AUDIT, ALERTS, POWER))
 
     def log_in(self, user: str, password: str) -> None:
-        self.browser.open(self._web + "/en-US/account/logout")
+        """And from now on, what Splunk answers to the page is recorded."""
+        self.browser.devtools("Page.enable")
+        self.browser.devtools("Page.addScriptToEvaluateOnNewDocument", source=_RECORD)
         self.browser.open(self._web + "/en-US/account/login")
         # Splunk's own login page puts the cookie into the form by a script.
         self.browser.run("""

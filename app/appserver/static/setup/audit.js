@@ -26,7 +26,8 @@ export class Audit extends Section {
 
   async load() {
     this.search.value = (await content(MACRO)).definition;
-    await this.during("Counting the events of the last hour ...", () => this._count());
+    this.report.say("busy", "Counting the events of the last hour ...");
+    await this._count();
   }
 
   async save() {
@@ -40,17 +41,23 @@ export class Audit extends Section {
     });
   }
 
-  /** Both searches name the macro alone: what somebody typed is in no search of this page's. */
+  /** Both searches name the macro alone: what somebody typed is in no search of this page's. A count that is still
+      under way when the next one begins is of no interest any more. */
   async _count() {
-    this.mark(false);
+    const own = Symbol("count");
+    this._latest = own;
     const count = Number((await search(COUNT)).rows[0].count);
+    const sample = count ? (await search(SAMPLE)).rows[0] : undefined;
+    if (this._latest !== own) {
+      return;
+    }
+    this.mark(count > 0);
     if (!count) {
       this.report.say("warning", "No events in the last hour. Are the index and its filters right, and may your roles search it?");
       return;
     }
-    this.mark(true);
     this.report.say("good", `${count.toLocaleString()} events in the last hour.`);
-    this._warn((await search(SAMPLE)).rows[0]);
+    this._warn(sample);
   }
 
   _warn({ events, whole, longest, sourcetypes }) {

@@ -65,7 +65,7 @@ export class SecretField extends Field {
   }
 
   _around(control, label) {
-    const replace = button("Replace", () => this._open(true), "link");
+    const replace = button("Replace", () => this.focus(), "link");
     this._saved = element("div", { class: "sb-saved" }, element("span", {}, "Saved. It is not shown."), " ", replace);
     replace.setAttribute("aria-label", `Replace the saved secret: ${label}`);
     return element("div", {}, this._saved, control);
@@ -79,14 +79,12 @@ export class SecretField extends Field {
 
   focus() {
     this._open(true);
+    super.focus();
   }
 
   _open(isOpen) {
     this._saved.hidden = isOpen;
     this.control.hidden = !isOpen;
-    if (isOpen && this.isSaved) {
-      this.control.focus();
-    }
   }
 }
 

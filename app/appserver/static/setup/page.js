@@ -13,7 +13,7 @@ export function show(place) {
   const clusters = new Clusters(() => power.isOn);
   const audit = new Audit();
   const alerts = new Alerts();
-  const power = new Power([destination, clusters, audit], () => Promise.all([power.load(), clusters.load()]));
+  const power = new Power([destination, clusters], () => Promise.all([power.load(), clusters.load()]));
   const sections = [destination, clusters, audit, alerts, power];
 
   place.replaceChildren(

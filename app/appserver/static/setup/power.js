@@ -10,7 +10,7 @@ const POLL_MS = 1_000;
 const COLUMNS = { journey: "Journey", segment_status: "Outcome", segment_reason: "Reason", count: "Events" };
 
 export class Power extends Section {
-  /** `steps` are the sections before; `changed` is called when the app was turned on or off. */
+  /** `steps` are the sections that have to be done before; `changed` is called when the app was turned on or off. */
   constructor(steps, changed) {
     super("power", "5. Turn it on", "Reads the clusters, schedules the hourly job and the alerts, and runs the job once.");
     this._steps = steps;
