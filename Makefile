@@ -1,6 +1,6 @@
 # What there is to do here: "make" lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup package demo test bench test-splunk up down lock clean
+.PHONY: help setup package demo test bench dashboard test-splunk up down lock clean
 SHELL := bash
 
 # Any Python from 3.9 on. (The app itself is tried under both Pythons that Splunk has, where they are found.)
@@ -44,6 +44,24 @@ up: setup  ## a real Splunk, Segment and a cluster in containers, to set the app
 down: setup  ## end what "make up" began
 	@$(VENV)/bin/python -m tests.docker down
 
+DASHBOARD := build/dashboard
+
+# Splunk's own components in Chromium; half a gigabyte of npm packages, which nothing else needs.
+dashboard: setup $(DASHBOARD)/ready  ## show the dashboard: docs/overview.png (needs npm and chromium)
+	@NODE_PATH=$(DASHBOARD)/node_modules $(DASHBOARD)/node_modules/.bin/esbuild tests/dashboard/page.jsx --bundle \
+	    --outfile=$(DASHBOARD)/page.js --jsx=automatic --define:global=window \
+	    '--define:process.env.NODE_ENV="production"' --loader:.css=empty --loader:.svg=dataurl --loader:.png=dataurl \
+	    --log-level=error
+	@package=$$(./package.sh) && PYTHONPATH=bin $(VENV)/bin/python -m tests.dashboard "$$(tail -n 1 <<< "$$package")" \
+	    $(DASHBOARD)/page.js docs/overview.png
+
+$(DASHBOARD)/ready: tests/dashboard/package-lock.json
+	@command -v npm > /dev/null || { echo "make dashboard needs npm (Node.js)"; exit 1; }
+	@echo "setup: installing tests/dashboard/package.json into $(@D)"
+	@mkdir -p $(@D) && cp tests/dashboard/package*.json $(@D)
+	@npm ci --prefix $(@D) --no-audit --no-fund --silent
+	@touch $@
+
 # Splunk's own checkers need old libraries: each has an environment of its own. AppInspect reads our code with the
 # Python that it runs on, so that is the older one of Splunk's.
 $(TOOLS)/%/ready: tests/package/%.txt | setup
@@ -57,7 +75,7 @@ lock: setup  ## pin anew what the requirements.in files ask for
 	@test -x $(TOOLS)/uv/bin/uv || { $(VENV)/bin/python -m venv $(TOOLS)/uv && $(TOOLS)/uv/bin/python -m pip install -qq uv; }
 	@cd app/lib && ../../$(TOOLS)/uv/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.9 \
 	    --no-emit-package tzdata --no-emit-package websocket-client requirements.in -o requirements.txt
-	@for name in tests/requirements tests/package/appinspect tests/package/slim; do \
+	@for name in tests/requirements tests/package/appinspect tests/package/slim tests/bench/requirements; do \
 	    $(TOOLS)/uv/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.9 --universal --fork-strategy fewest \
 	        $$name.in -o $$name.txt || exit 1; \
 	done

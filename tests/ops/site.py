@@ -12,6 +12,7 @@ from tests.standin.jobs import Dispatch, Job
 from tests.standin.sessions import SYSTEM_USER
 from tests.standin.splunkd import Splunkd
 from tests.standin.stores.events import Event
+from tests.standin.values import Results
 
 APP = "segment_bridge"
 JOB = "Segment Bridge - Send user journeys"
@@ -68,10 +69,11 @@ class Site:
         """A scheduled run that did what the facts say; its sid."""
         sid = "scheduler__nobody__%s__RMD5_at_%d_%d" % (APP, seconds, len(name))
         run = {"component": "segmentsend", "sid": sid, "destination": "segment"}
-        counts = {"accepted": 100, "rejected": 0, "failed": 0, "unsent": 0, "duplicate": 0, **facts}
+        counts = {"accepted": 100, "rejected": 0, "failed": 0, "unsent": 0, "duplicate": 0, "requests": 1, "retries": 0,
+                  "bytes": 60_000, "wire_bytes": 9_000, **facts}
         self.run_log(seconds + 20, event="run_end", **run, status=status, dryrun=False, **counts,
                      rows=sum(counts[each] for each in ("accepted", "rejected", "failed", "unsent", "duplicate")),
-                     requests=1, retries=0, bytes=60_000, wire_bytes=9_000, duration_s=19.5)
+                     duration_s=19.5)
         if status == "ok":
             self.scheduled(seconds + 21, 'status=success, scheduled_time=%d, sid="%s"' % (seconds, sid), name)
         else:
@@ -177,10 +179,14 @@ class Site:
 
     def search(self, search: str, earliest: Optional[float] = None, latest: Optional[float] = None) -> List[dict]:
         """The rows of a search in the app."""
+        return list(self.table(search, earliest, latest).rows)
+
+    def table(self, search: str, earliest: Optional[float] = None, latest: Optional[float] = None) -> Results:
+        """A search's results in the app."""
         job = self._ended(self.splunkd.jobs.dispatch(Dispatch(
             search, APP, SYSTEM_USER, self.splunkd.sessions.open(SYSTEM_USER), earliest, latest)))
         assert not job.is_failed, (job.search, job.messages)
-        return list(job.results.rows)
+        return job.results
 
     def _ended(self, job: Job) -> Job:
         assert job.wait(60)
