@@ -1,0 +1,65 @@
+"""What can be set is written down, with the defaults that the code has; and so is what others remark on the package."""
+
+import re
+from dataclasses import fields
+
+import pytest
+
+from segment_bridge.clusters import Cluster
+from segment_bridge.settings import Destination, Options
+from tests.conftest import ROOT
+from tests.package.conf import Conf
+from tests.package.test_appinspect import ACCEPTED
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def described(spec):
+    """setting -> the default that its description gives, None if it gives none."""
+    found = {}
+    for block in re.split(r"\n\n+", spec.read_text(encoding="utf-8")):
+        name = re.search(r"^([\w.]+) = ", block, re.MULTILINE)
+        default = re.search(r"^\* Default: (.+?)\.?( .*)?$", block, re.MULTILINE)
+        if name:
+            found[name.group(1)] = default and default.group(1)
+    return found
+
+
+def as_text(default) -> str:
+    if isinstance(default, bool):
+        return str(default).lower()
+    return format(default, "g") if isinstance(default, float) else str(default)
+
+
+@pytest.mark.parametrize(("kind", "spec"), [(Destination, "segment_bridge"), (Cluster, "inputs")])
+def test_every_setting_is_described_with_its_default(app, kind, spec):
+    stated = described(app / "README" / (spec + ".conf.spec"))
+    checked = {field.name: field.default for field in fields(kind) if "check" in field.metadata}
+    assert checked
+    assert set(checked) <= set(stated)
+    wrong = {name: (stated[name], default) for name, default in checked.items()
+             if default not in ("", None) and stated[name] != as_text(default)}
+    assert wrong == {}
+
+
+def test_every_option_of_the_command_is_in_the_search_assistant(app):
+    stanzas = Conf.read(app / "default/searchbnf.conf")
+    options = {field.name for field in fields(Options)} - {"overrides"} | set(Options.OVERRIDES)
+    syntax = " ".join(stanza["syntax"] for stanza in stanzas.values())
+    assert set(re.findall(r"(\w+)=", syntax)) == options
+
+
+def test_every_stanza_of_the_search_assistant_is_used(app):
+    stanzas = Conf.read(app / "default/searchbnf.conf")
+    named = set(re.findall(r"<([a-z-]+)>", " ".join(stanza["syntax"] for stanza in stanzas.values())))
+    assert named - {"bool", "int", "num", "string"} == set(stanzas) - {"segmentsend-command"}
+
+
+def test_every_warning_of_appinspect_is_explained(app):
+    explained = set(re.findall(r"^\| `(check_\w+)` \| .{20,} \|$", README, re.MULTILINE))
+    assert explained == set(ACCEPTED)
+
+
+def test_the_version_has_an_entry_among_the_changes(app):
+    version = Conf.read(app / "default/app.conf")["id"]["version"]
+    assert "\n## %s\n" % version in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
