@@ -34,9 +34,9 @@ class Host:
 
     def __init__(self, macros: Optional[Dict[str, Macro]] = None, lookups: Optional[Dict[str, Lookup]] = None,
                  events: Sequence = (), props: Optional[Dict[str, str]] = None, rest: Optional[Dict[str, list]] = None,
-                 saved: Optional[Dict[str, str]] = None, clock: Optional[Clock] = None):
+                 clock: Optional[Clock] = None):
         self._macros, self._lookups, self._events = macros or {}, lookups or {}, events
-        self._props, self._rest, self._saved = props or {}, rest or {}, saved or {}
+        self._props, self._rest = props or {}, rest or {}
         self.clock = clock or Clock(lambda: float(NOW))
         self.messages: List[tuple] = []
         self.collected: List[Row] = []
@@ -69,7 +69,7 @@ class Host:
         return self._rest[path]
 
     def saved_search(self, name: str) -> Optional[str]:
-        return self._saved.get(name)
+        return None
 
     def collect(self, rows, index: str, source: str, sourcetype: str, host: str, testmode: bool) -> None:
         self.collected += [] if testmode else [{**row, "index": index, "source": source, "sourcetype": sourcetype,

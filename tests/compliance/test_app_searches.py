@@ -40,8 +40,19 @@ def searches():
         if "search" in stanza:
             yield pytest.param(stanza["search"], id=name)
     for view in sorted((DEFAULT / "data/ui/views").glob("*.xml")):
-        for number, found in enumerate(re.findall(r'"query":\s*("(?:[^"\\]|\\.)*")', view.read_text("utf-8")), 1):
-            yield pytest.param(json.loads(found), id="%s-%d" % (view.stem, number))
+        definition = re.search(r"<definition><!\[CDATA\[(.*?)\]\]></definition>", view.read_text("utf-8"), re.S)
+        sources = json.loads(definition.group(1))["dataSources"] if definition else {}
+        for name in sources:
+            if "query" in whole_query(sources, name):
+                yield pytest.param(whole_query(sources, name)["query"], id="%s-%s" % (view.stem, name))
+
+
+def whole_query(sources, name):
+    """A data source's options, with the queries of those that it extends before its own."""
+    options = sources[name]["options"]
+    if "extend" not in options:
+        return options
+    return {"query": whole_query(sources, options["extend"])["query"] + "\n" + options["query"]}
 
 
 @pytest.mark.parametrize("search", searches())

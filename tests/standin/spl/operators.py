@@ -133,10 +133,11 @@ def of_numbers(compute: Compute, is_sum: bool = False) -> Callable[[Any, Any], O
 
 
 def _decimals(value: Any) -> Optional[int]:
-    """How many decimals a number is written with; None for whole numbers and functions' results, which limit nothing."""
+    """How many decimals a number is written with; None of whole numbers and functions' results, which limit nothing."""
     if isinstance(value, Decimals):
         return value.decimals
-    return len(value.partition(".")[2]) if isinstance(value, str) and "." in value and "e" not in value.lower() else None
+    is_written = isinstance(value, str) and "." in value and "e" not in value.lower()
+    return len(value.partition(".")[2]) if is_written else None
 
 
 def _digits(value: Any) -> Optional[int]:

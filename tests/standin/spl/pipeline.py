@@ -9,7 +9,7 @@ from typing import Callable, Dict, List, NamedTuple
 from ..values import SplError, text
 from .host import Host, Macro
 
-_COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|```.*?```', re.S)
+_COMMENT = re.compile(r"```.*?```", re.S)
 _MACRO = re.compile(r"`([^`]*)`")
 _PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|[|\[\]]', re.S)
 _CALL = re.compile(r"\s*([\w:.\- ]+?)\s*(?:\((.*)\))?\s*\Z", re.S)
@@ -31,7 +31,7 @@ def stages(search: str, host: Host) -> List[Stage]:
     Raises:
         SplError: it cannot be read as a pipeline.
     """
-    source = expanded(_COMMENT.sub(lambda match: match.group(1) or " ", search), host).strip()
+    source = expanded(_COMMENT.sub(" ", search), host).strip()
     is_piped = source.startswith("|")
     found = []
     for index, part in enumerate(cut(source[1:] if is_piped else source)):

@@ -230,9 +230,9 @@ class Percentile(Numeric):
         if not self.amounts:
             return None
         self.amounts.sort()
-        rank = self.percent / 100 * (len(self.amounts) - 1)
-        below = self.amounts[math.floor(rank)]
-        return below + (rank - math.floor(rank)) * (self.amounts[math.ceil(rank)] - below)
+        rank, hundredths = divmod(self.percent * (len(self.amounts) - 1), 100)
+        below, above = self.amounts[int(rank)], self.amounts[int(rank) + (hundredths > 0)]
+        return below + (above - below) * hundredths / 100
 
 
 class Median(Percentile):

@@ -21,7 +21,10 @@ def mvcount(value):
 
 @function("mvdedup", 1)
 def mvdedup(value):
-    return from_list(list({text(each): each for each in reversed(as_list(value))}.values())[::-1])
+    first = {}
+    for each in as_list(value):
+        first.setdefault(text(each), each)
+    return from_list(list(first.values()))
 
 
 @lazy("mvfilter", 1)
