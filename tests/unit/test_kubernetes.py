@@ -180,6 +180,12 @@ class TestWhatDoesNotPass:
         assert 'answered 404 to a list of usersignups.toolchain.dev.openshift.com: "404 page not found"' in text
         assert "check that this is the right cluster" in text
 
+    def test_a_redirection_which_would_take_the_token_elsewhere(self, fake, failure):
+        with FakeKubernetes(authority=fake.authority) as other:
+            fake.faults = faults.always(faults.status(302, Location=other.url + SIGNUPS.path))
+            assert "answered 302" in failure()
+            assert other.requests == []
+
     def test_a_proxys_page_in_place_of_a_list(self, fake, failure):
         fake.faults = faults.at({2: faults.html()})
         assert 'begins: "<!DOCTYPE html><html><body><h1>Sign in to the network' in failure()

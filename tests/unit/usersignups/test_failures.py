@@ -129,7 +129,8 @@ class TestWhatDoesNotPass:
         (lambda fake: faults.status(401), "answered 401"),
         (lambda fake: faults.status(404, "404 page not found\n"), "answered 404"),
         (lambda fake: faults.status(400, "bad"), "answered 400"),
-    ], ids=["html", "another kind", "truncated", "403", "401", "404", "400"])
+        (lambda fake: faults.status(302, Location=fake.url + "/login"), "answered 302"),
+    ], ids=["html", "another kind", "truncated", "403", "401", "404", "400", "a redirection"])
     def test_in_the_middle_of_a_list(self, changed, failure, fault, says):
         changed.faults = on_second_pages(fault(changed))
         assert says in failure()
