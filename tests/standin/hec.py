@@ -69,6 +69,8 @@ class Collector:
             self._splunkd.events.add(events)
         except _Wrong as wrong:
             return wrong.response()
+        except Refusal as refusal:  # what props.conf says of such events is not known here
+            return _Wrong(6, what=refusal.text).response()
         return _json({"text": "Success", "code": 0})
 
     def _token(self, request: Request) -> Stanza:
@@ -114,10 +116,7 @@ class Collector:
         self._check_index(metadata[0], token.settings, set(self._splunkd.events.indexes()), None)
         _, host, source, sourcetype = metadata
         props = props_for(self._splunkd.confs.stanzas("props"), sourcetype, source, host)
-        try:
-            texts = lines(body, props)
-        except Refusal as refusal:
-            raise _Wrong(6, what=refusal.text) from None
+        texts = lines(body, props)
         if not texts:
             raise _Wrong(5)
         return [Event(text, None, *metadata) for text in texts]

@@ -49,13 +49,15 @@ class Monitor:
 
     def poll(self) -> None:
         with self._lock:
-            events: List[Event] = []
             for path in sorted(self._folder.glob("*.log*")):
-                events += self._fresh(path)
-            if events:
-                self._splunkd.events.add(events)
+                text = self._fresh(path)
+                try:
+                    if text:
+                        self._splunkd.events.add(self._events(path, text))
+                except Refusal as refusal:
+                    self._splunkd.logs.splunkd("ERROR", "TailReader", "%s: %s" % (path, refusal.text))
 
-    def _fresh(self, path: Path) -> List[Event]:
+    def _fresh(self, path: Path) -> str:
         """The whole lines that a file has more than the last time."""
         with open(path, "rb") as file:
             inode = os.fstat(file.fileno()).st_ino
@@ -66,18 +68,12 @@ class Monitor:
                 file.seek(0)
             data = file.read()
         whole = data[:data.rfind(b"\n") + 1]
-        if not whole:
-            return []
         self._read[inode] = _Read(known.offset + len(whole), (known.tail + whole)[-_TAIL_BYTES:])
-        return self._events(path, whole.decode(errors="replace"))
+        return whole.decode(errors="replace")
 
     def _events(self, path: Path, text: str) -> List[Event]:
         """Without a source type in props.conf it is that of a source too small to be recognised."""
         source, stanzas = str(path), self._splunkd.confs.stanzas("props")
         sourcetype = props_for(stanzas, "", source, HOST).get("sourcetype", path.name.split(".")[0] + "-too_small")
-        try:
-            texts = lines(text, props_for(stanzas, sourcetype, source, HOST))
-        except Refusal as refusal:
-            self._splunkd.logs.splunkd("ERROR", "TailReader", "%s: %s" % (path, refusal.text))
-            return []
-        return [Event(each, None, _INDEX, HOST, source, sourcetype) for each in texts]
+        return [Event(each, None, _INDEX, HOST, source, sourcetype)
+                for each in lines(text, props_for(stanzas, sourcetype, source, HOST))]

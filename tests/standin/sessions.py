@@ -57,6 +57,12 @@ class Sessions:
             raise Refusal(400, "Password did not meet complexity requirements: at least 8 characters.")
         self.users[user] = (password, roles)
 
+    def remove(self, user: str) -> None:
+        """With their sessions."""
+        with self._lock:
+            del self.users[user]
+            self._sessions = {key: session for key, session in self._sessions.items() if session.user != user}
+
     def open(self, user: str) -> Session:
         """A session of a user, or of splunkd's own."""
         roles = frozenset(["admin"]) if user == SYSTEM_USER else self.users[user][1]

@@ -33,7 +33,7 @@ from .stores.kvstore import KvStore
 from .stores.secrets import Secrets
 from .web import Web
 
-_SYSTEM_FILES = Path(__file__).parent / "system"
+_FILES = Path(__file__).parent / "etc"
 
 
 class Ports(NamedTuple):
@@ -60,7 +60,7 @@ class Splunkd:
         _lay_out(self.etc, var)
         self.confs = Confs(self.etc)
         self.logs = Logs(var / "log" / "splunk", self.clock.now)
-        self.events = Events(var / "lib" / "splunk" / "events.db", self.confs)
+        self.events = Events(var / "lib" / "splunk" / "events.db", self.confs, self.clock.now)
         self.kvstore = KvStore(var / "lib" / "splunk" / "kvstore.db", self.confs)
         self.secrets = Secrets(self.confs, self.etc / "auth" / "splunk.secret")
         self.sessions = Sessions(self.confs, {"admin": (password, frozenset(["admin"]))})
@@ -151,8 +151,8 @@ def _serve(stack: ExitStack, app, port: int, tls) -> str:
 
 
 def _lay_out(etc: Path, var: Path) -> None:
-    """The folders of a fresh installation, with splunkd's own defaults."""
-    for folder in (etc / "apps" / "search" / "default", var / "lib" / "splunk", var / "run" / "splunk" / "dispatch"):
+    """The folders of a fresh installation, with splunkd's own defaults and its app "search"."""
+    for folder in (var / "lib" / "splunk", var / "run" / "splunk" / "dispatch"):
         folder.mkdir(parents=True, exist_ok=True)
-    for layer in ("default", "metadata"):
-        shutil.copytree(_SYSTEM_FILES / layer, etc / SYSTEM / layer, dirs_exist_ok=True)
+    for part in (SYSTEM, "apps"):
+        shutil.copytree(_FILES / part, etc / part, dirs_exist_ok=True)

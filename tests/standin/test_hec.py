@@ -170,6 +170,13 @@ class TestRaw:
         assert [(event["_raw"], event["_time"], event["host"]) for event in collector.events()] == [
             ("2026-11-24T02:00:00Z two", "1795485600.000", "h"), ("2026-11-24T01:00:00Z one", "1795482000.000", "h")]
 
+    @pytest.mark.parametrize(("name", "value"), [("SHOULD_LINEMERGE", "true"), ("TIME_FORMAT", "%B")])
+    def test_what_is_not_known_here_of_props_is_named(self, service, collector, name, value):
+        service.confs["props"].create("made:up", **{name: value})
+        answer = collector.send("x", "/services/collector/raw")
+        assert (answer.status_code, name in answer.json()["text"]) == (400, True)
+        assert collector.events() == []
+
     def test_nothing_but_empty_lines_is_no_data(self, collector):
         assert code(collector.send("\n\n", "/services/collector/raw")) == (400, 5, None)
 

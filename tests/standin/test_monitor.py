@@ -70,6 +70,14 @@ def test_a_file_that_is_written_anew_is_read_from_its_beginning(log, read):
     assert read() == ["one line", "another line, longer"]
 
 
+def test_a_file_that_cannot_be_read_is_reported_and_does_not_keep_others_from_it(splunkd, log, read):
+    splunkd.confs.write("props", "one", "source::...odd.log", {"SHOULD_LINEMERGE": "true"})
+    append(log.with_name("a-odd.log"), "x\n")
+    append(log, "a\n")
+    assert read() == ["a"]
+    assert "SHOULD_LINEMERGE" in (log.parent / "splunkd.log").read_text()
+
+
 def test_a_line_is_found_within_a_second(splunkd):
     splunkd.logs.splunkd("WARN", "Component", "something")
     began = time.monotonic()

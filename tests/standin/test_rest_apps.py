@@ -52,6 +52,12 @@ class TestInstalling:
         install(service, package(tmp_path, "one", files))
         assert connect(splunkd, app="one", owner="nobody").kvstore["c"].data.query() == []
 
+    def test_what_is_part_of_splunk_stays(self, service):
+        for call in (service.apps["search"].disable, service.apps["search"].delete):
+            with pytest.raises(HTTPError) as refused:
+                call()
+            assert refused.value.status == 403
+
     def test_an_empty_app_can_be_made(self, service):
         app = service.apps.create("fresh", label="Fresh", visible="0")
         assert (app["label"], app["visible"]) == ("Fresh", "0")

@@ -20,6 +20,8 @@ _STANZAS = {"configured": ("install", "is_configured"), "visible": ("ui", "is_vi
 """What the API calls a setting of app.conf -> its stanza and key."""
 _BOOLEANS = {"configured": "0", "visible": "1", "check_for_updates": "1"}
 """With their defaults."""
+_CORE = ("search",)
+"""Splunk's own, which cannot be removed or disabled."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}")
 
 
@@ -38,7 +40,7 @@ def _content(call: Call, app: str) -> Dict[str, Any]:
     for name, (stanza, key) in _STANZAS.items():
         value = stanzas.get(stanza, {}).get(key, _BOOLEANS.get(name, ""))
         shown[name] = is_true(value) if name in _BOOLEANS else value
-    shown.update({"label": shown["label"] or app, "core": False, "disabled": call.splunkd.confs.is_disabled(app),
+    shown.update({"label": shown["label"] or app, "core": app in _CORE, "disabled": call.splunkd.confs.is_disabled(app),
                   "show_in_nav": True, "state_change_requires_restart": is_true(
                       stanzas.get("install", {}).get("state_change_requires_restart", "0"))})
     return shown
@@ -117,6 +119,7 @@ def _configure(call: Call, app: str) -> None:
 @route("DELETE", _APPS + "/<name>", capability="edit_local_apps")
 def remove(call: Call, name: str) -> Response:
     call.check_write("", "", _one(call, name))
+    _check_not_core(name)
     call.splunkd.uninstall(name)
     return call.done()
 
@@ -146,8 +149,14 @@ def disable(call: Call, name: str) -> Response:
     return _switch(call, name, "disabled")
 
 
+def _check_not_core(name: str) -> None:
+    if name in _CORE:
+        raise Refusal(403, "The app '%s' is part of Splunk: it cannot be removed or disabled." % name)
+
+
 def _switch(call: Call, name: str, state: str) -> Response:
     call.check_write("", "", _one(call, name))
+    _check_not_core(name)
     call.splunkd.confs.write("app", name, "install", {"state": state})
     call.splunkd.changed("app")
     return call.entry(_entry(call, name))

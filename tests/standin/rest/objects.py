@@ -3,6 +3,7 @@
 REST API User Manual, "Namespace" and "Access Control List"; default.meta.conf.spec. /servicesNS/nobody/APP is what an
 app shares, /servicesNS/USER/APP what is USER's alone.
 """
+import re
 from typing import Any, Callable, Dict, List, NamedTuple, Sequence
 
 from werkzeug.wrappers import Response
@@ -17,6 +18,7 @@ NEVER_PRIVATE = ("app", "authorize", "collections", "commands", "indexes", "inpu
 ACL_ARGUMENTS = ("sharing", "owner", "app", "perms.read", "perms.write")
 BOOLEANS = ("0", "1", "f", "false", "no", "off", "on", "t", "true", "yes")
 _OWN = ("eai:", "_")
+_KEY = re.compile(r"[^\s=\[\]#]([^=\r\n]*[^\s=])?")
 
 
 class Kind(NamedTuple):
@@ -93,7 +95,7 @@ def create(call: Call, conf: str, name: str, settings: Settings) -> Stanza:
         Refusal: there is one; the caller may not write there.
     """
     user = check_creatable(call, conf, name)
-    _check_names(name, settings)
+    _check_keys(settings)
     return _write(call, conf, name, settings, user)
 
 
@@ -104,6 +106,8 @@ def check_creatable(call: Call, conf: str, name: str) -> str:
         Refusal: there is one of this name; the caller may not write there.
     """
     _check_place(call)
+    if not name.strip() or name.startswith("_") or any(mark in name for mark in "[]\r\n"):
+        raise Refusal(400, "Invalid name '%s'." % name)
     user = NOBODY if conf in NEVER_PRIVATE else call.owner
     if any((stanza.name, stanza.user) == (name, user) for stanza in visible(call, conf)):
         raise Refusal(409, "Cannot create object, one with name=%s already exists." % name)
@@ -122,7 +126,7 @@ def edit(call: Call, conf: str, name: str, settings: Settings) -> Stanza:
     """
     _check_place(call)
     stanza = one(call, conf, name)
-    _check_names(name, settings)
+    _check_keys(settings)
     if not may_change(call, conf, stanza):
         call.forbid()
     if stanza.app != call.app:
@@ -151,11 +155,9 @@ def _check_place(call: Call) -> None:
         raise Refusal(400, "An object cannot be written in a namespace with wildcards: name its owner and its app.")
 
 
-def _check_names(name: str, settings: Settings) -> None:
-    if not name.strip() or name.startswith("_") or any(mark in name for mark in "[]\r\n"):
-        raise Refusal(400, "Invalid name '%s'." % name)
+def _check_keys(settings: Settings) -> None:
     for key in settings:
-        if key.startswith(_OWN) or not key.strip():
+        if key.startswith(_OWN) or not _KEY.fullmatch(key):
             raise Refusal(400, "Argument \"%s\" is not supported by this handler." % key)
 
 

@@ -116,11 +116,20 @@ class Confs:
         return self._read(self.folder(app, user) / "local" / (conf + ".conf")).get(name, {})
 
     def write(self, conf: str, app: str, name: str, settings: Settings, user: str = NOBODY) -> None:
-        """Sets settings in the local layer of the app, or of a user in it; the stanza need not be there."""
+        """Sets settings in the local layer of the app, or of a user in it; the stanza need not be there.
+
+        Raises:
+            Refusal: a value ends with a backslash, which a .conf file has no way to say.
+        """
+        fresh = {}
+        for key, value in settings.items():
+            fresh[key] = "\n".join(re.split(r"\r\n?|\n", value.strip()))
+            if value.strip().endswith("\\"):
+                raise Refusal(400, "The value of '%s' must not end with a backslash." % key)
         with self._lock:
             path = self.folder(app, user) / "local" / (conf + ".conf")
             content = dict(self._read(path)) if path.is_file() else {}
-            content[name] = {**content.get(name, {}), **{key: value.strip() for key, value in settings.items()}}
+            content[name] = {**content.get(name, {}), **fresh}
             self._save(path, content)
 
     def remove(self, conf: str, app: str, name: str, user: str = NOBODY) -> None:
@@ -197,8 +206,9 @@ class Confs:
             version = (status.st_mtime_ns, status.st_size, status.st_ino)
             if path not in self._parsed or self._parsed[path][0] != version:
                 content = parse_conf(str(path), PARSECONF_STRICT_NC)
-                content = {"default" if name is GLOBAL_STANZA else name: settings
-                           for name, settings in content.items()}
+                outside = content.pop(GLOBAL_STANZA, {})  # of any stanza: the same as in [default]
+                if outside:
+                    content["default"] = {**outside, **content.get("default", {})}
                 self._parsed[path] = (version, content)
             return self._parsed[path][1]
 

@@ -11,7 +11,7 @@ import time
 from datetime import datetime, timezone
 from pathlib import Path
 from types import MappingProxyType
-from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ..refusal import Refusal
 from ..values import Row, Value
@@ -38,8 +38,8 @@ class Event(NamedTuple):
 class Events:
     """All indexes; a search reads on a connection of its own, so it sees what was there when it began."""
 
-    def __init__(self, path: Path, confs: Confs):
-        self._path, self._confs = path, confs
+    def __init__(self, path: Path, confs: Confs, now: Callable[[], float] = time.time):
+        self._path, self._confs, self._now = path, confs, now
         self._lock = threading.Lock()
         self._database = sqlite3.connect(str(path), check_same_thread=False, isolation_level=None)
         self._database.executescript(
@@ -69,9 +69,9 @@ class Events:
         """Cuts texts at TRUNCATE bytes, and finds times where none are given.
 
         Raises:
-            Refusal: there is no such index.
+            Refusal: there is no such index; props.conf has a time format that is not known here.
         """
-        stanzas, now, known = self._confs.stanzas("props"), time.time(), set(self.indexes())
+        stanzas, now, known = self._confs.stanzas("props"), self._now(), set(self.indexes())
         props_of: Dict[tuple, Settings] = {}
         rows = []
         for event in events:

@@ -6,6 +6,8 @@ import re
 from datetime import datetime, timedelta, timezone
 from typing import Dict, Match, Optional
 
+from ..refusal import Refusal
+
 DEFAULT_LOOKAHEAD = 128
 _PARTS = {
     "%Y": r"(?P<Y>\d{4})", "%m": r"(?P<m>\d{1,2})", "%d": r"(?P<d>\d{1,2})", "%H": r"(?P<H>\d{1,2})",
@@ -38,12 +40,12 @@ def extracted_time(raw: str, props: Dict[str, str], otherwise: float) -> float:
 def _pattern(time_format: str):
     """
     Raises:
-        ValueError: a part of the format that is not known here.
+        Refusal: a part of the format is not known here.
     """
     pieces = re.split(r"(%\d?[A-Za-z%])", time_format)
     unknown = [piece for piece in pieces[1::2] if piece not in _PARTS]
     if unknown:
-        raise ValueError("TIME_FORMAT = %s: %s is not supported" % (time_format, unknown[0]))
+        raise Refusal(400, "TIME_FORMAT = %s: %s is not known here." % (time_format, unknown[0]))
     return re.compile("".join(_PARTS[piece] if number % 2 else re.escape(piece) for number, piece in enumerate(pieces)))
 
 
