@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Dict
 
@@ -22,7 +23,7 @@ from tests.standin.values import Results, as_list, text
 
 HERE = Path(__file__).parent
 OPTIONS = HERE / "options.json"
-WIDTH, HEIGHT = 1280, 1440
+WIDTH, HEIGHT = 1280, 1460
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 PAGE = """<!doctype html><meta charset="utf-8"><style>body { margin: 0 }</style>
@@ -85,7 +86,6 @@ def value(field: str, cell):
     if cell is None:
         return None
     if field == "_time":
-        from datetime import datetime, timezone
         return datetime.fromtimestamp(float(cell), timezone.utc).isoformat(timespec="milliseconds")
     return text(as_list(cell)[0])
 

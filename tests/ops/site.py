@@ -120,10 +120,10 @@ class Site:
                                     "sso_user_id": str(each), "updated": START} for each in range(number)))
 
     def activity(self, seconds: float, events: int = 100, without_user: int = 10, not_accepted: int = 0,
-                 journey: str = "Component changed") -> None:
+                 journey: str = "Component changed", users: int = 7) -> None:
         """What the job keeps of an hour."""
         self.save("segment_activity", {
-            "_key": "%d/%s" % (seconds, journey), "time": seconds, "journey": journey, "events": events, "users": 7,
+            "_key": "%d/%s" % (seconds, journey), "time": seconds, "journey": journey, "events": events, "users": users,
             "accepted": events - without_user - not_accepted, "without_user": without_user,
             "not_accepted": not_accepted})
 

@@ -20,6 +20,7 @@ def pass_by(site: Site, outage: bool = False, inputs: bool = True) -> None:
         inputs: the user map was kept up to date to the end.
     """
     chance = random.Random(1)
+    site.clock.move_to(END)
     site.users(_USERS)
     for hour in range(HOURS):
         begins = START + hour * HOUR
@@ -34,7 +35,6 @@ def pass_by(site: Site, outage: bool = False, inputs: bool = True) -> None:
         site.letter("too-large", "rejected", END - 30 * HOUR, reason="too_large", error="the event has 40,112 bytes")
         for number in range(37):
             site.letter("late-%d" % number, "failed", END - 5 * HOUR, reason="http_503")
-    site.clock.move_to(END)
 
 
 def _activity(site: Site, chance: random.Random, begins: float, is_lost: bool) -> None:
@@ -44,7 +44,8 @@ def _activity(site: Site, chance: random.Random, begins: float, is_lost: bool) -
         events = round(usual * 8 * daytime * weekday * chance.uniform(0.75, 1.25))
         unknown = round(events * chance.uniform(0.08, 0.18))
         if events:
-            site.activity(begins, events, unknown, events - unknown if is_lost else 0, journey)
+            site.activity(begins, events, unknown, events - unknown if is_lost else 0, journey,
+                          0 if is_lost else round(events * chance.uniform(0.5, 0.7)))
 
 
 def _job(site: Site, chance: random.Random, at: float, is_failed: bool) -> None:
