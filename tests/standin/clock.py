@@ -12,7 +12,7 @@ from .values import SplError, number
 _STEP = re.compile(r"([-+])(\d*)([a-z]+)|@([a-z]+\d?)")
 _HOURS = {"s": 1, "m": 60, "h": 3600}  # seconds
 _DAYS = {"d": 1, "w": 7}
-_UNITS = {
+UNITS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
     **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), "m"),
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), "h"),
@@ -69,9 +69,9 @@ class Clock:
 
 
 def _unit(name: str) -> str:
-    if name not in _UNITS:
+    if name not in UNITS:
         raise ValueError(name)
-    return _UNITS[name]
+    return UNITS[name]
 
 
 def _moved(moment: datetime, amount: int, name: str) -> datetime:
@@ -92,7 +92,7 @@ def _moved(moment: datetime, amount: int, name: str) -> datetime:
 
 def _snapped(moment: datetime, name: str) -> datetime:
     week = re.fullmatch(r"w([0-7])", name)
-    if week or _UNITS.get(name) == "w":
+    if week or UNITS.get(name) == "w":
         day = int(week.group(1)) % 7 if week else 0
         midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
         return midnight - timedelta(days=(midnight.isoweekday() - day) % 7)

@@ -35,7 +35,7 @@ _BREAKER = r"\[\]<>(){}|!;,'\"*\n\r\s&?+/:=@.\-$\#%\\_"
 _MAJOR = r"\[\]<>(){}|!;,'\"*\n\r\s&?+"
 Predicate = Callable[[Row], bool]
 _TIMES = ("earliest", "latest")
-_UNKNOWN = (
+UNKNOWN = (
     "_index_earliest", "_index_latest", "starttime", "endtime", "timeformat", "savedsearch", "eventtype", "tag",
     "eventtypetag", "hosttag", "daysago", "hoursago", "minutesago", "splunk_server_group")
 """Of these the search command knows more than a field's name says."""
@@ -191,7 +191,7 @@ class _Parser:
         wanted = unquote(wrapped.group(1).strip() if wrapped else value)
         if name in _TIMES:
             return self.bound(name, operator, wanted)
-        if name in _UNKNOWN or "::" in name:
+        if name in UNKNOWN or "::" in name:
             raise SplError("Error in 'search' command: '%s%s%s' is not known here." % (name, operator, value))
         if name == "index" and operator == "=":
             self.indexes.append(wanted)

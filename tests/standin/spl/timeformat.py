@@ -26,7 +26,7 @@ def _zone(style: str) -> Callable[[datetime], str]:
     return lambda moment: style % _offset(moment)[:style.count("%")]
 
 
-_WRITE: Dict[str, Callable[[datetime], str]] = {
+WRITABLE: Dict[str, Callable[[datetime], str]] = {
     **{name: (lambda moment, code="%" + name: moment.strftime(code)) for name in "YmdHMSIpjyUVGwu"},
     "a": lambda moment: _DAYS[moment.weekday()][:3], "A": lambda moment: _DAYS[moment.weekday()],
     "b": lambda moment: _MONTHS[moment.month - 1][:3], "B": lambda moment: _MONTHS[moment.month - 1],
@@ -57,13 +57,13 @@ def written(seconds: float, style: str, zone: tzinfo) -> Optional[str]:
 
     def filled(match: "re.Match[str]") -> str:
         name = match.group("name")
-        if name not in _WRITE:
+        if name not in WRITABLE:
             raise SplError("The time format variable '%s' is not known here." % match.group())
-        return _WRITE[name](moment)
+        return WRITABLE[name](moment)
     return _VARIABLE.sub(filled, style)
 
 
-_READ = {
+READABLE = {
     "Y": r"(?P<Y>\d{4})", "y": r"(?P<y>\d{2})", "m": r"(?P<m>\d{1,2})", "d": r"(?P<d>\d{1,2})",
     "e": r"\s?(?P<d>\d{1,2})",
     "H": r"(?P<H>\d{1,2})", "k": r"\s?(?P<H>\d{1,2})", "I": r"(?P<I>\d{1,2})", "M": r"(?P<M>\d{1,2})",
@@ -79,14 +79,14 @@ _READ = {
 def _pattern(style: str) -> "re.Pattern[str]":
     parts, at = [], 0
     for match in _VARIABLE.finditer(style):
-        if match.group("name") not in _READ:
+        if match.group("name") not in READABLE:
             raise SplError("The time format variable '%s' is not known here." % match.group())
         # A fraction that the text does not have is none: its point may be missing, too.
         literal = re.escape(style[at:match.start()])
         if match.group("name")[-1] in "NQf":
-            parts.append(r"(?:%s%s)?" % (literal, _READ[match.group("name")]))
+            parts.append(r"(?:%s%s)?" % (literal, READABLE[match.group("name")]))
         else:
-            parts += [literal, _READ[match.group("name")]]
+            parts += [literal, READABLE[match.group("name")]]
         at = match.end()
     return re.compile("".join(parts) + re.escape(style[at:]))
 

@@ -27,7 +27,7 @@ def streamstats(arguments: Arguments, chunks: Iterator[Results], context: Contex
     resets = {name: re.sub(r'\\"', '"', one or other) for name, one, other in _RESET.findall(arguments.source)}
     arguments = Arguments(arguments.name, _RESET.sub(" ", arguments.source))
     options = arguments.options(
-        keep_others=True,
+        keep_others=True, reset_before=_no_expression, reset_after=_no_expression,
         allnum=boolean, current=boolean, reset_on_change=boolean, window=natural, time_window=str, **{"global": boolean}
     )
     window = options.get("window", 0)
@@ -56,6 +56,11 @@ def streamstats(arguments: Arguments, chunks: Iterator[Results], context: Contex
             yield Results(with_fields(chunk.fields, [term.output for term in found], rows), rows)
 
     return streamed()
+
+
+def _no_expression(text: str) -> None:
+    """What is left of reset_before and reset_after is not an expression in quotes."""
+    raise ValueError(text)
 
 
 def _seconds(spec: str, arguments: Arguments, context: Context) -> float:

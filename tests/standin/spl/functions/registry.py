@@ -33,6 +33,7 @@ class Function(NamedTuple):
     low: int
     high: float
     build: Callable[[List[Argument], Host], Evaluate]
+    module: str
 
 
 FUNCTIONS: Dict[str, Function] = {}
@@ -65,7 +66,7 @@ def _add(names: str, entry: Function) -> None:
 def lazy(names: str, low: int, high: Optional[float] = None):
     """A function that is given its arguments unevaluated. `names` are its name and its aliases, with blanks between."""
     def register(build: Callable[[List[Argument], Host], Evaluate]):
-        _add(names, Function(low, low if high is None else high, build))
+        _add(names, Function(low, low if high is None else high, build, build.__module__))
         return build
     return register
 
@@ -82,7 +83,7 @@ def function(names: str, low: int, high: Optional[float] = None, nulls: bool = F
         def build(arguments: List[Argument], host: Host) -> Evaluate:
             _check(names.split()[0], arguments, nulls, takes)
             return _caller(implementation, [argument.evaluate for argument in arguments], nulls, each)
-        _add(names, Function(low, low if high is None else high, build))
+        _add(names, Function(low, low if high is None else high, build, implementation.__module__))
         return implementation
     return register
 
