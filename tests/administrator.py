@@ -110,13 +110,14 @@ class Administrator:
 
     def set_destination(self, name: str = "segment", **settings: str) -> None:
         """Settings of segment_bridge.conf, in the app's local folder."""
-        self._set("segment_bridge", name, settings)
+        self.set("segment_bridge", name, settings)
 
     def set_macro(self, name: str, definition: str) -> None:
         """Settings > Advanced search > Search macros."""
-        self._set("macros", name, {"definition": definition})
+        self.set("macros", name, {"definition": definition})
 
-    def _set(self, conf: str, stanza: str, settings: Dict[str, str]) -> None:
+    def set(self, conf: str, stanza: str, settings: Dict[str, str]) -> None:
+        """Settings of a .conf file's stanza, which is made where it is missing."""
         stanzas = self.service.confs[conf]
         if stanza not in stanzas:
             stanzas.create(stanza)

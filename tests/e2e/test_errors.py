@@ -84,3 +84,15 @@ class TestUserSignups:
         refusal = self.refusal(bridge)
         assert "403" in refusal
         assert 'resources: ["usersignups"], verbs: ["list"]' in refusal
+
+    def test_a_missing_collection(self, bridge):
+        bridge.admin.set_secret("usersignups:lost", bridge.cluster.token)
+        bridge.admin.set("collections", "tenant_namespaces", {"disabled": "1"})
+        try:
+            bridge.admin.add_cluster("lost", server=bridge.cluster.url, ca_file=str(bridge.cluster.ca_file))
+            row, *_ = bridge.admin.wait_for_rows(
+                'search index=_internal component=usersignups event=error cluster=lost')
+        finally:
+            bridge.admin.set("collections", "tenant_namespaces", {"disabled": "0"})
+        assert "collection tenant_namespaces" in row["error"]
+        assert "collections.conf is not loaded: restart Splunk" in row["error"]

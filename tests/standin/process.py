@@ -10,14 +10,14 @@ _STOP_S = 30
 
 
 class StandinProcess:
-    """A context manager; `management`, `web` and `hec` are base URLs, `password` is admin's."""
+    """A context manager; `management`, `web` and `hec` are base URLs, `password` is admin's, `home` is $SPLUNK_HOME."""
 
     def __init__(self, home: Path):
-        self._home, self.password = home, secrets.token_urlsafe(12)
+        self.home, self.password = home, secrets.token_urlsafe(12)
 
     def __enter__(self) -> "StandinProcess":
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.standin", "--home", str(self._home), "--password", self.password,
+            [sys.executable, "-m", "tests.standin", "--home", str(self.home), "--password", self.password,
              "--port", "0", "--web-port", "0", "--hec-port", "0"], cwd=_ROOT, stdout=subprocess.PIPE, text=True)
         line = self._process.stdout.readline()
         if not line:
