@@ -95,6 +95,9 @@ class ApiServer:
         self._retry = retry
         self._client = ApiClient(configuration)
         self._client.user_agent = "segment_bridge/" + __version__
+        # An API server redirects nobody. urllib3 would go there without the token, and be refused for lack of it.
+        manager = self._client.rest_client.pool_manager
+        manager.urlopen = partial(manager.urlopen, redirect=False)
 
     def __enter__(self) -> "ApiServer":
         return self
