@@ -10,6 +10,7 @@ import time
 import pytest
 
 from tests import pythons
+from tests.standin.runner import command
 from tests.standin.runner.command import Command, SearchInfo
 from tests.standin.runner.python import environment
 from tests.standin.values import Results, SplError
@@ -615,9 +616,20 @@ class TestTheEndOfASearch:
         assert not search.is_alive()
         assert gathered == []
 
-    def test_a_command_that_takes_longer_than_maxwait(self, app):
+    def test_a_command_that_takes_longer_than_maxwait_is_terminated_without_more_ado(self, app, monkeypatch):
+        monkeypatch.setattr(command, "GRACE_S", 60)
         app.settings["maxwait"] = "1"
-        assert app.error("introduce()\ntake()\ntime.sleep(60)", numbered(1)) == EXITED
+        hangs = """
+            info = introduce()
+            take()
+            folder = info["dispatch_dir"]
+            signal.signal(signal.SIGTERM, lambda *_: (note(folder, "told", str(time.time())), sys.exit(1)))
+            note(folder, "hangs", str(time.time()))
+            time.sleep(60)
+        """
+        assert "exited unexpectedly" in app.error(hangs, numbered(1))
+        began, told = (float((app.job.dispatch_dir / name).read_text()) for name in ("hangs", "told"))
+        assert told - began < 30
         assert "maxwait=1" in app.job.log_text()
 
     def test_maxwait_is_for_each_answer(self, app):
