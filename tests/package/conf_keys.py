@@ -89,6 +89,19 @@ CONF_KEYS = {
             "EVENT_BREAKER": TEXT,
         },
     },
+    "restmap": {
+        r"script:segment_bridge_\w+": {
+            "match": r"/segment_bridge/\w+",
+            "script": r"\w+\.py",
+            "scripttype": "persist",
+            "handler": r"\w+\.\w+",
+            r"capability(\.(get|post|put|delete))?": r"segment_bridge_\w+",
+            "requireAuthentication": "true",
+            "passSystemAuth": BOOL,
+            "output_modes": "json",
+            **PYTHON,
+        },
+    },
     "savedsearches": {
         r"Segment Bridge - .+": {
             "search": TEXT,

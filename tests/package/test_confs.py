@@ -93,6 +93,15 @@ def test_commands_are_there(conf, app):
         assert (app / "bin" / command["filename"]).is_file()
 
 
+def test_rest_handlers_are_there_and_ask_for_a_capability_of_the_apps(conf, app):
+    capabilities = {name[len("capability::") :] for name in conf("authorize") if name.startswith("capability::")}
+    for handler in conf("restmap").values():
+        module, kind = handler["handler"].split(".")
+        assert module + ".py" == handler["script"]
+        assert "class %s(" % kind in (app / "bin" / handler["script"]).read_text(encoding="utf-8")
+        assert handler["capability"] in capabilities
+
+
 def test_modular_inputs_are_there(conf, app):
     schemes = {name.partition("://")[0] for name in conf("inputs")}
     assert (

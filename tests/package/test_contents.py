@@ -21,7 +21,7 @@ CONTENTS = [
     r"LICENSE|NOTICE|app\.manifest",
     r"README/[a-z_]+\.conf\.spec",
     r"appserver/static/([\w.-]+\.(js|css|png|svg)|setup/[a-z]+\.js)",
-    r"bin/(segmentsend|usersignups)\.py",
+    r"bin/(segmentsend|usersignups|write_key)\.py",
     r"bin/segment_bridge/(splunk/)?[a-z_]+\.py",
     r"default/[a-z_]+\.conf",
     r"default/data/ui/(nav|views)/[a-z_]+\.xml",

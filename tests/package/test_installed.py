@@ -1,4 +1,5 @@
 """The package in a Splunk: who may do what with it, what an upgrade keeps, and what its removal leaves."""
+import json
 import re
 import shutil
 import subprocess
@@ -45,7 +46,8 @@ ACTS = {
     "see the app": (EVERYBODY, lambda user: user.service.apps[APP]),
     "run segmentsend": (SENDER, lambda user: succeed(user, ROW)),
     "look up who is who": (SENDER, lambda user: succeed(user, "| inputlookup usersignups")),
-    "read secrets": (SENDER, lambda user: user.service.storage_passwords.list()),
+    "read write keys": (SENDER, lambda user: known_key(user)),
+    "read other secrets": (ADMIN, lambda user: user.service.storage_passwords.list()),
     "save secrets": (ADMIN, lambda user: user.service.storage_passwords.create("x", "x", APP).delete()),
     "change who is who": (ADMIN, lambda user: user.service.kvstore["usersignups"].data.insert(
         '{"_key": "x/y", "username": "y", "cluster": "x"}')),
@@ -62,6 +64,19 @@ def succeed(user, search):
         raise Refused(outcome.messages)
 
 
+def known_key(user):
+    """By the endpoint that lends it; an administrator reads the password store."""
+    if user.user == "admin":
+        secrets = {entry.username: entry.clear_password for entry in user.service.storage_passwords.list()}
+        assert secrets["segment"] == WRITE_KEY
+    else:
+        assert json.loads(lent(user, "segment"))["write_key"] == WRITE_KEY
+
+
+def lent(user, destination):
+    return user.service.get("segment_bridge/write_key", destination=destination, output_mode="json").body.read()
+
+
 class Refused(Exception):
     """A search that failed."""
 
@@ -75,6 +90,14 @@ def test_a_role_may_do_what_the_readme_says_and_no_more(someone, act, role):
     else:
         with pytest.raises((HTTPError, Refused, KeyError)):
             action(someone[role])
+
+
+@pytest.mark.parametrize(("name", "status"), [
+    ("nowhere", 404), ("usersignups:" + CLUSTER, 400), ("segment#2", 400), ("", 400), ("../segment", 400)])
+def test_nothing_but_a_write_key_is_lent(someone, name, status):
+    with pytest.raises(HTTPError) as refused:
+        lent(someone["segment_bridge_sender"], name)
+    assert refused.value.status == status
 
 
 def test_the_readme_has_the_same_table():

@@ -18,7 +18,7 @@ ROOMS = [
     {"messages", "jsontext", "seen", "batching", "segment", "retry"},
     {"delivery", "directory", "synchronisation", "spool", "kubernetes"},
     {"splunk"},
-    {"segmentsend", "usersignups"},
+    {"segmentsend", "usersignups", "write_key"},
 ]
 """From the innermost to the outermost: a module knows its own room and those before it."""
 

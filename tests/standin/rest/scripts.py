@@ -1,0 +1,72 @@
+"""Endpoints that apps bring: restmap.conf, [script:<uniqueName>] with scripttype = persist.
+
+restmap.conf.spec. splunkd keeps their processes; here there is one a request.
+"""
+import json
+from pathlib import Path
+from typing import Dict
+
+from werkzeug.wrappers import Response
+
+from ..refusal import Refusal
+from ..runner.kinds import ask
+from ..sessions import SYSTEM_USER
+from ..stores.conf import Stanza, is_true
+from ..values import SplError
+from . import entries
+from .routing import Call, route
+
+_DRIVER = Path(__file__).parents[1] / "runner" / "persistconn.py"
+_PREFIX = "script:"
+_KNOWN = {"match", "script", "scripttype", "handler", "python.version", "python.required", "requireAuthentication",
+          "capability", "passSystemAuth", "output_modes"}
+
+
+@route("GET", "<path:path>", "*")
+def run(call: Call, path: str) -> Response:
+    """Whatever is no endpoint of splunkd's own."""
+    for name, stanza in call.splunkd.confs.stanzas("restmap").items():
+        if name.startswith(_PREFIX) and "/" + path == stanza.settings.get("match"):
+            return _answered(call, stanza)
+    raise Refusal(404, "Not Found")
+
+
+def _answered(call: Call, stanza: Stanza) -> Response:
+    settings = stanza.settings
+    for key, value in settings.items():
+        if key not in _KNOWN or (key, value) in (("requireAuthentication", "false"), ("output_modes", "xml")):
+            raise Refusal(501, "restmap.conf [%s] %s = %s is not known here." % (stanza.name, key, value))
+    if settings.get("scripttype") != "persist":
+        raise Refusal(501, "restmap.conf [%s] scripttype other than persist is not known here." % stanza.name)
+    if settings.get("capability", "") not in {"", *call.session.capabilities}:
+        raise Refusal(403, "insufficient permission to access this resource")
+    system = call.splunkd.sessions.open(SYSTEM_USER)
+    request = _request(call)
+    if is_true(settings.get("passSystemAuth", "0")):
+        request["system_authtoken"] = system.key
+    try:
+        answer = _ask(call, stanza, request)
+        return entries.json_response(answer["payload"], answer["status"])
+    except (ValueError, KeyError, SplError) as error:
+        raise Refusal(500, "The handler of [%s] failed: %s" % (stanza.name, error)) from None
+    finally:
+        call.splunkd.sessions.close(system)
+
+
+def _request(call: Call) -> Dict:
+    query = [[name, value] for name, value in call.request.args.items(multi=True)]
+    return {
+        "output_mode": "json", "output_mode_explicit": call.as_json, "method": call.method, "query": query,
+        "connection": {"src_ip": call.request.remote_addr, "ssl": True, "listening_port": 0},
+        "server": {"rest_uri": call.splunkd.management_url},
+        "session": {"user": call.session.user, "authtoken": call.session.key}}
+
+
+def _ask(call: Call, stanza: Stanza, request: Dict) -> Dict:
+    python = call.splunkd.pythons.for_settings(stanza.settings)
+    folder = call.splunkd.confs.folder(stanza.app) / "bin"
+    answer = ask(call.splunkd, [python, str(_DRIVER), str(folder), stanza.settings["handler"]], stanza.name,
+                 json.dumps(request).encode())
+    if answer.status:
+        raise ValueError(answer.failure)
+    return json.loads(answer.output)
