@@ -44,7 +44,8 @@ def checked(text: str) -> str:
         raise ValueError("a value is missing at character %d" % (error.value + 1)) from None
     if end != len(text):
         raise ValueError("more text after the object, at character %d" % (end + 1))
-    return _ESCAPE.sub(_whole, text) if "\\ud" in text or "\\uD" in text else text
+    is_suspect = "\\u" in text and ("\\ud" in text or "\\uD" in text)
+    return _ESCAPE.sub(_whole, text) if is_suspect else text
 
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')

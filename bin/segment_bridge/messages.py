@@ -47,9 +47,8 @@ class Outcome(NamedTuple):
     attempts: int = 0
 
 
-class Message(NamedTuple):
-    id: str
-    payload: bytes  # a JSON object, as it is sent
+Message = Tuple[str, bytes]
+"""Its id; and the whole of it, a JSON object as it is sent."""
 
 
 class Withheld(Exception):
@@ -79,6 +78,8 @@ TYPES = {
     "group": _Type(("groupId", "traits"), {"groupId": "id_required"}),
     "alias": _Type(("previousId",), {"previousId": "id_required", "userId": "id_required"}),
 }
+_TIMESTAMP = '"timestamp":'
+_USER = ('"userId":', '"anonymousId":')
 OBJECTS = ("properties", "traits", "context", "integrations")
 _COLUMNS = {"type", "messageId", "timestamp", "_time", *_EVERY_TYPE, *sum((kind.fields for kind in TYPES.values()), ())}
 
@@ -96,8 +97,10 @@ class _Step(NamedTuple):
     """One field of a message: how its text becomes JSON, and the columns that it comes from."""
 
     name: str
-    to_json: Callable[[str, str], str]
-    reason: str  # for several values where one is due
+    prefix: str  # the field's name, as JSON before its value
+    to_json: Callable[[str], str]  # raises ValueError
+    reason: str  # for what cannot become JSON, or several values where one is due
+    missing: str  # the reason where there is none; empty if there need not be one
     position: Optional[int]
     twin: Optional[int]
     dotted: List[_Dotted]
@@ -121,28 +124,29 @@ class Layout:
         self.columns = [(name, *self._columns(name)) for name in header
                         if name in _COLUMNS or name.partition(".")[0] in self._dotted]
         self._steps: Dict[str, List[_Step]] = {}
-        self.type = self._step("type", _as_text, "invalid_type")
-        self.message_id = self._step("messageId", _as_text, "message_id_not_string")
-        self.timestamp = self._step("timestamp", _as_text, "timestamp_invalid")
+        self.type = self._step("type", quote, "invalid_type")
+        self.message_id = self._step("messageId", quote, "message_id_not_string")
         self.time = self._position.get("_time")
         self.address = [self._position[name] for name in ("_bkt", "_cd") if name in self._position]
 
     def steps(self, kind: str) -> List[_Step]:
-        """What a message of this type is made from, as far as this chunk has it."""
+        """What a message of this type is made from, as far as this chunk has it: ids of users first, the time last."""
         if kind not in self._steps:
-            steps = [self._field(name) for name in (*TYPES[kind].fields, *_EVERY_TYPE)]
-            self._steps[kind] = [step for step in steps if step.position is not None or step.dotted]
+            required = TYPES[kind].required
+            steps = [self._field(name, required.get(name, "")) for name in (*_EVERY_TYPE, *TYPES[kind].fields)]
+            steps.append(self._step("timestamp", _iso_8601, "timestamp_invalid"))
+            self._steps[kind] = [step for step in steps if step.position is not None or step.dotted or step.missing]
         return self._steps[kind]
 
-    def _field(self, name: str) -> _Step:
+    def _field(self, name: str, missing: str) -> _Step:
         if name in OBJECTS:
-            return self._step(name, _as_object, name + "_not_object")
+            return self._step(name, jsontext.checked, name + "_not_object", missing)
         if name.endswith("Id"):
-            return self._step(name, _as_id, "id_not_string")
-        return self._step(name, _as_text, name + "_not_string")
+            return self._step(name, _id, "id_not_string", missing)
+        return self._step(name, quote, name + "_not_string", missing)
 
-    def _step(self, name: str, to_json: Callable[[str, str], str], reason: str) -> _Step:
-        return _Step(name, to_json, reason, *self._columns(name), self._dotted.get(name, []))
+    def _step(self, name: str, to_json: Callable[[str], str], reason: str, missing: str = "") -> _Step:
+        return _Step(name, '"%s":' % name, to_json, reason, missing, *self._columns(name), self._dotted.get(name, []))
 
     def _columns(self, name: str) -> Tuple[Any, Optional[int]]:
         return self._position.get(name), self._position.get("__mv_" + name)
@@ -174,24 +178,29 @@ class MessageBuilder:
         kind = _single(layout.type, cells) or "track"
         if kind not in TYPES:
             raise Withheld("invalid_type", "type must be one of %s, got %s" % (", ".join(TYPES), quote(kind[:40])))
-        members = {"type": '"type":"%s"' % kind}
+        members = ['"type":"%s"' % kind]
         for step in layout.steps(kind):
-            text = _single(step, cells)
+            _, prefix, to_json, reason, missing, position, twin, dotted = step
+            if position is None or (twin is not None and cells[twin]):
+                text = _single(step, cells)
+            else:
+                text = cells[position]
             if text:
-                text = step.to_json(step.name, text)
-            if step.dotted:
+                try:
+                    text = to_json(text)
+                except ValueError as error:
+                    raise Withheld(reason, "%s: %s" % (step.name, error)) from None
+            if dotted:
                 text = _with_columns(step, text, cells)
             if text:
-                members[step.name] = '"%s":%s' % (step.name, text)
-        if "userId" not in members and "anonymousId" not in members:
+                members.append(prefix + text)
+            elif missing:
+                raise Withheld(missing, "%s is empty" % step.name)
+        if len(members) == 1 or not members[1].startswith(_USER):
             raise Withheld("no_user_anon_id", "userId and anonymousId are both empty")
-        for name, reason in TYPES[kind].required.items():
-            if name not in members:
-                raise Withheld(reason, "%s is empty" % name)
-        timestamp = _timestamp(layout, cells)
-        if timestamp:
-            members["timestamp"] = '"timestamp":"%s"' % timestamp
-        return self._message(_single(layout.message_id, cells).strip(), layout, cells, ",".join(members.values()))
+        if layout.time is not None and cells[layout.time] and not members[-1].startswith(_TIMESTAMP):
+            members.append('%s"%s"' % (_TIMESTAMP, _moment(cells[layout.time])))
+        return self._message(_single(layout.message_id, cells).strip(), layout, cells, ",".join(members))
 
     def _message(self, given_id: str, layout: Layout, cells: Cells, members: str) -> Message:
         if not given_id:
@@ -206,7 +215,7 @@ class MessageBuilder:
                 format(len(payload), ","), format(self._max_event_bytes, ",")), "rejected", message_id, len(payload))
         if given_id and not self._seen.add(message_id):
             raise Withheld("duplicate", "an earlier row has this messageId", "duplicate", message_id, len(payload))
-        return Message(message_id, payload)
+        return message_id, payload
 
     def _made_id(self, layout: Layout, cells: Cells, members: str) -> str:
         """The same each time the search runs, and another for each of several equal rows: they are told by number."""
@@ -256,22 +265,11 @@ def _single(step: _Step, cells: Cells) -> str:
 # --- Texts that become JSON -----------------------------------------------------------------------------------------
 
 
-def _as_text(name: str, text: str) -> str:
-    return quote(text)
-
-
-def _as_id(name: str, text: str) -> str:
+def _id(text: str) -> str:
     text = text.strip()
     if not text:
-        raise Withheld("id_not_string", "%s is white space" % name)
+        raise ValueError("nothing but white space")
     return quote(text)
-
-
-def _as_object(name: str, text: str) -> str:
-    try:
-        return jsontext.checked(text)
-    except ValueError as error:
-        raise Withheld(name + "_not_object", "%s: %s" % (name, error)) from None
 
 
 def _with_columns(step: _Step, text: str, cells: Cells) -> str:
@@ -296,30 +294,25 @@ _ISO_8601 = re.compile(
 _EPOCH = datetime.datetime(1970, 1, 1)
 
 
-def _timestamp(layout: Layout, cells: Cells) -> str:
-    """When it happened. Empty where the row does not say: Segment then takes the time of receipt."""
-    text = _single(layout.timestamp, cells).strip()
-    if text:
-        return _as_given(text)
-    text = cells[layout.time] if layout.time is not None else ""
-    if not text:
-        return ""
+def _iso_8601(text: str) -> str:
+    """An ISO-8601 time with a zone as it is given, but for the colon in its zone, which Splunk's %z leaves out."""
+    text = text.strip()
+    match = _ISO_8601.fullmatch(text)
+    try:
+        if match and match[3] > "28":
+            datetime.date(int(match[1]), int(match[2]), int(match[3]))
+    except ValueError:
+        match = None
+    if not match:
+        raise ValueError("it must be ISO-8601 with a zone, such as 2026-11-24T09:30:00.000Z, or empty (then _time is "
+                         "sent), got %s" % quote(text[:40]))
+    return '"%s:%s"' % (text[:-2], text[-2:]) if text[-5] in "+-" else '"%s"' % text
+
+
+def _moment(text: str) -> str:
+    """_time, seconds since 1970, as ISO-8601."""
     try:
         moment = _EPOCH + datetime.timedelta(milliseconds=round(float(text) * 1000))
     except (ValueError, OverflowError):
         raise Withheld("timestamp_invalid", "_time is not a time: %s" % quote(text[:40])) from None
     return moment.isoformat(timespec="milliseconds") + "Z"
-
-
-def _as_given(text: str) -> str:
-    """An ISO-8601 time with a zone, but for the colon in its zone, which Splunk's %z leaves out."""
-    match = _ISO_8601.fullmatch(text)
-    try:
-        if not match:
-            raise ValueError
-        if match[3] > "28":
-            datetime.date(int(match[1]), int(match[2]), int(match[3]))
-    except ValueError:
-        raise Withheld("timestamp_invalid", "timestamp must be ISO-8601 with a zone, such as 2026-11-24T09:30:00.000Z, "
-                       "or empty (then _time is sent), got %s" % quote(text[:40])) from None
-    return "%s:%s" % (text[:-2], text[-2:]) if text[-5] in "+-" else text

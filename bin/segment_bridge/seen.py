@@ -26,10 +26,12 @@ class Seen:
         value = hash(text) or 1
         table, mask = self._table, self._mask
         slot = value & mask
-        while table[slot]:
-            if table[slot] == value:
+        there = table[slot]
+        while there:
+            if there == value:
                 return False
             slot = (slot + 1) & mask
+            there = table[slot]
         table[slot] = value
         self._room -= 1
         if not self._room:

@@ -75,7 +75,7 @@ def answer(body: bytes, block_bytes: int = 65_536) -> bytes:
     reply = rows.Reply(chunk.header, list(ADDED))
     first, *rest = ADDED.values()
     for row in chunk:
-        reply.add(row, rows.encoded([first]), rows.encoded(rest).encode())
+        reply.add(row, rows.encoded([first]), rows.encoded(rest))
     out = io.BytesIO()
     reply.write(out, {"finished": False})
     return _body(out)

@@ -130,9 +130,9 @@ def test_a_reply_larger_than_memory_should_hold_is_the_same(monkeypatch):
 def test_outcomes_may_be_put_in_until_the_reply_is_written():
     reply = rows.Reply(["a"], ["x", "y"])
     for value in "12":
-        reply.add(([value], value), rows.encoded(["first"]))
-    reply.rest[1] = rows.encoded(["later, and quoted"]).encode()
-    reply.rest[0] = rows.encoded([""]).encode()
+        reply.add(([value], value.encode()), rows.encoded(["first"]))
+    reply.rest[1] = rows.encoded(["later, and quoted"])
+    reply.rest[0] = rows.encoded([""])
     out = io.BytesIO()
     reply.write(out, {"finished": True})
     assert out.getvalue() == (

@@ -84,7 +84,7 @@ def _pass_through(stdin: BinaryIO, stdout: BinaryIO) -> None:
     for chunk in rows.chunks(stdin):
         reply = rows.Reply(chunk.header, [])
         for row in chunk:
-            reply.add(row, "")
+            reply.add(row, b"")
         reply.write(stdout, {"finished": bool(chunk.metadata.get("finished"))})
 
 

@@ -62,13 +62,12 @@ class DeadLetters:
         if len(self._waiting) >= _MOST_WAITING or self._waiting_chars >= _MOST_WAITING_CHARS:
             self.write()
 
-    def settle(self, payload: bytes) -> None:
-        """A message was accepted."""
+    def settle(self, payloads: List[bytes]) -> None:
+        """Messages were accepted."""
         held = self._read() if self._held is None else self._held
         if held:
-            key = self._key(json.loads(payload)["messageId"])
-            if held.pop(key, None):
-                self._settled.append(key)
+            keys = [self._key(json.loads(payload)["messageId"]) for payload in payloads]
+            self._settled += [key for key in keys if held.pop(key, None)]
 
     def write(self) -> None:
         """Writes those that wait, and removes those that were accepted.
