@@ -36,6 +36,7 @@ class Route(NamedTuple):
 
 
 _rules = Map(strict_slashes=False)
+_fallbacks: List[Route] = []
 
 
 def route(method: str, path: str, *arguments: str, capability: str = "", anonymous: bool = False,
@@ -44,6 +45,14 @@ def route(method: str, path: str, *arguments: str, capability: str = "", anonymo
     def register(handler: Callable) -> Callable:
         found = Route(handler, arguments, capability, anonymous, raw_body)
         _rules.add(Rule("/" + path, methods=[method], endpoint=found))
+        return handler
+    return register
+
+
+def fallback(*arguments: str):
+    """Registers a handler of all methods of the paths that no other has; it gets the path."""
+    def register(handler: Callable) -> Callable:
+        _fallbacks.append(Route(handler, arguments, "", anonymous=False, raw_body=False))
         return handler
     return register
 
@@ -201,7 +210,7 @@ def dispatch(splunkd, request: Request) -> Response:
         path, owner, app = _namespace(request.environ["REQUEST_URI"].split("?")[0])
         # KV store's data are JSON whatever is asked for, and its errors, too.
         as_json = as_json or path.startswith("/storage/collections/data/")
-        found, names = _rules.bind("").match(path, method=request.method)
+        found, names = _match(path, request.method)
         call = Call(splunkd, request, owner, app, found.raw_body)
         as_json = as_json or call.as_json
         if not found.anonymous:
@@ -227,6 +236,19 @@ def _namespace(path: str) -> tuple:
     if parts[1:2] == ["servicesNS"] and len(parts) > 4:
         return "/" + "/".join(parts[4:]).rstrip("/"), unquote(parts[2]), unquote(parts[3])
     raise Refusal(404, "Not Found")
+
+
+def _match(path: str, method: str) -> Tuple[Route, Dict[str, str]]:
+    """
+    Raises:
+        NotFound, MethodNotAllowed: nobody handles it.
+    """
+    try:
+        return _rules.bind("").match(path, method=method)
+    except NotFound:
+        if not _fallbacks:
+            raise
+        return _fallbacks[0], {"path": path[1:]}
 
 
 def _check_namespace(call: Call) -> None:

@@ -14,7 +14,7 @@ from ..sessions import SYSTEM_USER
 from ..stores.conf import Stanza, is_true
 from ..values import SplError
 from . import entries
-from .routing import Call, route
+from .routing import Call, fallback
 
 _DRIVER = Path(__file__).parents[1] / "runner" / "persistconn.py"
 _PREFIX = "script:"
@@ -22,7 +22,7 @@ _KNOWN = {"match", "script", "scripttype", "handler", "python.version", "python.
           "capability", "passSystemAuth", "output_modes"}
 
 
-@route("GET", "<path:path>", "*")
+@fallback("*")
 def run(call: Call, path: str) -> Response:
     """Whatever is no endpoint of splunkd's own."""
     for name, stanza in call.splunkd.confs.stanzas("restmap").items():
