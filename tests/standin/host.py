@@ -15,7 +15,7 @@ from .runner.python import environment
 from .spl.host import Macro
 from .stores.conf import NOBODY, Stanza, is_true, props_for
 from .stores.events import Event
-from .stores.kvstore import MAX_DOCUMENTS_PER_BATCH_SAVE, MAX_ROWS_PER_QUERY, Collection
+from .stores.kvstore import MAX_DOCUMENTS_PER_BATCH_SAVE, MAX_ROWS_PER_QUERY, STARTING, Collection
 from .values import Row, SplError, as_list, from_list, number, text
 
 DEFAULT_MAX_MATCHES = 1_000
@@ -70,7 +70,12 @@ class SearchHost:
         if settings.get("external_type") == "kvstore":
             check = {"read": lambda: self._check("read", stanza, settings["collection"]),
                      "write": lambda: self._check("write", stanza, settings["collection"])}
-            collection = self._splunkd.kvstore.collection(stanza.app, settings["collection"], "nobody")
+            try:
+                collection = self._splunkd.kvstore.collection(stanza.app, settings["collection"], NOBODY)
+            except Refusal as refusal:
+                raise SplError("External command based lookup '%s' is not available because %s" % (
+                    stanza.name, "KV Store initialization has not completed yet."
+                    if self._splunkd.kvstore.status == STARTING else refusal.text)) from None
             return KvLookup(collection, settings, check)
         if "filename" in settings:
             return CsvLookup(self._splunkd.confs.folder(stanza.app) / "lookups" / settings["filename"], settings)
@@ -230,8 +235,11 @@ class KvLookup:
         documents = [self._document(row, key_field) for row in rows]
         if not append and not key_field:
             self._collection.delete()
-        for start in range(0, len(documents), MAX_DOCUMENTS_PER_BATCH_SAVE):
-            self._collection.save(documents[start:start + MAX_DOCUMENTS_PER_BATCH_SAVE])
+        try:
+            for start in range(0, len(documents), MAX_DOCUMENTS_PER_BATCH_SAVE):
+                self._collection.save(documents[start:start + MAX_DOCUMENTS_PER_BATCH_SAVE])
+        except Refusal as refusal:
+            raise SplError(refusal.text) from None
 
     def _document(self, row: Row, key_field: Optional[str]) -> Dict[str, Any]:
         document = {name: self._typed(name, row[name]) for name in self.fields if name in row and name != "_key"}

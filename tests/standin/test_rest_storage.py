@@ -10,7 +10,10 @@ from tests.standin.splunkd import Splunkd
 from tests.standin.stores import kvstore
 
 FILES = {
-    "default/collections.conf": "[open]\nfield.n = number\n[own]\n[readable]\n",
+    "default/collections.conf": "[open]\nfield.n = number\n[own]\n[readable]\n[strict]\nenforceTypes = 1\n"
+                                "field.n = number\n",
+    "default/transforms.conf": "".join("[%s]\nexternal_type = kvstore\ncollection = %s\nfields_list = _key, n\n" % (
+        name, name) for name in ("open", "own", "strict", "none")),
     "metadata/default.meta": """[]
 access = read : [ * ], write : [ admin ]
 [collections/open]
@@ -178,6 +181,43 @@ class TestRights:
 
     def test_another_app_has_none_of_it(self, splunkd, app):
         assert refusal(connect(splunkd, app="search", owner="nobody").get, "storage/collections/data/open")[0] == 404
+
+
+class TestLookups:
+    """What a search has of a collection, by its lookup definition."""
+
+    def rows(self, service, search):
+        reply = service.jobs.oneshot(search, output_mode="json", count=0)
+        return json.loads(reply.read())["results"]
+
+    def failure(self, service, search):
+        return refusal(service.jobs.oneshot, search)[1]
+
+    def test_documents_are_read_and_written(self, service):
+        self.rows(service, "| makeresults count=3 | streamstats count AS n | outputlookup open key_field=n")
+        assert service.kvstore["open"].data.query(sort="n", fields="n") == [
+            {"_key": str(n), "n": n} for n in (1, 2, 3)]
+        assert self.rows(service, "| inputlookup open | where n>1 | table n") == [{"n": "2"}, {"n": "3"}]
+
+    @pytest.mark.parametrize(("user", "works"), [("power", True), ("user", False)])
+    def test_permissions_of_the_collection_count(self, splunkd, app, user, works):
+        other = connect(splunkd, user, app)
+        if works:
+            assert self.rows(other, "| inputlookup own") == []
+        else:
+            assert "permission" in self.failure(other, "| inputlookup own")
+
+    def test_while_kv_store_starts_the_search_fails_and_says_why(self, splunkd, service):
+        splunkd.kvstore.status = kvstore.STARTING
+        for search in ("| inputlookup open", "| makeresults | eval n=1 | lookup open n OUTPUT _key AS k"):
+            assert "KV Store initialization has not completed yet." in self.failure(service, search)
+
+    def test_a_collection_that_there_is_not_is_named(self, service):
+        assert "collection with name=none" in self.failure(service, "| inputlookup none")
+
+    def test_types_that_are_enforced_fail_the_search(self, service):
+        assert "'n' is not of type 'number'" in self.failure(
+            service, '| makeresults | eval n="many" | outputlookup strict')
 
 
 class TestLife:
