@@ -21,6 +21,11 @@ _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key of an element's refe
 _OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
             "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--window-size=1200,1000")
 
+_VISIBLE = """
+const found = document.evaluate(arguments[0], document, null, XPathResult.ORDERED_NODE_SNAPSHOT_TYPE, null);
+return Array.from({length: found.snapshotLength}, (_, number) => found.snapshotItem(number))
+    .filter(element => element.checkVisibility({visibilityProperty: true}))"""
+
 TAB, ENTER, END = "\ue004", "\ue007", "\ue010"
 """Keys, as WebDriver writes them."""
 
@@ -116,9 +121,7 @@ class Browser:
 
     def all(self, xpath: str) -> List["Element"]:
         """Those that can be seen."""
-        found = self._call("POST", "/elements", using="xpath", value=xpath)
-        elements = [Element(self, each[_ELEMENT]) for each in found]
-        return [element for element in elements if element.is_visible]
+        return [Element(self, found[_ELEMENT]) for found in self.run(_VISIBLE, xpath)]
 
     def one(self, xpath: str, what: Optional[str] = None) -> "Element":
         """The only one that can be seen, as soon as it is there."""
@@ -161,10 +164,6 @@ class Element:
 
     def _call(self, method: str, path: str, **body: Any) -> Any:
         return self._browser._call(method, "/element/%s%s" % (self.reference, path), **body)
-
-    @property
-    def is_visible(self) -> bool:
-        return self._call("GET", "/displayed")
 
     @property
     def text(self) -> str:

@@ -156,7 +156,7 @@ def test_a_change_without_the_form_key_is_refused(page, browser):
     ("", "Needed"),
     ("http://example.com/v1/batch", "must be a URL that begins with https://"),
     ("https://example.com", "must end with the path"),
-    ("https://me:secret@example.com/v1/batch", "must not hold credentials"),
+    ("https://user:fake@example.com/v1/batch", "must not hold credentials"),
     ("https://exa mple.com/v1/batch", "must be a URL"),
 ])
 def test_a_wrong_address_is_told_beside_its_field(page, environment, address, problem):
@@ -209,7 +209,7 @@ def cut_event(set_up, environment):
 
 def test_cut_events_are_warned_of(cut_event, page):
     page.audit.press("Save and count")
-    page.audit.wait_for(r"are no JSON .* \[kube:audit\], set TRUNCATE = 0")
+    page.audit.wait_for(r"are no JSON.* \[kube:audit\], set TRUNCATE = 0")
 
 
 @pytest.mark.parametrize(("label", "text", "problem"), [
@@ -328,7 +328,7 @@ const behind = element => {
         const color = rgb(getComputedStyle(each).backgroundColor);
         if ((color[3] ?? 1) === 1) return color;
     }
-    return arguments[0] === "dark" ? [17, 17, 17] : [255, 255, 255];
+    return [255, 255, 255];
 };
 return [...document.querySelectorAll(".sb-setup *")]
     .filter(e => e.checkVisibility() && [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()))
@@ -347,4 +347,4 @@ def test_text_can_be_read_in_light_and_dark(cut_event, page, browser, theme):
     page.audit.press("Save and count")
     page.audit.wait_for("TRUNCATE")
     assert browser.run("return document.querySelector('.sb-setup').dataset.theme") == theme
-    assert browser.run(_CONTRAST, theme) == []
+    assert browser.run(_CONTRAST) == []

@@ -8,8 +8,9 @@ import { content, post, search } from "./splunkd.js";
 const MACRO = "configs/conf-macros/segment_bridge_audit";
 const COUNT = "search `segment_bridge_audit` | stats count";
 /* A cut event is no JSON any more: Splunk's default is to cut at 10,000 bytes, when it indexes an event. */
-const SAMPLE = "search `segment_bridge_audit` | head 1000 | eval is_json=if(json_valid(_raw), 1, 0), chars=len(_raw) "
-  + "| stats count AS events sum(is_json) AS whole max(chars) AS longest values(sourcetype) AS sourcetypes";
+const SAMPLE = "search `segment_bridge_audit` | head 1000 "
+  + "| eval cut=if(json_valid(_raw), null(), len(_raw)), of=if(isnull(cut), null(), sourcetype) "
+  + "| stats count AS events count(cut) AS cut max(cut) AS longest values(of) AS sourcetypes";
 
 export class Audit extends Section {
   constructor() {
@@ -60,18 +61,17 @@ export class Audit extends Section {
     this._warn(sample);
   }
 
-  _warn({ events, whole, longest, sourcetypes }) {
-    const cut = events - whole;
-    if (!cut) {
+  _warn({ events, cut, longest, sourcetypes }) {
+    if (!Number(cut)) {
       return;
     }
-    const types = [sourcetypes].flat().map((type) => `[${type}]`).join(", ");
+    const [few, all, length] = [cut, events, longest].map((count) => Number(count).toLocaleString());
     this.report.add(
       "warning",
-      `${cut.toLocaleString()} of the latest ${Number(events).toLocaleString()} are no JSON (the longest event has `
-        + `${Number(longest).toLocaleString()} characters): Splunk cuts events at 10,000 bytes when it indexes them, and what `
-        + "is cut is lost to the app. On the indexers or heavy forwarders, in props.conf under ",
-      code(types),
+      `${few} of the latest ${all} are no JSON, and lost to the app; the longest of them has ${length} characters. Unless it `
+        + "is told not to, Splunk cuts events at 10,000 bytes when it indexes them. On the indexers or heavy forwarders, in "
+        + "props.conf under ",
+      code([sourcetypes].flat().map((type) => `[${type}]`).join(", ")),
       ", set ",
       code("TRUNCATE = 0"),
       ".",

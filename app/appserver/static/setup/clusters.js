@@ -144,7 +144,11 @@ export class Clusters extends Section {
       "div",
       { class: "sb-form", role: "group", "aria-label": `Remove cluster ${cluster.name}` },
       element("p", {}, "Remove ", code(cluster.name), " and its token? Nothing in the cluster itself changes."),
-      element("label", {}, forget, " Also forget its users: events of theirs are no longer sent"),
+      element(
+        "div",
+        { class: "sb-field sb-tick" },
+        element("label", {}, forget, " Also forget its users: events of theirs are no longer sent"),
+      ),
       element(
         "div",
         { class: "sb-actions" },

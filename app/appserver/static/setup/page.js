@@ -29,7 +29,7 @@ export function show(place) {
 
 /** Light or dark, by what is behind the page: Splunk's theme, or else what the browser prefers. */
 function theme(place) {
-  for (let each = place; each; each = each.parentElement) {
+  for (let each = place.parentElement; each; each = each.parentElement) {
     const [red, green, blue, alpha = 1] = getComputedStyle(each).backgroundColor.match(/[\d.]+/g).map(Number);
     if (alpha > 0) {
       return red + green + blue < 3 * 128 ? "dark" : "light";
