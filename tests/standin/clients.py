@@ -2,8 +2,9 @@
 import io
 import tarfile
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, Optional, Tuple
 
+import pytest
 import splunklib.client
 from splunklib import binding
 
@@ -32,6 +33,13 @@ def connect(splunkd: Splunkd, user: str = "admin", app: Optional[str] = None, ow
     return splunklib.client.connect(
         host=address[0], port=int(address[2]), username=user, password=users[user][0], app=app, owner=owner,
         handler=_reading(binding.handler(verify=False)))
+
+
+def refusal(call: Callable, *arguments: Any, **named: Any) -> Tuple[int, str]:
+    """The status and the text of splunkd's refusal, which there must be."""
+    with pytest.raises(binding.HTTPError) as refused:
+        call(*arguments, **named)
+    return refused.value.status, str(refused.value)
 
 
 def _reading(handler):

@@ -3,9 +3,8 @@ import json
 import time
 
 import pytest
-from splunklib.binding import HTTPError
 
-from tests.standin.clients import connect
+from tests.standin.clients import connect, refusal
 
 
 @pytest.fixture
@@ -14,9 +13,7 @@ def service(splunkd):
 
 
 def status(call, *arguments, **named):
-    with pytest.raises(HTTPError) as refused:
-        call(*arguments, **named)
-    return refused.value.status
+    return refusal(call, *arguments, **named)[0]
 
 
 def events(splunkd, index="main"):

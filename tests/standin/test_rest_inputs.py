@@ -2,9 +2,8 @@
 import json
 
 import pytest
-from splunklib.binding import HTTPError
 
-from tests.standin.clients import connect, package
+from tests.standin.clients import connect, package, refusal
 
 SCRIPT = '''
 import sys
@@ -38,12 +37,6 @@ def service(splunkd, tmp_path):
 @pytest.fixture
 def echo(service):
     return service.inputs.create("a", "echo", word="hello", disabled="1")
-
-
-def refusal(call, *arguments, **named):
-    with pytest.raises(HTTPError) as refused:
-        call(*arguments, **named)
-    return refused.value.status, str(refused.value)
 
 
 class TestModularInputs:

@@ -5,7 +5,7 @@ import pytest
 import requests
 from splunklib.binding import HTTPError
 
-from tests.standin.clients import connect, package
+from tests.standin.clients import connect, package, refusal
 
 META = """[]
 access = read : [ * ], write : [ admin, power ]
@@ -38,9 +38,7 @@ def answer(service, path, **arguments):
 
 
 def status(call, *arguments, **named):
-    with pytest.raises(HTTPError) as refused:
-        call(*arguments, **named)
-    return refused.value.status
+    return refusal(call, *arguments, **named)[0]
 
 
 class TestRights:

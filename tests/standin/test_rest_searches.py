@@ -4,9 +4,8 @@ import time
 from datetime import datetime
 
 import pytest
-from splunklib.binding import HTTPError
 
-from tests.standin.clients import connect, package
+from tests.standin.clients import connect, package, refusal
 
 HOUR = 3600
 CONF = """[Shipped]
@@ -33,12 +32,6 @@ def service(splunkd, app):
 @pytest.fixture
 def shipped(service):
     return service.saved_searches["Shipped"]
-
-
-def refusal(call, *arguments, **named):
-    with pytest.raises(HTTPError) as refused:
-        call(*arguments, **named)
-    return refused.value.status, str(refused.value)
 
 
 def run(search, **arguments):

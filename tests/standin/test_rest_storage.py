@@ -3,9 +3,8 @@ import json
 
 import pytest
 import requests
-from splunklib.binding import HTTPError
 
-from tests.standin.clients import PASSWORD, connect, package
+from tests.standin.clients import PASSWORD, connect, package, refusal
 from tests.standin.splunkd import Splunkd
 from tests.standin.stores import kvstore
 
@@ -31,12 +30,6 @@ def app(splunkd, tmp_path):
 @pytest.fixture
 def service(splunkd, app):
     return connect(splunkd, app=app, owner="nobody")
-
-
-def refusal(call, *arguments, **named):
-    with pytest.raises(HTTPError) as refused:
-        call(*arguments, **named)
-    return refused.value.status, str(refused.value)
 
 
 class TestPasswords:

@@ -62,8 +62,7 @@ def app(call: Call, name: str) -> Response:
     return call.entry(_entry(call, _one(call, name)))
 
 
-@route("POST", _APPS, "name", "filename", "update", "explicit_appname", "template", *_STANZAS,
-       capability="edit_local_apps")
+@route("POST", _APPS, "name", "filename", "update", "template", *_STANZAS, capability="edit_local_apps")
 def create(call: Call) -> Response:
     """Installs the package at a path of this machine (`filename`), or makes an empty app."""
     name = call.argument("name")
@@ -92,8 +91,6 @@ def _install(call: Call, package: Path) -> Response:
             raise Refusal(400, "Argument \"%s\" cannot be given with a package." % argument)
     before = call.splunkd.confs.apps()
     app = call.splunkd.install(package, is_true(call.argument("update", "0")))
-    if call.argument("explicit_appname", app) != app:
-        raise Refusal(400, "The package is of the app '%s'; another name for it is not known here." % app)
     return call.entry(_entry(call, app), 200 if app in before else 201)
 
 

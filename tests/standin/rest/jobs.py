@@ -21,7 +21,8 @@ from .routing import Call, route
 
 _DISPATCH = ("search", "earliest_time", "latest_time", "exec_mode", "id", "max_count", "max_time", "timeout", "count",
              "offset", "preview", "adhoc_search_level", "auto_cancel", "auto_finalize_ec", "auto_pause",
-             "enable_lookups", "rf", "search_mode", "status_buckets", "namespace", "allow_partial_results", "segmentation")
+             "enable_lookups", "rf", "search_mode", "status_buckets", "namespace", "allow_partial_results",
+             "segmentation")
 _RESULTS = ("count", "offset", "f", "field_list", "output_mode", "segmentation")
 
 

@@ -4,7 +4,7 @@ REST API User Manual, "Namespace" and "Access Control List"; default.meta.conf.s
 app shares, /servicesNS/USER/APP what is USER's alone.
 """
 import re
-from typing import Any, Callable, Dict, List, NamedTuple, Sequence
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from werkzeug.wrappers import Response
 
@@ -170,6 +170,25 @@ def reading(kind: Kind) -> None:
     route("GET", kind.path + "/<name>")(lambda call, name: kind.feed(
         call, [stanza for stanza in visible(call, kind.conf) if stanza.name == name]
         or [one(call, kind.conf, name)]))
+
+
+def writing(kind: Kind, arguments: Sequence[str], checked: Callable[[Call, Optional[Settings]], Settings]) -> None:
+    """Registers how a kind's objects are made and changed. `checked` gives the settings that the arguments mean; it
+    gets those that the object had before, None for a new one."""
+    def make(call: Call) -> Response:
+        made = create(call, kind.conf, call.argument("name"), checked(call, None))
+        return call.entry(kind.entry(call, made), 201)
+
+    def change(call: Call, name: str) -> Response:
+        settings = checked(call, one(call, kind.conf, name).settings)
+        return call.entry(kind.entry(call, edit(call, kind.conf, name, settings)))
+    route("POST", kind.path, "name", *arguments)(make)
+    route("POST", kind.path + "/<name>", *arguments)(change)
+
+
+def removing(kind: Kind) -> None:
+    """Registers how a kind's objects are deleted."""
+    route("DELETE", kind.path + "/<name>")(lambda call, name: remove(call, kind.conf, name))
 
 
 def switching(kind: Kind) -> None:

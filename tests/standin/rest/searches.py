@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from ..cron import CronError, next_time
 from ..refusal import Refusal
-from ..stores.conf import NOBODY, Stanza, is_true
+from ..stores.conf import NOBODY, Settings, Stanza, is_true
 from ..values import SplError
 from . import entries, objects
 from .entries import Entry
@@ -69,29 +69,6 @@ def _rendered(call: Call, seconds: Optional[float]) -> str:
 
 
 _SEARCHES = Kind(_PATH, _CONF, _content, ("disable", "dispatch", "history"))
-objects.reading(_SEARCHES)
-objects.switching(_SEARCHES)
-objects.permissions(_SEARCHES)
-
-
-@route("POST", _PATH, "name", *_ARGUMENTS)
-def create(call: Call) -> Response:
-    name = call.argument("name")
-    if not call.argument("search").strip():
-        raise Refusal(400, "Cannot create a saved search with an empty search string.")
-    settings = _checked(call, {})
-    return call.entry(_SEARCHES.entry(call, objects.create(call, _CONF, name, settings)), 201)
-
-
-@route("POST", _PATH + "/<name>", *_ARGUMENTS)
-def edit(call: Call, name: str) -> Response:
-    settings = _checked(call, objects.one(call, _CONF, name).settings)
-    return call.entry(_SEARCHES.entry(call, objects.edit(call, _CONF, name, settings)))
-
-
-@route("DELETE", _PATH + "/<name>")
-def remove(call: Call, name: str) -> Response:
-    return objects.remove(call, _CONF, name)
 
 
 @route("GET", _PATH + "/_reload")
@@ -101,13 +78,15 @@ def reload(call: Call) -> Response:
     return call.feed([])
 
 
-def _checked(call: Call, before: Dict[str, str]) -> Dict[str, str]:
+def _checked(call: Call, before: Optional[Settings]) -> Settings:
     """The settings that the arguments are, as savedsearches.conf has them.
 
     Raises:
         Refusal: a value that is none, or that does not go with the others.
     """
     given = call.settings("name")
+    if not (call.argument("search") if before is None else given.get("search", "x")).strip():
+        raise Refusal(400, "A saved search cannot have an empty search string.")
     for name, value in given.items():
         if not _is_right(call, name, value):
             raise Refusal(400, "Invalid value '%s' for argument '%s'." % (value, name))
@@ -115,7 +94,7 @@ def _checked(call: Call, before: Dict[str, str]) -> Dict[str, str]:
     if "actions" in given:
         chosen = [action.strip() for action in given["actions"].split(",") if action.strip()]
         settings.update({"action." + action: "1" if action in chosen else "0" for action in _ACTIONS})
-    whole = {**before, **settings}
+    whole = {**(before or {}), **settings}
     if is_true(whole.get("enableSched", "0")):
         if not whole.get("cron_schedule"):
             raise Refusal(400, "A scheduled search needs a cron_schedule.")
@@ -158,6 +137,13 @@ def _is_time(call: Call, value: str) -> bool:
     except SplError:
         return False
     return True
+
+
+objects.reading(_SEARCHES)
+objects.writing(_SEARCHES, _ARGUMENTS, _checked)
+objects.removing(_SEARCHES)
+objects.switching(_SEARCHES)
+objects.permissions(_SEARCHES)
 
 
 # --- Runs -----------------------------------------------------------------------------------------------------------

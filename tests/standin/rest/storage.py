@@ -4,12 +4,12 @@ Splunk REST API reference, "storage/passwords" and "KV store endpoint descriptio
 """
 import json
 import re
-from typing import Any, List
+from typing import Any, List, Optional
 
 from werkzeug.wrappers import Response
 
 from ..refusal import Refusal
-from ..stores.conf import NOBODY
+from ..stores.conf import NOBODY, Settings
 from ..stores.kvstore import MAX_BATCH_SAVE_BYTES, MAX_QUERIES_PER_BATCH, READY, Collection, check_definition
 from ..stores.secrets import Secret
 from . import objects
@@ -60,31 +60,23 @@ def remove_password(call: Call, name: str) -> Response:
 
 _CONFIG = Kind(_COLLECTIONS, "collections", objects.content)
 _CONFIG_ARGUMENTS = ("field.*", "accelerated_fields.*", "enforceTypes", "replicate", "disabled")
-objects.reading(_CONFIG)
-objects.switching(_CONFIG)
-objects.permissions(_CONFIG)
 
 
-@route("POST", _COLLECTIONS, "name", *_CONFIG_ARGUMENTS)
-def create_collection(call: Call) -> Response:
-    _check_definition(call)
-    made = objects.create(call, "collections", call.argument("name"), call.settings("name"))
-    return call.entry(_CONFIG.entry(call, made), 201)
-
-
-@route("POST", _COLLECTIONS + "/<name>", *_CONFIG_ARGUMENTS)
-def edit_collection(call: Call, name: str) -> Response:
-    _check_definition(call)
-    return call.entry(_CONFIG.entry(call, objects.edit(call, "collections", name, call.settings())))
-
-
-def _check_definition(call: Call) -> None:
+def _checked_definition(call: Call, before: Optional[Settings]) -> Settings:
     if call.owner != NOBODY:
         raise Refusal(400, "Must use user context of 'nobody' when interacting with collection configurations "
                            "(used user='%s')" % call.owner)
-    if "name" in call.arguments and not _COLLECTION_NAME.fullmatch(call.arguments["name"]):
-        raise Refusal(400, "Invalid collection name '%s'." % call.arguments["name"])
-    check_definition(call.settings("name"))
+    if before is None and not _COLLECTION_NAME.fullmatch(call.argument("name")):
+        raise Refusal(400, "Invalid collection name '%s'." % call.argument("name"))
+    settings = call.settings("name")
+    check_definition({**(before or {}), **settings})
+    return settings
+
+
+objects.reading(_CONFIG)
+objects.writing(_CONFIG, _CONFIG_ARGUMENTS, _checked_definition)
+objects.switching(_CONFIG)
+objects.permissions(_CONFIG)
 
 
 @route("DELETE", _COLLECTIONS + "/<name>")
