@@ -1,5 +1,6 @@
 """Search jobs through splunklib's client: what it starts, reads, ends; and what an app's search command has of one."""
 import json
+import threading
 import time
 
 import pytest
@@ -72,11 +73,15 @@ class TestNormal:
         assert "<field>b</field>\n<field>a</field>" in text
         assert "<field k=\"b\"><value><text>&lt;&amp;&gt;</text></value>" in text
 
-    def test_results_are_not_there_before_the_end(self, service, splunkd):
-        waits = service.jobs.create("| makeresults")
-        finished(waits)
-        splunkd.jobs.get(waits.sid)._done.clear()
-        assert waits.results(output_mode="json").read() == b""
+    def test_results_are_not_there_before_the_end(self, service, splunkd, monkeypatch):
+        goes_on = threading.Event()
+        monkeypatch.setattr(splunkd.alerts, "judged", lambda job: goes_on.wait(10) and ())
+        splunkd.confs.write("savedsearches", "search", "slow", {"search": "| makeresults"})
+        job = service.saved_searches["slow"].dispatch(trigger_actions="1")
+        early = job.results(output_mode="json").read()
+        goes_on.set()
+        assert early == b""
+        assert len(rows(finished(job).results(output_mode="json"))) == 1
 
     def test_a_job_that_was_removed_is_unknown(self, service):
         job = finished(service.jobs.create("| makeresults"))
