@@ -31,10 +31,11 @@ def checked(text: str) -> str:
     Raises:
         ValueError: it is no such text; says why.
     """
-    text = text.strip(" \t\r\n")
-    if not text.startswith("{"):
+    if text[-1:] != "}" or text[:1] != "{":
+        text = text.strip(" \t\r\n")
+    if text[:1] != "{":
         raise ValueError("a JSON object is due, it begins with %s" % quote(text[:20]))
-    if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+    if len(text) > 2 * MAX_DEPTH and text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
         raise ValueError("nested more than %d levels deep" % MAX_DEPTH)
     try:
         _, end = _scan(text, 0)
@@ -44,8 +45,9 @@ def checked(text: str) -> str:
         raise ValueError("a value is missing at character %d" % (error.value + 1)) from None
     if end != len(text):
         raise ValueError("more text after the object, at character %d" % (end + 1))
-    is_suspect = "\\u" in text and ("\\ud" in text or "\\uD" in text)
-    return _ESCAPE.sub(_whole, text) if is_suspect else text
+    if "\\" in text and ("\\ud" in text or "\\uD" in text):
+        return _ESCAPE.sub(_whole, text)
+    return text
 
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')

@@ -25,6 +25,8 @@ Row = dict[str, Value]
 _HEADER = re.compile(rb"chunked 1\.0,(\d+),(\d+)\n")
 _LONGEST_HEADER = 64
 
+csv.field_size_limit(2**31 - 1)
+
 
 class ProtocolError(AssertionError):
     """A reply that splunkd would refuse."""
@@ -216,14 +218,18 @@ def encode(rows: Sequence[Row]) -> bytes:
         return b""
     names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
-    text.write(",".join(f'"{name}"' if name.startswith("_") else name for name in names))
-    text.write("".join(f',"__mv_{name}"' for name in names) + "\n")
-    writer = csv.writer(text, lineterminator="\n")
+    header = [*names, *("__mv_" + name for name in names)]
+    text.write(",".join(_quoted(name, name.startswith("_")) for name in header) + "\n")
     for row in rows:
         values = [row.get(name, "") for name in names]
         plain = ["\n".join(value) if isinstance(value, list) else value for value in values]
-        writer.writerow(plain + [_encode_multivalue(value) for value in values])
+        text.write(",".join(map(_quoted, plain + [_encode_multivalue(value) for value in values])) + "\n")
     return text.getvalue().encode()
+
+
+def _quoted(cell: str, always: bool = False) -> str:
+    # csv.writer leaves a carriage return without quotes where lines end in LF.
+    return '"%s"' % cell.replace('"', '""') if always or re.search('[",\r\n]', cell) else cell
 
 
 def _encode_multivalue(value: Value) -> str:

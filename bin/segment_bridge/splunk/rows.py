@@ -135,20 +135,24 @@ class Chunk:
                 cells, raw = (cells + [""] * width)[:width], None
             yield cells, raw
 
-    def _by_csv(self, text: str, raw: Optional[bytes]) -> Row:
+    def _by_csv(self, text: str, raw: bytes) -> Row:
         """A row that begins with this line, and may go on in the following ones."""
+        raws: List[bytes] = []
+        is_open = False
+
         def lines() -> Iterator[str]:
-            nonlocal raw
-            for line, _ in itertools.chain([(text, raw)], self._lines):
+            nonlocal is_open
+            for line, line_raw in itertools.chain([(text, raw)], self._lines):
+                raws.append(line_raw)
                 # Before Python 3.11 csv refuses NUL. What goes back to Splunk still has it.
                 yield line.replace("\0", "\ufffd") + ("\n" if self._body.is_whole else "")
-                raw = None  # it was not all of the row, or has a quote that stays open
+            is_open = True  # a quote
 
         try:
             cells = next(csv.reader(lines()))
         except csv.Error as error:
             raise ProtocolError("a row of a chunk is no CSV: %s" % error) from None
-        return cells, raw and raw.rstrip(b"\r")
+        return cells, None if is_open else b"\n".join(raws).rstrip(b"\r")
 
 
 def _split(text: str) -> Optional[List[str]]:

@@ -1,0 +1,56 @@
+"""A million rows as odd as they come, through `segmentsend`, to a Segment that takes nothing that is not right.
+
+    python -m tests.bench hostile_rows --rows 1000000 --seed 1
+
+It ends with the outcomes by number, or at the first row that is back otherwise than it should be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests import pythons
+from tests.bench.segmentsend import Bench, built
+from tests.fakes.segment import FakeSegment
+from tests.flow import hostile
+from tests.flow.chunked import Command, environment
+
+CHUNK_ROWS = 2_500
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(prog="python -m tests.bench hostile_rows", description=__doc__.splitlines()[0])
+    options.add_argument("--rows", type=int, default=1_000_000)
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--python", default="3.9")
+    given = options.parse_args()
+    chance = random.Random(given.seed)
+    counts: Counter = Counter()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), built())
+        with bench.splunkd, FakeSegment() as segment:
+            bench.splunkd.conf["segment_bridge"]["segment"] = {"url": segment.url + "/v1/batch"}
+            python = pythons.find(given.python)
+            if python is None:
+                raise SystemExit("Python %s is not on this machine" % given.python)
+            with Command([str(python), bench.script], [], bench.searchinfo(), environment(Path(folder))) as command:
+                command.getinfo()
+                for _ in range(given.rows // CHUNK_ROWS):
+                    counts += hostile.check(command, segment, hostile.chunk(chance, CHUNK_ROWS))
+                peak_mb = bench.peak_mb(command.pid)
+                result = command.finish()
+    if result.exit_code or result.stderr or sum(counts.values()) != given.rows:
+        raise SystemExit("it ended with %d: %s" % (result.exit_code, result.stderr))
+    outcomes = ", ".join("%s %s" % (format(count, ","), status) for status, count in counts.most_common())
+    print("Python %s, seed %d: %s rows in %d s, %s; peak %d MB" % (
+        given.python, given.seed, format(given.rows, ","), time.monotonic() - began, outcomes, peak_mb))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

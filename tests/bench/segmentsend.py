@@ -1,0 +1,355 @@
+"""How fast `segmentsend` is, beside other ways to take the same rows to the same endpoint.
+
+    python -m tests.bench segmentsend                         # everything, about half an hour
+    python -m tests.bench segmentsend --parts reading latency --rows 20000 --rounds 1 --pythons 3.13
+
+Every contender is a process of its own between this one, which plays splunkd, and a fake Segment in a third. Contenders
+take turns, round after round, and the figures are medians: on a machine with other work only the ratios mean something.
+CPU time is the contender's own (with its children). Peak memory is what /proc says (VmHWM): Linux only.
+
+It needs jq, curl and split for the pipeline, and makes an environment of requirements.txt for
+segment-analytics-python; what is not there is left out, and said so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tests import pythons
+from tests.fakes.segment import WRITE_KEY, Separate
+from tests.flow.chunked import environment
+from tests.flow.splunkd import FakeSplunkd
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+SENDERS = HERE / "senders"
+PARTS = ("reading", "latency", "memory", "startup")
+
+
+# --- Rows ------------------------------------------------------------------------------------------------------------
+
+NAMES = ("messageId", "timestamp", "type", "userId", "event", "namespace", "properties", "context", "_time")
+
+
+class Rows:
+    """So many rows of about so many bytes, by chunks of CSV or as JSON lines."""
+
+    def __init__(self, count: int, row_bytes: int = 1_000):
+        self.count = count
+        properties = {"name": "component-%08d", "namespace": "user-tenant", "workspace": "user", "application": "shop",
+                      "cluster": "stone-prod-p01", "kind": "Component", "replicas": 3, "public": True}  # fmt: skip
+        context = {"userAgent": "kubectl/v1.31.0 (linux/amd64) kubernetes/9edcffc", "groupId": "user", "ip": "10.0.0.1"}
+        properties["text"] = "é" + "x" * max(0, row_bytes - 640)
+        texts = [json.dumps(each, ensure_ascii=False, separators=(",", ":")) for each in (properties, context)]
+        cells = ["a1b2c3d4-0000-4000-8000-%012d", "2026-11-24T10:00:00.013998Z", "track", "f:12-%08d",
+                 "Component created", "user-tenant", *texts, "1764000000.013"]  # fmt: skip
+        quoted = ['"%s"' % cell.replace('"', '""') if '"' in cell else cell for cell in cells]
+        self._row = (",".join(quoted) + "," * len(NAMES) + "\n").encode()
+        self._line = (json.dumps(dict(zip(NAMES, cells)), ensure_ascii=False) + "\n").encode()
+        for name, text in zip(("properties", "context"), texts):
+            self._line = self._line.replace(json.dumps(text, ensure_ascii=False).encode(), text.encode())
+            assert b'"%s": {' % name.encode() in self._line
+
+    def chunks(self, chunk_rows: int) -> Iterator[bytes]:
+        """Whole chunks as splunkd writes them, the last one empty."""
+        header = ",".join('"_time"' if name == "_time" else name for name in NAMES)
+        header += "".join(',"__mv_%s"' % name for name in NAMES) + "\n"
+        for start in range(0, self.count, chunk_rows):
+            numbers = range(start, min(start + chunk_rows, self.count))
+            yield _chunk(False, header.encode() + b"".join(self._row % (number, number, number) for number in numbers))
+        yield _chunk(True, b"")
+
+    def lines(self) -> Iterator[bytes]:
+        for start in range(0, self.count, 1_000):
+            numbers = range(start, min(start + 1_000, self.count))
+            yield b"".join(self._line % (number, number, number) for number in numbers)
+
+
+def _chunk(finished: bool, body: bytes) -> bytes:
+    metadata = json.dumps({"action": "execute", "finished": finished}).encode()
+    return b"chunked 1.0,%d,%d\n%s%s" % (len(metadata), len(body), metadata, body)
+
+
+# --- Runs ------------------------------------------------------------------------------------------------------------
+
+
+class Figures(NamedTuple):
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+
+    @classmethod
+    def median(cls, runs: Sequence[Figures]) -> Figures:
+        return cls(*(statistics.median(each) for each in zip(*runs)))
+
+
+class Contender(NamedTuple):
+    name: str
+    command: list[str]
+    arguments: tuple[str, ...] = ()
+    is_command: bool = True  # speaks the search command protocol; else it reads JSON lines
+    share: float = 1.0  # of the rows: of the slow ones, where only the rate is of interest
+    sends: bool = True
+
+
+class Bench:
+    """The places and servers that the contenders run between."""
+
+    def __init__(self, folder: Path, package: Path):
+        with tarfile.open(package) as archive:
+            archive.extractall(folder / "etc/apps")  # noqa: S202 - of our own making
+        (folder / "var/log/splunk").mkdir(parents=True)
+        self._home = folder
+        self.script = str(folder / "etc/apps/segment_bridge/bin/segmentsend.py")
+        self._library = str(folder / "etc/apps/segment_bridge/lib")
+        self.splunkd = FakeSplunkd()
+        self.splunkd.passwords["segment"] = WRITE_KEY
+
+    def contenders(self, version: str, python: str) -> dict[str, Contender]:
+        found = [
+            Contender("segmentsend", [python, self.script]),
+            Contender("segmentsend, 8 connections", [python, self.script], ("concurrency=8",)),
+            Contender("splunklib no-op", [python, str(SENDERS / "noop.py")], sends=False),
+            Contender("splunklib + requests", [python, str(SENDERS / "plain.py")]),
+        ]
+        if all(map(shutil.which, ("jq", "curl", "split"))):
+            found.append(Contender("jq, split, curl", [str(SENDERS / "pipeline.sh")], is_command=False))
+        else:
+            print("(jq, curl or split is not here: no pipeline)\n")
+        analytics = _analytics(version, python)
+        if analytics:
+            found += [
+                Contender("analytics-python alone", [analytics, str(SENDERS / "analytics_alone.py")], is_command=False),
+                Contender(
+                    "analytics-python in a command", [analytics, str(SENDERS / "analytics_command.py")], share=0.1
+                ),
+            ]
+        return {each.name: each for each in found}
+
+    def start(self, contender: Contender, url: str, gzip: bool) -> subprocess.Popen:
+        self.splunkd.conf["segment_bridge"]["segment"] = {"url": url + "/v1/batch", "gzip": str(gzip).lower()}
+        environ = {**environment(self._home), "SEGMENT_URL": url + "/v1/batch", "SEGMENT_WRITE_KEY": WRITE_KEY,
+                   "PYTHONPATH": self._library}  # fmt: skip
+        return subprocess.Popen(contender.command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def searchinfo(self) -> dict[str, object]:
+        return {
+            "app": "search",
+            "command": "segmentsend",
+            "dispatch_dir": str(self._home),
+            "sid": "1764000000.1",
+            "splunkd_uri": self.splunkd.url,
+            "session_key": self.splunkd.session_key,
+        }
+
+    def getinfo(self, contender: Contender) -> bytes:
+        """The first chunk that a command gets."""
+        known = {"owner": "admin", "username": "admin", "splunk_version": "9.3.0", "search": "%7C%20makeresults",
+                 "maxresultrows": 50000, "earliest_time": "0", "latest_time": "0"}  # fmt: skip
+        arguments = list(contender.arguments)
+        searchinfo = {**known, **self.searchinfo(), "args": arguments, "raw_args": arguments}
+        metadata = json.dumps({"action": "getinfo", "preview": False, "searchinfo": searchinfo}).encode()
+        return b"chunked 1.0,%d,0\n%s" % (len(metadata), metadata)
+
+    @staticmethod
+    def peak_mb(pid: int) -> float:
+        status = Path("/proc/%d/status" % pid).read_text(encoding="ascii")
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+    def run(
+        self, contender: Contender, rows: Rows, chunk_rows: int, latency_s: float = 0.0, gzip: bool = False
+    ) -> Figures:
+        """One contender over all rows, from its start to its end; what it sent is what there was to send."""
+        with Separate(latency_s=latency_s) as segment:
+            began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+            with self.start(contender, segment.url, gzip) as process:
+                if contender.is_command:
+                    _exchange(process, self.getinfo(contender))
+                    for chunk in _ahead(rows.chunks(chunk_rows)):
+                        _exchange(process, chunk)
+                else:
+                    for lines in rows.lines():
+                        process.stdin.write(lines)
+                peak_mb = self.peak_mb(process.pid)
+                process.stdin.close()
+                process.stdout.read()
+            wall_s, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+            events = segment.counts()["events"]
+        if process.returncode or events != (rows.count if contender.sends else 0):
+            print("(%s ended with %s and sent %s of %s)" % (contender.name, process.returncode, events, rows.count))
+        cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return Figures(wall_s, cpu_s, peak_mb)
+
+    def interleaved(self, contenders: Sequence[Contender], rounds: int, count: int, chunk_rows: int,
+                    **options) -> dict[str, tuple[int, Figures]]:  # fmt: skip
+        """Medians by name, each with the number of rows that the contender had."""
+        counts = {each.name: int(count * each.share) for each in contenders}
+        runs: dict[str, list[Figures]] = {each.name: [] for each in contenders}
+        for _ in range(rounds):
+            for each in contenders:
+                runs[each.name].append(self.run(each, Rows(counts[each.name]), chunk_rows, **options))
+        return {name: (counts[name], Figures.median(found)) for name, found in runs.items()}
+
+
+def _exchange(process: subprocess.Popen, chunk: bytes) -> None:
+    """A chunk, and the reply to it, which is not looked into."""
+    process.stdin.write(chunk)
+    process.stdin.flush()
+    head = process.stdout.readline()
+    left = sum(int(length) for length in head.split(b",")[1:])
+    while left:
+        left -= len(process.stdout.read1(min(left, 1 << 20)))
+
+
+def _ahead(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The chunks, the next of which is made while one is worked on."""
+    made: list[bytes] = []
+
+    def make():
+        made.append(next(chunks, b""))
+
+    make()
+    while made[0]:
+        chunk = made.pop()
+        maker = threading.Thread(target=make)
+        maker.start()
+        yield chunk
+        maker.join()
+
+
+def _analytics(version: str, python: str) -> str:
+    """A Python that has segment-analytics-python; empty where it cannot be had."""
+    folder = ROOT / "build/venvs" / ("bench-" + version)
+    found = str(folder / "bin/python")
+    if not (folder / "ready").exists():
+        subprocess.run([python, "-m", "venv", str(folder)], check=True)
+        install = [found, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--require-hashes", "-r"]
+        if subprocess.run([*install, str(HERE / "requirements.txt")], check=False).returncode:
+            print("(requirements.txt cannot be installed: no segment-analytics-python)\n")
+            return ""
+        (folder / "ready").touch()
+    return found
+
+
+# --- The parts -------------------------------------------------------------------------------------------------------
+
+
+def table(head: Sequence[str], lines: Sequence[Sequence[object]]) -> None:
+    texts = [["%.2f" % cell if isinstance(cell, float) else str(cell) for cell in line] for line in [head, *lines]]
+    widths = [max(map(len, column)) for column in zip(*texts)]
+    for number, line in enumerate(texts):
+        print("| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |")
+        if number == 0:
+            print("|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    print(flush=True)
+
+
+def reading(bench: Bench, version: str, python: str, given: argparse.Namespace) -> None:
+    """Against splunklib's own reading and writing, without latency."""
+    contenders = bench.contenders(version, python)
+    three = [contenders[name] for name in ("segmentsend", "splunklib no-op", "splunklib + requests")]
+    for gzip in (False, True):
+        for chunk_rows in given.chunks:
+            found = bench.interleaved(three, given.rounds, given.rows, chunk_rows, gzip=gzip)
+            print("Python %s, %s rows, chunks of %s, gzip %s\n" % (
+                version, format(given.rows, ","), format(chunk_rows, ","), "on" if gzip else "off"))  # fmt: skip
+            noop = found["splunklib no-op"][1]
+            table(
+                ["", "wall s", "CPU s", "of no-op's wall", "of no-op's CPU", "peak MB"],
+                [[name, wall_s, cpu_s, wall_s / noop.wall_s, cpu_s / noop.cpu_s, round(peak_mb)]
+                 for name, (_, (wall_s, cpu_s, peak_mb)) in found.items()],
+            )  # fmt: skip
+
+
+def latency(bench: Bench, version: str, python: str, given: argparse.Namespace) -> None:
+    """Against other senders, by what a call takes; segmentsend as it is by default, with gzip."""
+    contenders = [each for each in bench.contenders(version, python).values() if each.sends]
+    for seconds in (0.0, 0.05, 0.2):
+        found = bench.interleaved(contenders, given.rounds, given.rows, 50_000, latency_s=seconds, gzip=True)
+        print("Python %s, %s rows, %d ms a call\n" % (version, format(given.rows, ","), seconds * 1000))
+        own_count, own = found["segmentsend"]
+        own_rate = own_count / own.wall_s
+        table(
+            ["", "events/s", "CPU µs an event", "segmentsend is faster by", "peak MB"],
+            [[name, format(round(count / each.wall_s), ","), round(1e6 * each.cpu_s / count),
+              own_rate / (count / each.wall_s), round(each.peak_mb)]
+             for name, (count, each) in found.items()],
+        )  # fmt: skip
+
+
+def memory(bench: Bench, version: str, python: str, given: argparse.Namespace) -> None:
+    """However many rows, in chunks of the largest size, small and large."""
+    contender = bench.contenders(version, python)["segmentsend"]
+    lines = []
+    for row_bytes in (1_000, 6_000):
+        for count in (10_000, 100_000, given.most_rows):
+            found = bench.run(contender, Rows(count, row_bytes), 50_000, gzip=True)
+            lines.append([row_bytes, format(count, ","), round(found.peak_mb, 1), found.wall_s, found.cpu_s])
+    print("Python %s, chunks of 50,000 rows, gzip on\n" % version)
+    table(["bytes a row", "rows", "peak MB", "wall s", "CPU s"], lines)
+
+
+def startup(bench: Bench, version: str, python: str, given: argparse.Namespace) -> None:
+    """From the start of the process to the reply to getinfo, beside the import that no command can do without."""
+    contender = bench.contenders(version, python)["segmentsend"]
+    imports = Contender("", [python, "-c", "import splunklib.searchcommands"])
+    took: dict[str, list[float]] = {"import splunklib.searchcommands": [], "segmentsend answers getinfo": []}
+    for _ in range(15):
+        for name, each in zip(took, (imports, contender)):
+            began = time.perf_counter()
+            with bench.start(each, "http://127.0.0.1:1", gzip=True) as process:
+                if each is contender:
+                    _exchange(process, bench.getinfo(each))
+                    took[name].append(time.perf_counter() - began)
+                else:
+                    process.wait()
+                    took[name].append(time.perf_counter() - began)
+                process.stdin.close()
+    medians = {name: statistics.median(each) for name, each in took.items()}
+    first = next(iter(medians.values()))
+    print("Python %s, medians of 15\n" % version)
+    table(["", "ms", "ratio"], [[name, round(1000 * each), each / first] for name, each in medians.items()])
+
+
+def built() -> Path:
+    """The app's package, of the sources as they are now."""
+    run = subprocess.run([ROOT / "package.sh"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return ROOT / run.stdout.splitlines()[-1]
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(prog="python -m tests.bench segmentsend", description=__doc__.splitlines()[0])
+    options.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    options.add_argument("--rows", type=int, default=100_000)
+    options.add_argument("--most-rows", type=int, default=1_000_000, help="for the part memory")
+    options.add_argument("--chunks", type=int, nargs="+", default=[2_500, 50_000], help="rows of a chunk")
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--pythons", nargs="+", default=pythons.SPLUNKS)
+    given = options.parse_args()
+    interpreters = {version: found for version in given.pythons if (found := pythons.find(version))}
+    print("%s cores; Pythons %s\n" % (os.cpu_count(), ", ".join(interpreters) or "none that Splunk has"))
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), built())
+        with bench.splunkd:
+            for version, python in interpreters.items() or {"here": sys.executable}.items():
+                for part in given.parts:
+                    print("## %s\n" % part)
+                    globals()[part](bench, version, str(python), given)
+
+
+if __name__ == "__main__":
+    main()
