@@ -84,6 +84,13 @@ def test_a_search_without_rows_says_so_and_calls_nobody(segmentsend, segment, lo
     assert log_lines()[-1]["status"] == "ok"
 
 
+def test_a_search_that_is_only_parsed_is_no_run(segmentsend, log_lines):
+    with segmentsend.start() as command:
+        command.getinfo()
+        assert command.finish().exit_code == 0
+    assert log_lines() == []
+
+
 def test_a_preview_passes_through_and_sends_nothing(segmentsend, segment, log_lines):
     sent = rows(5)
     with segmentsend.start() as command:

@@ -73,6 +73,8 @@ class SegmentSend(StreamingCommand):
 
     def _execute(self, ifile: Any, process: Any) -> None:
         stdin, stdout = self._as_binary_stream(ifile), self._record_writer.ofile
+        if not stdin.peek(1):  # the search is only parsed: no run, and nothing to log
+            return
         if getattr(self._metadata, "preview", False):
             _pass_through(stdin, stdout)
         elif not _Run(self._given, self._metadata.searchinfo).serve(stdin, stdout):
