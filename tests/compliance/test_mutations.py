@@ -114,7 +114,8 @@ def copy_of_the_vectors_test(mutation):
         sys.modules.update(kept)
         for name, module in kept.items():
             parent, _, own = name.rpartition(".")
-            setattr(sys.modules[parent], own, module)
+            if parent not in kept:
+                setattr(sys.modules[parent], own, module)
 
 
 def failures(mutation, group):

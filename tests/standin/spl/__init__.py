@@ -7,6 +7,7 @@ from typing import FrozenSet, Iterator, List, Optional
 
 from ..values import Results, SplError
 from . import commands
+from .commands.chunks import gathered, merged
 from .commands.columns import named_fields
 from .commands.subsearches import formatted
 from .host import Host
@@ -22,7 +23,7 @@ def run(search: str, host: Host) -> Results:
     Raises:
         SplError: in splunkd's words.
     """
-    return commands.chunks.gathered(pipeline(search, host, iter(())))
+    return gathered(pipeline(search, host, iter(())))
 
 
 def pipeline(search: str, host: Host, chunks: Iterator[Results], inner: bool = False) -> Iterator[Results]:
@@ -37,8 +38,10 @@ def pipeline(search: str, host: Host, chunks: Iterator[Results], inner: bool = F
     for index, stage in enumerate(found):
         wanted = _wanted(found[index + 1:])
         chunks = _started(stage, index == 0 and not inner, chunks, context._replace(wanted=wanted))
-    is_ordered = inner or any(stage.name in ORDERING for stage in found)
-    return chunks if is_ordered else (Results(sorted(chunk.fields), chunk.rows) for chunk in chunks)
+    if inner:
+        return chunks
+    is_ordered = any(stage.name in ORDERING for stage in found)
+    return (Results(chunk.fields if is_ordered else sorted(chunk.fields), chunk.rows) for chunk in merged(chunks))
 
 
 def _started(stage: Stage, is_first: bool, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
@@ -54,7 +57,7 @@ def _started(stage: Stage, is_first: bool, chunks: Iterator[Results], context: C
         source = with_subsearches(source, lambda inner: formatted(context.subsearch(inner)))
     arguments = Arguments(name, source)
     if external is not None:
-        return external.run(arguments.words, chunks)
+        return external.run(arguments.words, merged(chunks))
     if name == "search" and is_first:
         return commands.searching.read_indexes(arguments, context)
     return COMMANDS[name](arguments, chunks, context)

@@ -8,7 +8,7 @@ Relies on: Search Reference, "JSON functions", "spath".
 import json
 import re
 from functools import lru_cache
-from typing import Any, List, Optional, Union
+from typing import Any, Dict, List, Optional, Union
 
 from ..values import Value, number, text
 
@@ -16,28 +16,53 @@ Steps = List[Union[str, int, None]]
 """A key, an index, or None for all elements."""
 
 
-class Number(str):
-    """A JSON number as it is written."""
+class Number:
+    """A JSON number as it is written, where that is not how Python writes a whole number."""
+
+    __slots__ = ("written",)
+
+    def __init__(self, written: str):
+        self.written = written
+
+    def __str__(self) -> str:
+        return self.written
+
+
+def _whole(written: str) -> Union[int, Number]:
+    return int(written) if len(written) < 100 and written != "-0" else Number(written)
 
 
 def _not_json(name: str) -> None:
     raise ValueError(name)
 
 
-_DECODER = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=_not_json)
+_DECODER = json.JSONDecoder(parse_int=_whole, parse_float=Number, parse_constant=_not_json)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
+
+# An event's functions come one after another, and take what others gave: a few texts are enough to read each once.
+_MOST_TEXTS = 2_000
+_texts: Dict[str, Any] = {}
 
 
-# An event's functions come one after another: a few texts are enough to read each once.
-@lru_cache(maxsize=16)
 def parsed(source: str) -> Any:
-    """
+    """The value of a JSON text, which nobody may change.
+
     Raises:
         ValueError: it is no JSON.
     """
+    if source in _texts:
+        return _texts[source]
     try:
-        return _DECODER.decode(source)
+        return _known(source, _DECODER.decode(source))
     except RecursionError:
         raise ValueError("too deep") from None
+
+
+def _known(source: str, value: Any) -> Any:
+    if len(_texts) >= _MOST_TEXTS:
+        _texts.clear()
+    _texts[source] = value
+    return value
 
 
 def value_of(source: Optional[Value]) -> Any:
@@ -50,31 +75,37 @@ def value_of(source: Optional[Value]) -> Any:
         return None
 
 
-_encoded = json.JSONEncoder(ensure_ascii=False).encode
+_encoded = _ENCODER.encode
 
 
 def dumped(value: Any) -> str:
     """Compact JSON text; numbers as they were written."""
-    if isinstance(value, Number):
-        return str(value)
-    if isinstance(value, str):
+    try:
         return _encoded(value)
+    except TypeError:
+        return _with_numbers(value)
+
+
+def _with_numbers(value: Any) -> str:
+    """The same of what the encoder cannot write."""
     if isinstance(value, dict):
-        return "{" + ",".join(_encoded(key) + ":" + dumped(member) for key, member in value.items()) + "}"
+        return "{" + ",".join(_encoded(key) + ":" + _with_numbers(member) for key, member in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(map(dumped, value)) + "]"
-    return "null" if value is None else "true" if value else "false"
+        return "[" + ",".join(map(_with_numbers, value)) + "]"
+    return str(value) if isinstance(value, Number) else _encoded(value)
 
 
 def native(value: Any) -> Optional[Value]:
     """What an eval field can hold of a JSON value: null is null, objects and arrays are their text."""
-    if value is None:
-        return None
     if isinstance(value, Number):
-        return number(str(value))
+        return number(value.written)
     if isinstance(value, bool):
         return "true" if value else "false"
-    return dumped(value) if isinstance(value, (dict, list)) else value
+    if not isinstance(value, (dict, list)):
+        return value
+    source = dumped(value)
+    _known(source, value)
+    return source
 
 
 _STEP = re.compile(r"([^.{}]+)|\{(\d*)\}|\.")
@@ -144,7 +175,7 @@ def jsonable(value: Any) -> Any:
     if value[:1] not in _BEGINNINGS:
         return value
     found = value_of(value)
-    return found if isinstance(found, (Number, dict, list)) else value
+    return found if isinstance(found, (Number, int, dict, list)) else value
 
 
 _BEGINNINGS = frozenset('-0123456789{[ \n\t\r')

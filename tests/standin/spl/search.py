@@ -243,25 +243,35 @@ def _words(phrase: str) -> Predicate:
     """A word or a phrase, between breakers of either kind."""
     if set(phrase) <= {"*"}:
         return lambda row: True
-    phrase = phrase.lower()
-    inside = "[^%s]*" % _MAJOR
-    body = inside.join(map(re.escape, phrase.split("*")))
-    before = "" if phrase.startswith("*") or re.match("[%s]" % _BREAKER, phrase[0]) else "(?:^|(?<=[%s]))" % _BREAKER
-    after = "" if phrase.endswith("*") or re.match("[%s]" % _BREAKER, phrase[-1]) else "(?=[%s]|\\Z)" % _BREAKER
-    return _in_raw(before + body + after, max(phrase.split("*"), key=len), is_case=False)
+    return _in_raw(phrase, _BREAKER, _BREAKER, is_case=False)
 
 
 def _term(term: str, is_case: bool) -> Predicate:
     """TERM(): a whole segment between major breakers; CASE(): in this case."""
-    breakers = _BREAKER if is_case else _MAJOR
-    term = term if is_case else term.lower()
-    body = ("[^%s]*" % _MAJOR).join(map(re.escape, term.split("*")))
-    return _in_raw("(?:^|(?<=[%s]))%s(?=[%s]|\\Z)" % (breakers, body, breakers), max(term.split("*"), key=len), is_case)
+    return _in_raw(term, _BREAKER if is_case else _MAJOR, "", is_case)
 
 
-def _in_raw(expression: str, part: str, is_case: bool) -> Predicate:
-    """Both in lower case where case does not matter. `part` must be there; it is looked for first, which is cheap."""
-    pattern = re.compile(expression)
+def _in_raw(phrase: str, breakers: str, free: str, is_case: bool) -> Predicate:
+    """Whether it is in the text between breakers, both in lower case where case does not matter.
+
+    An end that is an asterisk, or one of the `free` characters itself, needs no breaker next to it. The longest part
+    without an asterisk is looked for first, which is cheap.
+    """
+    phrase = phrase if is_case else phrase.lower()
+    parts = phrase.split("*")
+    longest = max(parts, key=len)
+    breaks = re.compile("[%s]" % breakers)
+    is_free = re.compile("[*%s]" % free)
+    starts, ends = not is_free.match(phrase[0]), not is_free.match(phrase[-1])
+    pattern = re.compile("".join((
+        "(?:^|(?<=[%s]))" % breakers if starts else "",
+        ("[^%s]*" % _MAJOR).join(map(re.escape, parts)),
+        "(?=[%s]|\\Z)" % breakers if ends else "")))
+
+    def is_at(raw: str, start: int) -> bool:
+        end = start + len(phrase)
+        return (not starts or start == 0 or breaks.match(raw, start - 1) is not None) and (
+            not ends or end == len(raw) or breaks.match(raw, end) is not None)
 
     def holds(row: Row) -> bool:
         raw = row.get("_raw")
@@ -270,7 +280,12 @@ def _in_raw(expression: str, part: str, is_case: bool) -> Predicate:
         raw = text(as_list(raw)[0])
         if not is_case:
             raw = _lowered(raw)
-        return part in raw and pattern.search(raw) is not None
+        start = raw.find(longest)
+        if start < 0 or len(parts) > 1:
+            return start >= 0 and pattern.search(raw) is not None
+        while start >= 0 and not is_at(raw, start):
+            start = raw.find(longest, start + 1)
+        return start >= 0
 
     return holds
 

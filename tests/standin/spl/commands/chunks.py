@@ -5,6 +5,9 @@ from typing import Dict, Iterable, Iterator, List
 from ...values import Results, Row
 
 MAX_ROWS = 50_000  # limits.conf [searchresults] maxresultrows
+CHUNK_ROWS = 2_500
+BATCH_ROWS = 50
+"""As events are read, few go through all commands together: what is kept of an event's text is there for them all."""
 
 
 def gathered(chunks: Iterable[Results]) -> Results:
@@ -21,6 +24,18 @@ def cut(results: Results) -> Iterator[Results]:
     """The results in chunks that a command may be given; at least one, so that the fields are known without rows."""
     for start in range(0, max(1, len(results.rows)), MAX_ROWS):
         yield Results(results.fields, results.rows[start : start + MAX_ROWS])
+
+
+def merged(chunks: Iterable[Results]) -> Iterator[Results]:
+    """The same rows in chunks of a size worth handing on."""
+    waiting: List[Results] = []
+    for chunk in chunks:
+        waiting.append(chunk)
+        if sum(len(each.rows) for each in waiting) >= CHUNK_ROWS:
+            yield gathered(waiting)
+            waiting = []
+    if waiting:
+        yield gathered(waiting)
 
 
 def with_fields(fields: Iterable[str], added: Iterable[str], rows: Iterable[Row]) -> List[str]:

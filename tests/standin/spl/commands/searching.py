@@ -8,8 +8,8 @@ from ...values import Results, Row
 from ..extraction import extracted
 from ..registry import Arguments, Context, command
 from ..search import INDEXED, Search, parse
+from .chunks import BATCH_ROWS
 
-CHUNK_ROWS = 2_500
 DEFAULT_INDEX = "main"
 
 
@@ -50,7 +50,7 @@ def _read(query: Search, context: Context, earliest, latest) -> Iterator[Results
             if not all(holds(event) for holds in slow):
                 continue
         rows.append(event)
-        if len(rows) == CHUNK_ROWS:
+        if len(rows) == BATCH_ROWS:
             yield _chunk(rows)
             rows = []
     yield _chunk(rows)

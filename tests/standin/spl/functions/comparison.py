@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 
 from ...values import SplError, as_list, text
-from ..jsontext import dumped, value_of
+from ..jsontext import dumped, native, value_of
 from ..operators import order, truth
 from ..patterns import compiled
 from .registry import MANY, function, invalid, lazy
@@ -152,7 +152,8 @@ def lookup(arguments, host):
         keys, fields = value_of(given.evaluate(row)), value_of(wanted.evaluate(row))
         if not isinstance(keys, dict) or not isinstance(fields, list):
             raise invalid("lookup")
-        found = [match for match in rows if all(match.get(key) == text(value) for key, value in keys.items())]
+        keys = {key: text(native(value)) for key, value in keys.items() if value is not None}
+        found = [match for match in rows if all(match.get(key) == value for key, value in keys.items())]
         values = {field: [match[field] for match in found[:table.max_matches] if field in match] for field in fields}
         members = {field: each[0] if len(each) == 1 else each for field, each in values.items() if each}
         return dumped(members) if members else None
