@@ -7,6 +7,7 @@ again in vain, which connections that cannot be made or break, time-outs, 429 an
 Sources: Kubernetes API concepts ("Retrieving large results sets in chunks", "410 Gone responses"); "Using RBAC
 Authorization"; "Organizing Cluster Access Using kubeconfig Files"; the answers of real servers.
 """
+import base64
 import http.client
 import json
 import os
@@ -64,6 +65,8 @@ class Access:
     token_place: str = ""
     """Where the token is kept, for errors."""
     ca_file: str = ""
+    ca: str = ""
+    """In place of ca_file: the certificates themselves, in DER and base64, with commas between them."""
     kubeconfig: str = ""
     context: str = ""
     proxy_url: str = ""
@@ -98,6 +101,9 @@ class ApiServer:
         # An API server redirects nobody. urllib3 would go there without the token, and be refused for lack of it.
         manager = self._client.rest_client.pool_manager
         manager.urlopen = partial(manager.urlopen, redirect=False)
+        if access.ca:
+            # The client knows CAs in files alone.
+            manager.connection_pool_kw.update(ssl_context=_trusting(access.ca), ca_certs=None)
 
     def __enter__(self) -> "ApiServer":
         return self
@@ -297,6 +303,18 @@ def _load_pod_account(configuration: Configuration) -> None:
     except ConfigException as error:
         raise ClusterError("Neither server nor kubeconfig is set, and this is not a pod with a service account (%s): "
                            "set one of them" % error) from None
+
+
+def _trusting(certificates: str) -> ssl.SSLContext:
+    """What a connection verifies with: these certificates and no others; see Access.ca. urllib3 looks at the name."""
+    context = urllib3.util.ssl_.create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+    try:
+        context.load_verify_locations(
+            cadata=b"".join(base64.b64decode(each, validate=True) for each in certificates.split(",")))
+        return context
+    except (ValueError, ssl.SSLError) as error:
+        raise ClusterError("The CA certificates in the password store cannot be used: %s. Save them anew on the app's "
+                           "setup page" % error) from None
 
 
 def _check_ca_file(path: Optional[str]) -> None:

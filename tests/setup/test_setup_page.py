@@ -1,4 +1,5 @@
 """The set-up page, from the upload of the package to the first accepted event, without touching a file."""
+import re
 from typing import Dict, Optional
 
 import pytest
@@ -24,8 +25,8 @@ def accept(environment, token: str) -> None:
 
 def settings(environment, name: str, token: Optional[str] = None) -> Dict[str, str]:
     """What the form for a cluster asks for."""
-    return {"Name": name, "API server": environment.cluster.url, "CA file": str(environment.cluster.ca_file),
-            "Bearer token": token or environment.cluster.token}
+    return {"Name": name, "API server": environment.cluster.url, "Bearer token": token or environment.cluster.token,
+            "CA certificates": environment.cluster.ca_file.read_text(encoding="ascii")}
 
 
 @pytest.fixture(scope="module")
@@ -131,12 +132,25 @@ def test_a_replaced_token_leaves_nothing_of_the_old_one(page, environment):
     page.clusters.press("Test cluster host")
     page.clusters.wait_for("401")
     page.clusters.press("Edit cluster host")
-    page.clusters.press("Replace the saved secret: Bearer token")
+    page.clusters.press("Replace what is saved: Bearer token")
     page.clusters.fill_in({"Bearer token": "fake-short-token"})
     page.clusters.press("Test and save")
     page.clusters.wait_for("Saved. Cluster host answers")
     assert {entry.username: entry.clear_password for entry in environment.admin.service.storage_passwords.list()
-            if entry.username.startswith("usersignups:")} == {"usersignups:" + CLUSTER: "fake-short-token"}
+            if re.fullmatch("usersignups:host(#.*)?", entry.username)} == {"usersignups:host": "fake-short-token"}
+
+
+def test_what_is_optional_can_be_removed(page, environment):
+    def names():
+        return {entry.username.partition("#")[0] for entry in environment.admin.service.storage_passwords.list()}
+    assert "usersignups:host:ca" in names()
+    page.clusters.press("Edit cluster host")
+    page.clusters.press("Remove what is saved: CA certificates")
+    page.clusters.unfold("More settings")
+    page.clusters.fill_in({"CA file": str(environment.cluster.ca_file)})
+    page.clusters.press("Test and save")
+    page.clusters.wait_for("Saved. Cluster host answers")
+    assert "usersignups:host:ca" not in names()
 
 
 def test_a_change_without_the_form_key_is_refused(page, browser):
@@ -216,7 +230,8 @@ def test_cut_events_are_warned_of(cut_event, page):
     ("Name", "a b", "Letters, digits"),
     ("Name", CLUSTER, "There is a cluster of this name"),
     ("API server", "http://127.0.0.1", "https://"),
-    ("CA file", "ca.pem", "absolute path"),
+    ("CA certificates", "MIIB...", "certificates in PEM"),
+    ("CA certificates", "-----BEGIN EC PRIVATE KEY-----", "private key"),
     ("Bearer token", "", "Needed"),
 ])
 def test_a_wrong_setting_of_a_cluster_is_told_beside_its_field(page, label, text, problem):
@@ -231,11 +246,13 @@ def test_a_wrong_setting_of_a_cluster_is_told_beside_its_field(page, label, text
 @pytest.mark.parametrize(("label", "text", "problem"), [
     ("Bearer token", "fake-wrong", "401"),
     ("API server", "https://127.0.0.1:1", "cannot be reached"),
-    ("CA file", "", "TLS failed"),
+    ("CA certificates", "", "TLS failed"),
+    ("CA file", "ca.pem", "absolute path"),
     ("CA file", "/nowhere/ca.pem", "ca_file /nowhere/ca.pem cannot be used"),
 ])
 def test_what_the_cluster_refuses_is_told_beside_the_field(page, environment, label, text, problem):
     page.clusters.press("Add a cluster")
+    page.clusters.unfold("More settings")
     page.clusters.fill_in({**settings(environment, "second"), label: text})
     page.clusters.press("Test and save")
     page.browser.wait_for(lambda: page.clusters.problem(label), problem)

@@ -1,7 +1,9 @@
 """Listing from an API server that answers as real ones do, and breaks as they do."""
+import base64
 import itertools
 import json
 import socket
+import ssl
 import threading
 
 import pytest
@@ -235,6 +237,17 @@ class TestWhatDoesNotPass:
         ("/nowhere.pem", "No such file"), (__file__, "must hold CA certificates")])
     def test_the_ca_file_cannot_be_used(self, failure, ca_file, says):
         assert says in failure(ca_file=ca_file)
+
+    def test_the_ca_is_given_itself(self, fake, listed, failure):
+        ca, other = (base64.b64encode(ssl.PEM_cert_to_DER_cert(each.ca_file.read_text())).decode()
+                     for each in (fake, FakeKubernetes()))
+        assert listed(ca_file="", ca=ca) == listed(ca_file="", ca=other + "," + ca) == listed()
+        assert "TLS failed: " in failure(ca_file="", ca=other)
+        with FakeKubernetes(authority=fake.authority) as elsewhere:
+            elsewhere._tls = fake.authority.server("api.example.com")
+            assert "TLS failed" in failure(server=elsewhere.url, ca_file="", ca=ca)
+        for garbage in ("-----BEGIN", ca[:-8], "QUJD"):
+            assert "Save them anew on the app's setup page" in failure(ca_file="", ca=garbage)
 
     def test_http(self, failure):
         assert 'must begin with https://, got "http://127.0.0.1:1"' in failure(server="http://127.0.0.1:1")

@@ -124,7 +124,9 @@ def _access(cluster: Cluster, service: Service) -> Access:
     return Access(
         server=cluster.server, token=secrets.read(service, user, "bearer token") if cluster.server else "",
         token_place='in the password store (realm "%s", username "%s")' % (secrets.REALM, user),
-        ca_file=cluster.ca_file, kubeconfig=cluster.kubeconfig, context=cluster.context, proxy_url=cluster.proxy_url,
+        ca_file=cluster.ca_file,
+        ca=secrets.find(service, user + ":ca", "CA certificates") if cluster.server and not cluster.ca_file else "",
+        kubeconfig=cluster.kubeconfig, context=cluster.context, proxy_url=cluster.proxy_url,
         proxy_credentials=secrets.find(service, user + ":proxy", "proxy's credentials") if cluster.proxy_url else "",
         connect_timeout_s=cluster.connect_timeout, read_timeout_s=cluster.timeout)
 

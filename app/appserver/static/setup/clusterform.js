@@ -2,10 +2,14 @@
 
 import { button, code, details, element } from "./dom.js";
 import { allValid, Choice, failWhere, Field, SecretField, Tick } from "./fields.js";
-import { filePath, httpsUrl, name, namespace, optional, proxyUrl, required, seconds } from "./rules.js";
+import { certificates, derCertificates, filePath, httpsUrl, name, namespace, optional, proxyUrl, required, seconds } from "./rules.js";
 
 /** The settings that the form has. */
 export const SETTINGS = ["server", "ca_file", "kubeconfig", "context", "namespace", "proxy_url", "tenant_namespaces", "interval"];
+
+/** A cluster's secrets: what follows usersignups:NAME in their names. */
+export const SECRETS = ["", ":ca", ":proxy"];
+const [TOKEN, CA, PROXY] = SECRETS;
 
 export class ClusterForm {
   /** `cluster` has no name if it is a new one; `saved` are the names of the secrets that there are, `taken` those of
@@ -21,7 +25,7 @@ export class ClusterForm {
         submit: (event) => this._submit(event) },
       element("h3", {}, cluster.name ? `Cluster ${cluster.name}` : "New cluster"),
       ...[this.name, this.way, this.server, this.token, this.ca, this.kubeconfig, this.context].map((each) => each.element),
-      details("More settings", ...[this.namespace, this.tenants, this.interval, this.proxy, this.proxyCredentials]
+      details("More settings", ...[this.caFile, this.namespace, this.tenants, this.interval, this.proxy, this.proxyCredentials]
         .map((each) => each.element)),
       element(
         "div",
@@ -51,9 +55,16 @@ export class ClusterForm {
         " (from the app's package) makes one, and says how to read its token. It is kept in Splunk's password store.",
       ],
     });
-    this.ca = new Field("ca_file", "CA file", {
+    this.ca = new SecretField("ca", "CA certificates", {
+      check: certificates, isOptional: true, tall: true, width: "wide", placeholder: "-----BEGIN CERTIFICATE-----",
+      help: [
+        "Only if a private authority signed the API server's certificate, which is always verified. ",
+        code("kubectl config view --minify --raw -o jsonpath='{..certificate-authority-data}' | base64 -d"), " shows it.",
+      ],
+    });
+    this.caFile = new Field("ca_file", "CA file", {
       check: optional(filePath), placeholder: "/opt/splunk/etc/auth/cluster-ca.pem", width: "wide",
-      help: "PEM file on the search head, if a private authority signed the API server's certificate. It is always verified.",
+      help: "PEM file on the search head, in place of CA certificates.",
     });
     this.kubeconfig = new Field("kubeconfig", "Kubeconfig", {
       check: required(filePath), placeholder: "/opt/splunk/etc/auth/kubeconfig", width: "wide",
@@ -73,11 +84,12 @@ export class ClusterForm {
     this.proxyCredentials = new SecretField("proxy_credentials", "Proxy's credentials", {
       isOptional: true, help: ["If it asks for them, as ", code("user:password"), "."],
     });
+    this._secrets = { [TOKEN]: this.token, [CA]: this.ca, [PROXY]: this.proxyCredentials };
   }
 
   _show(cluster, saved) {
     const fields = {
-      name: this.name, server: this.server, ca_file: this.ca, kubeconfig: this.kubeconfig, context: this.context,
+      name: this.name, server: this.server, ca_file: this.caFile, kubeconfig: this.kubeconfig, context: this.context,
       namespace: this.namespace, interval: this.interval, proxy_url: this.proxy,
     };
     for (const [key, field] of Object.entries(fields)) {
@@ -85,14 +97,17 @@ export class ClusterForm {
     }
     this.name.element.hidden = Boolean(cluster.name);
     this.tenants.value = !["0", "false", false, 0].includes(cluster.tenant_namespaces);
-    this.token.show(saved.has(`usersignups:${cluster.name}`));
-    this.proxyCredentials.show(saved.has(`usersignups:${cluster.name}:proxy`));
+    for (const [suffix, field] of Object.entries(this._secrets)) {
+      field.show(saved.has(`usersignups:${cluster.name}${suffix}`));
+    }
     this.way.value = cluster.kubeconfig ? "kubeconfig" : !cluster.name || cluster.server ? "server" : "pod";
   }
 
   _choose(way) {
-    const shown = { server: [this.server, this.token, this.ca], kubeconfig: [this.kubeconfig, this.context], pod: [] }[way];
-    for (const field of [this.server, this.token, this.ca, this.kubeconfig, this.context]) {
+    const server = [this.server, this.token, this.ca, this.caFile];
+    const kubeconfig = [this.kubeconfig, this.context];
+    const shown = { server, kubeconfig, pod: [] }[way];
+    for (const field of [...server, ...kubeconfig]) {
       field.element.hidden = !shown.includes(field);
     }
   }
@@ -103,35 +118,41 @@ export class ClusterForm {
 
   _submit(event) {
     event.preventDefault();
-    const fields = [this.name, this.server, this.token, this.ca, this.kubeconfig, this.context, this.namespace,
-      this.interval, this.proxy, this.proxyCredentials];
+    const fields = [this.name, this.server, this.token, this.ca, this.kubeconfig, this.context, this.caFile,
+      this.namespace, this.interval, this.proxy, this.proxyCredentials];
     if (!allValid(fields)) {
       return;
     }
     const visible = (field) => (field.element.hidden ? "" : field.value);
     const settings = {
-      server: visible(this.server), ca_file: visible(this.ca), kubeconfig: visible(this.kubeconfig),
+      server: visible(this.server), ca_file: visible(this.caFile), kubeconfig: visible(this.kubeconfig),
       context: visible(this.context), namespace: this.namespace.value, proxy_url: this.proxy.value,
       tenant_namespaces: this.tenants.value ? 1 : 0, interval: this.interval.value || 900,
     };
     // What a new input does not set it does not have; what an old one no longer sets has to be emptied.
     const given = Object.entries(settings).filter(([, value]) => this.cluster.name || value !== "");
-    const secrets = {
-      [`usersignups:${this.name.value}`]: visible(this.token),
-      [`usersignups:${this.name.value}:proxy`]: this.proxyCredentials.value,
-    };
-    this._save(this.name.value, Object.fromEntries(given),
-      Object.fromEntries(Object.entries(secrets).filter(([, secret]) => secret)));
+    this._save(this.name.value, Object.fromEntries(given), new Map(this._changedSecrets()));
+  }
+
+  /** Names of secrets, and what to keep there: "" if nothing. */
+  * _changedSecrets() {
+    for (const [suffix, field] of Object.entries(this._secrets)) {
+      const value = field === this.ca ? derCertificates(field.value) : field.value;
+      if (!field.element.hidden && (value || field.isRemoved)) {
+        yield [`usersignups:${this.name.value}${suffix}`, value];
+      }
+    }
   }
 
   /** Shows what splunkd said beside the field that it is about; false if it is about none. */
   fail(text) {
     const about = (setting) => new RegExp(`\\[usersignups://[^\\]]*\\] ${setting} `);
     return failWhere(text, [
-      [about("server"), this.server], [about("ca_file"), this.ca], [about("kubeconfig"), this.kubeconfig],
+      [about("server"), this.server], [about("ca_file"), this.caFile], [about("kubeconfig"), this.kubeconfig],
       [about("context"), this.context], [about("namespace"), this.namespace], [about("proxy_url"), this.proxy],
       [/token or client certificate|bearer token/, this.token],
-      [/TLS failed|ca_file/, this.ca],
+      [/ca_file \S+ cannot be used/, this.caFile],
+      [/TLS failed|CA certificates/, this.ca],
       [/the proxy failed/, this.proxy],
       [/kubeconfig/, this.kubeconfig],
       [/cannot be reached/, this.server],

@@ -1,7 +1,7 @@
 /* Step 2: the clusters whose UserSignups say who is who; each is an input, [usersignups://NAME], and its token. */
 
 import { button, code, element, Section } from "./dom.js";
-import { ClusterForm, SETTINGS } from "./clusterform.js";
+import { ClusterForm, SECRETS, SETTINGS } from "./clusterform.js";
 import * as secrets from "./secrets.js";
 import { get, path, post, remove, search } from "./splunkd.js";
 
@@ -115,8 +115,8 @@ export class Clusters extends Section {
   async _save(form, name, settings, given) {
     const isNew = !form.cluster.name;
     await this.during(`Asking cluster ${name} ...`, async () => {
-      for (const [user, secret] of Object.entries(given)) {
-        await secrets.save(user, secret);
+      for (const [user, secret] of given) {
+        await (secret ? secrets.save(user, secret) : secrets.forget(user));
       }
       try {
         await (isNew
@@ -124,7 +124,7 @@ export class Clusters extends Section {
           : post(path`data/inputs/usersignups/${name}`, settings));
       } catch (error) {
         if (isNew) {
-          await Promise.all(Object.keys(given).map(secrets.forget));
+          await Promise.all([...given.keys()].map(secrets.forget));
         }
         if (form.fail(error.message)) {
           this.report.clear();
@@ -164,8 +164,9 @@ export class Clusters extends Section {
   async _remove({ name }, isForgotten) {
     await this.during(`Removing cluster ${name} ...`, async () => {
       await remove(path`data/inputs/usersignups/${name}`);
-      await secrets.forget(`usersignups:${name}`);
-      await secrets.forget(`usersignups:${name}:proxy`);
+      for (const suffix of SECRETS) {
+        await secrets.forget(`usersignups:${name}${suffix}`);
+      }
       for (const collection of isForgotten ? COLLECTIONS : []) {
         await remove(path`storage/collections/data/${collection}`, { query: JSON.stringify({ cluster: name }) });
       }

@@ -4,15 +4,15 @@ import { button, element } from "./dom.js";
 
 let ids = 0;
 
-/** A field for a text. `check` is a rule of rules.js. */
+/** A field for a text, of several lines if it is `tall`. `check` is a rule of rules.js. */
 export class Field {
-  constructor(name, label, { help, check = () => "", placeholder, type = "text", width }) {
+  constructor(name, label, { help, check = () => "", placeholder, type = "text", width, tall }) {
     this.name = name;
     this.check = check;
     const id = `sb-field-${(ids += 1)}`;
     this._problem = element("div", { class: "sb-problem", id: `${id}-problem` });
-    this.control = element("input", {
-      id, name, type, placeholder, autocomplete: type === "password" ? "new-password" : "off", spellcheck: "false",
+    this.control = element(tall ? "textarea" : "input", {
+      id, name, placeholder, type: tall ? undefined : type, rows: tall ? 5 : undefined, autocomplete: type === "password" ? "new-password" : "off", spellcheck: "false",
       class: width ? `sb-${width}` : undefined, "aria-describedby": `${id}-problem ${id}-help`,
     });
     this.element = element(
@@ -56,23 +56,28 @@ export class Field {
   }
 }
 
-/** A field for a secret, which is never shown: where there is one, it can be replaced. `value` is "" if it stays. */
+/** A field for what lies in the password store, which is never shown: where there is something, it can be replaced, and
+    removed if it `isOptional`. `value` is "" if it stays, or if it is to be removed: `isRemoved`. */
 export class SecretField extends Field {
-  constructor(name, label, options) {
+  constructor(name, label, { check = () => "", isOptional = false, ...options }) {
     super(name, label, { ...options, type: "password" });
-    this.check = (text) => (text || this.isSaved || options.isOptional ? "" : "Needed.");
-    this.isSaved = false;
+    this.check = (text) => (text ? check(text) : this.isSaved || isOptional ? "" : "Needed.");
+    this._remove.hidden = !isOptional;
+    this.show(false);
   }
 
   _around(control, label) {
     const replace = button("Replace", () => this.focus(), "link");
-    this._saved = element("div", { class: "sb-saved" }, element("span", {}, "Saved. It is not shown."), " ", replace);
-    replace.setAttribute("aria-label", `Replace the saved secret: ${label}`);
+    this._remove = button("Remove", () => this._leaveOut(), "link");
+    replace.setAttribute("aria-label", `Replace what is saved: ${label}`);
+    this._remove.setAttribute("aria-label", `Remove what is saved: ${label}`);
+    this._saved = element("div", {}, "Saved. It is not shown. ", replace, this._remove);
     return element("div", {}, this._saved, control);
   }
 
   show(isSaved) {
     this.isSaved = isSaved;
+    this.isRemoved = false;
     this.value = "";
     this._open(!isSaved);
   }
@@ -80,6 +85,11 @@ export class SecretField extends Field {
   focus() {
     this._open(true);
     super.focus();
+  }
+
+  _leaveOut() {
+    this.isRemoved = true;
+    this.focus();
   }
 
   _open(isOpen) {

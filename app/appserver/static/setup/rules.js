@@ -49,6 +49,18 @@ export function seconds(text) {
   return /^[1-9]\d{0,6}$/.test(text) ? "" : "Must be a whole number of seconds.";
 }
 
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g;
+
+export function certificates(text) {
+  if (text.includes("PRIVATE KEY")) {
+    return "This has a private key in it. Only certificates are needed.";
+  }
+  return derCertificates(text) ? "" : "Must be certificates in PEM, which begin with -----BEGIN CERTIFICATE-----";
+}
+
+/** Certificates in PEM as the app keeps them: in DER and base64, with commas between them. */
+export const derCertificates = (text) => [...text.matchAll(CERTIFICATE)].map(([, body]) => body.replace(/\s/g, "")).join(",");
+
 /** A search's beginning: terms and nothing behind a pipe. */
 export function baseSearch(text) {
   const outsideQuotes = text.replace(/"(\\.|[^"\\])*"/g, '""');
