@@ -157,6 +157,7 @@ class Destination:
     proxy_url: str = setting("", proxy_url)
     ca_file: str = setting("", path)
     dead_letters: bool = setting(False, boolean)
+    ledger: bool = setting(False, boolean)
 
     @property
     def endpoint(self) -> str:

@@ -156,7 +156,9 @@ class _Run:
             SegmentBridgeError
         """
         # requests takes as long to import as all else together, and getinfo is not to wait for it.
+        from segment_bridge.segment import fingerprint
         from segment_bridge.splunk.deadletters import DeadLetters
+        from segment_bridge.splunk.ledger import Ledger
         from segment_bridge.splunk.sending import Sending
 
         options, name = self._options, self._options.destination
@@ -174,7 +176,8 @@ class _Run:
                        "an error" % (name, len(write_key), WRITE_KEY_CHARS))
         keeps = destination.dead_letters and not options.dryrun
         letters = DeadLetters(service, name) if keeps else None
-        return Sending(options, destination, write_key, self._log, letters)
+        ledger = Ledger(service, name, fingerprint(write_key)) if destination.ledger and not options.dryrun else None
+        return Sending(options, destination, write_key, self._log, letters, ledger)
 
     def _note(self, level: str, text: str) -> None:
         self._notes.append((level, "segmentsend: " + text))

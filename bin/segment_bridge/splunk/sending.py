@@ -15,12 +15,16 @@ from segment_bridge.messages import Layout, MessageBuilder, Outcome, Withheld, d
 from segment_bridge.settings import Destination, Options
 from segment_bridge.splunk import deadletters
 from segment_bridge.splunk.deadletters import DeadLetters
+from segment_bridge.splunk.ledger import Ledger
 from segment_bridge.splunk.rows import Chunk, Reply, encoded
 
 COLUMNS = ("segment_message_id", "segment_bytes", "segment_status", "segment_reason", "segment_http", "segment_error",
            "segment_batch", "segment_attempts")
 PAYLOAD_COLUMN = "segment_payload"
 STATUSES = ("accepted", "rejected", "failed", "unsent", "duplicate", "dryrun")
+
+
+_SENT_BEFORE = Outcome("duplicate", "sent_before", error="an earlier run sent it, and it was accepted")
 
 
 class _Reason:
@@ -36,10 +40,11 @@ class Sending:
 
     Args:
         dead_letters: where what does not get to its destination is kept; None for nowhere.
+        ledger: what was accepted before; None where that is sent again.
     """
 
     def __init__(self, options: Options, destination: Destination, write_key: str, log: RunLog,
-                 dead_letters: Optional[DeadLetters] = None):
+                 dead_letters: Optional[DeadLetters] = None, ledger: Optional[Ledger] = None):
         self.counts: Dict[str, int] = Counter()
         self.rows = 0
         self.is_busy = self.is_cancelled = False
@@ -47,6 +52,8 @@ class Sending:
         self._destination = destination
         self._log = log
         self._dead_letters = dead_letters
+        self._ledger = ledger
+        self._digests: Dict[int, bytes] = {}  # of the current chunk's messages, for the ledger, by row
         self._reasons: Dict[tuple, _Reason] = {}
         self._client = segment.Rehearsal(destination) if options.dryrun else segment.Segment(destination, write_key)
         self._builder = MessageBuilder(segment.fingerprint(write_key), destination.max_event_bytes)
@@ -61,6 +68,8 @@ class Sending:
 
     def __exit__(self, *exc_info: Any) -> None:
         self._delivery.__exit__(*exc_info)
+        if self._ledger:
+            self._ledger.write()
 
     def cancel(self) -> None:
         """May come at any time, from a signal's handler."""
@@ -74,6 +83,7 @@ class Sending:
             ProtocolError, InputEnded: from the chunk; the messages of the rows that were read are settled then, too.
         """
         self._reply = reply = Reply(chunk.header, self._columns)
+        self._digests.clear()
         self._delivery.resume()
         self.is_busy = True
         try:
@@ -103,11 +113,22 @@ class Sending:
                 if self._is_dead(withheld.outcome):
                     self._dead_letters.add(draft(layout, row[0]), withheld.outcome)
                 continue
+            if self._ledger and self._is_known(message_id, len(reply.rest)):
+                reply.add(row, first_cells(message_id, len(payload), payload), _rest_cells(_SENT_BEFORE))
+                self._count(_SENT_BEFORE, message_id)
+                if self._dead_letters:
+                    self._dead_letters.settle([payload])
+                continue
             full = self._batcher.add(payload, len(reply.rest))
             reply.add(row, first_cells(message_id, len(payload), payload))
             if full:
                 self._delivery.submit(full)
                 self._batcher.max_bytes = self._delivery.max_batch_bytes
+
+    def _is_known(self, message_id: str, row: int) -> bool:
+        """Whether the ledger has it; if not, it may come to have it."""
+        digest = self._digests[row] = self._ledger.digest(message_id)
+        return digest in self._ledger
 
     def _first_cells(self, message_id: str, size: int, payload: bytes = b"") -> bytes:
         if self._options.payload:
@@ -123,6 +144,8 @@ class Sending:
             for row in batch.rows:
                 rest[row] = cells
             self.counts[first.status] += len(batch)
+            if self._ledger:
+                self._ledger.add(self._digests[row] for row in batch.rows)
             if self._dead_letters:
                 self._dead_letters.settle(batch.payloads)
         else:
@@ -140,6 +163,8 @@ class Sending:
                 cells, before = _rest_cells(outcome), outcome
             rest[row] = cells
             self._count(outcome, payload)
+            if self._ledger and outcome.status == "accepted":
+                self._ledger.add([self._digests[row]])
             if self._is_dead(outcome):
                 self._dead_letters.add(payload.decode(), outcome)
             elif self._dead_letters:
