@@ -23,7 +23,7 @@ from typing import Any, BinaryIO, Dict, Iterator, List, Optional, Sequence, Tupl
 
 _TRANSPORT = re.compile(rb"chunked\s+1\.0\s*,\s*(\d+)\s*,\s*(\d+)\s*\n")
 _BLOCK_BYTES = 65_536
-_IN_MEMORY_BYTES = 4_000_000
+_IN_MEMORY_BYTES = 1_000_000
 
 csv.field_size_limit(2**31 - 1)  # splunklib's limit of 10 MiB would end a search over a row that only passes through
 
