@@ -15,6 +15,13 @@ window.fetch = async (...call) => {
 };
 """
 
+_LOG_IN = """
+const cval = document.cookie.match(/cval=([^;]*)/)[1];
+const form = new URLSearchParams({username: arguments[0], password: arguments[1], cval});
+return (await fetch(location.pathname, {method: "POST", body: form})).status;
+"""
+"""As Splunk's own login page does it, by a script: it puts the cookie into the form."""
+
 
 class Step:
     """A section of the page."""
@@ -90,12 +97,8 @@ class SetupPage:
         self.browser.devtools("Page.enable")
         self.browser.devtools("Page.addScriptToEvaluateOnNewDocument", source=_RECORD)
         self.browser.open(self._web + "/en-US/account/login")
-        # Splunk's own login page puts the cookie into the form by a script.
-        self.browser.run("""
-            document.forms[0].username.value = arguments[0]; document.forms[0].password.value = arguments[1];
-            document.forms[0].cval.value = document.cookie.match(/cval=([^;]*)/)[1]; document.forms[0].submit()""",
-                         user, password)
-        self.browser.wait_for_text('"status": ?0')
+        status = self.browser.run(_LOG_IN, user, password)
+        assert status == 200, "Splunk Web answered %d to the login" % status
 
     def open(self, path: str = "/en-US/app/segment_bridge/setup") -> None:
         """Until all steps have been loaded."""

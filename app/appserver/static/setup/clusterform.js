@@ -3,6 +3,7 @@
 import { button, code, details, element } from "./dom.js";
 import { allValid, Choice, failWhere, Field, SecretField, Tick } from "./fields.js";
 import { certificates, derCertificates, filePath, httpsUrl, name, namespace, optional, proxyUrl, required, seconds } from "./rules.js";
+import { isTrue } from "./splunkd.js";
 
 /** The settings that the form has. */
 export const SETTINGS = ["server", "ca_file", "kubeconfig", "context", "namespace", "proxy_url", "tenant_namespaces", "interval"];
@@ -96,7 +97,7 @@ export class ClusterForm {
       field.value = cluster[key];
     }
     this.name.element.hidden = Boolean(cluster.name);
-    this.tenants.value = !["0", "false", false, 0].includes(cluster.tenant_namespaces);
+    this.tenants.value = isTrue(cluster.tenant_namespaces ?? true);
     for (const [suffix, field] of Object.entries(this._secrets)) {
       field.show(saved.has(`usersignups:${cluster.name}${suffix}`));
     }

@@ -3,7 +3,7 @@
 import { button, code, element, Section } from "./dom.js";
 import { ClusterForm, SECRETS, SETTINGS } from "./clusterform.js";
 import * as secrets from "./secrets.js";
-import { get, path, post, remove, search } from "./splunkd.js";
+import { get, isTrue, path, post, remove, search } from "./splunkd.js";
 
 export const INPUTS = "data/inputs/usersignups";
 const COLLECTIONS = ["usersignups", "tenant_namespaces"];
@@ -65,7 +65,7 @@ export class Clusters extends Section {
       element("th", { scope: "row" }, cluster.name),
       element("td", {}, cluster.server || cluster.kubeconfig || "this pod's service account"),
       element("td", { "data-cluster": cluster.name }, "..."),
-      element("td", {}, cluster.disabled ? "Off" : "On"),
+      element("td", {}, isTrue(cluster.disabled) ? "Off" : "On"),
       element("td", { class: "sb-row-actions" },
         action("Test", () => this._test(cluster)),
         action("Edit", () => this._open(cluster)),

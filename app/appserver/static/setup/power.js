@@ -3,7 +3,7 @@
 import { all } from "./clusters.js";
 import { button, code, element, Section, table } from "./dom.js";
 import { JOB, scheduled, setScheduled } from "./searches.js";
-import { finished, get, path, pause, post } from "./splunkd.js";
+import { finished, get, isTrue, path, pause, post } from "./splunkd.js";
 
 const WAIT_FOR_USERS_MS = 120_000;
 const POLL_MS = 1_000;
@@ -23,7 +23,7 @@ export class Power extends Section {
 
   async load() {
     const job = (await scheduled()).find(({ name }) => name === JOB);
-    this.isOn = Boolean(job.is_scheduled) && !job.disabled;
+    this.isOn = isTrue(job.is_scheduled) && !isTrue(job.disabled);
     this.mark(this.isOn, this.isOn ? "On" : "Off");
     this._on.textContent = this.isOn ? "Turn it on again, and run the job" : "Turn it on";
     this._off.hidden = !this.isOn;
@@ -46,7 +46,8 @@ export class Power extends Section {
       for (const { name } of await scheduled()) {
         await setScheduled(name, true);
       }
-      await post("apps/local/segment_bridge", { configured: true });
+      await post("configs/conf-app/install", { is_configured: true });
+      await post("apps/local/segment_bridge/_reload");
       await this._changed();
       await this._runJob();
       unknown.forEach((name) => this.report.add(

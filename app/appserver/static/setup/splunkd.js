@@ -44,18 +44,21 @@ export async function search(spl, earliest = "-1h") {
 /** The result rows and messages of a search job, as soon as it is done. Throws SearchError if it fails. */
 export async function finished(sid) {
   let job = await content(path`search/jobs/${sid}`);
-  while (!job.isDone && !job.isFailed) {
+  while (!isTrue(job.isDone) && !isTrue(job.isFailed)) {
     await pause(POLL_MS);
     job = await content(path`search/jobs/${sid}`);
   }
   const messages = job.messages.map(({ type, text }) => ({ type: type.toUpperCase(), text }));
-  if (job.isFailed) {
+  if (isTrue(job.isFailed)) {
     const errors = messages.filter(({ type }) => type === "ERROR" || type === "FATAL").map(({ text }) => text);
     throw new SearchError(errors.join(" ") || "The search failed; its job says no more.");
   }
   const { results } = await get(path`search/v2/jobs/${sid}/results`, { count: 0 });
   return { rows: results, messages };
 }
+
+/** splunkd writes booleans as JSON has them, or as .conf files have them. */
+export const isTrue = (value) => ["1", "true", "t", "yes", "y", "on", "enabled"].includes(String(value).toLowerCase());
 
 export const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
