@@ -171,9 +171,11 @@ class Bench:
         return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
     def run(
-        self, contender: Contender, rows: Rows, chunk_rows: int, latency_s: float = 0.0, gzip: bool = False
+        self, contender: Contender, rows: Rows, chunk_rows: int, latency_s: float = 0.0, gzip: bool = False,
+        sent: int | None = None
     ) -> Figures:
-        """One contender over all rows, from its start to its end; what it sent is what there was to send."""
+        """One contender over all rows, from its start to its end; what it sent is what there was to send: all of them,
+        by default."""
         with Separate(latency_s=latency_s) as segment:
             began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
             with self.start(contender, segment.url, gzip) as process:
@@ -189,8 +191,9 @@ class Bench:
                 process.stdout.read()
             wall_s, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
             events = segment.counts()["events"]
-        if process.returncode or events != (rows.count if contender.sends else 0):
-            print("(%s ended with %s and sent %s of %s)" % (contender.name, process.returncode, events, rows.count))
+        wanted = (rows.count if sent is None else sent) if contender.sends else 0
+        if process.returncode or events != wanted:
+            print("(%s ended with %s and sent %s of %s)" % (contender.name, process.returncode, events, wanted))
         cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         return Figures(wall_s, cpu_s, peak_mb)
 

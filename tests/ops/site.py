@@ -139,24 +139,33 @@ class Site:
     # --- What looks at it ---
 
     def enable_alerts(self) -> None:
-        """And nothing else: the job's runs are made up here."""
-        for name in self.splunkd.confs.stanzas("savedsearches", APP):
-            if name.startswith(ALERT):
-                self.splunkd.confs.write("savedsearches", APP, name, {"enableSched": "1"})
+        """Turns their schedules on."""
+        self.schedule(*(name for name in self.splunkd.confs.stanzas("savedsearches", APP) if name.startswith(ALERT)))
+
+    def schedule(self, *names: str) -> None:
+        """Turns the schedules of saved searches on."""
+        for name in names:
+            self.splunkd.confs.write("savedsearches", APP, name, {"enableSched": "1"})
         self.splunkd.scheduler.tick()
 
     def end_of_hour(self, hour: int) -> None:
         """Lets the alerts of an hour after START run, as they are scheduled."""
-        self.clock.move_to(START + hour * HOUR + _END_OF_ALERTS)
-        self.splunkd.scheduler.tick()
-        for job in self.splunkd.jobs.all():
-            assert job.wait(30), job.search
+        for job in self.tick(hour, _END_OF_ALERTS):
             assert not job.is_failed, (job.saved, job.messages)
+
+    def tick(self, hour: int, seconds: float) -> List[Job]:
+        """Lets run what is due so many seconds after an hour begins; the jobs, which have ended."""
+        self.clock.move_to(START + hour * HOUR + seconds)
+        self.splunkd.scheduler.tick()
+        jobs = self.splunkd.jobs.all()
+        for job in jobs:
+            assert job.wait(60), job.search
         self.splunkd.monitor.poll()
         for alert in self.splunkd.alerts.fired():
             self._fired.setdefault(alert.sid, Fired(hour, alert.name[len(ALERT):]))
-        for job in self.splunkd.jobs.all():
+        for job in jobs:
             self.splunkd.jobs.remove(job.sid)
+        return jobs
 
     @property
     def fired(self) -> List[Fired]:

@@ -103,7 +103,7 @@ class Sending:
         return reply
 
     def _submit(self, chunk: Chunk, reply: Reply) -> None:
-        layout, first_cells = Layout(chunk.header), self._first_cells
+        layout, first_cells, sent_before = Layout(chunk.header), self._first_cells, _rest_cells(_SENT_BEFORE)
         for row in chunk:
             try:
                 message_id, payload = self._builder.build(layout, row[0])
@@ -114,7 +114,7 @@ class Sending:
                     self._dead_letters.add(draft(layout, row[0]), withheld.outcome)
                 continue
             if self._ledger and self._is_known(message_id, len(reply.rest)):
-                reply.add(row, first_cells(message_id, len(payload), payload), _rest_cells(_SENT_BEFORE))
+                reply.add(row, first_cells(message_id, len(payload), payload), sent_before)
                 self._count(_SENT_BEFORE, message_id)
                 if self._dead_letters:
                     self._dead_letters.settle([payload])
