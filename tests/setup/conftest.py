@@ -5,16 +5,8 @@ from typing import Iterator
 import pytest
 
 from tests.environment import Environment
-from tests.setup import browser as chromium
 from tests.setup.browser import Browser
 from tests.setup.page import SetupPage
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _installed() -> None:
-    missing = " and ".join(chromium.missing())
-    if missing:
-        pytest.skip("no browser, %s not found: apt-get install chromium chromium-driver" % missing)
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,12 @@ from tests.administrator import APP, AUDIT_INDEX, AUDIT_SOURCETYPE, JOB
 from tests.environment import CLUSTER
 from tests.fakes.kubernetes import SYNC
 from tests.fakes.segment import WRITE_KEY
-from tests.setup.browser import END, ENTER, TAB, Browser
+from tests.setup.browser import END, ENTER, TAB, Browser, missing
 from tests.setup.page import SetupPage
+
+if missing():
+    pytest.skip("no browser, %s not found: apt-get install chromium chromium-driver" % " and ".join(missing()),
+                allow_module_level=True)
 
 SEARCH = 'index="%s" sourcetype="%s"' % (AUDIT_INDEX, AUDIT_SOURCETYPE)
 TOKEN = "fake-" + "".join(chr(ord("a") + number % 26) for number in range(900))
