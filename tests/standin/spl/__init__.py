@@ -12,7 +12,7 @@ from .commands.columns import named_fields
 from .commands.subsearches import formatted
 from .host import Host
 from .pipeline import Stage, stages, with_subsearches
-from .registry import COMMANDS, GENERATING, ORDERING, TAKING_SEARCHES, Arguments, Context
+from .registry import APPENDING, COMMANDS, GENERATING, ORDERING, TAKING_SEARCHES, Arguments, Context, not_first
 
 MAX_SUBSEARCH_ROWS = 10_000  # limits.conf [subsearch] maxout
 
@@ -37,28 +37,30 @@ def pipeline(search: str, host: Host, chunks: Iterator[Results], inner: bool = F
     found = stages(search, host)
     for index, stage in enumerate(found):
         wanted = _wanted(found[index + 1:])
-        chunks = _started(stage, index == 0 and not inner, chunks, context._replace(wanted=wanted))
+        chunks = _started(stage, chunks, context._replace(
+            wanted=wanted, is_first=index == 0 and not inner))
     if inner:
         return chunks
     is_ordered = any(stage.name in ORDERING for stage in found)
     return (Results(chunk.fields if is_ordered else sorted(chunk.fields), chunk.rows) for chunk in merged(chunks))
 
 
-def _started(stage: Stage, is_first: bool, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
+def _started(stage: Stage, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
     name, source = stage
     external = None if name in COMMANDS else context.host.command(name)
     if name not in COMMANDS and external is None:
         raise SplError("Unknown search command '%s'." % name)
     generating = name in GENERATING or (external is not None and external.generating)
-    if is_first != generating and name != "search":
-        raise SplError("Error in '%s' command: This command %s be the first command of a search." % (
-            name, "must" if generating else "cannot"))
+    if context.is_first and not generating and name != "search":
+        raise SplError("Error in '%s' command: This command cannot be the first command of a search." % name)
+    if generating and not context.is_first and name not in APPENDING:
+        raise not_first(name)
     if name not in TAKING_SEARCHES:
         source = with_subsearches(source, lambda inner: formatted(context.subsearch(inner)))
     arguments = Arguments(name, source)
     if external is not None:
         return external.run(arguments.words, merged(chunks))
-    if name == "search" and is_first:
+    if name == "search" and context.is_first:
         return commands.searching.read_indexes(arguments, context)
     return COMMANDS[name](arguments, chunks, context)
 

@@ -17,6 +17,8 @@ from .pipeline import closing
 
 COMMANDS: Dict[str, Callable] = {}
 GENERATING, TAKING_SEARCHES, ORDERING = set(), set(), set()
+APPENDING = {"inputlookup"}
+"""Those of the generating commands that may come later, too, if their arguments say so."""
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _PARENTHESES = "(?!)"
@@ -52,6 +54,10 @@ def command(names: str, generating: bool = False, takes_searches: bool = False, 
     return register
 
 
+def not_first(name: str) -> SplError:
+    return SplError("Error in '%s' command: This command must be the first command of a search." % name)
+
+
 class Context(NamedTuple):
     """What a command may use besides its arguments and its input."""
 
@@ -62,6 +68,8 @@ class Context(NamedTuple):
     """Runs a subpipeline, the text between brackets, on the given rows."""
     wanted: Optional[FrozenSet[str]] = None
     """The only fields that the commands after this one can see, if they are known."""
+    is_first: bool = False
+    """Whether nothing is read before this command."""
 
 
 class Arguments:

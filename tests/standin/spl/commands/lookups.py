@@ -6,7 +6,7 @@ from typing import Dict, Iterator, List, Tuple
 
 from ...values import Results, Row, as_list, from_list, text
 from ..host import LookupTable
-from ..registry import Arguments, Context, boolean, command, natural, unquote
+from ..registry import Arguments, Context, boolean, command, natural, not_first, unquote
 from ..search import parse
 from .chunks import gathered
 
@@ -106,13 +106,16 @@ class _Found:
 @command("inputlookup", generating=True, orders=True)
 def inputlookup(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
     source = arguments.clause("WHERE")
-    options = arguments.options(start=natural, max=natural)
+    options = arguments.options(append=boolean, start=natural, max=natural)
+    if not context.is_first and not options.get("append"):
+        raise not_first("inputlookup")
     table = _table(arguments, context)
     arguments.nothing()
     matches = parse(" ".join(source), context.host.clock).matches if source else lambda row: True
     first, most = options.get("start", 0), options.get("max")
 
     def rows() -> Iterator[Results]:
+        yield from chunks
         found = [row for row in table.rows() if matches(row)]
         yield Results(table.fields, found[first:None if most is None else first + most])
 
