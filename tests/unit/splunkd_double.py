@@ -20,6 +20,7 @@ from tests.fakes.tls import Authority
 
 DATA = "/servicesNS/nobody/segment_bridge/storage/collections/data/"
 PASSWORDS = "/servicesNS/nobody/segment_bridge/storage/passwords"
+WRITE_KEY = "/servicesNS/nobody/segment_bridge/segment_bridge/write_key"
 COLLECTIONS = ("usersignups", "tenant_namespaces", "usersignups_leases")
 
 Document = Dict[str, Any]
@@ -75,6 +76,8 @@ class SplunkdDouble:
             assert parameters == {"output_mode": "json", "count": "0"}
             return 200, {"entry": [{"content": {"realm": "segment_bridge", "username": user, "clear_password": secret}}
                                    for user, secret in self.passwords.items()]}
+        if (method, path) == ("GET", WRITE_KEY):  # a token's name has a colon
+            return 400, _error("destination must be the name of a stanza of segment_bridge.conf")
         assert path.startswith(DATA), path
         name, _, operation = path[len(DATA):].partition("/")
         if name not in self.collections:
