@@ -48,8 +48,9 @@ def splunkd(double):
 
 
 @pytest.fixture
-def start(splunk_home, interpreter, splunkd, cluster):
+def start(splunk_home, interpreter, splunkd, cluster, tmp_path):
     """Starts the script as splunkd does; a process that has its configuration."""
+    (tmp_path / "var/log/splunk").mkdir(parents=True)
     processes = []
 
     def begin(*arguments, host="sh1", **settings):
@@ -70,7 +71,7 @@ def start(splunk_home, interpreter, splunkd, cluster):
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={"PATH": os.environ["PATH"], "SPLUNK_HOME": str(splunk_home)},
+            env={"PATH": os.environ["PATH"], "SPLUNK_HOME": str(tmp_path)},
             text=True,
         )
         processes.append(process)
