@@ -12,6 +12,7 @@ libraries that mock HTTP servers do not.
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import socket
 import socketserver
@@ -198,7 +199,16 @@ class FakeServer:
         # A socket that is bound and does not listen refuses connections and keeps the port ours.
         self._reserved = socket.socket()
         self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._reserved.bind(("127.0.0.1", self.port))
+        for _ in range(100):
+            try:
+                self._reserved.bind(("127.0.0.1", self.port))
+                break
+            except OSError as error:  # a process that another thread is starting has a copy of all sockets for a moment
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                time.sleep(0.01)
+        else:
+            raise OSError(errno.EADDRINUSE, f"port {self.port} cannot be kept")
         for connection in list(self._connections.values()):
             with contextlib.suppress(OSError):  # already gone
                 connection.shutdown(socket.SHUT_RDWR)

@@ -23,10 +23,11 @@ from tests.fakes.proxy import FakeProxy
 from tests.fakes.segment import WRITE_KEY, FakeSegment
 from tests.fakes.tls import Authority
 from tests.flow.chunked import encode
+from tests.flow.conftest import made_place
 from tests.flow.invariants import STATUSES, check, check_all_there, ids, reasons, rows, statuses
 
-BATCHES = {"one batch": 100, "many batches": 20}
-"""So many events in a batch."""
+BATCHES = (100, 20)
+"""So many events in a batch: one, or many of them."""
 
 SENT = rows(100)
 JSON = "application/json"
@@ -53,6 +54,22 @@ def check_report(result, home):
     assert {"sid", "destination", "requests", "bytes", "waited_s", "duration_s", "earliest", "latest"} <= facts.keys()
     log = (home / "var/log/splunk/segment_bridge.log").read_text(encoding="utf-8")
     assert WRITE_KEY not in log
+
+
+@pytest.fixture
+def in_both(splunk_home, tmp_path):
+    """Calls a function of a place and of BATCHES with each of the latter, in places of their own, at once."""
+
+    def call(story, events):
+        with made_place(splunk_home, tmp_path / str(events)) as place:
+            story(place, events)
+
+    def in_both(story):
+        with concurrent.futures.ThreadPoolExecutor(len(BATCHES)) as pool:
+            for done in [pool.submit(call, story, events) for events in BATCHES]:
+                done.result()
+
+    return in_both
 
 
 # --- What passes -----------------------------------------------------------------------------------------------------
@@ -92,17 +109,20 @@ PASSING: dict[str, Fault | Callable] = {
 }
 
 
-@pytest.mark.parametrize("size", BATCHES)
 @pytest.mark.parametrize("name", PASSING)
-def test_what_passes_costs_nothing(segmentsend, segment, name, size):
-    segment.faults = first(1, PASSING[name])
-    result = segmentsend(SENT, f"max_batch_events={BATCHES[size]}", "concurrency=2", "timeout=0.3")
-    check(result, SENT, segment)
-    assert statuses(result) == {"accepted": 100}
-    assert (result.exit_code, result.texts("ERROR"), result.stderr) == (0, [], "")
-    assert "100 rows: 100 accepted" in " ".join(result.texts("INFO"))
-    check_all_there(SENT, segment)
-    check_report(result, segmentsend.splunk_home)
+def test_what_passes_costs_nothing(in_both, name):
+    def story(place, events):
+        segmentsend, _, segment = place
+        segment.faults = first(1, PASSING[name])
+        result = segmentsend(SENT, f"max_batch_events={events}", "concurrency=2", "timeout=0.3")
+        check(result, SENT, segment)
+        assert statuses(result) == {"accepted": 100}
+        assert (result.exit_code, result.texts("ERROR"), result.stderr) == (0, [], "")
+        assert "100 rows: 100 accepted" in " ".join(result.texts("INFO"))
+        check_all_there(SENT, segment)
+        check_report(result, segmentsend.splunk_home)
+
+    in_both(story)
 
 
 # --- What stays ------------------------------------------------------------------------------------------------------
@@ -170,87 +190,100 @@ def check_trouble(result, segment, expected: Staying, home):
     check_report(result, home)
 
 
-@pytest.mark.parametrize("size", BATCHES)
 @pytest.mark.parametrize("name", STAYING)
-def test_what_stays_is_an_error_that_says_so(segmentsend, segment, name, size):
-    expected = STAYING[name]
-    segment.faults = always(expected.fault)
-    result = segmentsend(
-        SENT, f"max_batch_events={BATCHES[size]}", "concurrency=2", "max_attempts=2", "deadline=5", *expected.arguments
-    )
-    check_trouble(result, segment, expected, segmentsend.splunk_home)
-    if expected.is_handled:
-        segment.faults = None
-        check(segmentsend(SENT), SENT, segment)
-        check_all_there(SENT, segment)
+def test_what_stays_is_an_error_that_says_so(in_both, name):
+    def story(place, events):
+        segmentsend, _, segment = place
+        expected = STAYING[name]
+        segment.faults = always(expected.fault)
+        result = segmentsend(
+            SENT, f"max_batch_events={events}", "concurrency=2", "max_attempts=2", "deadline=5", *expected.arguments
+        )
+        check_trouble(result, segment, expected, segmentsend.splunk_home)
+        if expected.is_handled:
+            segment.faults = None
+            check(segmentsend(SENT), SENT, segment)
+            check_all_there(SENT, segment)
+
+    in_both(story)
 
 
-@pytest.mark.parametrize("size", BATCHES)
 @pytest.mark.parametrize("name", ["refused", "unknown name", "proxy that is down", "proxy that wants a password"])
-def test_a_way_that_is_blocked_is_an_error_that_says_so(segmentsend, segment, splunkd, name, size):
-    settings = splunkd.conf["segment_bridge"]["segment"]
-    says, reason = "refused", {"network", "circuit_open"}
-    with FakeProxy(user="a", password="b") as proxy:
-        if name == "refused":
-            segment.down()
-        elif name == "unknown name":
-            settings["url"] = "https://no-such-host.invalid/v1/batch"
-            says = "not known|resolution"
-        elif name == "proxy that is down":
-            settings["proxy_url"] = proxy.url
-            proxy.down()
-        else:
-            settings["proxy_url"] = proxy.url
-            says, reason = "HTTP 407", {"auth"}
-        result = segmentsend(SENT, f"max_batch_events={BATCHES[size]}", "max_attempts=2")
-    check_trouble(result, segment, Staying(Fault(), reason, says), segmentsend.splunk_home)
-
-
-@pytest.mark.parametrize("size", BATCHES)
-@pytest.mark.parametrize("name", ["expired", "self-signed", "for another name"])
-def test_a_certificate_that_is_not_valid_is_an_error_that_says_so(segmentsend, splunkd, name, size):
-    authority = Authority()
-    context = {
-        "expired": lambda: authority.server(expired=True),
-        "self-signed": lambda: Authority().server(),
-        "for another name": lambda: authority.server("example.com"),
-    }[name]()
-    says = {"expired": "expired", "self-signed": "self", "for another name": "match"}[name]
-    with FakeSegment(tls=context) as segment:
+def test_a_way_that_is_blocked_is_an_error_that_says_so(in_both, name):
+    def story(place, events):
+        segmentsend, splunkd, segment = place
         settings = splunkd.conf["segment_bridge"]["segment"]
-        settings.update(url=f"{segment.url}/v1/batch", ca_file=str(authority.ca_file))
-        result = segmentsend(SENT, f"max_batch_events={BATCHES[size]}")
-        check_trouble(result, segment, Staying(Fault(), {"tls"}, says), segmentsend.splunk_home)
+        says, reason = "refused", {"network", "circuit_open"}
+        with FakeProxy(user="a", password="b") as proxy:
+            if name == "refused":
+                segment.down()
+            elif name == "unknown name":
+                settings["url"] = "https://no-such-host.invalid/v1/batch"
+                says = "not known|resolution"
+            elif name == "proxy that is down":
+                settings["proxy_url"] = proxy.url
+                proxy.down()
+            else:
+                settings["proxy_url"] = proxy.url
+                says, reason = "HTTP 407", {"auth"}
+            result = segmentsend(SENT, f"max_batch_events={events}", "max_attempts=2")
+        check_trouble(result, segment, Staying(Fault(), reason, says), segmentsend.splunk_home)
+
+    in_both(story)
+
+
+@pytest.mark.parametrize("name", ["expired", "self-signed", "for another name"])
+def test_a_certificate_that_is_not_valid_is_an_error_that_says_so(in_both, name):
+    def story(place, events):
+        segmentsend, splunkd, _ = place
+        authority = Authority()
+        context = {
+            "expired": lambda: authority.server(expired=True),
+            "self-signed": lambda: Authority().server(),
+            "for another name": lambda: authority.server("example.com"),
+        }[name]()
+        says = {"expired": "expired", "self-signed": "self", "for another name": "match"}[name]
+        with FakeSegment(tls=context) as segment:
+            settings = splunkd.conf["segment_bridge"]["segment"]
+            settings.update(url=f"{segment.url}/v1/batch", ca_file=str(authority.ca_file))
+            result = segmentsend(SENT, f"max_batch_events={events}")
+            check_trouble(result, segment, Staying(Fault(), {"tls"}, says), segmentsend.splunk_home)
+
+    in_both(story)
 
 
 # --- Splunk's side ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", BATCHES)
-def test_a_full_disk_for_the_log_ends_no_run(segmentsend, segment, tmp_path, size):
-    (tmp_path / "var/log/splunk").mkdir(parents=True)
-    (tmp_path / "var/log/splunk/segment_bridge.log").symlink_to("/dev/full")
-    segmentsend.splunk_home = tmp_path
-    result = segmentsend(SENT, f"max_batch_events={BATCHES[size]}")
-    check(result, SENT, segment)
-    assert statuses(result) == {"accepted": 100}
-    assert result.exit_code == 0
-    assert len(result.stderr.splitlines()) == 1 and "No space left" in result.stderr
-    check_all_there(SENT, segment)
+def test_a_full_disk_for_the_log_ends_no_run(in_both):
+    def story(place, events):
+        segmentsend, _, segment = place
+        (segmentsend.splunk_home / "var/log/splunk/segment_bridge.log").symlink_to("/dev/full")
+        result = segmentsend(SENT, f"max_batch_events={events}")
+        check(result, SENT, segment)
+        assert statuses(result) == {"accepted": 100}
+        assert result.exit_code == 0
+        assert len(result.stderr.splitlines()) == 1 and "No space left" in result.stderr
+        check_all_there(SENT, segment)
+
+    in_both(story)
 
 
-@pytest.mark.parametrize("size", BATCHES)
-def test_splunkd_that_is_gone_in_the_middle_is_not_needed_for_sending(segmentsend, segment, splunkd, size):
-    with segmentsend.start(f"max_batch_events={BATCHES[size]}") as command:
-        command.getinfo()
-        replies = [command.execute(SENT[:50])]
-        splunkd.down()
-        replies += [command.execute(SENT[50:]), command.execute([], finished=True)]
-        result = command.finish()
-    result.rows = [row for reply in replies for row in reply.rows]
-    check(result, SENT, segment)
-    assert result.exit_code == 0
-    check_all_there(SENT, segment)
+def test_splunkd_that_is_gone_in_the_middle_is_not_needed_for_sending(in_both):
+    def story(place, events):
+        segmentsend, splunkd, segment = place
+        with segmentsend.start(f"max_batch_events={events}") as command:
+            command.getinfo()
+            replies = [command.execute(SENT[:50])]
+            splunkd.down()
+            replies += [command.execute(SENT[50:]), command.execute([], finished=True)]
+            result = command.finish()
+        result.rows = [row for reply in replies for row in reply.rows]
+        check(result, SENT, segment)
+        assert result.exit_code == 0
+        check_all_there(SENT, segment)
+
+    in_both(story)
 
 
 def test_splunkd_that_does_not_answer_at_the_beginning_is_an_error_that_says_so(segmentsend, segment, splunkd):
@@ -260,60 +293,69 @@ def test_splunkd_that_does_not_answer_at_the_beginning_is_an_error_that_says_so(
     assert "splunkd cannot be reached at https://127.0.0.1" in " ".join(result.texts("ERROR"))
 
 
-@pytest.mark.parametrize("size", BATCHES)
-def test_sigterm_in_the_middle_settles_what_was_begun_and_begins_nothing(segmentsend, segment, size):
-    segment.latency_s = 0.3
-    with segmentsend.start(f"max_batch_events={BATCHES[size]}", "concurrency=1") as command:
-        command.getinfo()
-        command.send({"action": "execute", "finished": False}, encode(SENT))
-        while not segment.requests:
-            time.sleep(0.01)
-        os.kill(command.pid, signal.SIGTERM)
-        reply = command.receive()
-        result = command.finish()
-    result.rows = reply.rows
-    check(result, SENT, segment)
-    assert statuses(result) == Counter(accepted=BATCHES[size], unsent=100 - BATCHES[size])
-    assert ids(result.rows, "accepted") == segment.accepted.keys()
-    assert log_facts(segmentsend.splunk_home, "run_end")["status"] == "cancelled"
-    segment.latency_s = 0
-    check(segmentsend(SENT), SENT, segment)
-    check_all_there(SENT, segment)
+def test_sigterm_in_the_middle_settles_what_was_begun_and_begins_nothing(in_both):
+    def story(place, events):
+        segmentsend, _, segment = place
+        segment.latency_s = 0.3
+        with segmentsend.start(f"max_batch_events={events}", "concurrency=1") as command:
+            command.getinfo()
+            command.send({"action": "execute", "finished": False}, encode(SENT))
+            while not segment.requests:
+                time.sleep(0.01)
+            os.kill(command.pid, signal.SIGTERM)
+            reply = command.receive()
+            result = command.finish()
+        result.rows = reply.rows
+        check(result, SENT, segment)
+        assert statuses(result) == +Counter(accepted=events, unsent=100 - events)
+        assert ids(result.rows, "accepted") == segment.accepted.keys()
+        assert log_facts(segmentsend.splunk_home, "run_end")["status"] == "cancelled"
+        segment.latency_s = 0
+        check(segmentsend(SENT), SENT, segment)
+        check_all_there(SENT, segment)
+
+    in_both(story)
 
 
-@pytest.mark.parametrize("size", BATCHES)
-def test_after_a_kill_the_next_run_makes_it_whole(segmentsend, segment, size):
-    last = 100 // BATCHES[size]
-    segment.faults = at({last: faults.hang()})
-    with segmentsend.start(f"max_batch_events={BATCHES[size]}", "concurrency=1") as command:
-        command.getinfo()
-        command.send({"action": "execute", "finished": False}, encode(SENT))
-        while len(segment.requests) < last:
-            time.sleep(0.01)
-        os.kill(command.pid, signal.SIGKILL)
-    assert len(segment.accepted) == 100 - BATCHES[size]
-    segment.faults = None
-    check(segmentsend(SENT), SENT, segment)
-    check_all_there(SENT, segment)
+def test_after_a_kill_the_next_run_makes_it_whole(in_both):
+    def story(place, events):
+        segmentsend, _, segment = place
+        last = 100 // events
+        segment.faults = at({last: faults.hang()})
+        with segmentsend.start(f"max_batch_events={events}", "concurrency=1") as command:
+            command.getinfo()
+            command.send({"action": "execute", "finished": False}, encode(SENT))
+            while len(segment.requests) < last:
+                time.sleep(0.01)
+            os.kill(command.pid, signal.SIGKILL)
+        assert len(segment.accepted) == 100 - events
+        segment.faults = None
+        check(segmentsend(SENT), SENT, segment)
+        check_all_there(SENT, segment)
+
+    in_both(story)
 
 
-@pytest.mark.parametrize("size", BATCHES)
 @pytest.mark.parametrize("where", ["between chunks", "in the middle of one"])
-def test_input_that_ends_early_ends_the_run_and_what_was_read_is_settled(segmentsend, segment, where, size):
-    with segmentsend.start(f"max_batch_events={BATCHES[size]}") as command:
-        command.getinfo()
-        command.execute(SENT[:60])
-        if where == "in the middle of one":
-            body = encode(SENT[60:])
-            command.send({"action": "execute", "finished": True}, body[: len(body) // 2], claimed_bytes=len(body))
-        result = command.finish()
-    assert result.exit_code == 0 and not result.stderr
-    facts = log_facts(segmentsend.splunk_home, "run_end")
-    assert facts["status"] == "cancelled"
-    assert sum(int(facts[each]) for each in STATUSES) == int(facts["rows"]) >= 60
-    assert int(facts["accepted"]) == len(segment.accepted) == 60
-    check(segmentsend(SENT), SENT, segment)
-    check_all_there(SENT, segment)
+def test_input_that_ends_early_ends_the_run_and_what_was_read_is_settled(in_both, where):
+    def story(place, events):
+        segmentsend, _, segment = place
+        with segmentsend.start(f"max_batch_events={events}") as command:
+            command.getinfo()
+            command.execute(SENT[:60])
+            if where == "in the middle of one":
+                body = encode(SENT[60:])
+                command.send({"action": "execute", "finished": True}, body[: len(body) // 2], claimed_bytes=len(body))
+            result = command.finish()
+        assert result.exit_code == 0 and not result.stderr
+        facts = log_facts(segmentsend.splunk_home, "run_end")
+        assert facts["status"] == "cancelled"
+        assert sum(int(facts[each]) for each in STATUSES) == int(facts["rows"]) >= 60
+        assert int(facts["accepted"]) == len(segment.accepted) == 60
+        check(segmentsend(SENT), SENT, segment)
+        check_all_there(SENT, segment)
+
+    in_both(story)
 
 
 def test_splunkd_that_does_not_read_any_more_ends_the_run(segmentsend, segment):
@@ -326,10 +368,13 @@ def test_splunkd_that_does_not_read_any_more_ends_the_run(segmentsend, segment):
     assert segment.accepted.keys() == ids(SENT)
 
 
-@pytest.mark.parametrize("size", BATCHES)
-def test_two_runs_over_the_same_rows_at_once_send_every_event_once(segmentsend, segment, size):
-    segment.latency_s = 0.02
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for each in [pool.submit(segmentsend, SENT, f"max_batch_events={BATCHES[size]}") for _ in range(2)]:
-            check(each.result(), SENT, segment)
-    check_all_there(SENT, segment)
+def test_two_runs_over_the_same_rows_at_once_send_every_event_once(in_both):
+    def story(place, events):
+        segmentsend, _, segment = place
+        segment.latency_s = 0.02
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            for each in [pool.submit(segmentsend, SENT, f"max_batch_events={events}") for _ in range(2)]:
+                check(each.result(), SENT, segment)
+        check_all_there(SENT, segment)
+
+    in_both(story)

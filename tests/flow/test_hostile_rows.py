@@ -1,4 +1,7 @@
-"""However odd the rows: no crash, no invalid request, no row without an outcome. (tests.bench.hostile_rows: 1,000,000 of them.)"""
+"""However odd the rows: no crash, no invalid request, no row without an outcome.
+
+tests.bench.hostile_rows does the same with 1,000,000 of them.
+"""
 
 from __future__ import annotations
 
