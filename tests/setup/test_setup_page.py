@@ -263,6 +263,7 @@ def test_what_the_cluster_refuses_is_told_beside_the_field(page, environment, la
     page.clusters.fill_in({**settings(environment, "second"), label: text})
     page.clusters.press("Test and save")
     page.browser.wait_for(lambda: page.clusters.problem(label), problem)
+    page.browser.wait_for(lambda: page.browser.focused.name, label)
     service = environment.admin.service
     assert "usersignups:second" not in [entry.username for entry in service.storage_passwords.list()], "it is not kept"
     assert [row[0] for row in page.clusters.rows()] == [CLUSTER]
@@ -294,6 +295,7 @@ def test_a_second_cluster_runs_at_once_and_is_gone_with_its_users(page, environm
     page.clusters.choose("Also forget its users: events of theirs are no longer sent")
     page.clusters.press("Remove")
     page.clusters.wait_for("Removed cluster second")
+    page.browser.wait_for(lambda: page.browser.focused.name, "Add a cluster")
     assert {record["cluster"] for record in environment.admin.records("usersignups")} == {CLUSTER}
     assert [entry.username for entry in environment.admin.service.storage_passwords.list()
             if "second" in entry.username] == []
@@ -340,6 +342,7 @@ def test_a_field_is_filled_in_and_saved_by_keyboard_alone(page, browser):
     assert browser.focused.name == "Save"
     browser.press(ENTER)
     page.alerts.wait_for("third@example.com")
+    assert browser.focused.name == "Save", "and one goes on from there"
 
 
 _CONTRAST = """

@@ -145,7 +145,7 @@ export class ClusterForm {
     }
   }
 
-  /** Shows what splunkd said beside the field that it is about; false if it is about none. */
+  /** Shows what splunkd said beside the field that it is about, which is returned, if it is about one. */
   fail(text) {
     const about = (setting) => new RegExp(`\\[usersignups://[^\\]]*\\] ${setting} `);
     return failWhere(text, [

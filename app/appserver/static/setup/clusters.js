@@ -99,16 +99,17 @@ export class Clusters extends Section {
   _open(cluster) {
     const form = new ClusterForm(cluster, this._saved, this.clusters.map(({ name }) => name), {
       save: (...changes) => this._save(form, ...changes),
-      cancel: () => this._close(),
+      cancel: () => this._close().focus(),
     });
     this.report.clear();
     this._form.replaceChildren(form.element);
     form.focus();
   }
 
+  /** Returns what gets the focus then. */
   _close() {
     this._form.replaceChildren();
-    this._add.focus();
+    return this._add;
   }
 
   /** `given` are secrets, by name. The input's check reads the token out of the password store, so that goes first. */
@@ -126,15 +127,16 @@ export class Clusters extends Section {
         if (isNew) {
           await Promise.all([...given.keys()].map(secrets.forget));
         }
-        if (form.fail(error.message)) {
-          this.report.clear();
-          return;
+        const field = form.fail(error.message);
+        if (!field) {
+          throw error;
         }
-        throw error;
+        this.report.clear();
+        return field;
       }
-      this._close();
       await this.load();
       this.report.say("good", `Saved. Cluster ${name} answers, and lets its account list what the app needs.`);
+      return this._close();
     });
   }
 
@@ -153,7 +155,7 @@ export class Clusters extends Section {
         "div",
         { class: "sb-actions" },
         button("Remove", () => this._remove(cluster, forget.checked), "danger"),
-        button("Cancel", () => this._close()),
+        button("Cancel", () => this._close().focus()),
       ),
     );
     this.report.clear();
@@ -170,9 +172,9 @@ export class Clusters extends Section {
       for (const collection of isForgotten ? COLLECTIONS : []) {
         await remove(path`storage/collections/data/${collection}`, { query: JSON.stringify({ cluster: name }) });
       }
-      this._close();
       await this.load();
       this.report.say("good", `Removed cluster ${name}.`);
+      return this._close();
     });
   }
 }

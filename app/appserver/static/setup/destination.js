@@ -78,11 +78,11 @@ export class Destination extends Section {
         await secrets.save(SECRET, this.key.value);
       }
       await this.load();
-      await this._rehearse();
+      return this._rehearse();
     });
   }
 
-  /** Everything but sending: the settings can be read, and there is a write key. */
+  /** Everything but sending: the settings can be read, and there is a write key. Returns the field that is wrong. */
   async _rehearse() {
     try {
       const { messages } = await search(`${ONE_ROW} | segmentsend dryrun=true`);
@@ -90,14 +90,16 @@ export class Destination extends Section {
       this._warn(messages);
     } catch (error) {
       this.mark(false);
-      if (failWhere(error.message, [
+      const field = failWhere(error.message, [
         [/ url /, this.url], [/ proxy_url /, this.proxy], [/ ca_file /, this.ca], [/write key/, this.key],
-      ])) {
-        this.report.clear();
-      } else {
+      ]);
+      if (!field) {
         throw error;
       }
+      this.report.clear();
+      return field;
     }
+    return undefined;
   }
 
   async test() {

@@ -79,16 +79,21 @@ export class Section {
     this._mark.className = `sb-mark ${isDone ? "sb-done" : "sb-todo"}`;
   }
 
-  /** Does something, in which time nothing else of the section can be done, and reports if it fails. */
+  /** Does something, in which time nothing else of the section can be done, and reports if it fails. What is inert loses
+      the focus: unless it is elsewhere by then, it goes to what the action returns, or back to where it was. */
   async during(text, action) {
+    let next = document.activeElement;
     this.report.say("busy", text);
     this.body.inert = true;
     try {
-      await action();
+      next = (await action()) ?? next;
     } catch (error) {
       this.report.say("bad", error.message);
     } finally {
       this.body.inert = false;
+      if (document.activeElement === document.body) {
+        next.focus();
+      }
     }
   }
 }

@@ -154,12 +154,11 @@ export function allValid(fields) {
   return wrong.length === 0;
 }
 
-/** Shows an error of splunkd's beside the field that it speaks of; false if it speaks of none. `causes` are
+/** Shows an error of splunkd's beside the field that it speaks of, which is returned, if it speaks of one. `causes` are
     [pattern, field], of which the first that fits counts. */
 export function failWhere(text, causes) {
   const field = causes.find(([pattern, each]) => pattern.test(text) && !each.element.hidden)?.[1];
   field?.fail(text);
   field?.element.closest("details")?.setAttribute("open", "");
-  field?.focus();
-  return Boolean(field);
+  return field;
 }
