@@ -9,11 +9,10 @@ from typing import Iterator
 
 from tests import pythons
 from tests.fakes.segment import WRITE_KEY, FakeSegment
-from tests.ops.site import APP, AUDIT_INDEX, CLUSTER, START, Site
+from tests.ops.site import APP, CLUSTER, START, Site
 from tests.standin.conftest import MovedClock
 from tests.standin.runner.python import Pythons
 from tests.standin.splunkd import Splunkd
-from tests.standin.stores.events import Event
 
 AGAIN = "Segment Bridge - Send dead letters again"
 BACKFILL = "Segment Bridge - Backfill"
@@ -67,7 +66,7 @@ class Bridge(Site):
                           "resource": "applications"},
             "requestReceivedTimestamp": received, "responseObject": {"metadata": {"resourceVersion": "1"}},
             "responseStatus": {"code": 201}, "user": {"username": user}, "verb": "create"})
-        self.splunkd.events.add([Event(raw[:len(raw) - cut], at, AUDIT_INDEX, "collector", "kube", "kube:audit")])
+        self.audit_event(at, raw[:len(raw) - cut])
         return audit_id
 
     def try_to_run(self, name: str, at: float) -> bool:

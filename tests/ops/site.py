@@ -46,6 +46,7 @@ class Site:
         splunkd.install(package, update=False)
         splunkd.confs.write("indexes", "search", AUDIT_INDEX, {"homePath": "$SPLUNK_DB/%s/db" % AUDIT_INDEX})
         self._fired: Dict[str, Fired] = {}
+        self._unwritten: List[Event] = []  # events are indexed when somebody looks: a transaction each would take long
 
     # --- What happens ---
 
@@ -63,7 +64,7 @@ class Site:
 
     def _index(self, raw: str, file: str, sourcetype: str) -> None:
         source = str(self.splunkd.logs.folder / file)
-        self.splunkd.events.add([Event(raw, None, "_internal", "standin", source, sourcetype)])
+        self._unwritten.append(Event(raw, None, "_internal", "standin", source, sourcetype))
 
     def job(self, seconds: float, status: str = "ok", name: str = JOB, **facts) -> str:
         """A scheduled run that did what the facts say; its sid."""
@@ -103,7 +104,7 @@ class Site:
 
     def audit_event(self, seconds: float, raw: str = "") -> None:
         raw = raw or _AUDIT_EVENT % ("%032x" % int(seconds))
-        self.splunkd.events.add([Event(raw, seconds, AUDIT_INDEX, "collector", "kube", "kube:audit")])
+        self._unwritten.append(Event(raw, seconds, AUDIT_INDEX, "collector", "kube", "kube:audit"))
 
     def save(self, collection: str, *documents: dict) -> None:
         self.splunkd.kvstore.collection(APP, collection, "nobody").save(list(documents))
@@ -138,6 +139,10 @@ class Site:
 
     # --- What looks at it ---
 
+    def _write(self) -> None:
+        self.splunkd.events.add(self._unwritten)
+        self._unwritten = []
+
     def enable_alerts(self) -> None:
         """Turns their schedules on."""
         self.schedule(*(name for name in self.splunkd.confs.stanzas("savedsearches", APP) if name.startswith(ALERT)))
@@ -155,6 +160,7 @@ class Site:
 
     def tick(self, hour: int, seconds: float) -> List[Job]:
         """Lets run what is due so many seconds after an hour begins; the jobs, which have ended."""
+        self._write()
         self.clock.move_to(START + hour * HOUR + seconds)
         self.splunkd.scheduler.tick()
         jobs = self.splunkd.jobs.all()
@@ -180,6 +186,7 @@ class Site:
 
     def start(self, name: str, at: Optional[float] = None, **settings: str) -> Job:
         """A saved search's job at a time, when it has ended; `settings` are in place of its own."""
+        self._write()
         if at is not None:
             self.clock.move_to(at)
         stanza = self.splunkd.confs.stanza("savedsearches", APP, name)
@@ -192,6 +199,7 @@ class Site:
 
     def table(self, search: str, earliest: Optional[float] = None, latest: Optional[float] = None) -> Results:
         """A search's results in the app."""
+        self._write()
         job = self._ended(self.splunkd.jobs.dispatch(Dispatch(
             search, APP, SYSTEM_USER, self.splunkd.sessions.open(SYSTEM_USER), earliest, latest)))
         assert not job.is_failed, (job.search, job.messages)
