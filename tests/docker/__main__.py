@@ -12,7 +12,7 @@ from tests.docker.splunk import SplunkContainer
 from tests.fakes.segment import WRITE_KEY
 
 NO_ENGINE = 69  # EX_UNAVAILABLE of sysexits.h
-TESTS = ("tests/e2e", "tests/setup", "tests/docker")
+TESTS = ("tests/e2e", "tests/setup", "tests/package/test_installed.py", "tests/docker")
 
 
 def main(arguments: list) -> int:
