@@ -102,7 +102,7 @@ SECRET = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/]{40}"
     r"|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}\b|\bxox[abprs]-[A-Za-z0-9-]{10,}|\bsgp_[A-Za-z0-9]{40,}"
     r"|\beyJ[A-Za-z0-9_-]{20,}\.eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,}"
-    r"|(?i:(?:password|token|secret|write_?key)[\"']?\s*[:=]\s*[\"'](?!fake|demo)[A-Za-z0-9+/_-]{32,}[\"'])"
+    r"|(?i:(?:password|token|secret|write_?key)[\"']?\s*[:=]\s*[\"'](?!fake|demo|/services)[A-Za-z0-9+/_-]{32,}[\"'])"
     r"|https?://(?!user(?:name)?:|secret:secret@)[^/\s:@\"']+:[^/\s:@\"']+@"
 )
 """Private keys, cloud and chat tokens, JWTs, long values of what is called a secret, passwords in addresses; but
