@@ -18,7 +18,8 @@ class Seen:
         self._begin()
 
     def _begin(self) -> None:
-        self._table = array("q", bytes(8 * (self._mask + 1)))  # 0 is an empty slot
+        self._table = array("q")  # not two of them at once
+        self._table = array("q", [0]) * (self._mask + 1)  # 0 is an empty slot
         self._room = 3 * (self._mask + 1) // 4
 
     def add(self, text: str) -> bool:
