@@ -18,7 +18,7 @@ class Seen:
         self._begin()
 
     def _begin(self) -> None:
-        self._table = array("q")  # not two of them at once
+        self._table = array("q")  # lets go of the old one first
         self._table = array("q", [0]) * (self._mask + 1)  # 0 is an empty slot
         self._room = 3 * (self._mask + 1) // 4
 
@@ -36,5 +36,6 @@ class Seen:
         table[slot] = value
         self._room -= 1
         if not self._room:
+            del table
             self._begin()
         return True
