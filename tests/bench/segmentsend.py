@@ -281,7 +281,7 @@ def reading(bench: Bench, version: str, python: str, given: argparse.Namespace) 
 def latency(bench: Bench, version: str, python: str, given: argparse.Namespace) -> None:
     """Against other senders, by what a call takes; segmentsend as it is by default, with gzip."""
     contenders = [each for each in bench.contenders(version, python).values() if each.sends]
-    for seconds in (0.0, 0.05, 0.2):
+    for seconds in [milliseconds / 1000 for milliseconds in given.latencies]:
         found = bench.interleaved(contenders, given.rounds, given.rows, 50_000, latency_s=seconds, gzip=True)
         print("Python %s, %s rows, %d ms a call\n" % (version, format(given.rows, ","), seconds * 1000))
         own_count, own = found["segmentsend"]
@@ -340,6 +340,7 @@ def main() -> None:
     options.add_argument("--rows", type=int, default=100_000)
     options.add_argument("--most-rows", type=int, default=1_000_000, help="for the part memory")
     options.add_argument("--chunks", type=int, nargs="+", default=[2_500, 50_000], help="rows of a chunk")
+    options.add_argument("--latencies", type=int, nargs="+", default=[0, 50, 200], help="milliseconds of a call")
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--pythons", nargs="+", default=pythons.SPLUNKS)
     given = options.parse_args()
