@@ -285,6 +285,7 @@ def test_a_cancelled_run_sends_nothing_more():
         run.stop("cancelled", "the search was cancelled")
         going_on.set()
         run.drain()
+    found.sort(key=lambda settled: settled.batch.number)
     assert statuses([outcome for each in found for outcome in each.outcomes]) == "aaaaauuuuu"
     assert len(client.calls) == 1
 
