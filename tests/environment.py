@@ -30,8 +30,8 @@ def is_container() -> bool:
 class Environment:
     """A context manager; within it `admin`, `splunk`, `segment` and `cluster` are up, and nothing is installed."""
 
-    def __init__(self):
-        self._stack = contextlib.ExitStack()
+    def __init__(self, *standin_options: str):
+        self._stack, self._options = contextlib.ExitStack(), standin_options
 
     def __enter__(self) -> "Environment":
         with self._stack:
@@ -51,7 +51,7 @@ class Environment:
         if is_container():
             return SplunkContainer()
         home = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="splunk-"))
-        return StandinProcess(Path(home))
+        return StandinProcess(Path(home), *self._options)
 
     def receive(self) -> None:
         """From now on Splunk has an index for audit events, and takes them."""

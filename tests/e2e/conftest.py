@@ -1,4 +1,6 @@
 """Splunk with the app installed and set up, and the recorded audit events indexed."""
+import contextlib
+
 import pytest
 
 from tests import recorded
@@ -7,8 +9,10 @@ from tests.environment import Environment
 MESSAGE_FIELDS = ("context", "event", "messageId", "properties", "timestamp", "type", "userId")
 
 
-def _bridge(package):
-    with Environment() as environment:
+@contextlib.contextmanager
+def bridge_with(package, *standin_options):
+    """Splunk, set up and filled, as a context manager."""
+    with Environment(*standin_options) as environment:
         environment.admin.upload(str(package))
         environment.set_up()
         environment.wait_for_user_map()
@@ -19,10 +23,12 @@ def _bridge(package):
 @pytest.fixture(scope="module")
 def bridge(package):
     """One for all tests of a module, which may leave their events in it."""
-    yield from _bridge(package)
+    with bridge_with(package) as environment:
+        yield environment
 
 
 @pytest.fixture
 def fresh_bridge(package):
     """One that a test may break."""
-    yield from _bridge(package)
+    with bridge_with(package) as environment:
+        yield environment

@@ -3,9 +3,10 @@ import json
 
 import pytest
 
-from tests import recorded
+from tests import pythons, recorded
 from tests.administrator import JOB, RUN_END
-from tests.e2e.conftest import MESSAGE_FIELDS
+from tests.e2e.conftest import MESSAGE_FIELDS, bridge_with
+from tests.environment import is_container
 from tests.fakes import faults
 
 
@@ -57,6 +58,22 @@ class TestTheRecordedHour:
         ends = bridge.admin.wait_for_rows(RUN_END % run.sid)
         total = recorded.expected_counts()["total"]
         assert (ends[0]["accepted"], ends[0]["rejected"]) == (str(total["sent"]), str(total["no_sso_user_id"]))
+
+
+@pytest.mark.skipif(is_container(), reason="Splunk decides itself about chunks and Pythons")
+@pytest.mark.parametrize("chunk_rows", [1, 7, 50_000])
+@pytest.mark.parametrize("version", pythons.SPLUNKS)
+def test_under_either_python_and_in_chunks_of_any_size_each_event_is_sent_once_whatever_previews_show(
+        package, version, chunk_rows):
+    if not pythons.find(version):
+        pytest.skip("there is no Python %s on this machine" % version)
+    with bridge_with(package, "--python", version, "--chunk-rows", str(chunk_rows), "--previews") as bridge:
+        bridge.admin.set("commands", "segmentsend", {"run_in_preview": "true"})
+        run = bridge.admin.run_saved_search(JOB)
+        assert not run.failed, run.messages
+        assert held(bridge.segment) == recorded.expected_messages()
+        assert bridge.segment.counts()["duplicates"] == 0
+        assert sum(int(row["count"]) for row in run.rows) == recorded.expected_counts()["total"]["events"]
 
 
 def test_with_faults_at_random_every_row_is_accounted_for_and_a_second_run_completes_it(fresh_bridge):

@@ -9,8 +9,11 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from typing import Optional
 
+from ..pythons import SPLUNKS, find
 from .refusal import Refusal
+from .runner.python import Pythons
 from .splunkd import Ports, Splunkd
 
 
@@ -22,6 +25,9 @@ def main() -> int:
     parser.add_argument("--hec-port", type=int, default=8088)
     parser.add_argument("--password", default="changeme", help="of the user admin")
     parser.add_argument("--home", type=Path, help="$SPLUNK_HOME, which is kept; without it, one that vanishes")
+    parser.add_argument("--chunk-rows", type=int, help="the most rows of a chunk that a custom command gets")
+    parser.add_argument("--previews", action="store_true", help="show previews to commands that run in them")
+    parser.add_argument("--python", choices=SPLUNKS, help="the only Python that apps run under")
     options = parser.parse_args()
 
     ended = threading.Event()
@@ -29,7 +35,10 @@ def main() -> int:
         signal.signal(number, lambda *_: ended.set())
     with tempfile.TemporaryDirectory(prefix="splunk-") as fresh:
         home = (options.home or Path(fresh)).absolute()
-        with Splunkd(home, options.password, Ports(options.port, options.web_port, options.hec_port)) as splunkd:
+        ports = Ports(options.port, options.web_port, options.hec_port)
+        with Splunkd(home, options.password, ports, pythons=_pythons(parser, options.python)) as splunkd:
+            splunkd.jobs.previews = options.previews
+            splunkd.jobs.chunk_rows = options.chunk_rows or splunkd.jobs.chunk_rows
             for package in options.package:
                 try:
                     splunkd.install(package, update=True)
@@ -39,6 +48,15 @@ def main() -> int:
                               "password": options.password}), flush=True)
             ended.wait()
     return 0
+
+
+def _pythons(parser: argparse.ArgumentParser, only: Optional[str]) -> Pythons:
+    if not only:
+        return Pythons()
+    found = find(only)
+    if not found:
+        parser.error("there is no Python %s on this machine" % only)
+    return Pythons({only: str(found)})
 
 
 if __name__ == "__main__":

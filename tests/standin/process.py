@@ -10,15 +10,19 @@ _STOP_S = 30
 
 
 class StandinProcess:
-    """A context manager; `management`, `web` and `hec` are base URLs, `password` is admin's, `home` is $SPLUNK_HOME."""
+    """A context manager; `management`, `web` and `hec` are base URLs, `password` is admin's, `home` is $SPLUNK_HOME.
 
-    def __init__(self, home: Path):
-        self.home, self.password = home, secrets.token_urlsafe(12)
+    `options` are further ones of python -m tests.standin.
+    """
+
+    def __init__(self, home: Path, *options: str):
+        self.home, self.password, self._options = home, secrets.token_urlsafe(12), options
 
     def __enter__(self) -> "StandinProcess":
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.standin", "--home", str(self.home), "--password", self.password,
-             "--port", "0", "--web-port", "0", "--hec-port", "0"], cwd=_ROOT, stdout=subprocess.PIPE, text=True)
+             "--port", "0", "--web-port", "0", "--hec-port", "0", *self._options],
+            cwd=_ROOT, stdout=subprocess.PIPE, text=True)
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError("the stand-in did not start: exit status %d" % self._process.wait())
