@@ -16,7 +16,6 @@ from tests.administrator import JOB, RUN_END, Outcome
 from tests.environment import Environment
 
 ALERT = "Segment Bridge - Alert - Events were not accepted"
-MESSAGE_FIELDS = ("context", "event", "messageId", "properties", "timestamp", "type", "userId")
 
 
 class Console:
@@ -138,8 +137,7 @@ class Demo:
         counts = self._segment.counts()
         self._console.say("      {requests} requests, {body_bytes} bytes ({wire_bytes} as sent)\n"
                           "      {accepted} unique events, {duplicates} repeats, which Segment drops".format(**counts))
-        got = {key: {name: value for name, value in event.message.items() if name in MESSAGE_FIELDS}
-               for key, event in self._segment.accepted.items()}
+        got = recorded.as_expected(self._segment.accepted)
         missing, surplus = set(self._expected) - set(got), set(got) - set(self._expected)
         other = {key for key in set(got) & set(self._expected) if got[key] != self._expected[key]}
         self._console.say("      of the %d expected: %d missing, %d different; %d too many" % (

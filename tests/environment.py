@@ -8,7 +8,7 @@ import os
 import tempfile
 import time
 from pathlib import Path
-from typing import Iterable
+from typing import Iterable, Iterator
 
 from tests import recorded
 from tests.administrator import AUDIT_INDEX, AUDIT_SOURCETYPE, Administrator
@@ -80,3 +80,14 @@ class Environment:
         before = self.admin.count_events(AUDIT_INDEX)
         self.admin.index_events(self._collector_token, [(began + line.offset, line.raw) for line in lines])
         self.admin.wait_for_events(AUDIT_INDEX, before + len(lines))
+
+
+@contextlib.contextmanager
+def bridged(package: Path, *standin_options: str) -> Iterator[Environment]:
+    """One in which the app is set up, knows who is who, and has the recorded audit events to read."""
+    with Environment(*standin_options) as environment:
+        environment.admin.upload(str(package))
+        environment.set_up()
+        environment.wait_for_user_map()
+        environment.index(recorded.audit_lines())
+        yield environment

@@ -4,9 +4,10 @@ import json
 import re
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Dict, List, NamedTuple
+from typing import Any, Dict, List, Mapping, NamedTuple
 
 _DATA = Path(__file__).parent / "data"
+_FIELDS = frozenset(("context", "event", "messageId", "properties", "timestamp", "type", "userId"))
 _RECEIVED = re.compile(rb'"requestReceivedTimestamp":"([^"]+)"')
 
 
@@ -30,6 +31,12 @@ def expected_messages() -> Dict[str, dict]:
     """messageId -> the Segment message."""
     messages = (json.loads(line) for line in _read("expected.jsonl").split(b"\n")[:-1])
     return {message["messageId"]: message for message in messages}
+
+
+def as_expected(events: Mapping[str, Any]) -> Dict[str, dict]:
+    """What the fake Segment accepted, in the form of `expected_messages`: without what others add to a message."""
+    return {message_id: {name: value for name, value in event.message.items() if name in _FIELDS}
+            for message_id, event in events.items()}
 
 
 def expected_counts() -> dict:

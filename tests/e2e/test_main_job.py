@@ -5,15 +5,8 @@ import pytest
 
 from tests import pythons, recorded
 from tests.administrator import JOB, RUN_END
-from tests.e2e.conftest import MESSAGE_FIELDS, bridge_with
-from tests.environment import is_container
+from tests.environment import bridged, is_container
 from tests.fakes import faults
-
-
-def held(segment):
-    """messageId -> what Segment holds of the message, without what the receiver adds."""
-    return {message_id: {key: value for key, value in event.message.items() if key in MESSAGE_FIELDS}
-            for message_id, event in segment.accepted.items()}
 
 
 def counts(rows, *columns):
@@ -26,7 +19,7 @@ class TestTheRecordedHour:
         return bridge.admin.run_saved_search(JOB)
 
     def test_segment_holds_exactly_the_expected_messages(self, bridge, run):
-        assert held(bridge.segment) == recorded.expected_messages()
+        assert recorded.as_expected(bridge.segment.accepted) == recorded.expected_messages()
 
     def test_the_results_are_the_numbers_by_journey_and_outcome(self, run):
         journeys = recorded.expected_counts()["journeys"]
@@ -42,9 +35,9 @@ class TestTheRecordedHour:
         assert not run.failed
 
     def test_a_second_run_sends_the_same_messages_and_adds_none(self, bridge, run):
-        before = held(bridge.segment)
+        before = recorded.as_expected(bridge.segment.accepted)
         bridge.admin.run_saved_search(JOB)
-        assert held(bridge.segment) == before
+        assert recorded.as_expected(bridge.segment.accepted) == before
 
     def test_no_username_or_mail_address_is_sent(self, bridge, run):
         signups = recorded.usersignups()["items"]
@@ -67,11 +60,11 @@ def test_under_either_python_and_in_chunks_of_any_size_each_event_is_sent_once_w
         package, version, chunk_rows):
     if not pythons.find(version):
         pytest.skip("there is no Python %s on this machine" % version)
-    with bridge_with(package, "--python", version, "--chunk-rows", str(chunk_rows), "--previews") as bridge:
+    with bridged(package, "--python", version, "--chunk-rows", str(chunk_rows), "--previews") as bridge:
         bridge.admin.set("commands", "segmentsend", {"run_in_preview": "true"})
         run = bridge.admin.run_saved_search(JOB)
         assert not run.failed, run.messages
-        assert held(bridge.segment) == recorded.expected_messages()
+        assert recorded.as_expected(bridge.segment.accepted) == recorded.expected_messages()
         assert bridge.segment.counts()["duplicates"] == 0
         assert sum(int(row["count"]) for row in run.rows) == recorded.expected_counts()["total"]["events"]
 
@@ -90,4 +83,4 @@ def test_with_faults_at_random_every_row_is_accounted_for_and_a_second_run_compl
     bridge.segment.faults = None
     second = bridge.admin.run_saved_search(JOB)
     assert not second.failed
-    assert held(bridge.segment) == recorded.expected_messages()
+    assert recorded.as_expected(bridge.segment.accepted) == recorded.expected_messages()

@@ -16,7 +16,7 @@ class StandinProcess:
     """
 
     def __init__(self, home: Path, *options: str):
-        self.home, self.password, self._options = home, secrets.token_urlsafe(12), options
+        self.home, self.password, self._options = home, secrets.token_hex(12), options
 
     def __enter__(self) -> "StandinProcess":
         self._process = subprocess.Popen(
