@@ -165,15 +165,13 @@ def main() -> int:
         ok = Demo(console, environment).run(options.package)
         console.say("\n%s in %.0f s" % ("All as it must be" if ok else "NOT as it must be", time.monotonic() - began))
         if options.keep:
-            console.say("\nSplunk Web      %s   user admin, password %s\nSplunk REST     %s\nHEC             %s\n"
-                        "Segment         %s   (counts; /events lists them)\nKubernetes API  %s\nCtrl-C ends them." % (
-                            environment.splunk.web, environment.splunk.password, environment.splunk.management,
-                            environment.splunk.hec, environment.segment.url, environment.cluster.url))
-            try:
+            with contextlib.suppress(KeyboardInterrupt):
+                console.say("\nSplunk Web      %s   user admin, password %s\nSplunk REST     %s\nHEC             %s\n"
+                            "Segment         %s   (counts; /events lists them)\nKubernetes API  %s\nCtrl-C ends them." % (
+                                environment.splunk.web, environment.splunk.password, environment.splunk.management,
+                                environment.splunk.hec, environment.segment.url, environment.cluster.url))
                 while True:
                     time.sleep(3600)
-            except KeyboardInterrupt:
-                pass
     return 0 if ok else 1
 
 
