@@ -153,6 +153,16 @@ class Demo:
         return not (missing or surplus or other or any(trouble))
 
 
+def _addresses(environment: Environment) -> str:
+    splunk = environment.splunk
+    return "\n".join(("", *("%-16s%s" % line for line in (
+        ("Splunk Web", "%s   user admin, password %s" % (splunk.web, splunk.password)),
+        ("Splunk REST", splunk.management),
+        ("HEC", splunk.hec),
+        ("Segment", environment.segment.url + "   (counts; /events lists them)"),
+        ("Kubernetes API", environment.cluster.url))), "Ctrl-C ends them."))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave everything running until Ctrl-C")
@@ -166,10 +176,7 @@ def main() -> int:
         console.say("\n%s in %.0f s" % ("All as it must be" if ok else "NOT as it must be", time.monotonic() - began))
         if options.keep:
             with contextlib.suppress(KeyboardInterrupt):
-                console.say("\nSplunk Web      %s   user admin, password %s\nSplunk REST     %s\nHEC             %s\n"
-                            "Segment         %s   (counts; /events lists them)\nKubernetes API  %s\nCtrl-C ends them." % (
-                                environment.splunk.web, environment.splunk.password, environment.splunk.management,
-                                environment.splunk.hec, environment.segment.url, environment.cluster.url))
+                console.say(_addresses(environment))
                 while True:
                     time.sleep(3600)
     return 0 if ok else 1
