@@ -68,9 +68,6 @@ class Host:
             raise SplError("Failed to fetch REST endpoint uri=%s from server: Not Found" % path)
         return self._rest[path]
 
-    def saved_search(self, name: str) -> Optional[str]:
-        return None
-
     def collect(self, rows, index: str, source: str, sourcetype: str, host: str, testmode: bool) -> None:
         self.collected += [] if testmode else [{**row, "index": index, "source": source, "sourcetype": sourcetype,
                                                 "host": host} for row in rows]

@@ -8,6 +8,7 @@ import threading
 from typing import Dict, List, Mapping, NamedTuple, Tuple
 
 from . import actions
+from .host import SearchHost
 from .spl import pipeline
 from .stores.conf import is_true
 from .values import Results, SplError, as_list, text
@@ -79,7 +80,6 @@ class Alerts:
             return True
         if kind == "custom":
             condition = settings.get("alert_condition", "")
-            from .host import SearchHost
             found = pipeline("| " + condition, SearchHost(self._splunkd, job), iter([results]), inner=True)
             return any(chunk.rows for chunk in found)
         if kind not in _COUNTED:

@@ -3,7 +3,6 @@
 Knowledge Manager Manual, "Object permissions"; authorize.conf.spec, srchIndexesAllowed; transforms.conf.spec.
 """
 import csv
-import fnmatch
 import io
 import time
 from pathlib import Path
@@ -31,11 +30,9 @@ class SearchHost:
         self._props: Optional[Dict[str, Stanza]] = None
 
     def scan(self, indexes: Sequence[str], earliest: Optional[float], latest: Optional[float]) -> Iterator[Row]:
-        allowed = self._allowed_indexes()
-        named = [index for index in self._splunkd.events.indexes()
-                 if any(_selects(pattern, index) for pattern in indexes)
-                 and any(_selects(pattern, index) for pattern in allowed)]
-        return self._splunkd.events.scan(named, earliest, latest)
+        events = self._splunkd.events
+        allowed = set(events.selected(self._allowed_indexes()))
+        return events.scan([name for name in events.selected(indexes) if name in allowed], earliest, latest)
 
     def _allowed_indexes(self) -> List[str]:
         roles = [self._splunkd.confs.stanza("authorize", None, "role_" + role) for role in self._job.session.roles]
@@ -108,10 +105,6 @@ class SearchHost:
             raise SplError("Failed to fetch REST endpoint uri=%s from server: %s" % (path, refusal.text)) from None
         return [_row_of(entry) for entry in entries]
 
-    def saved_search(self, name: str) -> Optional[str]:
-        stanza = self._readable("savedsearches", name)
-        return stanza.settings.get("search") if stanza else None
-
     def collect(self, rows: Iterable[Row], index: str, source: str, sourcetype: str, host: str, testmode: bool) -> None:
         if testmode:
             return
@@ -135,11 +128,6 @@ class SearchHost:
     def _may(self, allows: Callable[[FrozenSet[str]], bool]) -> bool:
         session = self._job.session
         return "admin_all_objects" in session.capabilities or allows(session.roles)
-
-
-def _selects(pattern: str, index: str) -> bool:
-    """A wildcard finds internal indexes only if it begins with an underscore itself."""
-    return fnmatch.fnmatchcase(index, pattern) and (index[0] != "_" or pattern[0] == "_")
 
 
 def _row_of(entry: dict) -> Row:

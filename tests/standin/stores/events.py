@@ -90,9 +90,13 @@ class Events:
             self._database.executemany("INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
             self._database.execute("COMMIT")
 
+    def selected(self, patterns: Sequence[str]) -> List[str]:
+        """The indexes that names and wildcards stand for."""
+        return [name for name in self.indexes() if any(_selects(pattern, name) for pattern in patterns)]
+
     def scan(self, indexes: Sequence[str], earliest: Optional[float], latest: Optional[float]) -> Iterator[Row]:
         """Events of indexes by name or wildcard, newest first; `latest` itself is not in the time range."""
-        names = [name for name in self.indexes() if any(_selects(pattern, name) for pattern in indexes)]
+        names = self.selected(indexes)
         where = ["idx IN (%s)" % ", ".join("?" * len(names))]
         values: List[object] = list(names)
         for bound, condition in ((earliest, "time >= ?"), (latest, "time < ?")):
