@@ -7,7 +7,7 @@ Source: Segment's "HTTP API".
 """
 import json
 from dataclasses import dataclass, field
-from typing import Iterable, List, Optional, Tuple
+from typing import Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from segment_bridge import __version__
 
@@ -63,15 +63,16 @@ class Batcher:
         self._batch = Batch(self._next_number)
         self._bytes = ENVELOPE_BYTES - 1  # the first message has no comma before it
 
-    def add(self, payload: bytes, row: int) -> Optional[Batch]:
-        """Takes a message; gives the batch that was full before it."""
-        full = None
-        if self._bytes + 1 + len(payload) > self.max_bytes or len(self._batch.payloads) == self._max_events:
-            full = self.flush()
-        self._bytes += 1 + len(payload)
-        self._batch.payloads.append(payload)
-        self._batch.rows.append(row)
-        return full
+    def add(self, payloads: Sequence[bytes], rows: Sequence[int]) -> Iterator[Batch]:
+        """Takes messages; gives each batch that is full before the next message is added."""
+        for payload, row in zip(payloads, rows):
+            if self._bytes + 1 + len(payload) > self.max_bytes or len(self._batch.payloads) == self._max_events:
+                full = self.flush()
+                if full:
+                    yield full
+            self._bytes += 1 + len(payload)
+            self._batch.payloads.append(payload)
+            self._batch.rows.append(row)
 
     def flush(self) -> Optional[Batch]:
         """The batch that is not full yet; None where there is none."""

@@ -1,4 +1,4 @@
-"""A search result row becomes a Segment message: checked, and serialised once; pure.
+"""Search result rows become Segment messages: checked, and serialised once; pure.
 
 Segment answers 200 to a batch that holds a bad message and throws the message away without a word, so whatever it
 discards is found here, under its own reasons ("Delivery Overview", "Failed on Ingest").
@@ -19,13 +19,16 @@ A type has the columns that Segment gives it; others of these are left out. So a
 trait. Where an object comes both ways, a column stands in place of what the JSON text says at the same path; a path
 that leads through a value which is no object is an error.
 
+Rows come in blocks, as columns: to go through a column costs much less than to go to a row's cells one by one.
+
 Sources: Segment's "HTTP API", "Spec: Common fields", "Duplicate data"; RFC 3339; RFC 8259.
 """
 import datetime
 import hashlib
 import re
+from itertools import repeat
 from json.encoder import encode_basestring as quote
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from segment_bridge import jsontext
 from segment_bridge.seen import Seen
@@ -33,7 +36,8 @@ from segment_bridge.seen import Seen
 MAX_ID_CHARS = 100
 MAX_REMEMBERED_REPEATS = 10_000
 
-Cells = Sequence[str]
+Columns = Sequence[Sequence[str]]
+"""Of some rows: the cells of each column of the chunk's header."""
 
 
 class Outcome(NamedTuple):
@@ -47,18 +51,13 @@ class Outcome(NamedTuple):
     attempts: int = 0
 
 
-Message = Tuple[str, bytes]
-"""Its id; and the whole of it, a JSON object as it is sent."""
+class Messages(NamedTuple):
+    """What a block's rows give, row by row: empty where they do not give it."""
 
-
-class Withheld(Exception):
-    """A row gives no message that could be sent; `outcome` says why."""
-
-    def __init__(self, reason: str, error: str, status: str = "rejected", message_id: str = "", size: int = 0):
-        super().__init__(error)
-        self.outcome = Outcome(status, reason, error=error)
-        self.message_id = message_id
-        self.size = size  # in bytes, where it got as far as being serialised
+    ids: List[str]
+    payloads: List[bytes]  # the whole of a message, a JSON object as it is sent
+    withheld: Dict[int, Outcome]
+    """Of the rows that give no message that could be sent, by their position: why."""
 
 
 # --- What a type takes from a row -----------------------------------------------------------------------------------
@@ -78,8 +77,6 @@ TYPES = {
     "group": _Type(("groupId", "traits"), {"groupId": "id_required"}),
     "alias": _Type(("previousId",), {"previousId": "id_required", "userId": "id_required"}),
 }
-_TIMESTAMP = '"timestamp":'
-_USER = ('"userId":', '"anonymousId":')
 OBJECTS = ("properties", "traits", "context", "integrations")
 _COLUMNS = {"type", "messageId", "timestamp", "_time", *_EVERY_TYPE, *sum((kind.fields for kind in TYPES.values()), ())}
 
@@ -97,7 +94,6 @@ class _Step(NamedTuple):
     """One field of a message: how its text becomes JSON, and the columns that it comes from."""
 
     name: str
-    prefix: str  # the field's name, as JSON before its value
     to_json: Callable[[str], str]  # raises ValueError
     reason: str  # for what cannot become JSON, or several values where one is due
     missing: str  # the reason where there is none; empty if there need not be one
@@ -146,13 +142,13 @@ class Layout:
         return self._step(name, quote, name + "_not_string", missing)
 
     def _step(self, name: str, to_json: Callable[[str], str], reason: str, missing: str = "") -> _Step:
-        return _Step(name, '"%s":' % name, to_json, reason, missing, *self._columns(name), self._dotted.get(name, []))
+        return _Step(name, to_json, reason, missing, *self._columns(name), self._dotted.get(name, []))
 
     def _columns(self, name: str) -> Tuple[Any, Optional[int]]:
         return self._position.get(name), self._position.get("__mv_" + name)
 
 
-# --- From a row to a message ----------------------------------------------------------------------------------------
+# --- From rows to messages --------------------------------------------------------------------------------------------
 
 
 class MessageBuilder:
@@ -170,56 +166,45 @@ class MessageBuilder:
         self._seen = Seen()
         self._repeats: Dict[str, int] = {}
 
-    def build(self, layout: Layout, cells: Cells) -> Message:
-        """
-        Raises:
-            Withheld: the row gives no message that Segment would take, or one that this run has had before.
-        """
-        kind = _single(layout.type, cells) or "track"
-        if kind not in TYPES:
-            raise Withheld("invalid_type", "type must be one of %s, got %s" % (", ".join(TYPES), quote(kind[:40])))
-        members = ['"type":"%s"' % kind]
-        for step in layout.steps(kind):
-            _, prefix, to_json, reason, missing, position, twin, dotted = step
-            if position is None or (twin is not None and cells[twin]):
-                text = _single(step, cells)
-            else:
-                text = cells[position]
-            if text:
-                try:
-                    text = to_json(text)
-                except ValueError as error:
-                    raise Withheld(reason, "%s: %s" % (step.name, error)) from None
-            if dotted:
-                text = _with_columns(step, text, cells)
-            if text:
-                members.append(prefix + text)
-            elif missing:
-                raise Withheld(missing, "%s is empty" % step.name)
-        if len(members) == 1 or not members[1].startswith(_USER):
-            raise Withheld("no_user_anon_id", "userId and anonymousId are both empty")
-        if layout.time is not None and cells[layout.time] and not members[-1].startswith(_TIMESTAMP):
-            members.append('%s"%s"' % (_TIMESTAMP, _moment(cells[layout.time])))
-        return self._message(_single(layout.message_id, cells).strip(), layout, cells, ",".join(members))
+    def build(self, layout: Layout, columns: Columns, count: int) -> Messages:
+        """The messages of so many rows; withheld are those that Segment would not take, or that this run had before."""
+        block = _Rows(layout, columns, range(count), {})
+        kinds = [kind or "track" for kind in block.texts(layout.type)]
+        members = [""] * count
+        for kind in dict.fromkeys(kinds):
+            some = block.only([row for row, each in enumerate(kinds) if each == kind])
+            if kind not in TYPES:
+                error = "type must be one of %s, got %s" % (", ".join(TYPES), quote(kind[:40]))
+                for row in range(len(some.numbers)):
+                    some.reject(row, "invalid_type", error)
+                continue
+            for row, text in zip(some.numbers, some.members(kind)):
+                members[row] = text
+        ids, payloads = [], []
+        for row, (text, given_id) in enumerate(zip(members, block.texts(layout.message_id))):
+            message_id, payload = ("", b"") if row in block.withheld else self._message(block, row, text, given_id)
+            ids.append(message_id)
+            payloads.append(payload)
+        return Messages(ids, payloads, block.withheld)
 
-    def _message(self, given_id: str, layout: Layout, cells: Cells, members: str) -> Message:
+    def _message(self, block: "_Rows", row: int, members: str, given_id: str) -> Tuple[str, bytes]:
+        """Its id, and itself."""
+        given_id = given_id.strip()
         if not given_id:
-            message_id = self._made_id(layout, cells, members)
-        elif len(given_id) > MAX_ID_CHARS:
-            message_id = _sha256(given_id)
+            message_id = self._made_id(block, row, members)
         else:
-            message_id = given_id
+            message_id = given_id if len(given_id) <= MAX_ID_CHARS else _sha256(given_id)
         payload = ('{%s,"messageId":%s}' % (members, quote(message_id))).encode()
         if len(payload) > self._max_event_bytes:
-            raise Withheld("too_large", "%s bytes as JSON, the most is %s" % (
-                format(len(payload), ","), format(self._max_event_bytes, ",")), "rejected", message_id, len(payload))
-        if given_id and not self._seen.add(message_id):
-            raise Withheld("duplicate", "an earlier row has this messageId", "duplicate", message_id, len(payload))
+            block.reject(row, "too_large", "%s bytes as JSON, the most is %s" % (
+                format(len(payload), ","), format(self._max_event_bytes, ",")))
+        elif given_id and not self._seen.add(message_id):
+            block.withheld[row] = Outcome("duplicate", "duplicate", error="an earlier row has this messageId")
         return message_id, payload
 
-    def _made_id(self, layout: Layout, cells: Cells, members: str) -> str:
+    def _made_id(self, block: "_Rows", row: int, members: str) -> str:
         """The same each time the search runs, and another for each of several equal rows: they are told by number."""
-        content = "\0".join([self._source, *[cells[position] for position in layout.address], members])
+        content = "\0".join([self._source, *[block.columns[position][row] for position in block.layout.address], members])
         first = message_id = _sha256(content)
         while not self._seen.add(message_id):
             if len(self._repeats) == MAX_REMEMBERED_REPEATS:
@@ -229,11 +214,108 @@ class MessageBuilder:
         return message_id
 
 
+class _Rows:
+    """Rows on their way to messages: a block's, or those of one type among them.
+
+    Attributes:
+        numbers: of the rows in the block.
+        withheld: by these numbers, shared by all rows of a block; the first reason stands.
+    """
+
+    def __init__(self, layout: Layout, columns: Columns, numbers: Sequence[int], withheld: Dict[int, Outcome]):
+        self.layout, self.columns = layout, columns
+        self.numbers = numbers
+        self.withheld = withheld
+
+    def only(self, rows: Sequence[int]) -> "_Rows":
+        if len(rows) == len(self.numbers):
+            return self
+        return _Rows(self.layout, [[column[row] for row in rows] for column in self.columns], rows, self.withheld)
+
+    def reject(self, row: int, reason: str, error: str) -> None:
+        self.withheld.setdefault(self.numbers[row], Outcome("rejected", reason, error=error))
+
+    def members(self, kind: str) -> Iterable[str]:
+        """Messages of this type, but for their ids and their braces; something else where a row is withheld."""
+        empty = [""] * len(self.numbers)
+        made = {step.name: self._json(step) for step in self.layout.steps(kind)}
+        for row, user in enumerate(zip(made.get("userId", empty), made.get("anonymousId", empty))):
+            if user == ("", ""):
+                self.reject(row, "no_user_anon_id", "userId and anonymousId are both empty")
+        made["timestamp"] = self._times(made.pop("timestamp", empty))
+        parts: List[Iterable[str]] = [repeat('"type":"%s"' % kind)]
+        for name, values in made.items():
+            prefix = ',"%s":' % name
+            parts += [repeat(prefix) if all(values) else [value and prefix for value in values], values]
+        return map("".join, zip(*parts))
+
+    def _json(self, step: _Step) -> List[str]:
+        """A field's values; empty where there are none."""
+        made = []
+        for text in self.texts(step):
+            if text:
+                try:
+                    text = step.to_json(text)
+                except ValueError as error:
+                    self.reject(len(made), step.reason, "%s: %s" % (step.name, error))
+                    text = ""
+            made.append(text)
+        if step.dotted:
+            made = [self._with_columns(step, row, text) for row, text in enumerate(made)]
+        if step.missing:
+            for row, text in enumerate(made):
+                if not text:
+                    self.reject(row, step.missing, "%s is empty" % step.name)
+        return made
+
+    def texts(self, step: _Step) -> Sequence[str]:
+        """The cells of a column that may have one value each."""
+        texts = [""] * len(self.numbers) if step.position is None else self.columns[step.position]
+        if step.twin is not None and any(self.columns[step.twin]):
+            texts = [*texts]
+            for row, twin in enumerate(self.columns[step.twin]):
+                if twin:
+                    values = _values(twin)
+                    texts[row] = values[0] if len(values) == 1 else ""
+                    if len(values) > 1:
+                        self.reject(row, step.reason, "%s has %d values" % (step.name, len(values)))
+        return texts
+
+    def _with_columns(self, step: _Step, row: int, text: str) -> str:
+        """The JSON text of an object, with the values of its dotted columns put in."""
+        found: List[Tuple[Sequence[str], Any]] = []
+        for column in step.dotted:
+            twin = self.columns[column.twin][row] if column.twin is not None else ""
+            values = _values(twin) if twin else [self.columns[column.position][row]]
+            if values != [""]:
+                found.append((column.path, values if column.array or len(values) > 1 else values[0]))
+        try:
+            return jsontext.with_values(text, found) if found else text
+        except ValueError as error:
+            self.reject(row, step.name + "_conflict", "%s.%s" % (step.name, error))
+            return ""
+
+    def _times(self, given: List[str]) -> List[str]:
+        """With _time where no timestamp is given."""
+        position = self.layout.time
+        if position is None or all(given):
+            return given
+        times = []
+        for row, (time, moment) in enumerate(zip(given, self.columns[position])):
+            if not time and moment:
+                try:
+                    time = _from_epoch(moment)
+                except ValueError:
+                    self.reject(row, "timestamp_invalid", "_time is not a time: %s" % quote(moment[:40]))
+            times.append(time)
+        return times
+
+
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def draft(layout: Layout, cells: Cells) -> str:
+def draft(layout: Layout, cells: Sequence[str]) -> str:
     """What a row that gives no message has for one: its columns of the table above, as a JSON object of texts."""
     members = ["%s:%s" % (quote(name), _as_draft(cells[position], cells[twin] if twin is not None else ""))
                for name, position, twin in layout.columns if cells[position]]
@@ -252,16 +334,6 @@ def _values(twin: str) -> List[str]:
     return [value.replace("$$", "$") for value in _VALUE.findall(twin)]
 
 
-def _single(step: _Step, cells: Cells) -> str:
-    """The text of a column that may have one value; empty where there is none."""
-    if step.twin is not None and cells[step.twin]:
-        values = _values(cells[step.twin])
-        if len(values) > 1:
-            raise Withheld(step.reason, "%s has %d values" % (step.name, len(values)))
-        return values[0] if values else ""
-    return cells[step.position] if step.position is not None else ""
-
-
 # --- Texts that become JSON -----------------------------------------------------------------------------------------
 
 
@@ -270,20 +342,6 @@ def _id(text: str) -> str:
     if not text:
         raise ValueError("nothing but white space")
     return quote(text)
-
-
-def _with_columns(step: _Step, text: str, cells: Cells) -> str:
-    """The JSON text of an object, with the values of its dotted columns put in."""
-    found: List[Tuple[Sequence[str], Any]] = []
-    for column in step.dotted:
-        twin = cells[column.twin] if column.twin is not None else ""
-        values = _values(twin) if twin else [cells[column.position]]
-        if values != [""]:
-            found.append((column.path, values if column.array or len(values) > 1 else values[0]))
-    try:
-        return jsontext.with_values(text, found) if found else text
-    except ValueError as error:
-        raise Withheld(step.name + "_conflict", "%s.%s" % (step.name, error)) from None
 
 
 # --- Times ----------------------------------------------------------------------------------------------------------
@@ -309,10 +367,14 @@ def _iso_8601(text: str) -> str:
     return '"%s:%s"' % (text[:-2], text[-2:]) if text[-5] in "+-" else '"%s"' % text
 
 
-def _moment(text: str) -> str:
-    """_time, seconds since 1970, as ISO-8601."""
+def _from_epoch(text: str) -> str:
+    """_time, seconds since 1970, as ISO-8601.
+
+    Raises:
+        ValueError
+    """
     try:
         moment = _EPOCH + datetime.timedelta(milliseconds=round(float(text) * 1000))
-    except (ValueError, OverflowError):
-        raise Withheld("timestamp_invalid", "_time is not a time: %s" % quote(text[:40])) from None
-    return moment.isoformat(timespec="milliseconds") + "Z"
+    except OverflowError as error:
+        raise ValueError(error) from None
+    return '"%sZ"' % moment.isoformat(timespec="milliseconds")

@@ -4,6 +4,7 @@
 pytest nor hypothesis.
 """
 
+import contextlib
 import csv
 import io
 import random
@@ -62,8 +63,10 @@ _BAD_UTF_8 = [b"\xff", b"\xe2\x82", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf0\x9f"]
 
 def check(body: bytes, block_bytes: int = 65_536) -> None:
     """The same rows in, the same rows out; and of every row the same cells."""
-    chunk = _chunk(body, block_bytes)
-    assert [_record(chunk.header, cells) for cells, _ in chunk] == [_normal(record) for record in _read(body)]
+    chunk = _chunk(body)
+    with blocks_of(block_bytes):
+        found = [_record(chunk.header, cells) for cells in cells_of(chunk)]
+    assert found == [_normal(record) for record in _read(body)]
     assert [_normal(record) for record in _read(answer(body, block_bytes))] == [
         _normal(record) for record in _read(splunklibs_answer(body))
     ]
@@ -71,11 +74,13 @@ def check(body: bytes, block_bytes: int = 65_536) -> None:
 
 def answer(body: bytes, block_bytes: int = 65_536) -> bytes:
     """The reply's body that rows make of a chunk's, with ADDED."""
-    chunk = _chunk(body, block_bytes)
+    chunk = _chunk(body)
     reply = rows.Reply(chunk.header, list(ADDED))
     first, *rest = ADDED.values()
-    for row in chunk:
-        reply.add(row, rows.encoded([first]), rows.encoded(rest))
+    with blocks_of(block_bytes):
+        for block in chunk:
+            reply.add(block, rows.encoded([first] * len(block.texts)))
+    reply.rest = rows.encoded(*([value] * len(reply.rest) for value in rest))
     out = io.BytesIO()
     reply.write(out, {"finished": False})
     return _body(out)
@@ -89,19 +94,23 @@ def splunklibs_answer(body: bytes) -> bytes:
     return _body(out)
 
 
-def _chunk(body: bytes, block_bytes: int) -> rows.Chunk:
-    return next(rows.chunks(_Trickle(b"chunked 1.0,2,%d\n{}%s" % (len(body), body), block_bytes)))
+def cells_of(chunk: rows.Chunk):
+    """Its rows, one by one."""
+    return [[column[row] for column in block.columns] for block in chunk for row in range(len(block.texts))]
 
 
-class _Trickle(io.BytesIO):
-    """A pipe that has so many bytes at a time."""
+@contextlib.contextmanager
+def blocks_of(block_bytes: int):
+    """Chunks are read so many bytes at a time, and then on to the end of a line."""
+    before, rows._BLOCK_BYTES = rows._BLOCK_BYTES, block_bytes
+    try:
+        yield
+    finally:
+        rows._BLOCK_BYTES = before
 
-    def __init__(self, data: bytes, block_bytes: int):
-        super().__init__(data)
-        self._block_bytes = block_bytes
 
-    def read1(self, size: int = -1) -> bytes:
-        return super().read1(min(size, self._block_bytes))
+def _chunk(body: bytes) -> rows.Chunk:
+    return next(rows.chunks(io.BytesIO(b"chunked 1.0,2,%d\n{}%s" % (len(body), body))))
 
 
 def _body(out: io.BytesIO) -> bytes:

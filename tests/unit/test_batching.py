@@ -14,8 +14,7 @@ PAYLOADS = st.lists(st.integers(2, 300).map(lambda size: b'"' + b"x" * (size - 2
 
 def batches(payloads, max_bytes, max_events):
     batcher = Batcher(max_bytes, max_events)
-    found = [batcher.add(payload, row) for row, payload in enumerate(payloads)]
-    return [batch for batch in [*found, batcher.flush()] if batch]
+    return [*batcher.add(payloads, range(len(payloads))), *filter(None, [batcher.flush()])]
 
 
 def test_a_body_names_the_library_and_holds_the_messages_in_order():
@@ -60,11 +59,9 @@ def test_the_limit_can_be_lowered_on_the_way():
     batcher = Batcher(10_000, 100)
     payload = b'"' + b"x" * 998 + b'"'
     made = []
-    for row in range(20):
-        full = batcher.add(payload, row)
-        if full:
-            made.append(len(full))
-            batcher.max_bytes = 3_200
+    for full in batcher.add([payload] * 20, range(20)):
+        made.append(len(full))
+        batcher.max_bytes = 3_200
     assert made == [9, 3, 3, 3]
 
 

@@ -8,29 +8,47 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from segment_bridge.messages import MAX_REMEMBERED_REPEATS, Layout, MessageBuilder, Outcome, Withheld, draft
+from segment_bridge.messages import MAX_REMEMBERED_REPEATS, Layout, MessageBuilder, Outcome, draft
 from tests.fakes.segment_rules import discard_reason
 
 TRACK = {"userId": "42", "event": "Order placed", "messageId": "m-1"}
 
 
-def laid_out(row):
-    """A row (a list is a multivalue field) as splunkd lays it out: all columns, then their twins."""
-    header = [*row, *("__mv_" + name for name in row)]
-    cells = ["\n".join(value) if isinstance(value, list) else value for value in row.values()]
-    twins = [
-        ";".join("$%s$" % each.replace("$", "$$") for each in value) if isinstance(value, list) else ""
-        for value in row.values()
+def laid_out(*rows):
+    """Rows (a list is a multivalue field) as splunkd lays them out: all columns, then their twins."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [
+        [_cell(row.get(name, "")) for name in names] + [_twin(row.get(name, "")) for name in names] for row in rows
     ]
-    return Layout(header), cells + twins
+    return Layout([*names, *("__mv_" + name for name in names)]), list(zip(*lines)), len(rows)
+
+
+def _cell(value):
+    return "\n".join(value) if isinstance(value, list) else value
+
+
+def _twin(value):
+    return ";".join("$%s$" % each.replace("$", "$$") for each in value) if isinstance(value, list) else ""
+
+
+def cells_of(columns):
+    """Of the only row."""
+    return [column[0] for column in columns]
 
 
 def builder(source="source", max_event_bytes=32_768):
     return MessageBuilder(source, max_event_bytes)
 
 
+def one(messages):
+    """Id and message of a block of one row, and what it is withheld for."""
+    return messages.ids[0], messages.payloads[0], messages.withheld.get(0)
+
+
 def built(**row):
-    return builder().build(*laid_out(row))
+    message_id, payload, outcome = one(builder().build(*laid_out(row)))
+    assert outcome is None
+    return message_id, payload
 
 
 def message(**row):
@@ -38,9 +56,9 @@ def message(**row):
 
 
 def withheld(**row):
-    with pytest.raises(Withheld) as caught:
-        built(**row)
-    return caught.value.outcome
+    outcome = one(builder().build(*laid_out(row)))[2]
+    assert outcome is not None
+    return outcome
 
 
 def reason(**row):
@@ -271,7 +289,7 @@ def test_a_made_message_id_is_the_same_in_each_run_and_another_for_each_source_a
     row = {"userId": "42", "event": "x", "_time": "1764000000"}
 
     def made(source="source", **changed):
-        return builder(source).build(*laid_out({**row, **changed}))[0]
+        return builder(source).build(*laid_out({**row, **changed})).ids[0]
 
     assert made() == made(other="y")
     ids = {
@@ -288,37 +306,32 @@ def test_a_made_message_id_is_the_same_in_each_run_and_another_for_each_source_a
 
 def test_equal_rows_are_told_by_number():
     first, second = builder(), builder()
-    layout, cells = laid_out({"userId": "42", "event": "x"})
-    ids = [first.build(layout, cells)[0] for _ in range(100)]
+    row = {"userId": "42", "event": "x"}
+    ids = first.build(*laid_out(*[row] * 100)).ids
     assert len(set(ids)) == 100
-    assert [second.build(layout, cells)[0] for _ in range(100)] == ids
+    assert [second.build(*laid_out(row)).ids[0] for _ in range(100)] == ids
 
 
 def test_equal_rows_are_told_when_there_are_more_of_them_than_are_remembered():
     run = builder()
-    layout, _ = laid_out({"userId": "42", "event": "x"})
-    ids = [
-        run.build(layout, [str(number), "x", "", ""])[0]
-        for _ in range(3)
-        for number in range(MAX_REMEMBERED_REPEATS + 1)
-    ]
+    rows = laid_out(*[{"userId": str(number), "event": "x"} for number in range(MAX_REMEMBERED_REPEATS + 1)])
+    ids = [message_id for _ in range(3) for message_id in run.build(*rows).ids]
     assert len(set(ids)) == len(ids)
 
 
 def test_a_repeated_message_id_is_a_duplicate():
     run = builder()
     sent = run.build(*laid_out(TRACK))
-    with pytest.raises(Withheld) as caught:
-        run.build(*laid_out({**TRACK, "event": "y"}))
-    assert caught.value.outcome[:2] == ("duplicate", "duplicate")
-    assert (caught.value.message_id, caught.value.size) == (sent[0], len(sent[1]) - len("Order placed") + 1)
+    message_id, payload, outcome = one(run.build(*laid_out({**TRACK, "event": "y"})))
+    assert outcome[:2] == ("duplicate", "duplicate")
+    assert (message_id, len(payload)) == (sent.ids[0], len(sent.payloads[0]) - len("Order placed") + 1)
 
 
 def test_an_id_that_was_rejected_is_not_a_duplicate_afterwards():
     run = builder(max_event_bytes=1_000)
-    with pytest.raises(Withheld):
-        run.build(*laid_out({**TRACK, "event": "x" * 1_000}))
-    assert run.build(*laid_out(TRACK))[0] == "m-1"
+    found = run.build(*laid_out({**TRACK, "event": "x" * 1_000}, {**TRACK, "userId": ""}, TRACK))
+    assert {row: outcome.reason for row, outcome in found.withheld.items()} == {0: "too_large", 1: "no_user_anon_id"}
+    assert found.ids == ["m-1", "", "m-1"]
 
 
 # --- Size ---
@@ -410,7 +423,8 @@ def test_a_draft_has_what_the_message_would_have_been_made_of():
         "other": "y",
         "messageId": "m",
     }
-    assert json.loads(draft(*laid_out(row))) == {
+    layout, columns, _ = laid_out(row)
+    assert json.loads(draft(layout, cells_of(columns))) == {
         "event": "x",
         "properties": "{broken",
         "properties.plan": "pro",
@@ -485,20 +499,30 @@ STRICT = json.JSONDecoder(parse_constant=lambda constant: pytest.fail(constant))
 @given(ROWS)
 @example({"userId": "1", "event": "x", "properties": '{"a":"\\ud800\\ud800\\udc00\\udc00"}'})
 def test_a_row_becomes_a_message_that_segment_keeps_or_has_a_reason(row):
-    layout, cells = laid_out(row)
-    try:
-        found = builder().build(layout, cells)
-    except Withheld as error:
-        assert error.outcome.status == "rejected"
-        assert error.outcome.reason and str(error)
-        json.loads(draft(layout, cells))
+    layout, columns, count = laid_out(row)
+    message_id, payload, outcome = one(builder().build(layout, columns, count))
+    if outcome:
+        assert outcome.status == "rejected"
+        assert outcome.reason and outcome.error
+        json.loads(draft(layout, cells_of(columns)))
         return
-    sent = STRICT.decode(found[1].decode("utf-8"))
+    sent = STRICT.decode(payload.decode("utf-8"))
     json.dumps(sent, ensure_ascii=False).encode("utf-8")  # no half of a surrogate pair
     assert discard_reason(sent) is None
-    assert sent["messageId"] == found[0]
+    assert sent["messageId"] == message_id
     assert "sentAt" not in sent
     assert None not in sent.values() and "" not in sent.values()
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(ROWS, min_size=1, max_size=8))
+def test_rows_of_a_block_become_what_they_would_become_one_by_one(rows):
+    layout, columns, count = laid_out(*rows)
+    together = builder().build(layout, columns, count)
+    run = builder()
+    for row in range(count):
+        alone = one(run.build(layout, [column[row : row + 1] for column in columns], 1))
+        assert alone == (together.ids[row], together.payloads[row], together.withheld.get(row))
 
 
 @settings(max_examples=300, deadline=None)

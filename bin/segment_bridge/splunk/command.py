@@ -85,8 +85,8 @@ def _pass_through(stdin: BinaryIO, stdout: BinaryIO) -> None:
     """A preview shows part of the rows, some of them more than once: nothing is sent."""
     for chunk in rows.chunks(stdin):
         reply = rows.Reply(chunk.header, [])
-        for row in chunk:
-            reply.add(row, b"")
+        for block in chunk:
+            reply.add(block, [b""] * len(block.texts))
         reply.write(stdout, {"finished": bool(chunk.metadata.get("finished"))})
 
 

@@ -11,7 +11,7 @@ from segment_bridge import segment
 from segment_bridge.batching import Batch, Batcher, body_bytes
 from segment_bridge.delivery import Delivery, Settled
 from segment_bridge.logs import RunLog
-from segment_bridge.messages import Layout, MessageBuilder, Outcome, Withheld, draft
+from segment_bridge.messages import Layout, MessageBuilder, Messages, Outcome, draft
 from segment_bridge.settings import Destination, Options
 from segment_bridge.splunk import deadletters
 from segment_bridge.splunk.deadletters import DeadLetters
@@ -103,37 +103,43 @@ class Sending:
         return reply
 
     def _submit(self, chunk: Chunk, reply: Reply) -> None:
-        layout, first_cells, sent_before = Layout(chunk.header), self._first_cells, _rest_cells(_SENT_BEFORE)
-        for row in chunk:
-            try:
-                message_id, payload = self._builder.build(layout, row[0])
-            except Withheld as withheld:
-                reply.add(row, first_cells(withheld.message_id, withheld.size), _rest_cells(withheld.outcome))
-                self._count(withheld.outcome, withheld.message_id)
-                if self._is_dead(withheld.outcome):
-                    self._dead_letters.add(draft(layout, row[0]), withheld.outcome)
-                continue
-            if self._ledger and self._is_known(message_id, len(reply.rest)):
-                reply.add(row, first_cells(message_id, len(payload), payload), sent_before)
-                self._count(_SENT_BEFORE, message_id)
-                if self._dead_letters:
-                    self._dead_letters.settle([payload])
-                continue
-            full = self._batcher.add(payload, len(reply.rest))
-            reply.add(row, first_cells(message_id, len(payload), payload))
-            if full:
+        layout = Layout(chunk.header)
+        for block in chunk:
+            count, start = len(block.texts), len(reply.rest)
+            messages = self._builder.build(layout, block.columns, count)
+            reply.add(block, self._first_cells(messages))
+            for row, outcome in sorted(messages.withheld.items()):
+                reply.rest[start + row] = _rest_cells(outcome)
+                self._count(outcome, messages.ids[row])
+                if self._is_dead(outcome):
+                    self._dead_letters.add(draft(layout, [column[row] for column in block.columns]), outcome)
+            rows = [row for row in range(count) if row not in messages.withheld]
+            if self._ledger:
+                rows = self._without_known(messages, rows, start)
+            for full in self._batcher.add([messages.payloads[row] for row in rows], [start + row for row in rows]):
                 self._delivery.submit(full)
                 self._batcher.max_bytes = self._delivery.max_batch_bytes
 
-    def _is_known(self, message_id: str, row: int) -> bool:
-        """Whether the ledger has it; if not, it may come to have it."""
-        digest = self._digests[row] = self._ledger.digest(message_id)
-        return digest in self._ledger
+    def _without_known(self, messages: Messages, rows: List[int], start: int) -> List[int]:
+        """The rows whose messages the ledger does not have; it may come to have them."""
+        unknown, sent_before = [], _rest_cells(_SENT_BEFORE)
+        for row in rows:
+            message_id = messages.ids[row]
+            digest = self._digests[start + row] = self._ledger.digest(message_id)
+            if digest not in self._ledger:
+                unknown.append(row)
+                continue
+            self._reply.rest[start + row] = sent_before
+            self._count(_SENT_BEFORE, message_id)
+            if self._dead_letters:
+                self._dead_letters.settle([messages.payloads[row]])
+        return unknown
 
-    def _first_cells(self, message_id: str, size: int, payload: bytes = b"") -> bytes:
+    def _first_cells(self, messages: Messages) -> List[bytes]:
+        sizes = [str(len(payload) or "") for payload in messages.payloads]
         if self._options.payload:
-            return encoded([payload.decode(), message_id, str(size or "")])
-        return encoded([message_id, str(size or "")])
+            return encoded([payload.decode() for payload in messages.payloads], messages.ids, sizes)
+        return encoded(messages.ids, sizes)
 
     def _settled(self, settled: Settled) -> None:
         batch, outcomes, seconds = settled
@@ -151,7 +157,7 @@ class Sending:
         else:
             self._settle_each(batch, outcomes)
         statuses = _counts(Counter(outcome.status for outcome in outcomes))
-        worst = max(set(outcomes), key=lambda outcome: outcome.attempts)
+        worst = max(outcomes, key=lambda outcome: outcome.attempts)
         self._log.info("batch", batch=batch.number, events=len(batch), bytes=body_bytes(batch.payloads), **statuses,
                        http=worst.http, attempts=worst.attempts, reason=worst.reason or None, seconds=seconds)
 
@@ -264,8 +270,9 @@ def _counts(by_status: Dict[str, int]) -> Dict[str, int]:
 
 
 def _rest_cells(outcome: Outcome) -> bytes:
-    return encoded([outcome.status, outcome.reason, _text(outcome.http), outcome.error, _text(outcome.batch),
-                    str(outcome.attempts)])
+    (cells,) = encoded(*([text] for text in (outcome.status, outcome.reason, _text(outcome.http), outcome.error,
+                                             _text(outcome.batch), str(outcome.attempts))))
+    return cells
 
 
 def _text(number: Optional[int]) -> str:
