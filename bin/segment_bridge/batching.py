@@ -5,6 +5,8 @@ is measured on is not documented, and all its libraries measure this.
 
 Source: Segment's "HTTP API".
 """
+import bisect
+import itertools
 import json
 from dataclasses import dataclass, field
 from typing import Iterable, Iterator, List, Optional, Sequence, Tuple
@@ -65,14 +67,21 @@ class Batcher:
 
     def add(self, payloads: Sequence[bytes], rows: Sequence[int]) -> Iterator[Batch]:
         """Takes messages; gives each batch that is full before the next message is added."""
-        for payload, row in zip(payloads, rows):
-            if self._bytes + 1 + len(payload) > self.max_bytes or len(self._batch.payloads) == self._max_events:
+        ends = [*itertools.accumulate(1 + len(payload) for payload in payloads)]
+        start = before = 0
+        while start < len(ends):
+            fit = bisect.bisect_right(ends, before + self.max_bytes - self._bytes, start)
+            end = min(fit, start + self._max_events - len(self._batch))
+            if end == start:
                 full = self.flush()
                 if full:
                     yield full
-            self._bytes += 1 + len(payload)
-            self._batch.payloads.append(payload)
-            self._batch.rows.append(row)
+                    continue
+                end = start + 1
+            self._batch.payloads += payloads[start:end]
+            self._batch.rows += rows[start:end]
+            self._bytes += ends[end - 1] - before
+            start, before = end, ends[end - 1]
 
     def flush(self) -> Optional[Batch]:
         """The batch that is not full yet; None where there is none."""

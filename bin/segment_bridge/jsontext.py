@@ -35,7 +35,7 @@ def checked(text: str) -> str:
         text = text.strip(" \t\r\n")
     if text[:1] != "{":
         raise ValueError("a JSON object is due, it begins with %s" % quote(text[:20]))
-    if len(text) > 2 * MAX_DEPTH and text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+    if (text.find("{", 1) > 0 or "[" in text) and text.count("{") + text.count("[") > MAX_DEPTH < _depth(text):
         raise ValueError("nested more than %d levels deep" % MAX_DEPTH)
     try:
         _, end = _scan(text, 0)

@@ -24,6 +24,7 @@ Rows come in blocks, as columns: to go through a column costs much less than to 
 Sources: Segment's "HTTP API", "Spec: Common fields", "Duplicate data"; RFC 3339; RFC 8259.
 """
 import datetime
+import functools
 import hashlib
 import re
 from itertools import repeat
@@ -136,7 +137,8 @@ class Layout:
 
     def _field(self, name: str, missing: str) -> _Step:
         if name in OBJECTS:
-            return self._step(name, jsontext.checked, name + "_not_object", missing)
+            check = jsontext.checked if name in ("properties", "traits") else _checked_before
+            return self._step(name, check, name + "_not_object", missing)
         if name.endswith("Id"):
             return self._step(name, _id, "id_not_string", missing)
         return self._step(name, quote, name + "_not_string", missing)
@@ -169,42 +171,39 @@ class MessageBuilder:
     def build(self, layout: Layout, columns: Columns, count: int) -> Messages:
         """The messages of so many rows; withheld are those that Segment would not take, or that this run had before."""
         block = _Rows(layout, columns, range(count), {})
+        found = [("", "")] * count
         kinds = [kind or "track" for kind in block.texts(layout.type)]
-        members = [""] * count
         for kind in dict.fromkeys(kinds):
             some = block.only([row for row, each in enumerate(kinds) if each == kind])
-            if kind not in TYPES:
+            if kind in TYPES:
+                for row, message in zip(some.numbers, some.messages(kind)):
+                    found[row] = message
+            else:
                 error = "type must be one of %s, got %s" % (", ".join(TYPES), quote(kind[:40]))
                 for row in range(len(some.numbers)):
                     some.reject(row, "invalid_type", error)
-                continue
-            for row, text in zip(some.numbers, some.members(kind)):
-                members[row] = text
         ids, payloads = [], []
-        for row, (text, given_id) in enumerate(zip(members, block.texts(layout.message_id))):
-            message_id, payload = ("", b"") if row in block.withheld else self._message(block, row, text, given_id)
+        for row, (message_id, text) in enumerate(found):
+            payload = b""
+            if row not in block.withheld:
+                is_made = not message_id
+                if is_made:
+                    message_id = self._made_id(block, row, text[1:-1])
+                    text = '%s,"messageId":%s}' % (text[:-1], quote(message_id))
+                payload = text.encode()
+                if len(payload) > self._max_event_bytes:
+                    block.reject(row, "too_large", "%s bytes as JSON, the most is %s" % (
+                        format(len(payload), ","), format(self._max_event_bytes, ",")))
+                elif not is_made and not self._seen.add(message_id):
+                    block.withheld[row] = Outcome("duplicate", "duplicate", error="an earlier row has this messageId")
             ids.append(message_id)
             payloads.append(payload)
         return Messages(ids, payloads, block.withheld)
 
-    def _message(self, block: "_Rows", row: int, members: str, given_id: str) -> Tuple[str, bytes]:
-        """Its id, and itself."""
-        given_id = given_id.strip()
-        if not given_id:
-            message_id = self._made_id(block, row, members)
-        else:
-            message_id = given_id if len(given_id) <= MAX_ID_CHARS else _sha256(given_id)
-        payload = ('{%s,"messageId":%s}' % (members, quote(message_id))).encode()
-        if len(payload) > self._max_event_bytes:
-            block.reject(row, "too_large", "%s bytes as JSON, the most is %s" % (
-                format(len(payload), ","), format(self._max_event_bytes, ",")))
-        elif given_id and not self._seen.add(message_id):
-            block.withheld[row] = Outcome("duplicate", "duplicate", error="an earlier row has this messageId")
-        return message_id, payload
-
     def _made_id(self, block: "_Rows", row: int, members: str) -> str:
         """The same each time the search runs, and another for each of several equal rows: they are told by number."""
-        content = "\0".join([self._source, *[block.columns[position][row] for position in block.layout.address], members])
+        address = [block.columns[position][row] for position in block.layout.address]
+        content = "\0".join([self._source, *address, members])
         first = message_id = _sha256(content)
         while not self._seen.add(message_id):
             if len(self._repeats) == MAX_REMEMBERED_REPEATS:
@@ -235,38 +234,46 @@ class _Rows:
     def reject(self, row: int, reason: str, error: str) -> None:
         self.withheld.setdefault(self.numbers[row], Outcome("rejected", reason, error=error))
 
-    def members(self, kind: str) -> Iterable[str]:
-        """Messages of this type, but for their ids and their braces; something else where a row is withheld."""
+    def messages(self, kind: str) -> Iterable[Tuple[str, str]]:
+        """Of this type: their ids, which may be empty, and the JSON objects. Those of rows that are withheld are not
+        to be used."""
         empty = [""] * len(self.numbers)
         made = {step.name: self._json(step) for step in self.layout.steps(kind)}
         for row, user in enumerate(zip(made.get("userId", empty), made.get("anonymousId", empty))):
             if user == ("", ""):
                 self.reject(row, "no_user_anon_id", "userId and anonymousId are both empty")
         made["timestamp"] = self._times(made.pop("timestamp", empty))
-        parts: List[Iterable[str]] = [repeat('"type":"%s"' % kind)]
+        ids = [text.strip() for text in self.texts(self.layout.message_id)]
+        if max(map(len, ids)) > MAX_ID_CHARS:
+            ids = [text if len(text) <= MAX_ID_CHARS else _sha256(text) for text in ids]
+        made["messageId"] = [text and quote(text) for text in ids]
+        parts: List[Iterable[str]] = [repeat('{"type":"%s"' % kind)]
         for name, values in made.items():
             prefix = ',"%s":' % name
             parts += [repeat(prefix) if all(values) else [value and prefix for value in values], values]
-        return map("".join, zip(*parts))
+        return zip(ids, map("".join, zip(*parts, repeat("}"))))
 
     def _json(self, step: _Step) -> List[str]:
         """A field's values; empty where there are none."""
-        made = []
-        for text in self.texts(step):
-            if text:
-                try:
-                    text = step.to_json(text)
-                except ValueError as error:
-                    self.reject(len(made), step.reason, "%s: %s" % (step.name, error))
-                    text = ""
-            made.append(text)
+        texts = self.texts(step)
+        try:
+            made = [text and step.to_json(text) for text in texts]
+        except ValueError:  # of one of them, or more
+            made = [text and self._converted(step, row, text) for row, text in enumerate(texts)]
         if step.dotted:
             made = [self._with_columns(step, row, text) for row, text in enumerate(made)]
-        if step.missing:
+        if step.missing and not all(made):
             for row, text in enumerate(made):
                 if not text:
                     self.reject(row, step.missing, "%s is empty" % step.name)
         return made
+
+    def _converted(self, step: _Step, row: int, text: str) -> str:
+        try:
+            return step.to_json(text)
+        except ValueError as error:
+            self.reject(row, step.reason, "%s: %s" % (step.name, error))
+            return ""
 
     def texts(self, step: _Step) -> Sequence[str]:
         """The cells of a column that may have one value each."""
@@ -335,6 +342,9 @@ def _values(twin: str) -> List[str]:
 
 
 # --- Texts that become JSON -----------------------------------------------------------------------------------------
+
+# The rows of a search have few different ones.
+_checked_before = functools.lru_cache(maxsize=16)(jsontext.checked)
 
 
 def _id(text: str) -> str:

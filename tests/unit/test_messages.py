@@ -331,7 +331,7 @@ def test_an_id_that_was_rejected_is_not_a_duplicate_afterwards():
     run = builder(max_event_bytes=1_000)
     found = run.build(*laid_out({**TRACK, "event": "x" * 1_000}, {**TRACK, "userId": ""}, TRACK))
     assert {row: outcome.reason for row, outcome in found.withheld.items()} == {0: "too_large", 1: "no_user_anon_id"}
-    assert found.ids == ["m-1", "", "m-1"]
+    assert found.ids == ["m-1", "m-1", "m-1"]
 
 
 # --- Size ---

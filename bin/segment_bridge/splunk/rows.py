@@ -25,7 +25,7 @@ from typing import Any, BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Se
 
 _TRANSPORT = re.compile(rb"chunked\s+1\.0\s*,\s*(\d+)\s*,\s*(\d+)\s*\n")
 _BLOCK_BYTES = 65_536
-_IN_MEMORY_BYTES = 1_000_000
+_IN_MEMORY_BYTES = 4_000_000
 
 csv.field_size_limit(2**31 - 1)  # splunklib's limit of 10 MiB would end a search over a row that only passes through
 
@@ -229,12 +229,9 @@ class Reply:
         size = len(header) + self._bytes + self._latest_bytes + sum(map(len, self.rest)) + len(self.rest)
         write_head(stream, metadata, size)
         stream.write(header)
-        rows = zip(itertools.chain(self._put_away_rows(), self._latest), self.rest)
-        while True:
-            block = [b"%b%b\n" % row for row in itertools.islice(rows, 100)]
-            if not block:
-                break
-            stream.write(b"".join(block))
+        rows = itertools.chain(self._put_away_rows(), self._latest)
+        pieces = itertools.chain.from_iterable(zip(rows, self.rest, itertools.repeat(b"\n")))
+        stream.writelines(iter(lambda: b"".join(itertools.islice(pieces, 300)), b""))
         stream.flush()
 
     def _put_away_rows(self) -> Iterator[bytes]:
@@ -253,7 +250,8 @@ def encoded(*columns: Sequence[str]) -> List[bytes]:
     """Of each row the cells that follow others, each with its empty twin."""
     columns = tuple([_quoted(cell) for cell in column] if _SPECIAL.search("".join(column)) else column
                     for column in columns)
-    return [(",%s," % ",,".join(cells)).encode() for cells in zip(*columns)]
+    pieces = [piece for column in columns for piece in (itertools.repeat(","), column, itertools.repeat(","))]
+    return [*map(str.encode, map("".join, zip(*pieces)))]
 
 
 _SPECIAL = re.compile('[",\r\n]')

@@ -143,23 +143,24 @@ class Sending:
 
     def _settled(self, settled: Settled) -> None:
         batch, outcomes, seconds = settled
-        rest = self._reply.rest
-        first = outcomes[0]
-        if not first.reason and outcomes.count(first) == len(outcomes):  # nearly always, and a tenth of the cost
-            cells = _rest_cells(first)
+        worst = outcomes[0]
+        if not worst.reason and outcomes.count(worst) == len(outcomes):  # nearly always, and a tenth of the cost
+            statuses = {worst.status: len(batch)}
+            self.counts[worst.status] += len(batch)
+            cells = _rest_cells(worst)
             for row in batch.rows:
-                rest[row] = cells
-            self.counts[first.status] += len(batch)
+                self._reply.rest[row] = cells
             if self._ledger:
                 self._ledger.add(self._digests[row] for row in batch.rows)
             if self._dead_letters:
                 self._dead_letters.settle(batch.payloads)
         else:
+            statuses = Counter(outcome.status for outcome in outcomes)
+            worst = max(outcomes, key=lambda outcome: outcome.attempts)
             self._settle_each(batch, outcomes)
-        statuses = _counts(Counter(outcome.status for outcome in outcomes))
-        worst = max(outcomes, key=lambda outcome: outcome.attempts)
-        self._log.info("batch", batch=batch.number, events=len(batch), bytes=body_bytes(batch.payloads), **statuses,
-                       http=worst.http, attempts=worst.attempts, reason=worst.reason or None, seconds=seconds)
+        self._log.info("batch", batch=batch.number, events=len(batch), bytes=body_bytes(batch.payloads),
+                       **_counts(statuses), http=worst.http, attempts=worst.attempts, reason=worst.reason or None,
+                       seconds=seconds)
 
     def _settle_each(self, batch: Batch, outcomes: List[Outcome]) -> None:
         rest = self._reply.rest
