@@ -255,9 +255,9 @@ class _Rows:
 
     def _json(self, step: _Step) -> List[str]:
         """A field's values; empty where there are none."""
-        texts = self.texts(step)
+        texts, to_json = self.texts(step), step.to_json
         try:
-            made = [text and step.to_json(text) for text in texts]
+            made = [text and to_json(text) for text in texts]
         except ValueError:  # of one of them, or more
             made = [text and self._converted(step, row, text) for row, text in enumerate(texts)]
         if step.dotted:
@@ -357,8 +357,8 @@ def _id(text: str) -> str:
 # --- Times ----------------------------------------------------------------------------------------------------------
 
 _ISO_8601 = re.compile(
-    r"(?!0000)(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?"
-    r"(Z|[+-]([01]\d|2[0-3]):?[0-5]\d)", re.ASCII)
+    r"(?!0000)(\d{4})-(0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8]|(29|3[01]))T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?"
+    r"(?:Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d)", re.ASCII)
 _EPOCH = datetime.datetime(1970, 1, 1)
 
 
@@ -367,8 +367,8 @@ def _iso_8601(text: str) -> str:
     text = text.strip()
     match = _ISO_8601.fullmatch(text)
     try:
-        if match and match[3] > "28":
-            datetime.date(int(match[1]), int(match[2]), int(match[3]))
+        if match and match[3]:
+            datetime.date(*map(int, match.group(1, 2, 3)))
     except ValueError:
         match = None
     if not match:

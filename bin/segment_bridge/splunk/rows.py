@@ -25,7 +25,13 @@ from typing import Any, BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Se
 
 _TRANSPORT = re.compile(rb"chunked\s+1\.0\s*,\s*(\d+)\s*,\s*(\d+)\s*\n")
 _BLOCK_BYTES = 65_536
-_IN_MEMORY_BYTES = 4_000_000
+_IN_MEMORY_BYTES = 3_000_000
+_ROWS_AT_ONCE = 100
+
+# For a while, a quote of CSV's own is one character, and a doubled one, which stands for a quote in a cell, is another.
+_DOUBLED, _QUOTE = b"\1", b"\2"
+_MARKS = bytes.maketrans(_DOUBLED + b'"', b'"' + _QUOTE)
+_MARK = _QUOTE.decode()
 
 csv.field_size_limit(2**31 - 1)  # splunklib's limit of 10 MiB would end a search over a row that only passes through
 
@@ -115,23 +121,24 @@ class Chunk:
         csv goes from character to character, and then somebody has to make columns out of its rows. This takes a third
         of the time.
         """
-        text, data = _decoded(data[:-1] if data.endswith(b"\n") else data)
-        if "\r" in text or "\0" in text:
+        data = data[:-1] if data.endswith(b"\n") else data
+        if any(character in data for character in (b"\r", b"\0", _DOUBLED, _QUOTE)):
             return None
-        pieces = text.replace('""', "\0").split('"')  # outside and inside of quotes in turn
-        outside = '"'.join(pieces[::2])
+        marked = data.replace(b'""', b"\0" + _DOUBLED).translate(_MARKS, b"\0").decode("utf-8", "replace")
+        pieces = marked.split(_MARK)  # outside and inside of quotes in turn
+        outside = _MARK.join(pieces[::2])
         texts: List[Optional[bytes]] = [*data.split(b"\n")]
         lines = outside.split("\n")
         width = len(self.header)
-        if (not len(pieces) % 2 or "\0" in outside or len(lines) != len(texts)
+        if (not len(pieces) % 2 or '"' in outside or "\ufffd" in marked or len(lines) != len(texts)
                 or {line.count(",") for line in lines} != {width - 1}):
             return None
         cells = outside.replace("\n", ",").split(",")
         position = -1
         try:
             for inside in pieces[1::2]:
-                position = cells.index('"', position + 1)
-                cells[position] = inside.replace("\0", '"')
+                position = cells.index(_MARK, position + 1)
+                cells[position] = inside
         except ValueError:  # a quote in the middle of a cell
             return None
         return Block([cells[column::width] for column in range(width)], texts)
@@ -191,11 +198,8 @@ class Reply:
         names = [header[position] for position in kept]
         self._header = _line([*names, *(each for name in columns for each in (name, "__mv_" + name))]) + "\n"
         self.rest: List[bytes] = []
-        self._bytes = 0
-        self._latest: List[bytes] = []  # the rows that are not in the file
-        self._latest_bytes = 0
-        self._file: Optional[BinaryIO] = None
-        self._lengths = array("L")  # of the rows in the file
+        self._rows = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115
+        self._lengths = array("L")
 
     def add(self, block: Block, first: Sequence[bytes]) -> None:
         """Rows, each with the cells of its first columns."""
@@ -210,35 +214,22 @@ class Reply:
                          for row, text in enumerate(texts)]
             rows = [*map(operator.add, texts, first)]
         self.rest += [b""] * len(rows)
-        self._latest += rows
-        self._latest_bytes += sum(map(len, rows))
-        if self._latest_bytes >= _IN_MEMORY_BYTES:
-            self._put_away()
-
-    def _put_away(self) -> None:
-        if self._file is None:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115
-        self._file.write(b"".join(self._latest))
-        self._lengths.extend(map(len, self._latest))
-        self._bytes += self._latest_bytes
-        self._latest, self._latest_bytes = [], 0
+        self._lengths.extend(map(len, rows))
+        self._rows.write(b"".join(rows))
 
     def write(self, stream: BinaryIO, metadata: Dict[str, Any]) -> None:
         """Sends the reply. Without rows it has no header either, as splunklib does it."""
         header = self._header.encode() if self.rest else b""
-        size = len(header) + self._bytes + self._latest_bytes + sum(map(len, self.rest)) + len(self.rest)
+        size = len(header) + self._rows.tell() + sum(map(len, self.rest)) + len(self.rest)
         write_head(stream, metadata, size)
         stream.write(header)
-        rows = itertools.chain(self._put_away_rows(), self._latest)
-        pieces = itertools.chain.from_iterable(zip(rows, self.rest, itertools.repeat(b"\n")))
-        stream.writelines(iter(lambda: b"".join(itertools.islice(pieces, 300)), b""))
+        with self._rows:
+            self._rows.seek(0)
+            for start in range(0, len(self.rest), _ROWS_AT_ONCE):
+                lengths, rest = (each[start:start + _ROWS_AT_ONCE] for each in (self._lengths, self.rest))
+                rows = map(io.BytesIO(self._rows.read(sum(lengths))).read, lengths)
+                stream.write(b"".join(itertools.chain.from_iterable(zip(rows, rest, itertools.repeat(b"\n")))))
         stream.flush()
-
-    def _put_away_rows(self) -> Iterator[bytes]:
-        if self._file is not None:
-            with self._file:
-                self._file.seek(0)
-                yield from map(self._file.read, self._lengths)
 
 
 def write_head(stream: BinaryIO, metadata: Dict[str, Any], body_bytes: int) -> None:
