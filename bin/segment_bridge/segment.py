@@ -1,4 +1,4 @@
-"""What a request to Segment's tracking API looks like, what its answers mean, and the HTTP session.
+"""What a request to Segment's tracking API looks like, what its answers mean, and the HTTP connections.
 
 Answers are typed: `Answer.kind` says what is to be done, `reason` is the code that rows, logs and messages show.
 
@@ -110,12 +110,15 @@ class Segment:
         self._destination = destination
         credentials = base64.b64encode(write_key.encode() + b":").decode()
         self._secrets = (write_key, credentials)
-        self._headers = {
+        self._request = requests.Request("POST", destination.endpoint, headers={
             "Authorization": "Basic " + credentials,
             "Content-Type": "application/json",
             "User-Agent": "segment-bridge/" + __version__,
-        }
-        self._sessions = threading.local()
+        }).prepare()
+        proxies = dict.fromkeys(("http", "https"), destination.proxy_url) if destination.proxy_url else None
+        self._how = {"stream": True, "timeout": (destination.connect_timeout, destination.timeout), "proxies": proxies,
+                     "verify": destination.ca_file or True}
+        self._own = threading.local()  # of each thread: its adapter, and whether that has a connection
         self._counting = threading.Lock()
         self.gzip = destination.gzip  # may be switched off on the way
         self.requests = self.body_bytes = self.wire_bytes = 0
@@ -126,53 +129,44 @@ class Segment:
         A kept-alive connection that the other side has just closed is no failure: the request goes out once more, on a
         new one. (The messages' ids make that safe.)
         """
-        headers = dict(self._headers)
-        data = body
+        request = self._request.copy()
         if self.gzip:
-            headers["Content-Encoding"] = "gzip"
-            data = _gzipped(body)
+            request.headers["Content-Encoding"] = "gzip"
         if retries:
-            headers["X-Retry-Count"] = str(retries)
-        is_used = getattr(self._sessions, "is_used", False)
+            request.headers["X-Retry-Count"] = str(retries)
+        request.prepare_body(_gzipped(body) if self.gzip else body, None)
+        is_used = getattr(self._own, "is_used", False)
         try:
-            return self._send(data, headers, len(body))
+            return self._send(request, len(body))
         except requests.ConnectionError as error:
             if not is_used or not _is_dropped(error):
                 return self._no_answer(error)
         except (requests.RequestException, OSError) as error:
             return self._no_answer(error)
         try:
-            return self._send(data, headers, len(body))
+            return self._send(request, len(body))
         except (requests.RequestException, OSError) as error:
             return self._no_answer(error)
 
-    def _send(self, data: bytes, headers: Dict[str, str], body_bytes: int) -> Answer:
+    def _send(self, request: requests.PreparedRequest, body_bytes: int) -> Answer:
         with self._counting:
             self.requests += 1
             self.body_bytes += body_bytes
-            self.wire_bytes += len(data)
-        self._sessions.is_used = False
+            self.wire_bytes += len(request.body or b"")
+        self._own.is_used = False
         _call.until = time.monotonic() + self._destination.connect_timeout + self._destination.timeout
-        timeout = (self._destination.connect_timeout, self._destination.timeout)
-        with self._session().post(self._destination.endpoint, data=data, headers=headers, timeout=timeout,
-                                  allow_redirects=False, stream=True) as response:
+        # Without a session there is no netrc, no proxy of other programs, no cookie, and nothing that follows redirects.
+        with self._adapter().send(request, **self._how) as response:
             content = _content(response)
-        self._sessions.is_used = response.status_code < 500
-        if not self._sessions.is_used:  # "HTTP API": look up the name anew, another server may do better
-            self._session().close()
+        self._own.is_used = response.status_code < 500
+        if not self._own.is_used:  # "HTTP API": look up the name anew, another server may do better
+            self._adapter().close()
         return self._answer(response, content)
 
-    def _session(self) -> requests.Session:
-        if not hasattr(self._sessions, "session"):
-            session = requests.Session()
-            session.trust_env = False  # no netrc, no proxies of other programs
-            session.mount("https://", _Adapter(max_retries=0))
-            session.mount("http://", _Adapter(max_retries=0))
-            session.verify = self._destination.ca_file or True
-            if self._destination.proxy_url:
-                session.proxies = dict.fromkeys(("http", "https"), self._destination.proxy_url)
-            self._sessions.session = session
-        return self._sessions.session
+    def _adapter(self) -> HTTPAdapter:
+        if not hasattr(self._own, "adapter"):
+            self._own.adapter = _Adapter(max_retries=0)
+        return self._own.adapter
 
     def _answer(self, response: requests.Response, content: bytes) -> Answer:
         status = response.status_code
@@ -278,7 +272,7 @@ def _find(error: Any, *kinds: type) -> Optional[BaseException]:
 
 # --- Connections that keep to a time limit ----------------------------------------------------------------------------
 # The time-outs of requests are for each read from the socket: an answer that comes byte by byte would take for ever.
-# Sessions and adapters of requests, connections and pools of urllib3: both are made to be subclassed like this.
+# Adapters of requests, connections and pools of urllib3: both are made to be subclassed like this.
 
 # What urllib3 would warn of is in the Answer; on stderr it would become an error in search.log.
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)
