@@ -183,22 +183,23 @@ class MessageBuilder:
                 for row in range(len(some.numbers)):
                     some.reject(row, "invalid_type", error)
         ids, payloads = [], []
+        is_new, withheld, longest = self._seen.add, block.withheld, self._max_event_bytes
         for row, (message_id, text) in enumerate(found):
             payload = b""
-            if row not in block.withheld:
+            if row not in withheld:
                 is_made = not message_id
                 if is_made:
                     message_id = self._made_id(block, row, text[1:-1])
                     text = '%s,"messageId":%s}' % (text[:-1], quote(message_id))
                 payload = text.encode()
-                if len(payload) > self._max_event_bytes:
+                if len(payload) > longest:
                     block.reject(row, "too_large", "%s bytes as JSON, the most is %s" % (
-                        format(len(payload), ","), format(self._max_event_bytes, ",")))
-                elif not is_made and not self._seen.add(message_id):
-                    block.withheld[row] = Outcome("duplicate", "duplicate", error="an earlier row has this messageId")
+                        format(len(payload), ","), format(longest, ",")))
+                elif not is_made and not is_new(message_id):
+                    withheld[row] = Outcome("duplicate", "duplicate", error="an earlier row has this messageId")
             ids.append(message_id)
             payloads.append(payload)
-        return Messages(ids, payloads, block.withheld)
+        return Messages(ids, payloads, withheld)
 
     def _made_id(self, block: "_Rows", row: int, members: str) -> str:
         """The same each time the search runs, and another for each of several equal rows: they are told by number."""
@@ -239,9 +240,10 @@ class _Rows:
         to be used."""
         empty = [""] * len(self.numbers)
         made = {step.name: self._json(step) for step in self.layout.steps(kind)}
-        for row, user in enumerate(zip(made.get("userId", empty), made.get("anonymousId", empty))):
-            if user == ("", ""):
-                self.reject(row, "no_user_anon_id", "userId and anonymousId are both empty")
+        if not all(made.get("userId", empty)):
+            for row, user in enumerate(zip(made.get("userId", empty), made.get("anonymousId", empty))):
+                if not any(user):
+                    self.reject(row, "no_user_anon_id", "userId and anonymousId are both empty")
         made["timestamp"] = self._times(made.pop("timestamp", empty))
         ids = [text.strip() for text in self.texts(self.layout.message_id)]
         if max(map(len, ids)) > MAX_ID_CHARS:
@@ -358,7 +360,7 @@ def _id(text: str) -> str:
 
 _ISO_8601 = re.compile(
     r"(?!0000)(\d{4})-(0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8]|(29|3[01]))T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?"
-    r"(?:Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d)", re.ASCII)
+    r"(?:Z|[+-](?:[01]\d|2[0-3])(?::|())[0-5]\d)", re.ASCII)
 _EPOCH = datetime.datetime(1970, 1, 1)
 
 
@@ -366,6 +368,8 @@ def _iso_8601(text: str) -> str:
     """An ISO-8601 time with a zone as it is given, but for the colon in its zone, which Splunk's %z leaves out."""
     text = text.strip()
     match = _ISO_8601.fullmatch(text)
+    if match and match.lastindex == 2:  # nearly always
+        return '"%s"' % text
     try:
         if match and match[3]:
             datetime.date(*map(int, match.group(1, 2, 3)))
@@ -374,7 +378,7 @@ def _iso_8601(text: str) -> str:
     if not match:
         raise ValueError("it must be ISO-8601 with a zone, such as 2026-11-24T09:30:00.000Z, or empty (then _time is "
                          "sent), got %s" % quote(text[:40]))
-    return '"%s:%s"' % (text[:-2], text[-2:]) if text[-5] in "+-" else '"%s"' % text
+    return '"%s"' % text if match[4] is None else '"%s:%s"' % (text[:-2], text[-2:])
 
 
 def _from_epoch(text: str) -> str:

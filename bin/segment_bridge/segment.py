@@ -31,7 +31,7 @@ import ssl
 import threading
 import time
 import zlib
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -155,7 +155,7 @@ class Segment:
             self.wire_bytes += len(request.body or b"")
         self._own.is_used = False
         _call.until = time.monotonic() + self._destination.connect_timeout + self._destination.timeout
-        # Without a session there is no netrc, no proxy of other programs, no cookie, and nothing that follows redirects.
+        # Without a session there is no netrc, no proxy of other programs, no cookie, and no redirect is followed.
         with self._adapter().send(request, **self._how) as response:
             content = _content(response)
         self._own.is_used = response.status_code < 500

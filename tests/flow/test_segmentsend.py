@@ -131,7 +131,9 @@ def test_the_run_log_has_the_run_its_batches_and_each_reason(segmentsend, log_li
 def test_rejections_are_a_warning_with_an_example(segmentsend):
     result = segmentsend([*rows(3), *rows(2, event="", userId="1")], chunk_rows=4)
     assert result.exit_code == 0
-    assert result.texts("WARN") == ["segmentsend: 2 rejected, event_not_defined: event is empty (messageId id-00000, say)"]
+    assert result.texts("WARN") == [
+        "segmentsend: 2 rejected, event_not_defined: event is empty (messageId id-00000, say)"
+    ]
 
 
 def test_failures_can_be_a_warning_only(segmentsend, segment):

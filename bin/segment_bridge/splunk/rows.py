@@ -40,7 +40,7 @@ class Block(NamedTuple):
     """Some rows of a chunk."""
 
     columns: List[Sequence[str]]  # in the order of the header; of each, a cell a row
-    texts: List[Optional[bytes]]  # of each row, without line end; None where it cannot go back as it is
+    texts: Sequence[Optional[bytes]]  # of each row, without line end; None where it cannot go back as it is
 
 
 class ProtocolError(Exception):
@@ -127,7 +127,7 @@ class Chunk:
         marked = data.replace(b'""', b"\0" + _DOUBLED).translate(_MARKS, b"\0").decode("utf-8", "replace")
         pieces = marked.split(_MARK)  # outside and inside of quotes in turn
         outside = _MARK.join(pieces[::2])
-        texts: List[Optional[bytes]] = [*data.split(b"\n")]
+        texts = data.split(b"\n")
         lines = outside.split("\n")
         width = len(self.header)
         if (not len(pieces) % 2 or '"' in outside or "\ufffd" in marked or len(lines) != len(texts)
