@@ -15,12 +15,15 @@ class Seen:
     def __init__(self, slots: int = SLOTS):
         """`slots` is a power of two."""
         self._mask = slots - 1
-        self._begin()
+        self._table = array("q", [0]) * slots  # 0 is an empty slot
+        self._room = self._most = 3 * slots // 4
 
-    def _begin(self) -> None:
-        self._table = array("q")  # lets go of the old one first
-        self._table = array("q", [0]) * (self._mask + 1)  # 0 is an empty slot
-        self._room = 3 * (self._mask + 1) // 4
+    def _begin_anew(self) -> None:
+        """In place: a second table of that size would be the most memory that a run ever takes."""
+        empty = array("q", [0]) * 1024
+        for start in range(0, len(self._table), 1024):
+            self._table[start:start + 1024] = empty[:len(self._table) - start]
+        self._room = self._most
 
     def add(self, text: str) -> bool:
         """Whether it is new."""
@@ -36,6 +39,5 @@ class Seen:
         table[slot] = value
         self._room -= 1
         if not self._room:
-            del table
-            self._begin()
+            self._begin_anew()
         return True

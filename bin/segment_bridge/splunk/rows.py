@@ -25,7 +25,7 @@ from typing import Any, BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Se
 
 _TRANSPORT = re.compile(rb"chunked\s+1\.0\s*,\s*(\d+)\s*,\s*(\d+)\s*\n")
 _BLOCK_BYTES = 65_536
-_IN_MEMORY_BYTES = 3_000_000
+_IN_MEMORY_BYTES = 1_000_000
 _ROWS_AT_ONCE = 100
 
 # For a while, a quote of CSV's own is one character, and a doubled one, which stands for a quote in a cell, is another.
