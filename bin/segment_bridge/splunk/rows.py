@@ -199,7 +199,7 @@ class Reply:
         self._header = _line([*names, *(each for name in columns for each in (name, "__mv_" + name))]) + "\n"
         self.rest: List[bytes] = []
         self._rows = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115
-        self._lengths = array("L")
+        self._lengths = array("I")
 
     def add(self, block: Block, first: Sequence[bytes]) -> None:
         """Rows, each with the cells of its first columns."""
