@@ -118,8 +118,7 @@ class Chunk:
     def _split(self, data: bytes) -> Optional[Block]:
         """These lines as a block; None where it takes csv to tell what they mean.
 
-        csv goes from character to character, and then somebody has to make columns out of its rows. This takes a third
-        of the time.
+        csv goes from character to character, and its rows have to be made into columns. This takes half of the time.
         """
         data = data[:-1] if data.endswith(b"\n") else data
         if any(character in data for character in (b"\r", b"\0", _DOUBLED, _QUOTE)):
