@@ -172,16 +172,17 @@ class MessageBuilder:
         """The messages of so many rows; withheld are those that Segment would not take, or that this run had before."""
         block = _Rows(layout, columns, range(count), {})
         found = [("", "")] * count
-        kinds = [kind or "track" for kind in block.texts(layout.type)]
-        for kind in dict.fromkeys(kinds):
-            some = block.only([row for row, each in enumerate(kinds) if each == kind])
+        by_kind: Dict[str, List[int]] = {}
+        for row, kind in enumerate(block.texts(layout.type)):
+            by_kind.setdefault(kind or "track", []).append(row)
+        for kind, rows in by_kind.items():
             if kind in TYPES:
-                for row, message in zip(some.numbers, some.messages(kind)):
+                for row, message in zip(rows, block.only(rows).messages(kind)):
                     found[row] = message
-            else:
-                error = "type must be one of %s, got %s" % (", ".join(TYPES), quote(kind[:40]))
-                for row in range(len(some.numbers)):
-                    some.reject(row, "invalid_type", error)
+                continue
+            for row in rows:
+                block.reject(row, "invalid_type", "type must be one of %s, got %s" % (
+                    ", ".join(TYPES), quote(kind[:40])))
         ids, payloads = [], []
         is_new, withheld, longest = self._seen.add, block.withheld, self._max_event_bytes
         for row, (message_id, text) in enumerate(found):

@@ -37,7 +37,8 @@ from tests.flow.splunkd import FakeSplunkd
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SENDERS = HERE / "senders"
-PARTS = ("reading", "latency", "memory", "startup")
+PARTS = ("reading", "latency", "overlap", "memory", "startup")
+DEFAULT_CONCURRENCY, DEFAULT_BATCH_BYTES = 4, 480_000
 
 
 # --- Rows ------------------------------------------------------------------------------------------------------------
@@ -116,6 +117,7 @@ class Bench:
         self._home = folder
         self.script = str(folder / "etc/apps/segment_bridge/bin/segmentsend.py")
         self._library = str(folder / "etc/apps/segment_bridge/lib")
+        self.counts: dict[str, int] = {}  # of the last run, as the endpoint has them
         self.splunkd = FakeSplunkd()
         self.splunkd.passwords["segment"] = WRITE_KEY
 
@@ -190,7 +192,8 @@ class Bench:
                 process.stdin.close()
                 process.stdout.read()
             wall_s, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-            events = segment.counts()["events"]
+            self.counts = segment.counts()
+        events = self.counts["events"]
         wanted = (rows.count if sent is None else sent) if contender.sends else 0
         if process.returncode or events != wanted:
             print("(%s ended with %s and sent %s of %s)" % (contender.name, process.returncode, events, wanted))
@@ -294,16 +297,36 @@ def latency(bench: Bench, version: str, python: str, given: argparse.Namespace) 
         )  # fmt: skip
 
 
+def overlap(bench: Bench, version: str, python: str, given: argparse.Namespace) -> None:
+    """What is left of the most that the connections allow, or that the command can do without latency."""
+    contender = bench.contenders(version, python)["segmentsend"]
+    rates: dict[int, list[float]] = {milliseconds: [] for milliseconds in (0, *given.latencies)}
+    for _ in range(given.rounds):
+        for milliseconds, found in rates.items():
+            run = bench.run(contender, Rows(given.rows), 50_000, latency_s=milliseconds / 1000, gzip=True)
+            found.append(given.rows / run.wall_s)
+    full = DEFAULT_BATCH_BYTES * bench.counts["events"] / bench.counts["body_bytes"]
+    medians = {milliseconds: statistics.median(found) for milliseconds, found in rates.items()}
+    lines = []
+    for milliseconds in sorted({*given.latencies} - {0}):
+        allowed = min(medians[0], 1000 / milliseconds * DEFAULT_CONCURRENCY * full)
+        numbers = (medians[0], allowed, medians[milliseconds])
+        lines.append([milliseconds, *(format(round(rate), ",") for rate in numbers), medians[milliseconds] / allowed])
+    print("Python %s, %s rows, chunks of 50,000, gzip on, events a second\n" % (version, format(given.rows, ",")))
+    table(["ms a call", "at 0 ms", "the most there can be", "found", "share"], lines)
+
+
 def memory(bench: Bench, version: str, python: str, given: argparse.Namespace) -> None:
-    """However many rows, in chunks of the largest size, small and large."""
+    """However many rows; small and large ones, in chunks of a middling and of the largest size."""
     contender = bench.contenders(version, python)["segmentsend"]
     lines = []
-    for row_bytes in (1_000, 6_000):
+    for row_bytes, chunk_rows in ((1_000, 10_000), (1_000, 50_000), (6_000, 50_000)):
         for count in (10_000, 100_000, given.most_rows):
-            found = bench.run(contender, Rows(count, row_bytes), 50_000, gzip=True)
-            lines.append([row_bytes, format(count, ","), round(found.peak_mb, 1), found.wall_s, found.cpu_s])
-    print("Python %s, chunks of 50,000 rows, gzip on\n" % version)
-    table(["bytes a row", "rows", "peak MB", "wall s", "CPU s"], lines)
+            found = bench.run(contender, Rows(count, row_bytes), chunk_rows, gzip=True)
+            sizes = [format(number, ",") for number in (row_bytes, chunk_rows, count)]
+            lines.append([*sizes, round(found.peak_mb, 1), found.wall_s, found.cpu_s])
+    print("Python %s, gzip on\n" % version)
+    table(["bytes a row", "rows a chunk", "rows", "peak MB", "wall s", "CPU s"], lines)
 
 
 def startup(bench: Bench, version: str, python: str, given: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ import csv
 import io
 import random
 import sys
+from typing import Sequence
 
 from splunklib.searchcommands.internals import RecordWriterV2
 from splunklib.searchcommands.search_command import SearchCommand
@@ -48,6 +49,7 @@ _ALPHABET = [
     "\ufeff",
     "<bad>",
 ]
+_PLAIN = [each for each in _ALPHABET if not any(one in each for one in ("\r", "\n", "\x01", "\x02", "\ufffd", "<bad>"))]
 _NAMES = [
     "_time",
     "_chunked_idx",
@@ -145,7 +147,11 @@ def _normal(record):
 
 
 def made_body(chance: random.Random) -> bytes:
-    """A body as splunkd or splunklib might write it: header, rows, and twins of some columns, in some order."""
+    """A body as splunkd or splunklib might write it: header, rows, and twins of some columns, in some order.
+
+    In half of them is nothing that it takes csv to read.
+    """
+    is_plain = chance.random() < 0.5
     names = chance.sample(_NAMES, chance.randint(1, 6))
     twins = ["__mv_" + name for name in names if chance.random() < 0.7]
     header = names + twins
@@ -153,15 +159,17 @@ def made_body(chance: random.Random) -> bytes:
         chance.shuffle(header)
     text = io.StringIO(newline="")
     writer = csv.writer(
-        text, lineterminator=chance.choice(["\n", "\r\n"]), quoting=chance.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+        text,
+        lineterminator="\n" if is_plain else chance.choice(["\n", "\r\n"]),
+        quoting=csv.QUOTE_MINIMAL if is_plain else chance.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
     )
     writer.writerow(header)
     for _ in range(chance.choice([0, 1, 2, 5, 30])):
         record = {}
         for name in names:
-            record[name] = _text(chance)
-            if "__mv_" + name in twins and chance.random() < 0.3:
-                values = [_text(chance) for _ in range(chance.randint(2, 4))]
+            record[name] = _text(chance, _PLAIN).lstrip('"') if is_plain else _text(chance, _ALPHABET)
+            if "__mv_" + name in twins and chance.random() < 0.3 and not is_plain:
+                values = [_text(chance, _ALPHABET) for _ in range(chance.randint(2, 4))]
                 record[name] = "\n".join(values)
                 record["__mv_" + name] = ";".join("$%s$" % value.replace("$", "$$") for value in values)
         writer.writerow([record.get(name, "") for name in header])
@@ -174,8 +182,8 @@ def made_body(chance: random.Random) -> bytes:
     return pieces[0].encode() + b"".join(chance.choice(_BAD_UTF_8) + piece.encode() for piece in pieces[1:])
 
 
-def _text(chance: random.Random) -> str:
-    return "".join(chance.choice(_ALPHABET) for _ in range(chance.choice([0, 0, 1, 2, 5, 20])))
+def _text(chance: random.Random, alphabet: Sequence[str]) -> str:
+    return "".join(chance.choice(alphabet) for _ in range(chance.choice([0, 0, 1, 2, 5, 20])))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 import io
 import os
+import random
 import subprocess
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
@@ -53,6 +55,20 @@ def test_rows_are_those_of_splunklib(name, block_bytes):
 @given(st.randoms(use_true_random=False), st.sampled_from([1, 5, 65_536]))
 def test_rows_are_those_of_splunklib_whatever_the_body(chance, block_bytes):
     rows_oracle.check(rows_oracle.made_body(chance), block_bytes)
+
+
+def test_bodies_by_chance_are_read_both_ways(monkeypatch):
+    split, ways = rows.Chunk._split, Counter()
+
+    def counted(chunk, data):
+        block = split(chunk, data)
+        ways["csv" if block is None else "quotes" if b'"' in data else "no quotes"] += 1
+        return block
+
+    monkeypatch.setattr(rows.Chunk, "_split", counted)
+    for seed in range(300):
+        rows_oracle.check(rows_oracle.made_body(random.Random(seed)))
+    assert min(ways["csv"], ways["quotes"], ways["no quotes"]) > 30, ways
 
 
 @settings(max_examples=300, deadline=None)
