@@ -59,8 +59,8 @@ class Delivery:
     """Sends one run's batches; a context manager that leaves no thread behind.
 
     Args:
-        client: has `post(body, retries) -> Answer`, which threads call at once, and `gzip`, which is set to False where
-            the other side does not take it.
+        client: has `call(body)` and `post(call, retries) -> Answer`, for threads to use at once, and `gzip`, which is
+            set to False where the other side does not take it.
         settled: called in the caller's thread, from `submit` and `drain`.
         accepted: the status of messages that were accepted.
     """
@@ -86,7 +86,9 @@ class Delivery:
         self._trouble = ""  # the last answer that asked for another call
         self._probing = threading.Lock()
         self._changed = threading.Condition()  # guards what is above, but for the lock
-        self._pool = ThreadPoolExecutor(destination.concurrency, "segment")
+        # One more than there are requests under way makes the next one ready. (A single thread keeps the order.)
+        threads = destination.concurrency + (destination.concurrency > 1)
+        self._pool = ThreadPoolExecutor(threads, "segment")
         # As many again wait for their turn, so that a thread that is done finds the next one ready.
         self._most_pending = 2 * destination.concurrency
         self._pending: Set[Future[Settled]] = set()
@@ -209,19 +211,20 @@ class Delivery:
         Raises:
             _Stopped
         """
-        data = body(batch.payloads)
+        is_packed = self._client.gzip
+        call = self._client.call(body(batch.payloads))
         failures = held = 0
         not_before = -math.inf
         while True:
             self._await_turn(len(batch), not_before)
-            is_packed = self._client.gzip
             attempt.calls += 1
             try:
-                answer = attempt.answer = self._client.post(data, attempt.calls - 1)
+                answer = attempt.answer = self._client.post(call, attempt.calls - 1)
             finally:
                 self._end_turn()
             if answer.kind is Kind.ENCODED and is_packed:
-                self._client.gzip = False
+                self._client.gzip = is_packed = False
+                call = self._client.call(body(batch.payloads))
             elif answer.kind is Kind.THROTTLED or (answer.kind is Kind.TRANSIENT and answer.retry_after_s is not None):
                 held += 1
                 self._hold(answer, held)

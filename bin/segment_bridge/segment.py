@@ -31,7 +31,7 @@ import ssl
 import threading
 import time
 import zlib
-from typing import Any, NamedTuple, Optional
+from typing import Any, List, NamedTuple, Optional
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -95,6 +95,13 @@ def fingerprint(write_key: str) -> str:
     return hashlib.sha256(b"segment_bridge:" + write_key.encode()).hexdigest()
 
 
+class Call(NamedTuple):
+    """A batch, compressed where the other side takes that."""
+
+    request: requests.PreparedRequest
+    body_bytes: int  # before that
+
+
 class Segment:
     """A destination that takes batches; any number of threads may post, each on a connection of its own."""
 
@@ -118,55 +125,64 @@ class Segment:
         proxies = dict.fromkeys(("http", "https"), destination.proxy_url) if destination.proxy_url else None
         self._how = {"stream": True, "timeout": (destination.connect_timeout, destination.timeout), "proxies": proxies,
                      "verify": destination.ca_file or True}
-        self._own = threading.local()  # of each thread: its adapter, and whether that has a connection
+        self._idle: List[_Line] = []
         self._counting = threading.Lock()
         self.gzip = destination.gzip  # may be switched off on the way
         self.requests = self.body_bytes = self.wire_bytes = 0
 
-    def post(self, body: bytes, retries: int = 0) -> Answer:
-        """One call: sends a batch and reads the answer.
+    def call(self, body: bytes) -> Call:
+        """What sends a batch, as often as it takes."""
+        request = self._request.copy()
+        if self.gzip:
+            request.headers["Content-Encoding"] = "gzip"
+        request.prepare_body(_gzipped(body) if self.gzip else body, None)
+        return Call(request, len(body))
+
+    def post(self, call: Call, retries: int = 0) -> Answer:
+        """Sends it, and reads the answer.
 
         A kept-alive connection that the other side has just closed is no failure: the request goes out once more, on a
         new one. (The messages' ids make that safe.)
         """
-        request = self._request.copy()
-        if self.gzip:
-            request.headers["Content-Encoding"] = "gzip"
         if retries:
-            request.headers["X-Retry-Count"] = str(retries)
-        request.prepare_body(_gzipped(body) if self.gzip else body, None)
-        is_used = getattr(self._own, "is_used", False)
+            call.request.headers["X-Retry-Count"] = str(retries)
         try:
-            return self._send(request, len(body))
+            line = self._idle.pop()  # the one that was in use last
+        except IndexError:
+            line = _Line()
+        try:
+            return self._on(line, call)
+        finally:
+            self._idle.append(line)
+
+    def _on(self, line: "_Line", call: Call) -> Answer:
+        is_used = line.is_used
+        try:
+            return self._send(line, call)
         except requests.ConnectionError as error:
             if not is_used or not _is_dropped(error):
                 return self._no_answer(error)
         except (requests.RequestException, OSError) as error:
             return self._no_answer(error)
         try:
-            return self._send(request, len(body))
+            return self._send(line, call)
         except (requests.RequestException, OSError) as error:
             return self._no_answer(error)
 
-    def _send(self, request: requests.PreparedRequest, body_bytes: int) -> Answer:
+    def _send(self, line: "_Line", call: Call) -> Answer:
         with self._counting:
             self.requests += 1
-            self.body_bytes += body_bytes
-            self.wire_bytes += len(request.body or b"")
-        self._own.is_used = False
-        _call.until = time.monotonic() + self._destination.connect_timeout + self._destination.timeout
+            self.body_bytes += call.body_bytes
+            self.wire_bytes += len(call.request.body or b"")
+        line.is_used = False
+        _deadline.until = time.monotonic() + self._destination.connect_timeout + self._destination.timeout
         # Without a session there is no netrc, no proxy of other programs, no cookie, and no redirect is followed.
-        with self._adapter().send(request, **self._how) as response:
+        with line.adapter.send(call.request, **self._how) as response:
             content = _content(response)
-        self._own.is_used = response.status_code < 500
-        if not self._own.is_used:  # "HTTP API": look up the name anew, another server may do better
-            self._adapter().close()
+        line.is_used = response.status_code < 500
+        if not line.is_used:  # "HTTP API": look up the name anew, another server may do better
+            line.adapter.close()
         return self._answer(response, content)
-
-    def _adapter(self) -> HTTPAdapter:
-        if not hasattr(self._own, "adapter"):
-            self._own.adapter = _Adapter(max_retries=0)
-        return self._own.adapter
 
     def _answer(self, response: requests.Response, content: bytes) -> Answer:
         status = response.status_code
@@ -210,6 +226,14 @@ class Segment:
         return " ".join(text.split())[:_EXCERPT_CHARS]
 
 
+class _Line:
+    """A connection that is kept alive from call to call."""
+
+    def __init__(self) -> None:
+        self.adapter = _Adapter(max_retries=0)
+        self.is_used = False
+
+
 class Rehearsal:
     """In place of `Segment` where nothing is to be sent: counts what would be."""
 
@@ -218,10 +242,13 @@ class Rehearsal:
         self.gzip = destination.gzip
         self.requests = self.body_bytes = self.wire_bytes = 0
 
-    def post(self, body: bytes, retries: int = 0) -> Answer:
+    def call(self, body: bytes) -> int:
+        return len(body)
+
+    def post(self, call: int, retries: int = 0) -> Answer:
         with self._counting:
             self.requests += 1
-            self.body_bytes += len(body)
+            self.body_bytes += call
         return Answer(Kind.ACCEPTED)
 
 
@@ -277,11 +304,11 @@ def _find(error: Any, *kinds: type) -> Optional[BaseException]:
 # What urllib3 would warn of is in the Answer; on stderr it would become an error in search.log.
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
-_call = threading.local()  # until: the moment at which this thread's call ends
+_deadline = threading.local()  # until: the moment at which this thread's request ends
 
 
 def _left_s() -> float:
-    left = _call.until - time.monotonic()
+    left = _deadline.until - time.monotonic()
     if left <= 0:
         raise socket.timeout("timed out")
     return left

@@ -42,8 +42,10 @@ class Client:
         self._lock = threading.Lock()
         self._at_once = 0
 
-    def post(self, body, retries):
-        ids = json.loads(body)["batch"]
+    def call(self, body):
+        return json.loads(body)["batch"]
+
+    def post(self, ids, retries):
         with self._lock:
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)

@@ -35,9 +35,13 @@ def client(fake, write_key=WRITE_KEY, **options):
     return Segment(Destination("segment", **{**known, **options}), write_key)
 
 
+def send(sender, data=None, retries=0):
+    return sender.post(sender.call(data or body([EVENT])), retries)
+
+
 def post(fake, fault=None, **options):
     fake.faults = faults.first(1, fault)
-    return client(fake, **options).post(body([EVENT]))
+    return send(client(fake, **options))
 
 
 # --- Requests ---
@@ -45,8 +49,8 @@ def post(fake, fault=None, **options):
 
 def test_a_request_is_what_segment_documents(fake):
     sender = client(fake)
-    sender.post(body([EVENT]))
-    sender.post(body([EVENT]), 3)
+    send(sender)
+    send(sender, retries=3)
     first, second = fake.requests
     assert first.headers["Authorization"] == "Basic " + base64.b64encode(WRITE_KEY.encode() + b":").decode()
     assert first.headers["Content-Type"] == "application/json"
@@ -61,9 +65,9 @@ def test_a_request_is_what_segment_documents(fake):
 def test_requests_and_bytes_are_counted(fake):
     sender = client(fake)
     data = body([EVENT] * 100)
-    sender.post(data)
+    send(sender, data)
     sender.gzip = False
-    sender.post(data)
+    send(sender, data)
     assert (sender.requests, sender.body_bytes) == (2, 2 * len(data))
     assert sender.wire_bytes == sum(exchange.wire_bytes for exchange in fake.requests) < 2 * len(data)
     assert [exchange.headers.get("Content-Encoding") for exchange in fake.requests] == ["gzip", None]
@@ -196,16 +200,16 @@ def test_an_answer_that_is_no_http_is_worth_another_try():
             "segment", url="http://127.0.0.1:%d/v1/batch" % listener.getsockname()[1], timeout=0.3, connect_timeout=0.2
         )
         sender = Segment(destination, WRITE_KEY)
-        answer = sender.post(b"{}")  # accepted by the backlog, never answered
+        answer = send(sender, b"{}")  # accepted by the backlog, never answered
     assert (answer.kind, answer.reason) == (Kind.TRANSIENT, "network")
 
 
 def test_a_connection_that_went_stale_is_no_failure(fake):
     sender = client(fake)
     fake.faults = faults.first(1, faults.stale())
-    assert sender.post(body([EVENT])).kind is Kind.ACCEPTED
+    assert send(sender).kind is Kind.ACCEPTED
     time.sleep(0.05)
-    assert sender.post(body([EVENT])).kind is Kind.ACCEPTED
+    assert send(sender).kind is Kind.ACCEPTED
     assert [exchange.connection for exchange in fake.requests] == [1, 2]
 
 
@@ -217,8 +221,8 @@ def test_a_first_connection_that_breaks_is_one(fake):
 def test_after_a_server_error_the_name_is_looked_up_anew(fake):
     sender = client(fake)
     fake.faults = faults.first(1, status(503))
-    sender.post(body([EVENT]))
-    sender.post(body([EVENT]))
+    send(sender)
+    send(sender)
     assert [exchange.connection for exchange in fake.requests] == [1, 2]
 
 
@@ -267,13 +271,13 @@ def segment_behind(proxy):
 
 def test_a_proxy_is_gone_through_where_it_is_set():
     with segment_behind(FakeProxy()) as (fake, destination):
-        assert Segment(destination, WRITE_KEY).post(body([EVENT])).kind is Kind.ACCEPTED
+        assert send(Segment(destination, WRITE_KEY)).kind is Kind.ACCEPTED
         assert list(fake.accepted) == ["m"]
 
 
 def test_a_proxy_that_wants_credentials_is_a_setting_to_correct():
     with segment_behind(FakeProxy(user="a", password="b")) as (fake, destination):
-        answer = Segment(destination, WRITE_KEY).post(body([EVENT]))
+        answer = send(Segment(destination, WRITE_KEY))
         assert (answer.kind, answer.reason, answer.http) == (Kind.MISCONFIGURED, "auth", 407)
         assert not fake.requests
 
@@ -281,7 +285,7 @@ def test_a_proxy_that_wants_credentials_is_a_setting_to_correct():
 def test_a_proxy_that_cannot_reach_segment_is_worth_another_try():
     with segment_behind(FakeProxy()) as (fake, destination):
         fake.down()
-        assert Segment(destination, WRITE_KEY).post(body([EVENT])).kind is Kind.TRANSIENT
+        assert send(Segment(destination, WRITE_KEY)).kind is Kind.TRANSIENT
 
 
 # --- Rehearsals ---
@@ -289,6 +293,6 @@ def test_a_proxy_that_cannot_reach_segment_is_worth_another_try():
 
 def test_a_rehearsal_counts_and_opens_no_connection(fake):
     rehearsal = Rehearsal(dataclasses.replace(Destination("segment"), url=fake.url + "/v1/batch"))
-    assert rehearsal.post(b"12345").kind is Kind.ACCEPTED
+    assert send(rehearsal, b"12345").kind is Kind.ACCEPTED
     assert (rehearsal.requests, rehearsal.body_bytes, rehearsal.wire_bytes) == (1, 5, 0)
     assert not fake.requests
