@@ -33,8 +33,8 @@ def checked(text: str) -> str:
     """
     if text[-1:] != "}" or text[:1] != "{":
         text = text.strip(" \t\r\n")
-    if text[:1] != "{":
-        raise ValueError("a JSON object is due, it begins with %s" % quote(text[:20]))
+        if text[:1] != "{":
+            raise ValueError("a JSON object is due, it begins with %s" % quote(text[:20]))
     if (text.find("{", 1) > 0 or "[" in text) and text.count("{") + text.count("[") > MAX_DEPTH < _depth(text):
         raise ValueError("nested more than %d levels deep" % MAX_DEPTH)
     try:

@@ -171,21 +171,22 @@ class MessageBuilder:
     def build(self, layout: Layout, columns: Columns, count: int) -> Messages:
         """The messages of so many rows; withheld are those that Segment would not take, or that this run had before."""
         block = _Rows(layout, columns, range(count), {})
-        found = [("", "")] * count
+        given_ids = block.ids()
+        texts = [""] * count
         by_kind: Dict[str, List[int]] = {}
         for row, kind in enumerate(block.texts(layout.type)):
             by_kind.setdefault(kind or "track", []).append(row)
         for kind, rows in by_kind.items():
             if kind in TYPES:
-                for row, message in zip(rows, block.only(rows).messages(kind)):
-                    found[row] = message
+                for row, text in zip(rows, block.only(rows).messages(kind, [given_ids[row] for row in rows])):
+                    texts[row] = text
                 continue
             for row in rows:
                 block.reject(row, "invalid_type", "type must be one of %s, got %s" % (
                     ", ".join(TYPES), quote(kind[:40])))
         ids, payloads = [], []
         is_new, withheld, longest = self._seen.add, block.withheld, self._max_event_bytes
-        for row, (message_id, text) in enumerate(found):
+        for row, (message_id, text) in enumerate(zip(given_ids, texts)):
             payload = b""
             if row not in withheld:
                 is_made = not message_id
@@ -236,9 +237,13 @@ class _Rows:
     def reject(self, row: int, reason: str, error: str) -> None:
         self.withheld.setdefault(self.numbers[row], Outcome("rejected", reason, error=error))
 
-    def messages(self, kind: str) -> Iterable[Tuple[str, str]]:
-        """Of this type: their ids, which may be empty, and the JSON objects. Those of rows that are withheld are not
-        to be used."""
+    def ids(self) -> List[str]:
+        """Those that are given, as they are sent."""
+        ids = [text.strip() for text in self.texts(self.layout.message_id)]
+        return [text if len(text) <= MAX_ID_CHARS else _sha256(text) for text in ids]
+
+    def messages(self, kind: str, ids: Sequence[str]) -> Iterable[str]:
+        """JSON objects of this type, with these ids, where there are any; something else where a row is withheld."""
         empty = [""] * len(self.numbers)
         made = {step.name: self._json(step) for step in self.layout.steps(kind)}
         if not all(made.get("userId", empty)):
@@ -246,15 +251,12 @@ class _Rows:
                 if not any(user):
                     self.reject(row, "no_user_anon_id", "userId and anonymousId are both empty")
         made["timestamp"] = self._times(made.pop("timestamp", empty))
-        ids = [text.strip() for text in self.texts(self.layout.message_id)]
-        if max(map(len, ids)) > MAX_ID_CHARS:
-            ids = [text if len(text) <= MAX_ID_CHARS else _sha256(text) for text in ids]
         made["messageId"] = [text and quote(text) for text in ids]
         parts: List[Iterable[str]] = [repeat('{"type":"%s"' % kind)]
         for name, values in made.items():
             prefix = ',"%s":' % name
             parts += [repeat(prefix) if all(values) else [value and prefix for value in values], values]
-        return zip(ids, map("".join, zip(*parts, repeat("}"))))
+        return map("".join, zip(*parts, repeat("}")))
 
     def _json(self, step: _Step) -> List[str]:
         """A field's values; empty where there are none."""
