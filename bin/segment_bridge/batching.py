@@ -66,7 +66,7 @@ class Batcher:
         self._bytes = ENVELOPE_BYTES - 1  # the first message has no comma before it
 
     def add(self, payloads: Sequence[bytes], rows: Sequence[int]) -> Iterator[Batch]:
-        """Takes messages; gives each batch that is full before the next message is added."""
+        """Takes messages while it is gone through; gives each batch that is full before the next message is added."""
         ends = [*itertools.accumulate(1 + len(payload) for payload in payloads)]
         start = before = 0
         while start < len(ends):

@@ -38,7 +38,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SENDERS = HERE / "senders"
 PARTS = ("reading", "latency", "overlap", "memory", "startup")
-DEFAULT_CONCURRENCY, DEFAULT_BATCH_BYTES = 4, 480_000
+CONCURRENCY, BATCH_BYTES = 4, 480_000  # as by default
 
 
 # --- Rows ------------------------------------------------------------------------------------------------------------
@@ -299,17 +299,18 @@ def latency(bench: Bench, version: str, python: str, given: argparse.Namespace) 
 
 def overlap(bench: Bench, version: str, python: str, given: argparse.Namespace) -> None:
     """What is left of the most that the connections allow, or that the command can do without latency."""
-    contender = bench.contenders(version, python)["segmentsend"]
+    options = ("concurrency=%d" % CONCURRENCY, "max_batch_bytes=%d" % BATCH_BYTES)
+    contender = bench.contenders(version, python)["segmentsend"]._replace(arguments=options)
     rates: dict[int, list[float]] = {milliseconds: [] for milliseconds in (0, *given.latencies)}
     for _ in range(given.rounds):
         for milliseconds, found in rates.items():
             run = bench.run(contender, Rows(given.rows), 50_000, latency_s=milliseconds / 1000, gzip=True)
             found.append(given.rows / run.wall_s)
-    full = DEFAULT_BATCH_BYTES * bench.counts["events"] / bench.counts["body_bytes"]
+    full = BATCH_BYTES * bench.counts["events"] / bench.counts["body_bytes"]
     medians = {milliseconds: statistics.median(found) for milliseconds, found in rates.items()}
     lines = []
     for milliseconds in sorted({*given.latencies} - {0}):
-        allowed = min(medians[0], 1000 / milliseconds * DEFAULT_CONCURRENCY * full)
+        allowed = min(medians[0], 1000 / milliseconds * CONCURRENCY * full)
         numbers = (medians[0], allowed, medians[milliseconds])
         lines.append([milliseconds, *(format(round(rate), ",") for rate in numbers), medians[milliseconds] / allowed])
     print("Python %s, %s rows, chunks of 50,000, gzip on, events a second\n" % (version, format(given.rows, ",")))

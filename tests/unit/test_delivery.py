@@ -36,6 +36,7 @@ class Client:
     def __init__(self, answer):
         self.gzip = True
         self.accepted = []
+        self.made = []  # ids
         self.calls = []  # (ids, retries)
         self.most_at_once = 0
         self._answer = answer
@@ -43,7 +44,8 @@ class Client:
         self._at_once = 0
 
     def call(self, body):
-        return json.loads(body)["batch"]
+        self.made.append(json.loads(body)["batch"])
+        return self.made[-1]
 
     def post(self, ids, retries):
         with self._lock:
@@ -116,6 +118,13 @@ def test_what_passes_is_tried_again_with_the_same_messages(answer):
     assert client.calls == [(list(range(10)), 0), (list(range(10)), 1)]
     assert {outcome.attempts for outcome in outcomes} == {2}
     assert run.retries == 1
+
+
+@pytest.mark.parametrize(("answers", "made"), [([BUSY, throttled()], 1), ([BUSY, ENCODED], 2)])
+def test_a_call_is_made_once_unless_it_has_to_be_another(answers, made):
+    _, client, _ = deliver(in_turn(*answers))
+    assert len(client.calls) == 3
+    assert client.made == [list(range(10))] * made
 
 
 def test_a_batch_that_fails_for_long_fails_and_the_next_is_sent():
@@ -314,6 +323,20 @@ def test_as_many_calls_are_under_way_as_may_be():
     for concurrency in (1, 3):
         _, client, _ = deliver(slow, count=12, size=1, concurrency=concurrency)
         assert client.most_at_once == concurrency
+
+
+def test_the_next_call_is_made_while_others_are_under_way():
+    def answer(ids):
+        until = time.monotonic() + 5
+        while len(client.made) < 3 and time.monotonic() < until:
+            time.sleep(0.001)
+        in_time.append(len(client.made) >= 3)
+        return ACCEPTED
+
+    client, in_time = Client(answer), []
+    deliver(client, count=3, concurrency=2)
+    assert in_time == [True] * 3
+    assert client.most_at_once == 2
 
 
 def test_while_one_is_held_all_are():

@@ -4,7 +4,7 @@ A chunk is a line with two lengths, metadata as JSON, and rows as CSV, in which 
 its values where there are several. What makes the difference to splunklib:
 
 - A body is parsed while it arrives, in blocks of rows; it is never held as one text, nor as a list of rows.
-- A block is split into columns at once, by a few calls for all of its rows. There is no list or dict of a row.
+- A block is split into columns at once, by a few calls for all of its rows; no row is a dict.
 - A row's own text goes back as it came, with the new cells behind it; nothing that was not changed is encoded again.
 - A reply's length stands before it, so no row can leave before the last outcome of its chunk is known. Rows that wait
   do so in a temporary file where there are many.
