@@ -44,6 +44,7 @@ class Cluster:
     context: str = setting("", str)
     proxy_url: str = setting("", settings.proxy_url)
     namespace: str = setting("toolchain-host-operator", _matching(_NAMESPACE, "the name of a namespace"))
+    usersignups: bool = setting(True, boolean)
     tenant_namespaces: bool = setting(True, boolean)
     tenant_type_label: str = setting("toolchain.dev.openshift.com/type", _matching(_LABEL, "the name of a label"))
     tenant_type: str = setting("tenant", _matching(_LABEL, "the value of a label"))
@@ -71,4 +72,7 @@ class Cluster:
             raise SettingsError("%s has both server and kubeconfig: remove one" % where)
         if cluster.context and not cluster.kubeconfig:
             raise SettingsError("%s context is a kubeconfig's: set kubeconfig too" % where)
+        if not cluster.usersignups and not cluster.tenant_namespaces:
+            raise SettingsError("%s lists nothing: set usersignups (a host cluster's), tenant_namespaces (a member "
+                                "cluster's), or both to true" % where)
         return cluster

@@ -30,7 +30,6 @@ from segment_bridge.errors import ClusterError, ListExpired, SegmentBridgeError,
 from segment_bridge.retry import Retry, retry_after_s
 
 EXCERPT_CHARS = 200
-MANIFEST = "kubernetes/reader.yaml in the app's folder"
 
 
 class Resource(NamedTuple):
@@ -42,6 +41,8 @@ class Resource(NamedTuple):
     list_kind: str
     namespace: str = ""
     selector: str = ""
+    manifest: str = ""
+    """The file in the app's folder that grants to list it, and nothing that this input does not need."""
 
     @property
     def path(self) -> str:
@@ -170,7 +171,7 @@ class ApiServer:
             return Unavailable(said, retry_after_s(error.headers, time.time()))
         return ClusterError("%s. %s" % (said, {
             401: "The %s is unknown or has expired: make a new one, and store it" % self._access.credential,
-            403: "Give its account %s, as in %s" % (resource.rule, MANIFEST),
+            403: "Give its account %s, as in %s in the app's folder" % (resource.rule, resource.manifest),
             404: "The resource is not installed there: check that this is the right cluster",
         }.get(error.status, "Check that it is a Kubernetes API server")))
 

@@ -1,4 +1,4 @@
-"""app/kubernetes/reader.yaml, and what README and the error for missing rights say of it: enough, and no more."""
+"""The manifests in app/kubernetes, and what README and the error for missing rights say of them: enough, no more."""
 import re
 import subprocess
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from segment_bridge.clusters import Cluster
-from segment_bridge.kubernetes import MANIFEST, Access, ApiServer
+from segment_bridge.kubernetes import Access, ApiServer
 from segment_bridge.retry import Retry
 from segment_bridge.splunk import input, secrets
 from tests import recorded
@@ -21,21 +21,32 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 pytestmark = pytest.mark.filterwarnings("ignore:HTTPResponse.getheaders:DeprecationWarning")
 
 
-@pytest.fixture
-def objects():
+HOST, MEMBER = "toolchain-host-operator", "toolchain-member-operator"
+SIGNUPS, NAMESPACES = ("usersignups.toolchain.dev.openshift.com", HOST), ("namespaces", None)
+ACCOUNT = {"ServiceAccount", "Secret"}
+ROLE, CLUSTER_ROLE = {"Role", "RoleBinding"}, {"ClusterRole", "ClusterRoleBinding"}
+
+FILES = pytest.mark.parametrize(("file", "settings", "home", "kinds", "needed", "lists"), [
+    ("reader.yaml", {}, HOST, ROLE | CLUSTER_ROLE, {SIGNUPS, NAMESPACES}, [16, 20]),
+    ("host.yaml", {"tenant_namespaces": False}, HOST, ROLE, {SIGNUPS}, [16]),
+    ("member.yaml", {"usersignups": False}, MEMBER, CLUSTER_ROLE, {NAMESPACES}, [20]),
+], ids=["both", "host", "member"])
+
+
+def objects_of(file):
     """By kind; there is one of each."""
-    text = (ROOT / "app/kubernetes/reader.yaml").read_text(encoding="utf-8")
-    documents = list(yaml.safe_load_all(text))
+    documents = list(yaml.safe_load_all((ROOT / "app/kubernetes" / file).read_text(encoding="utf-8")))
     by_kind = {document["kind"]: document for document in documents}
     assert len(by_kind) == len(documents)
     return by_kind
 
 
-@pytest.fixture
 def may_list(objects):
     """What RBAC makes of it: (resource, namespace), or (resource, None) for all namespaces."""
     granted = set()
-    for binding, namespace in ("RoleBinding", "toolchain-host-operator"), ("ClusterRoleBinding", None):
+    for binding, namespace in ("RoleBinding", HOST), ("ClusterRoleBinding", None):
+        if binding not in objects:
+            continue
         assert objects[binding]["metadata"].get("namespace") == namespace
         role = objects[objects[binding]["roleRef"]["kind"]]
         assert role["metadata"]["name"] == objects[binding]["roleRef"]["name"]
@@ -48,40 +59,51 @@ def may_list(objects):
     return frozenset(granted)
 
 
-def test_it_grants_the_two_lists_and_nothing_else(may_list):
-    assert may_list == {("usersignups.toolchain.dev.openshift.com", "toolchain-host-operator"), ("namespaces", None)}
-
-
-def test_it_is_one_account_that_has_them_and_a_token(objects):
+@FILES
+def test_a_file_makes_one_account_with_a_token_and_its_rights(file, settings, home, kinds, needed, lists):
+    objects = objects_of(file)
+    assert set(objects) == ACCOUNT | kinds
+    assert may_list(objects) == needed
     account = objects["ServiceAccount"]["metadata"]
-    for binding in "RoleBinding", "ClusterRoleBinding":
+    assert account["namespace"] == home
+    for binding in kinds & {"RoleBinding", "ClusterRoleBinding"}:
         assert objects[binding]["subjects"] == [{"kind": "ServiceAccount", **account}]
     assert objects["Secret"]["type"] == "kubernetes.io/service-account-token"
     assert objects["Secret"]["metadata"]["annotations"] == {"kubernetes.io/service-account.name": account["name"]}
-    assert objects["Secret"]["metadata"]["namespace"] == account["namespace"]
-    assert set(objects) == {"ServiceAccount", "Secret", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
+    assert objects["Secret"]["metadata"]["namespace"] == home
 
 
-def test_what_it_grants_is_what_the_input_needs(may_list):
+@FILES
+def test_what_it_grants_is_what_the_input_needs(file, settings, home, kinds, needed, lists):
     with FakeKubernetes(usersignups=recorded.usersignups(), namespaces=recorded.namespaces()) as fake:
-        fake.tokens = {TOKEN: Account("system:serviceaccount:toolchain-host-operator:segment-bridge", may_list)}
+        account = Account("system:serviceaccount:%s:segment-bridge" % home, may_list(objects_of(file)))
+        fake.tokens = {TOKEN: account}
         with ApiServer(Access(fake.url, TOKEN, ca_file=str(fake.ca_file)), Retry(1)) as server:
-            listed = [sum(map(len, server.pages(kind.resource, 5))) for kind in input._kinds(Cluster("host"))]
-    assert listed == [16, 20]
+            listed = [sum(map(len, server.pages(kind.resource, 5))) for kind in input._kinds(Cluster("a", **settings))]
+    assert listed == lists
 
 
-def test_the_error_for_missing_rights_names_the_same_rules_and_the_file(objects):
-    signups, namespaces = (kind.resource.rule for kind in input._kinds(Cluster("host")))
-    for said, role in (signups, objects["Role"]), (namespaces, objects["ClusterRole"]):
-        rule = yaml.safe_load("{%s}" % said.partition(" with ")[2])
-        assert [rule] == role["rules"]
-    assert (ROOT / "app" / MANIFEST.split()[0]).is_file()
+@FILES
+def test_the_error_for_missing_rights_names_the_same_rules_and_the_file(file, settings, home, kinds, needed, lists):
+    objects = objects_of(file)
+    resources = [kind.resource for kind in input._kinds(Cluster("a", **settings))]
+    assert {resource.manifest for resource in resources} == {"kubernetes/" + file}
+    roles = [objects[kind]["rules"] for kind in ("Role", "ClusterRole") if kind in objects]
+    assert [[yaml.safe_load("{%s}" % each.rule.partition(" with ")[2])] for each in resources] == roles
 
 
-def test_readme_names_the_file_and_the_secret(objects):
+@FILES
+def test_it_says_how_to_read_the_token(file, settings, home, kinds, needed, lists):
+    text = (ROOT / "app/kubernetes" / file).read_text(encoding="utf-8")
+    assert "kubectl apply -f %s\n" % file in text
+    assert "kubectl -n %s get secret segment-bridge -o" % home in text
+
+
+def test_readme_names_the_files_and_the_secret():
     assert "kubectl apply -f app/kubernetes/reader.yaml" in README
-    secret = objects["Secret"]["metadata"]
-    assert "kubectl -n %s get secret %s -o" % (secret["namespace"], secret["name"]) in README
+    for file in "host.yaml", "member.yaml":
+        assert "(app/kubernetes/%s)" % file in README
+    assert "kubectl -n %s get secret segment-bridge -o" % HOST in README
 
 
 def commands(beginning):

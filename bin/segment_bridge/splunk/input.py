@@ -1,7 +1,7 @@
 """The modular input `usersignups`: its scheme, the check of an input's settings, and a run.
 
-A run lists a cluster's UserSignups and tenant namespaces and brings the KV store collections in line with them. It
-writes no events; its results are the collections and a line in the run log.
+A run lists a cluster's UserSignups, its tenant namespaces, or both, and brings the KV store collections in line with
+them. It writes no events; its results are the collections and a line in the run log.
 
 Sources: Splunk Developer Guide, "Create a modular input"; splunklib.modularinput.
 """
@@ -37,8 +37,9 @@ ARGUMENTS = {
     "context": ("Context", "Of the kubeconfig. Default: its current one."),
     "proxy_url": ("Proxy", "URL of an HTTP proxy on the way to the API server."),
     "namespace": ("Namespace", "Where the UserSignups are. Default: toolchain-host-operator."),
+    "usersignups": ("UserSignups", "Whether to list them. A host cluster has them. Default: true."),
     "tenant_namespaces": ("Tenant namespaces", "Whether to list them, so that what controllers do can be attributed to "
-                                               "workspaces' owners. Default: true."),
+                                               "workspaces' owners. Member clusters have them. Default: true."),
     "tenant_type_label": ("Tenant label", "By which a tenant namespace is known."),
     "tenant_type": ("Tenant label's value", "What that label says. Default: tenant."),
     "tenant_workspace_label": ("Workspace label", "Of a tenant namespace; names its workspace."),
@@ -52,6 +53,9 @@ ARGUMENTS = {
     "allow_shrink_until": ("Allow shrinkage until", "Until this time, such as 2026-11-24T09:30:00Z, it may be larger."),
 }
 """Title and description of each setting, as Splunk Web shows them."""
+MANIFESTS = {(True, True): "kubernetes/reader.yaml", (True, False): "kubernetes/host.yaml",
+             (False, True): "kubernetes/member.yaml"}
+"""The file of the app that grants what an input needs, by whether it lists UserSignups and tenant namespaces."""
 
 
 class UserSignups(Script):
@@ -103,13 +107,20 @@ class Kind(NamedTuple):
 
 
 def _kinds(cluster: Cluster) -> List[Kind]:
-    signups = Resource(directory.TOOLCHAIN, "v1alpha1", "usersignups", "UserSignupList", cluster.namespace)
-    tenants = Resource("", "v1", "namespaces", "NamespaceList",
-                       selector="%s=%s" % (cluster.tenant_type_label, cluster.tenant_type))
-    kinds = [Kind(directory.USERS, signups, directory.user_entries, "")]
+    """Those that this input lists."""
+    manifest = MANIFESTS[cluster.usersignups, cluster.tenant_namespaces]
+    kinds = []
+    if cluster.usersignups:
+        kinds.append(Kind(
+            directory.USERS,
+            Resource(directory.TOOLCHAIN, "v1alpha1", "usersignups", "UserSignupList", cluster.namespace,
+                     manifest=manifest),
+            directory.user_entries, ""))
     if cluster.tenant_namespaces:
         kinds.append(Kind(
-            directory.TENANTS, tenants,
+            directory.TENANTS,
+            Resource("", "v1", "namespaces", "NamespaceList", manifest=manifest,
+                     selector="%s=%s" % (cluster.tenant_type_label, cluster.tenant_type)),
             lambda page, skipped: directory.tenant_entries(page, cluster.tenant_workspace_label), "namespaces_"))
     return kinds
 

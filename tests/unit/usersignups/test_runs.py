@@ -97,6 +97,23 @@ class TestARun:
         assert run(tenant_namespaces="0")[0] == 0
         assert splunkd.records("tenant_namespaces") == []
 
+    def test_without_usersignups_asks_for_none_and_leaves_the_records_that_there_are(self, run, fake, splunkd, log):
+        assert run()[0] == 0
+        before = splunkd.records("usersignups")
+        fake.installed.discard(fake.usersignups)
+        fake.namespaces.delete("chidi-tenant")
+        assert run(usersignups="0")[0] == 0
+        assert splunkd.records("usersignups") == before
+        end = log("run_end")[-1]
+        assert "listed" not in end
+        assert (end["namespaces_listed"], end["namespaces_deleted"]) == ("19", "1")
+
+    def test_of_a_host_and_of_a_member_meet_in_the_collections(self, run, splunkd):
+        splunkd.passwords["usersignups:member"] = TOKEN
+        assert run(tenant_namespaces="0")[0] == run("member", usersignups="0")[0] == 0
+        assert {each["cluster"] for each in splunkd.records("usersignups")} == {"host"}
+        assert {each["cluster"] for each in splunkd.records("tenant_namespaces")} == {"member"}
+
     def test_finds_tenant_namespaces_by_other_labels(self, run, fake, splunkd):
         fake.namespaces.replace([
             {"metadata": {"name": "a", "labels": {"example.com/kind": "team", "example.com/owner": "ivo"}}},
@@ -139,6 +156,14 @@ class TestSuddenShrinkage:
         fake.usersignups.replace([])
         assert run(max_shrink_percent="100")[0] == 1
         assert len(users(splunkd)) == 300
+
+    def test_of_one_kind_is_not_made_up_for_by_the_other(self, run, fake, splunkd, log):
+        """Each collection is protected by itself: that of a member cluster, which has no users, too."""
+        fake.namespaces.replace([])
+        status, _, err = run(usersignups="0")
+        assert status == 1
+        assert "collection tenant_namespaces: the list of cluster host lacks 19 of its 19 records" in err
+        assert len(splunkd.records("tenant_namespaces")) == 19
 
     def test_may_be_more_where_a_setting_says_so(self, run, splunkd, fake):
         fake.usersignups.replace([signup("user-001", "1")])

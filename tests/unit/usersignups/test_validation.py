@@ -45,7 +45,8 @@ def test_a_wrong_setting(says, fake, settings, message):
 
 
 @pytest.mark.parametrize("setting", [
-    "server", "ca_file", "kubeconfig", "proxy_url", "namespace", "tenant_namespaces", "tenant_type_label",
+    "server", "ca_file", "kubeconfig", "proxy_url", "namespace", "usersignups", "tenant_namespaces",
+    "tenant_type_label",
     "tenant_type", "tenant_workspace_label", "page_size", "connect_timeout", "timeout", "max_attempts", "deadline",
     "max_shrink_percent", "allow_shrink_until"])
 def test_each_setting_is_checked(says, setting):
@@ -122,6 +123,25 @@ def test_a_token_without_rights_to_namespaces_is_told_the_rule_to_add(says, vali
         '"namespaces" in API group "" at the cluster scope. Give its account a ClusterRole with apiGroups: [""], '
         'resources: ["namespaces"], verbs: ["list"], as in kubernetes/reader.yaml in the app\'s folder' % fake.url)
     assert validate(tenant_namespaces="false") == (0, "")
+
+
+@pytest.mark.parametrize(("granted", "off", "missing", "file"), [
+    (MAY_LIST_SIGNUPS, "tenant_namespaces", "usersignups", "host"),
+    (("namespaces", None), "usersignups", "namespaces", "member")])
+def test_only_what_is_listed_is_checked_and_needs_rights(says, validate, fake, granted, off, missing, file):
+    fake.tokens[TOKEN] = Account("half", frozenset({granted}))
+    assert validate(**{off: "0"}) == (0, "")
+    assert len(fake.requests) == 1
+    fake.tokens[TOKEN] = Account("nobody")
+    text = says(**{off: "0"})
+    assert 'resources: ["%s"], verbs: ["list"], as in kubernetes/%s.yaml in the app\'s folder' % (missing, file) in text
+
+
+def test_an_input_that_lists_nothing(says, fake):
+    assert says(usersignups="0", tenant_namespaces="0") == (
+        "inputs.conf [usersignups://host] lists nothing: set usersignups (a host cluster's), tenant_namespaces (a "
+        "member cluster's), or both to true")
+    assert fake.requests == []
 
 
 def test_a_cluster_without_the_resource(says, fake):
