@@ -22,11 +22,9 @@ import base64
 import enum
 import hashlib
 import http.client
-import io
 import json
 import logging
 import re
-import socket
 import ssl
 import threading
 import time
@@ -35,11 +33,10 @@ from typing import Any, List, NamedTuple, Optional
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import DecodeError, HTTPError
 from urllib3.util.ssl_match_hostname import CertificateError
 
-from segment_bridge import __version__
+from segment_bridge import __version__, connections
 from segment_bridge.errors import SecretError, SettingsError
 from segment_bridge.retry import retry_after_s
 from segment_bridge.settings import Destination
@@ -162,11 +159,11 @@ class Segment:
         except requests.ConnectionError as error:
             if not is_used or not _is_dropped(error):
                 return self._no_answer(error)
-        except (requests.RequestException, OSError) as error:
+        except (requests.RequestException, HTTPError, OSError) as error:
             return self._no_answer(error)
         try:
             return self._send(line, call)
-        except (requests.RequestException, OSError) as error:
+        except (requests.RequestException, HTTPError, OSError) as error:
             return self._no_answer(error)
 
     def _send(self, line: "_Line", call: Call) -> Answer:
@@ -175,10 +172,13 @@ class Segment:
             self.body_bytes += call.body_bytes
             self.wire_bytes += len(call.request.body or b"")
         line.is_used = False
-        _deadline.until = time.monotonic() + self._destination.connect_timeout + self._destination.timeout
         # Without a session there is no netrc, no proxy of other programs, no cookie, and no redirect is followed.
-        with line.adapter.send(call.request, **self._how) as response:
-            content = _content(response)
+        with connections.ended_after(self._destination.connect_timeout + self._destination.timeout), \
+                line.adapter.send(call.request, **self._how) as response:
+            try:
+                content = connections.read(response.raw, _LONGEST_ANSWER).data
+            except DecodeError as error:  # the status counts none the less
+                content = str(error).encode()
         line.is_used = response.status_code < 500
         if not line.is_used:  # "HTTP API": look up the name anew, another server may do better
             line.adapter.close()
@@ -267,18 +267,6 @@ def _gzipped(body: bytes) -> bytes:
     return packer.compress(body) + packer.flush()
 
 
-def _content(response: requests.Response) -> bytes:
-    """The answer's body, or as much of it as anybody will look at."""
-    content = b""
-    for piece in response.iter_content(_LONGEST_ANSWER):
-        content += piece
-        if len(content) >= _LONGEST_ANSWER:
-            return content
-    if response.raw.length_remaining:
-        raise requests.ConnectionError("the answer broke off")
-    return content
-
-
 def _is_dropped(error: requests.ConnectionError) -> bool:
     """Whether a connection was closed before the first byte of an answer."""
     return _find(error, ConnectionResetError, BrokenPipeError, http.client.RemoteDisconnected) is not None
@@ -297,92 +285,16 @@ def _find(error: Any, *kinds: type) -> Optional[BaseException]:
     return found
 
 
-# --- Connections that keep to a time limit ----------------------------------------------------------------------------
-# The time-outs of requests are for each read from the socket: an answer that comes byte by byte would take for ever.
-# Adapters of requests, connections and pools of urllib3: both are made to be subclassed like this.
-
 # What urllib3 would warn of is in the Answer; on stderr it would become an error in search.log.
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
-_deadline = threading.local()  # until: the moment at which this thread's request ends
-
-
-def _left_s() -> float:
-    left = _deadline.until - time.monotonic()
-    if left <= 0:
-        raise socket.timeout("timed out")
-    return left
-
-
-class _TimedReader(io.RawIOBase):
-    """A connection's bytes, until the call ends."""
-
-    has_ended = False
-
-    def __init__(self, connection: socket.socket):
-        self._connection = connection
-        self._raw = connection.makefile("rb", buffering=0)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> Optional[int]:
-        self._connection.settimeout(_left_s())
-        size = self._raw.readinto(buffer)
-        self.has_ended = not size
-        return size
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _TimedResponse(http.client.HTTPResponse):
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any):
-        super().__init__(sock, *args, **kwargs)
-        self.fp.close()
-        self._reader = _TimedReader(sock)
-        self.fp = io.BufferedReader(self._reader)
-
-    def begin(self) -> None:
-        super().begin()
-        if self._reader.has_ended:  # http.client takes a head without its end for a whole one
-            raise http.client.HTTPException("the answer broke off in its head")
-
-
-class _Timed:
-    response_class = _TimedResponse
-
-    def send(self, data: Any) -> None:
-        if self.sock is not None:  # type: ignore[attr-defined]
-            self.sock.settimeout(_left_s())  # type: ignore[attr-defined]
-        super().send(data)  # type: ignore[misc]
-
-
-class _Connection(_Timed, HTTPConnection):
-    pass
-
-
-class _SecureConnection(_Timed, HTTPSConnection):
-    pass
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection
-
 
 class _Adapter(HTTPAdapter):
-    _POOLS = {"http": _Pool, "https": _SecurePool}
-
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = self._POOLS
+        self.poolmanager.pool_classes_by_scheme = connections.POOLS
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = self._POOLS
+        manager.pool_classes_by_scheme = connections.POOLS
         return manager

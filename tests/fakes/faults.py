@@ -35,6 +35,8 @@ class Fault:
     """Whether the service takes the request, that is whether its effects take place."""
     read: bool = True
     """Whether the request's body is read; if not, the fault strikes right after its head."""
+    interim: bytes = b""
+    """Goes out before the answer; `cut` does not count it."""
     delay_s: float = 0.0
     """Wait before the first byte of the answer."""
     drip: str | None = None
@@ -111,6 +113,11 @@ def half_answer(sent_bytes: int, end: str = CLOSE) -> Fault:
 def stale() -> Fault:
     """An ordinary answer, after which the kept-alive connection is closed without a word."""
     return Fault(end=CLOSE)
+
+
+def early_hints() -> Fault:
+    """An interim answer (RFC 8297) before the ordinary one."""
+    return Fault(interim=b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
 
 
 def slow(seconds: float) -> Fault:

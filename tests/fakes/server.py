@@ -324,6 +324,7 @@ class _Connection(BaseHTTPRequestHandler):
 
     def _send(self, reply: Reply, fault: Fault) -> None:
         """Sends the answer, or what the fault leaves of it."""
+        self.connection.sendall(fault.interim)
         left = fault.cut
         pieces = [reply.head()] if self.command == "HEAD" else itertools.chain([reply.head()], reply.pieces())
         parts = itertools.chain(["head"], itertools.repeat("body"))

@@ -105,6 +105,7 @@ PASSING: dict[str, Fault | Callable] = {
     "a page in place of an error": faults.html(502),
     "an answer that is no HTTP": Fault(reply=SUCCESS, handled=False, cut=3, end=faults.CLOSE),
     "a connection that goes stale": faults.stale(),
+    "an interim answer first": faults.early_hints(),
     "Segment's own 200, late": faults.slow(0.1),
 }
 

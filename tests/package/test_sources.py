@@ -15,7 +15,7 @@ FILES = sorted(BIN.rglob("*.py"))
 
 ROOMS = [
     {"errors", "settings", "clusters", "logs"},
-    {"messages", "jsontext", "seen", "batching", "segment", "retry"},
+    {"messages", "jsontext", "seen", "batching", "segment", "retry", "connections"},
     {"delivery", "directory", "synchronisation", "spool", "kubernetes"},
     {"splunk"},
     {"segmentsend", "usersignups", "write_key"},
@@ -26,7 +26,7 @@ THIRD_PARTY = {
     "splunklib": {"splunk"},
     "kubernetes": {"kubernetes"},
     "yaml": {"kubernetes"},
-    "urllib3": {"kubernetes", "segment"},
+    "urllib3": {"connections", "kubernetes", "segment"},
     "requests": {"segment"},
 }
 """Who alone knows a library."""

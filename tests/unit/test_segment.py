@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import dataclasses
+import gzip
 import json
 import socket
 import time
@@ -17,6 +18,7 @@ from segment_bridge.settings import Destination
 from tests.fakes import faults
 from tests.fakes.faults import status
 from tests.fakes.proxy import FakeProxy
+from tests.fakes.reply import Reply
 from tests.fakes.segment import WRITE_KEY, FakeSegment
 from tests.fakes.tls import Authority
 
@@ -55,6 +57,7 @@ def test_a_request_is_what_segment_documents(fake):
     assert first.headers["Authorization"] == "Basic " + base64.b64encode(WRITE_KEY.encode() + b":").decode()
     assert first.headers["Content-Type"] == "application/json"
     assert first.headers["Content-Encoding"] == "gzip"
+    assert first.headers["Accept-Encoding"] == "identity"
     assert first.headers["User-Agent"] == "segment-bridge/" + __version__
     assert "X-Retry-Count" not in first.headers and second.headers["X-Retry-Count"] == "3"
     assert first.connection == second.connection
@@ -159,6 +162,25 @@ def test_an_endless_answer_is_not_read_to_its_end(fake):
     answer = post(fake, status(500, "x" * 30_000_000))
     assert answer.kind is Kind.TRANSIENT
     assert time.monotonic() - began < 0.5
+
+
+def test_an_encoded_answer_is_read_to_a_bound_or_not_at_all(fake):
+    """See test_connections. The status counts, whatever the body is."""
+    packed = gzip.compress(SUCCESS.encode())
+
+    def answer(code, body, encoding):
+        return post(fake, faults.Fault(Reply(code, body, {"Content-Encoding": encoding}), handled=False))
+
+    assert answer(200, packed, "gzip").kind is Kind.ACCEPTED
+    twice = answer(200, gzip.compress(packed), "gzip, gzip")
+    assert (twice.kind, twice.reason) == (Kind.TRANSIENT, "unexpected_body")
+    assert "encoded by gzip, gzip" in twice.error
+    assert answer(400, b"x", "gzip").kind is Kind.REFUSED
+
+
+def test_an_interim_answer_is_passed_over(fake):
+    assert post(fake, faults.early_hints()).kind is Kind.ACCEPTED
+    assert list(fake.accepted) == ["m"]
 
 
 # --- No answer ---
