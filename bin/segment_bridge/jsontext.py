@@ -8,12 +8,12 @@ Source: RFC 8259.
 import json
 import re
 from json.encoder import encode_basestring as quote
-from typing import Any, Iterable, List, Sequence, Tuple, Union
+from typing import Any, Iterable, Sequence, Tuple
 
 MAX_DEPTH = 200
 """Receivers' parsers give up somewhere between 500 and 10,000 levels, and refuse the whole batch."""
 
-Value = Union[str, List[str]]
+NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 
 
 def _no_json(constant: str) -> None:
@@ -35,6 +35,15 @@ def checked(text: str) -> str:
         text = text.strip(" \t\r\n")
         if text[:1] != "{":
             raise ValueError("a JSON object is due, it begins with %s" % quote(text[:20]))
+    return _checked(text)
+
+
+def checked_value(text: str) -> str:
+    """As `checked`, of any JSON value."""
+    return _checked(text.strip(" \t\r\n"))
+
+
+def _checked(text: str) -> str:
     if (text.find("{", 1) > 0 or "[" in text) and text.count("{") + text.count("[") > MAX_DEPTH < _depth(text):
         raise ValueError("nested more than %d levels deep" % MAX_DEPTH)
     try:
@@ -44,7 +53,7 @@ def checked(text: str) -> str:
     except StopIteration as error:  # carries the position
         raise ValueError("a value is missing at character %d" % (error.value + 1)) from None
     if end != len(text):
-        raise ValueError("more text after the object, at character %d" % (end + 1))
+        raise ValueError("more text after the value, at character %d" % (end + 1))
     if "\\" in text and ("\\ud" in text or "\\uD" in text):
         return _ESCAPE.sub(_whole, text)
     return text
@@ -70,24 +79,24 @@ def _whole(escape: "re.Match") -> str:
     return r"\ufffd" if escape[1] else escape[0]
 
 
-class _Number(str):
-    """As it is written."""
+class _Written(str):
+    """JSON that is left as it is written."""
 
 
-def with_values(text: str, values: Iterable[Tuple[Sequence[str], Value]]) -> str:
-    """A checked object (or "") with values put in at their paths, in place of what is there.
+def with_values(text: str, values: Iterable[Tuple[Sequence[str], str]]) -> str:
+    """A checked object with other JSON texts put in at their paths, in place of what is there.
 
     Raises:
         ValueError: a path leads through a value that is no object, or ends at an object.
     """
-    root = json.loads(text, parse_float=_Number, parse_int=_Number) if text else {}
+    root = json.loads(text, parse_float=_Written, parse_int=_Written)
     for path, value in values:
         node = root
         for key in path[:-1]:
             node = node.setdefault(key, {}) if isinstance(node, dict) else None
         if not isinstance(node, dict) or isinstance(node.get(path[-1]), dict):
             raise ValueError("%s is both an object and a value" % ".".join(path))
-        node[path[-1]] = value
+        node[path[-1]] = _Written(value)
     return _dump(root)
 
 
@@ -97,5 +106,5 @@ def _dump(value: Any) -> str:
     if isinstance(value, list):
         return "[%s]" % ",".join(map(_dump, value))
     if isinstance(value, str):
-        return value if isinstance(value, _Number) else quote(value)
+        return value if isinstance(value, _Written) else quote(value)
     return {True: "true", False: "false", None: "null"}[value]

@@ -9,11 +9,9 @@ discards is found here, under its own reasons ("Delivery Overview", "Failed on I
 | `userId`, `anonymousId`, `groupId`, `previousId` | ids, always text, without white space around them |
 | `event`, `name` | the event of a track; the name of a page or screen |
 | `properties`, `traits`, `context`, `integrations` | objects: a JSON text, which goes out as it is given |
-| `properties.plan`, `traits.address.city`, ... | the same objects, a column a value, which is text |
+| `properties.plan`, `traits.address.city`, ... | the same objects, a column a value: segment_bridge.columns |
 | `messageId` | itself; the SHA-256 of one over 100 characters; one made of the row where there is none |
 | `timestamp` | itself, if it is ISO-8601 with a zone; where there is none, `_time` |
-
-A dotted column that has several values, or whose name ends in `{}`, becomes an array.
 
 A type has the columns that Segment gives it; others of these are left out. So are empty cells: null would delete a
 trait. Where an object comes both ways, a column stands in place of what the JSON text says at the same path; a path
@@ -32,13 +30,11 @@ from json.encoder import encode_basestring as quote
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from segment_bridge import jsontext
+from segment_bridge.columns import Columns, Objects, values_of
 from segment_bridge.seen import Seen
 
 MAX_ID_CHARS = 100
 MAX_REMEMBERED_REPEATS = 10_000
-
-Columns = Sequence[Sequence[str]]
-"""Of some rows: the cells of each column of the chunk's header."""
 
 
 class Outcome(NamedTuple):
@@ -82,15 +78,6 @@ OBJECTS = ("properties", "traits", "context", "integrations")
 _COLUMNS = {"type", "messageId", "timestamp", "_time", *_EVERY_TYPE, *sum((kind.fields for kind in TYPES.values()), ())}
 
 
-class _Dotted(NamedTuple):
-    """A column such as traits.address.city."""
-
-    path: List[str]
-    array: bool
-    position: int
-    twin: Optional[int]
-
-
 class _Step(NamedTuple):
     """One field of a message: how its text becomes JSON, and the columns that it comes from."""
 
@@ -100,7 +87,7 @@ class _Step(NamedTuple):
     missing: str  # the reason where there is none; empty if there need not be one
     position: Optional[int]
     twin: Optional[int]
-    dotted: List[_Dotted]
+    dotted: Optional[Objects]
 
 
 class Layout:
@@ -111,13 +98,11 @@ class Layout:
 
     def __init__(self, header: Sequence[str]):
         self._position = {name: position for position, name in enumerate(header)}
-        self._dotted: Dict[str, List[_Dotted]] = {}
+        self._dotted: Dict[str, Objects] = {}
         for name in header:
             root, _, rest = name.partition(".")
             if root in OBJECTS and rest.strip("."):
-                array = rest.endswith("{}")
-                path = (rest[:-2] if array else rest).split(".", jsontext.MAX_DEPTH)
-                self._dotted.setdefault(root, []).append(_Dotted(path, array, *self._columns(name)))
+                self._dotted.setdefault(root, Objects(root)).add(name, *self._columns(name))
         self.columns = [(name, *self._columns(name)) for name in header
                         if name in _COLUMNS or name.partition(".")[0] in self._dotted]
         self._steps: Dict[str, List[_Step]] = {}
@@ -144,7 +129,7 @@ class Layout:
         return self._step(name, quote, name + "_not_string", missing)
 
     def _step(self, name: str, to_json: Callable[[str], str], reason: str, missing: str = "") -> _Step:
-        return _Step(name, to_json, reason, missing, *self._columns(name), self._dotted.get(name, []))
+        return _Step(name, to_json, reason, missing, *self._columns(name), self._dotted.get(name))
 
     def _columns(self, name: str) -> Tuple[Any, Optional[int]]:
         return self._position.get(name), self._position.get("__mv_" + name)
@@ -258,7 +243,7 @@ class _Rows:
             parts += [repeat(prefix) if all(values) else [value and prefix for value in values], values]
         return map("".join, zip(*parts, repeat("}")))
 
-    def _json(self, step: _Step) -> List[str]:
+    def _json(self, step: _Step) -> Sequence[str]:
         """A field's values; empty where there are none."""
         texts, to_json = self.texts(step), step.to_json
         try:
@@ -266,7 +251,8 @@ class _Rows:
         except ValueError:  # of one of them, or more
             made = [text and self._converted(step, row, text) for row, text in enumerate(texts)]
         if step.dotted:
-            made = [self._with_columns(step, row, text) for row, text in enumerate(made)]
+            made = step.dotted.texts(self.columns, made, lambda row, code, error: self.reject(
+                row, "%s_%s" % (step.name, code), error))
         if step.missing and not all(made):
             for row, text in enumerate(made):
                 if not text:
@@ -287,27 +273,13 @@ class _Rows:
             texts = [*texts]
             for row, twin in enumerate(self.columns[step.twin]):
                 if twin:
-                    values = _values(twin)
+                    values = values_of(twin)
                     texts[row] = values[0] if len(values) == 1 else ""
                     if len(values) > 1:
                         self.reject(row, step.reason, "%s has %d values" % (step.name, len(values)))
         return texts
 
-    def _with_columns(self, step: _Step, row: int, text: str) -> str:
-        """The JSON text of an object, with the values of its dotted columns put in."""
-        found: List[Tuple[Sequence[str], Any]] = []
-        for column in step.dotted:
-            twin = self.columns[column.twin][row] if column.twin is not None else ""
-            values = _values(twin) if twin else [self.columns[column.position][row]]
-            if values != [""]:
-                found.append((column.path, values if column.array or len(values) > 1 else values[0]))
-        try:
-            return jsontext.with_values(text, found) if found else text
-        except ValueError as error:
-            self.reject(row, step.name + "_conflict", "%s.%s" % (step.name, error))
-            return ""
-
-    def _times(self, given: List[str]) -> List[str]:
+    def _times(self, given: Sequence[str]) -> Sequence[str]:
         """With _time where no timestamp is given."""
         position = self.layout.time
         if position is None or all(given):
@@ -335,15 +307,7 @@ def draft(layout: Layout, cells: Sequence[str]) -> str:
 
 
 def _as_draft(text: str, twin: str) -> str:
-    return "[%s]" % ",".join(map(quote, _values(twin))) if twin else quote(text)
-
-
-_VALUE = re.compile(r"\$((?:\$\$|[^$])*)\$(?:;|$)")
-
-
-def _values(twin: str) -> List[str]:
-    """The values of a multivalue column: $a$;$b$, where a $ inside a value is doubled."""
-    return [value.replace("$$", "$") for value in _VALUE.findall(twin)]
+    return "[%s]" % ",".join(map(quote, values_of(twin))) if twin else quote(text)
 
 
 # --- Texts that become JSON -----------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ COLUMNS = (
     *("type", "event", "name", "userId", "anonymousId", "groupId", "previousId", "messageId", "timestamp", "_time"),
     *("properties", "traits", "context", "integrations", "_bkt", "_cd", "_raw", "other", 'od"d, name', "Ünïcode"),
     *("properties.a", "properties.a.b", "properties.a{}", "properties..", "properties.", "traits.x.y", "context.ip"),
+    *("properties.a:number", "properties.a:json", "properties.b:boolean", "properties.b{}:string", "context.c:int"),
 )
 TEXTS = (
     *("", " ", "\t", "0", "-0", "007", "1e400", "NaN", "null", "true", "9007199254740993", "track", "identify", "page"),

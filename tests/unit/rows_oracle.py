@@ -14,7 +14,7 @@ from typing import Sequence
 from splunklib.searchcommands.internals import RecordWriterV2
 from splunklib.searchcommands.search_command import SearchCommand
 
-from segment_bridge.messages import _values as values_of
+from segment_bridge.columns import values_of
 from segment_bridge.splunk import rows
 
 ADDED = {"segment_status": "accepted", "segment_error": 'a "b", c', "segment_http": ""}

@@ -54,6 +54,21 @@ def test_a_damaged_object_is_refused_exactly_if_it_is_none(text, data):
             jsontext.checked(text)
 
 
+@given(JSONS, st.sampled_from(["", " ", "\r\n"]))
+def test_any_value_is_left_as_it_is(value, space):
+    text = json.dumps(value, ensure_ascii=False)
+    assert jsontext.checked_value(space + text + space) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", "NaN", "-Infinity", "01", "+1", "-", "1,2", '1,"a":2', "[1", '"x', "'x'", "1 2", "[" * 300 + "]" * 300],
+)
+def test_what_is_no_value_is_refused(text):
+    with pytest.raises(ValueError, match=r"character|JSON|levels"):
+        jsontext.checked_value(text)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -88,13 +103,13 @@ def test_depth_that_would_end_a_parser_is_refused():
 
 def test_numbers_are_kept_as_they_are_written():
     text = '{"a":1.10,"b":1e400,"c":-0,"d":12345678901234567890123}'
-    assert jsontext.with_values(text, [(["x"], "1.10")]) == text[:-1] + ',"x":"1.10"}'
+    assert jsontext.with_values(text, [(["x"], "1.20"), (["y"], '"1.20"')]) == text[:-1] + ',"x":1.20,"y":"1.20"}'
 
 
 @given(OBJECTS)
 def test_nothing_but_the_values_changes(value):
     value.pop("new", None)
-    changed = json.loads(jsontext.with_values(json.dumps(value, ensure_ascii=False), [(["new", "deep"], ["1"])]))
+    changed = json.loads(jsontext.with_values(json.dumps(value, ensure_ascii=False), [(["new", "deep"], '["1"]')]))
     assert changed == {**value, "new": {"deep": ["1"]}}
 
 
@@ -104,4 +119,4 @@ def test_nothing_but_the_values_changes(value):
 )
 def test_a_path_that_leads_through_a_value_is_refused(text, path):
     with pytest.raises(ValueError, match="both an object and a value"):
-        jsontext.with_values(text, [(path, "x")])
+        jsontext.with_values(text, [(path, '"x"')])

@@ -277,6 +277,160 @@ def test_names_that_only_look_dotted_are_other_fields():
     assert message(**TRACK, **{"properties.": "x", "propertiesX.y": "z", "event.y": "z"}) == {**TRACK, "type": "track"}
 
 
+# --- Types of dotted fields ---
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "expected"),
+    [
+        ("properties.x:number", "12.50", "12.50"),
+        ("properties.x:number", " -1e3\n", "-1e3"),
+        ("properties.x:number", "123456789012345678901234567890.10", "123456789012345678901234567890.10"),
+        ("properties.x:number", ["1", "2.0"], "[1,2.0]"),
+        ("properties.x:number", ["$7;", "8"][1:], "8"),
+        ("properties.x{}:number", "1", "[1]"),
+        ("properties.x{}:number", ["1"], "[1]"),
+        ("properties.x:boolean", "true", "true"),
+        ("properties.x:boolean", "False", "false"),
+        ("properties.x:boolean", ["true", "false"], "[true,false]"),
+        ("properties.x:json", '{"a":[1.10,null]}', '{"a":[1.10,null]}'),
+        ("properties.x:json", '"7"', '"7"'),
+        ("properties.x:json", "null", "null"),
+        ("properties.x:json", ["1", '"a"', "{}"], '[1,"a",{}]'),
+        ("properties.x{}:json", "[1]", "[[1]]"),
+        ("properties.x:string", "null", '"null"'),
+        ("properties.x:string", " #1 ", '" #1 "'),
+        ("properties.x:string", '{"a":1}', '"{\\"a\\":1}"'),
+        ("properties.x:string", ["null", "1"], '["null","1"]'),
+        ("properties.x{}:string", "null", '["null"]'),
+        ("properties.x", "12.5", '"12.5"'),
+        ("properties.x", "true", '"true"'),
+        ("properties.x", "NULL", '"NULL"'),
+        ("properties.x", ["a", "null", "b"], '["a","b"]'),
+        ("properties.x{}", ["", "b"], '["","b"]'),
+    ],
+)
+def test_a_dotted_fields_type_says_what_it_becomes(name, cell, expected):
+    assert ('"properties":{"x":%s}' % expected).encode() in built(**TRACK, **{name: cell})[1]
+
+
+@pytest.mark.parametrize("root", ["properties", "context"])
+def test_types_are_known_in_each_object_and_at_each_depth(root):
+    row = {root + ".a.n:number": "1", root + ".a.b:boolean": "true", root + ".a.t": "1", root + ".j:json": "[{}]"}
+    assert message(**TRACK, **row)[root] == {"a": {"n": 1, "b": True, "t": "1"}, "j": [{}]}
+
+
+def test_traits_have_types_too():
+    assert message(**{**TRACK, "type": "identify", "traits.age:number": "7"})["traits"] == {"age": 7}
+
+
+@pytest.mark.parametrize(
+    "name", ["properties.x", "properties.x:number", "properties.x:boolean", "properties.x{}", "properties.x:string"]
+)
+def test_what_is_no_value_is_left_out(name):
+    cells = ["", [""]] if name.endswith(":string") else ["", "null", [""], ["null", "null"]]
+    for cell in cells:
+        assert "properties" not in message(**TRACK, **{name: cell})
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "said"),
+    [
+        *(
+            ("properties.x:number", cell, "a number is due")
+            for cell in (
+                "abc",
+                "007",
+                "+1",
+                ".5",
+                "1.",
+                "1,000",
+                "nan",
+                "inf",
+                "-Infinity",
+                "0x1F",
+                "true",
+                '"1"',
+                "١",
+                "NULL",
+                "1\n2",
+            )
+        ),
+        *(("properties.x:boolean", cell, "true or false is due") for cell in ("1", "0", "yes", "t", "NULL")),
+        *(("properties.x:json", cell, "character") for cell in ("abc", "{", "True", '1,"y":2')),
+        ("properties.x:json", "NaN", "is not JSON"),
+        ("properties.x:number", ["1", "two"], "a number is due"),
+        ("properties.x:number", ["1", ""], "a number is due"),
+        *(
+            ("properties.x:" + word, "1", "is no type: call it properties.x:string, :number, :boolean, :json")
+            for word in ("int", "bool", "num", "Number", "STRING", "number{}", " json", "float", "text", "object")
+        ),
+    ],
+)
+def test_a_cell_that_is_not_of_its_type_says_where_and_what_is_due(name, cell, said):
+    outcome = withheld(**TRACK, **{name: cell})
+    assert outcome[:2] == ("rejected", "properties_wrong_type")
+    assert outcome.error.startswith(name + ": ")
+    assert said in outcome.error
+
+
+def test_a_row_of_another_type_is_not_rejected_for_what_it_does_not_take():
+    assert "properties" not in message(**{**TRACK, "type": "identify", "properties.x:number": "abc"})
+
+
+def test_a_colon_with_any_other_word_is_part_of_the_name():
+    row = {
+        "properties.k8s:app": "a",
+        "properties.a:int:string": "7",
+        "properties.app:x:number": "1",
+        "properties.:number": "x",
+        "properties.a:": "y",
+    }
+    assert message(**TRACK, **row)["properties"] == {
+        "k8s:app": "a",
+        "a:int": "7",
+        "app:x": 1,
+        ":number": "x",
+        "a:": "y",
+    }
+
+
+@pytest.mark.parametrize("rest", [{}, {"properties": '{"a":true,"b":1.10}'}])
+def test_one_of_several_types_may_have_a_value(rest):
+    names = ["properties.a:number", "properties.a:string", "properties.a"]
+    for name in names:
+        row = {**dict.fromkeys(names, ""), name: "7"}
+        assert message(**TRACK, **rest, **row)["properties"]["a"] == (7 if name == names[0] else "7")
+    outcome = withheld(**TRACK, **rest, **dict.fromkeys(names[:2], "7"))
+    assert outcome.reason == "properties_conflict"
+    assert outcome.error == "properties.a:number, properties.a:string: one of these may have a value in a row"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("properties.a:json", "properties.a.b"),
+        ("properties.a", "properties.a{}"),
+        ("properties.a.b", "properties.a:number"),
+    ],
+)
+def test_two_fields_of_one_path_contradict_each_other_in_any_order(names):
+    cells = {"properties.a:json": '{"x":1}', "properties.a:number": "1"}
+    for order in (names, names[::-1]):
+        assert reason(**TRACK, **{name: cells.get(name, "v") for name in order}) == "properties_conflict"
+
+
+def test_typed_fields_take_the_place_of_what_the_json_says():
+    text = '{"a":"x","b":{"c":1.10},"d":null}'
+    payload = built(
+        **TRACK,
+        properties=text,
+        **{"properties.a:number": "2.0", "properties.b.c:json": "[1]", "properties.d:boolean": "True"},
+    )[1]
+    assert b'"properties":{"a":2.0,"b":{"c":[1]},"d":true}' in payload
+    assert reason(**TRACK, properties=text, **{"properties.b:json": '{"c":2}'}) == "properties_conflict"
+
+
 # --- messageId ---
 
 
@@ -455,6 +609,11 @@ NAMES = [
     "properties.a",
     "properties.a.b",
     "properties.a{}",
+    "properties.a:number",
+    "properties.a:json",
+    "properties.b{}:boolean",
+    "properties.b:string",
+    "properties.c:int",
     "traits.x",
     "properties..",
     "context.ip",
@@ -481,6 +640,9 @@ VALUES = (
             "alias",
             "2026-11-24T09:30:00Z",
             "1764000000",
+            "null",
+            "12.50",
+            "True",
             "{}",
             '{"a":{"b":1}}',
             '{"a":"\\ud800"}',
