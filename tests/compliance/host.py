@@ -1,7 +1,8 @@
 """splunkd, as far as a search of the compliance tests needs it: macros, lookups and events in memory."""
-from typing import Dict, Iterator, List, Optional, Sequence
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence
 
 from tests.standin.clock import Clock
+from tests.standin.limits import Limits
 from tests.standin.spl.host import Macro
 from tests.standin.values import Row, SplError, text
 
@@ -21,10 +22,11 @@ class Lookup:
         return self._rows
 
     def write(self, rows, append: bool, key_field: Optional[str]) -> None:
-        """As a CSV file is written: texts, the internal fields left out."""
-        written = [{name: text(value) for name, value in row.items() if not name.startswith("_")} for row in rows]
-        self._rows = [*self._rows, *written] if append else written
-        self.fields = list(dict.fromkeys(name for row in self._rows for name in row))
+        """As a CSV file is written: texts, the internal fields left out; behind what is there, in its columns."""
+        if not append:
+            self._rows, self.fields = [], list(dict.fromkeys(
+                name for row in rows for name in row if not name.startswith("_")))
+        self._rows = [*self._rows, *({name: text(row[name]) for name in self.fields if name in row} for row in rows)]
 
 
 class Host:
@@ -34,9 +36,11 @@ class Host:
 
     def __init__(self, macros: Optional[Dict[str, Macro]] = None, lookups: Optional[Dict[str, Lookup]] = None,
                  events: Sequence = (), props: Optional[Dict[str, str]] = None, rest: Optional[Dict[str, list]] = None,
-                 clock: Optional[Clock] = None):
+                 clock: Optional[Clock] = None, limits: Optional[Dict[str, Dict[str, str]]] = None,
+                 others: Iterable[str] = ()):
         self._macros, self._lookups, self._events = macros or {}, lookups or {}, events
         self._props, self._rest = props or {}, rest or {}
+        self.limits, self.others = Limits(limits or {}), frozenset(others)
         self.clock = clock or Clock(lambda: float(NOW))
         self.messages: List[tuple] = []
         self.collected: List[Row] = []

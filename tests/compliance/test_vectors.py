@@ -8,10 +8,12 @@ A file holds a group of vectors, each an object:
      "events": ["raw text", ...],        an index's events, oldest first, for a search that begins with the search
                                          command; an object has what else it has: _time, index, ...
      "props": {"KV_MODE": "none"},       props.conf of those events
-     "lookups": {"name": [{...}]},       CSV lookups
+     "limits": {"kv": {"limit": "0"}},    limits.conf
+    "lookups": {"name": [{...}]},       CSV lookups
      "macros": {"name(1)": {"args": "x", "definition": "..."}},
      "rest": {"/services/x": [{...}]},   the rows of an endpoint
      "utc_offset_h": -7,                 the time zone
+    "others": ["NULL_IN_LOOKUP"],       the choices of which the other answer is given (see spl/choices.py)
      "search": "eval ...",
      "result": [{...}],                  all rows; null is a field that must not be there; and, or
      "fields": ["a", "b"],               the order of the fields,
@@ -30,7 +32,7 @@ import pytest
 
 from tests.compliance.host import NOW, Host, Lookup
 from tests.standin.clock import Clock
-from tests.standin.spl import pipeline
+from tests.standin.spl import choices, pipeline
 from tests.standin.spl import run as run_search
 from tests.standin.spl.host import Macro
 from tests.standin.values import Results, SplError, text
@@ -46,7 +48,8 @@ def host_of(vector):
     hours = vector.get("utc_offset_h", 0)
     zone = timezone(timedelta(hours=hours)) if hours else timezone.utc
     return Host(macros, lookups, vector.get("events", ()), vector.get("props"), vector.get("rest"),
-                clock=Clock(lambda: float(NOW), zone))
+                clock=Clock(lambda: float(NOW), zone), limits=vector.get("limits"),
+                others=[getattr(choices, name) for name in vector.get("others", ())])
 
 
 def macro(stanza):
@@ -79,12 +82,12 @@ def written(value):
 @pytest.mark.parametrize("vector", vectors())
 def test_vector(vector):
     assert vector["about"] and vector["known_from"]
-    host = host_of(vector)
     if "error" in vector:
         with pytest.raises(SplError) as raised:
-            results(vector, host)
+            results(vector, host_of(vector))
         assert vector["error"] in str(raised.value)
         return
+    host = host_of(vector)
     got = results(vector, host)
     assert "result" in vector or "fields" in vector
     if "fields" in vector:

@@ -5,9 +5,11 @@ Knowledge Manager Manual, "Object permissions"; authorize.conf.spec, srchIndexes
 import csv
 import io
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Callable, Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence
 
+from .limits import Limits
 from .refusal import Refusal
 from .runner.command import Command, SearchInfo
 from .runner.python import environment
@@ -23,11 +25,18 @@ DEFAULT_MAX_MATCHES = 1_000
 class SearchHost:
     """One search job's view; `job` is what its custom commands report to."""
 
+    others: FrozenSet[str] = frozenset()
+
     def __init__(self, splunkd, job):
         self._splunkd, self._job = splunkd, job
         self.clock, self.app, self.owner = splunkd.clock, job.app, job.owner
         self.sid, self.search, self.earliest, self.latest = job.sid, job.search, job.earliest, job.latest
         self._props: Optional[Dict[str, Stanza]] = None
+
+    @cached_property
+    def limits(self) -> Limits:
+        stanzas = self._splunkd.confs.stanzas("limits", self.app)
+        return Limits({name: stanza.settings for name, stanza in stanzas.items()})
 
     def scan(self, indexes: Sequence[str], earliest: Optional[float], latest: Optional[float]) -> Iterator[Row]:
         events = self._splunkd.events
@@ -180,10 +189,11 @@ class CsvLookup:
             raise SplError("The lookup table '%s' does not exist or is not available." % self._path.name) from None
 
     def write(self, rows: Iterable[Row], append: bool, key_field: Optional[str]) -> None:
+        """With `append` behind what is there, in the columns that are there."""
         rows = list(rows)
-        if append and self._path.exists():
-            rows = [*self.rows(), *rows]
         names = list(dict.fromkeys(name for row in rows for name in row if not name.startswith("_")))
+        if append and self._path.exists():
+            names, rows = self.fields, [*self.rows(), *rows]
         fresh = self._path.with_suffix(".new")
         fresh.parent.mkdir(exist_ok=True)
         with open(fresh, "w", encoding="utf-8", newline="") as file:

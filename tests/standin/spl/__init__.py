@@ -7,14 +7,12 @@ from typing import FrozenSet, Iterator, List, Optional
 
 from ..values import Results, SplError
 from . import commands
-from .commands.chunks import gathered, merged
+from .commands.chunks import MAX_ROWS, gathered, merged
 from .commands.columns import named_fields
 from .commands.subsearches import formatted
 from .host import Host
 from .pipeline import Stage, stages, with_subsearches
 from .registry import APPENDING, COMMANDS, GENERATING, ORDERING, TAKING_SEARCHES, Arguments, Context, not_first
-
-MAX_SUBSEARCH_ROWS = 10_000  # limits.conf [subsearch] maxout
 
 
 def run(search: str, host: Host) -> Results:
@@ -32,7 +30,7 @@ def pipeline(search: str, host: Host, chunks: Iterator[Results], inner: bool = F
     Raises:
         SplError: now, if the search is wrong in itself; else while the results are read.
     """
-    context = Context(host, lambda source: _subsearch(source, host),
+    context = Context(host, lambda source, most=None: _subsearch(source, host, most),
                       lambda source, given: pipeline("| " + source.strip().lstrip("|"), host, given, inner=True))
     found = stages(search, host)
     for index, stage in enumerate(found):
@@ -65,17 +63,21 @@ def _started(stage: Stage, chunks: Iterator[Results], context: Context) -> Itera
     return COMMANDS[name](arguments, chunks, context)
 
 
-def _subsearch(source: str, host: Host) -> Results:
-    """The results of the text between brackets: it begins with a command, or with what the search command looks for."""
+def _subsearch(source: str, host: Host, most: Optional[int] = None) -> Results:
+    """The results of the text between brackets: it begins with a command, or with what the search command looks for.
+
+    `most` rows, or else as many as limits.conf lets through.
+    """
     source = source.strip()
     first = source.split(None, 1)[0].lower() if source else ""
     if first != "search" and (first in COMMANDS or (first.isidentifier() and host.command(first) is not None)):
         source = "| " + source
     results = run(source, host)
-    if len(results.rows) > MAX_SUBSEARCH_ROWS:
+    most = min(host.limits["subsearch", "maxout"], MAX_ROWS) if most is None else most
+    if len(results.rows) > most:
         host.message("WARN", "[subsearch]: Subsearch produced %d results, truncating to maxout %d." % (
-            len(results.rows), MAX_SUBSEARCH_ROWS))
-    return Results(results.fields, results.rows[:MAX_SUBSEARCH_ROWS])
+            len(results.rows), most))
+    return Results(results.fields, results.rows[:most])
 
 
 def _wanted(following: List[Stage]) -> Optional[FrozenSet[str]]:

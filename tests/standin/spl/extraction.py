@@ -1,45 +1,56 @@
 """The fields that Splunk finds in an event by itself at search time, with the limits that limits.conf has by default.
 
 KV_MODE=auto finds key=value pairs in the first 10,240 characters, and the keys of an event that is a JSON object in its
-first 5,000; KV_MODE=json only the latter; KV_MODE=none nothing. No more than 100 fields are made. A key in an object is
-named by its path with dots, one in an array a{}.b, and has as many values as there are.
+first 5,000 bytes; KV_MODE=json only the latter; KV_MODE=none nothing. No more than 100 fields are made. A key in an
+object is named by its path with dots, one in an array a{}.b, and has as many values as there are.
 
-Relies on: props.conf.spec, KV_MODE and AUTO_KV_JSON; limits.conf.spec, [kv] maxchars and limit, [spath]
-extraction_cutoff.
+Relies on: props.conf.spec, KV_MODE and AUTO_KV_JSON; limits.conf.spec, [kv] maxchars, limit and maxcols (0 is no
+limit), [spath] extraction_cutoff.
 """
 import json
 import re
+import sys
 from typing import Any, Dict, Iterator, List, Tuple
 
+from ..limits import Limits
 from ..values import Row, SplError, from_list
-
-PAIR_CHARS, JSON_CHARS, MOST_FIELDS = 10_240, 5_000, 100
 
 _PAIR = re.compile(r'(?<![\w.])([A-Za-z_][\w.:-]*)=(?:"((?:[^"\\]|\\.)*)"|([^\s,;"]+))')
 _SIGN = re.compile(r'\s*([{}\[\],:])\s*')
 _TEXT = re.compile(r'\s*("(?:[^"\\]|\\.)*")\s*', re.S)
 _LITERAL = re.compile(r'\s*(true|false|null|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*')
+_OTHERS = ("EXTRACT-", "REPORT-", "FIELDALIAS-", "EVAL-", "LOOKUP-")
+"""What else makes fields at search time; none of it is known here."""
 _FALSE = frozenset(("0", "false", "f", "no", "n"))
 
 
-def extracted(event: Row, props: Dict[str, str]) -> Row:
+def extracted(event: Row, props: Dict[str, str], limits: Limits) -> Row:
     """The event with its fields; those that it has from indexing stay as they are."""
+    for name in props:
+        if name.startswith(_OTHERS):
+            raise SplError("props.conf: %s is not known here." % name)
     mode = props.get("KV_MODE", "auto").strip().lower()
     if mode not in ("auto", "json", "none"):
         raise SplError("props.conf: KV_MODE = %s is not known here." % mode)
-    raw, found = str(event["_raw"]), {}
+    raw, found = str(event["_raw"])[:limits["kv", "maxchars"] or None], {}
+    most = min((limits["kv", name] for name in ("limit", "maxcols") if limits["kv", name]), default=sys.maxsize)
     wants_json = mode == "json" or (mode == "auto" and props.get("AUTO_KV_JSON", "true").lower() not in _FALSE)
     if wants_json and raw.lstrip().startswith("{"):
-        for name, value in json_fields(raw[:JSON_CHARS]):
-            if name in found or len(found) < MOST_FIELDS:
+        for name, value in json_fields(first_bytes(raw, limits["spath", "extraction_cutoff"])):
+            if name in found or len(found) < most:
                 found.setdefault(name, []).append(value)
     if mode == "auto":
-        for match in _PAIR.finditer(raw[:PAIR_CHARS]):
-            if len(found) >= MOST_FIELDS:
+        for match in _PAIR.finditer(raw):
+            if len(found) >= most:
                 break
             name, quoted, plain = match.groups()
             found.setdefault(name, [plain if quoted is None else quoted])
     return {**{name: from_list(values) for name, values in found.items()}, **event}
+
+
+def first_bytes(source: str, count: int) -> str:
+    """The characters that lie wholly within the first bytes of the text."""
+    return source.encode("utf-8", "surrogatepass")[:count].decode("utf-8", "ignore")
 
 
 def json_fields(source: str) -> Iterator[Tuple[str, str]]:

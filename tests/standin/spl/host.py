@@ -1,7 +1,8 @@
 """What the search language asks of the rest of splunkd, and gets from nowhere else."""
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Protocol, Sequence
+from typing import Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Protocol, Sequence
 
 from ..clock import Clock
+from ..limits import Limits
 from ..values import Results, Row
 
 
@@ -48,6 +49,9 @@ class Host(Protocol):
     """One search's view of splunkd. Times are epoch seconds; None is no bound."""
 
     clock: Clock
+    limits: Limits
+    others: FrozenSet[str]
+    """The choices (see choices) of which this host gives the other answer."""
     app: str
     owner: str
     sid: str

@@ -62,8 +62,8 @@ class Context(NamedTuple):
     """What a command may use besides its arguments and its input."""
 
     host: Host
-    subsearch: Callable[[str], Results]
-    """Runs the text between the brackets of a subsearch."""
+    subsearch: Callable[..., Results]
+    """Runs the text between the brackets of a subsearch; a second argument takes the place of limits.conf's maxout."""
     pipeline: Callable[[str, Iterator[Results]], Iterator[Results]]
     """Runs a subpipeline, the text between brackets, on the given rows."""
     wanted: Optional[FrozenSet[str]] = None

@@ -6,7 +6,7 @@ import re
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 from ...values import Results, Row, SplError, as_list, from_list, text
-from ..extraction import JSON_CHARS, json_fields
+from ..extraction import first_bytes, json_fields
 from ..jsontext import native, steps, value_of, walked
 from ..patterns import compiled, replacement
 from ..registry import Arguments, Context, command, natural, unquote
@@ -120,7 +120,7 @@ def spath(arguments: Arguments, chunks: Iterator[Results], context: Context) -> 
     if path is None:
         if "output" in options:
             raise arguments.error("You have specified an output, but no path.")
-        return _all_extracted(chunks, source, arguments)
+        return _all_extracted(chunks, source, context.host.limits["spath", "extraction_cutoff"], arguments)
     way = steps(path)
     if way is None:
         raise arguments.error("The path '%s' is not known here: an index is a number, and XML is not known." % path)
@@ -140,13 +140,13 @@ def _json(row: Row, source: str, arguments: Arguments) -> str:
     return value
 
 
-def _all_extracted(chunks: Iterator[Results], source: str, arguments: Arguments) -> Iterator[Results]:
-    """Each leaf of the first 5,000 characters as a field of its own."""
+def _all_extracted(chunks: Iterator[Results], source: str, cutoff: int, arguments: Arguments) -> Iterator[Results]:
+    """Each leaf of the first bytes as a field of its own."""
     for chunk in chunks:
         rows, added = [], {}
         for row in chunk.rows:
             found: Dict[str, List[str]] = {}
-            for name, value in json_fields(_json(row, source, arguments)[:JSON_CHARS]):
+            for name, value in json_fields(first_bytes(_json(row, source, arguments), cutoff)):
                 found.setdefault(name, []).append(value)
             added.update(dict.fromkeys(found))
             rows.append({**row, **{name: from_list(values) for name, values in found.items()}})

@@ -2,9 +2,10 @@
 
 Relies on: Search Reference, the pages of these commands; transforms.conf.spec, max_matches, case_sensitive_match.
 """
-from typing import Dict, Iterator, List, Tuple
+from typing import Dict, Iterator, List, Sequence, Tuple
 
 from ...values import Results, Row, as_list, from_list, text
+from ..choices import NULL_IN_LOOKUP
 from ..host import LookupTable
 from ..registry import Arguments, Context, boolean, command, natural, not_first, unquote
 from ..search import parse
@@ -62,7 +63,7 @@ def lookup(arguments: Arguments, chunks: Iterator[Results], context: Context) ->
         found = None
         for chunk in chunks:
             if found is None:
-                found = _Found(table, inputs, wanted, new_only)
+                found = _Found(table, inputs, wanted, new_only, NULL_IN_LOOKUP in context.host.others)
             fields = dict.fromkeys([*chunk.fields, *(event for _, event in wanted)])
             yield Results(fields, map(found.extended, chunk.rows))
 
@@ -72,15 +73,22 @@ def lookup(arguments: Arguments, chunks: Iterator[Results], context: Context) ->
 class _Found:
     """The table by the values of the fields that are looked up by."""
 
-    def __init__(self, table: LookupTable, inputs: Pairs, wanted: Pairs, new_only: bool):
-        self.inputs, self.wanted, self.new_only = inputs, wanted, new_only
+    def __init__(self, table: LookupTable, inputs: Pairs, wanted: Pairs, new_only: bool, skips_nulls: bool):
+        self.wanted, self.new_only, self.skips_nulls = wanted, new_only, skips_nulls
         self.most, self.is_case_sensitive = table.max_matches, table.case_sensitive
-        self.rows: Dict[Tuple[str, ...], List[Row]] = {}
-        for row in table.rows():
-            for key in self._keys(row, [field for field, _ in inputs]):
-                self.rows.setdefault(key, []).append(row)
+        self.inputs, self.table = inputs, list(table.rows())
+        self.by_fields: Dict[Tuple[str, ...], Dict[Tuple[str, ...], List[Row]]] = {}
 
-    def _keys(self, row: Row, fields: List[str]) -> List[Tuple[str, ...]]:
+    def _index(self, fields: Tuple[str, ...]) -> Dict[Tuple[str, ...], List[Row]]:
+        """The table's rows by the values of these fields."""
+        if fields not in self.by_fields:
+            index = self.by_fields[fields] = {}
+            for row in self.table:
+                for key in self._keys(row, fields):
+                    index.setdefault(key, []).append(row)
+        return self.by_fields[fields]
+
+    def _keys(self, row: Row, fields: Sequence[str]) -> List[Tuple[str, ...]]:
         """One for each combination of values; none if a field is null."""
         keys: List[Tuple[str, ...]] = [()]
         for field in fields:
@@ -89,8 +97,10 @@ class _Found:
         return keys
 
     def extended(self, row: Row) -> Row:
-        keys = self._keys(row, [event for _, event in self.inputs])
-        matches = [match for key in keys for match in self.rows.get(key, ())][:self.most]
+        inputs = [pair for pair in self.inputs if pair[1] in row] if self.skips_nulls else self.inputs
+        index = self._index(tuple(field for field, _ in inputs))
+        keys = self._keys(row, [event for _, event in inputs]) if inputs else []
+        matches = [match for key in keys for match in index.get(key, ())][:self.most]
         extended = dict(row)
         for field, event in self.wanted:
             if self.new_only and event in row:

@@ -46,7 +46,7 @@ def _read(query: Search, context: Context, earliest, latest) -> Iterator[Results
             kind = event["sourcetype"], event["source"], event["host"]
             if kind not in props:
                 props[kind] = host.props(*kind)
-            event = extracted(event, props[kind])
+            event = extracted(event, props[kind], host.limits)
             if not all(holds(event) for holds in slow):
                 continue
         rows.append(event)

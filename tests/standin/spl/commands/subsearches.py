@@ -8,7 +8,7 @@ from ...values import Results, Row, as_list, text
 from ..registry import Arguments, Context, boolean, command, natural, unquote
 from .chunks import gathered, is_internal
 
-MAX_OUT = 50_000  # limits.conf [append], maxout
+MAX_OUT = 50_000  # Search Reference, append: maxout
 _VERBATIM = ("search", "query")
 """Fields whose values are part of a search as they are."""
 
@@ -120,11 +120,11 @@ def _in_brackets(arguments: Arguments) -> str:
 @command("append", takes_searches=True)
 def append(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
     options = arguments.options(extendtimerange=boolean, maxtime=natural, maxout=natural)
-    found = context.subsearch(_in_brackets(arguments))
+    found = context.subsearch(_in_brackets(arguments), options.get("maxout", MAX_OUT))
 
     def both() -> Iterator[Results]:
         yield from chunks
-        yield Results(found.fields, found.rows[:options.get("maxout", MAX_OUT)])
+        yield found
 
     return both()
 

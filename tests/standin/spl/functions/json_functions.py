@@ -5,6 +5,8 @@ Relies on: Search Reference, "JSON functions".
 from typing import Any, Callable, List
 
 from ...values import SplError, as_list, from_list, text
+from ..choices import MISSING_PATH
+from ..host import Host
 from ..jsontext import Steps, at_path, dumped, jsonable, native, parsed, steps, value_of
 from ..operators import truth
 from .registry import MANY, function, invalid
@@ -29,21 +31,25 @@ def _is_json(source) -> bool:
     return True
 
 
-@function("json_extract", 1, MANY)
-def json_extract(source, *paths):
+@function("json_extract", 1, MANY, hosted=True)
+def json_extract(source, *paths, host):
     value = value_of(source)
-    if len(paths) == 1:
-        return native(at_path(value, text(paths[0])))
-    return dumped([at_path(value, text(path)) for path in paths]) if paths else native(value)
+    return _extracted(value, [at_path(value, text(path)) for path in paths], host)
 
 
-@function("json_extract_exact", 1, MANY)
-def json_extract_exact(source, *keys):
+@function("json_extract_exact", 1, MANY, hosted=True)
+def json_extract_exact(source, *keys, host):
     value = value_of(source)
-    found = [value.get(text(key)) if isinstance(value, dict) else None for key in keys]
-    if len(keys) == 1:
-        return native(found[0])
-    return dumped(found) if keys else native(value)
+    return _extracted(value, [value.get(text(key)) if isinstance(value, dict) else None for key in keys], host)
+
+
+def _extracted(value, found: List[Any], host: Host):
+    """The value itself where no path was given, that of one path, or an array of those of several."""
+    if len(found) < 2:
+        return native(found[0] if found else value)
+    if MISSING_PATH in host.others:
+        found = [each for each in found if each is not None]
+    return dumped(found)
 
 
 @function("json_has_key_exact", 2)

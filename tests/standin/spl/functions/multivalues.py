@@ -77,7 +77,10 @@ def mvmap(arguments, host):
 
 @lazy("mvrange", 2, 3)
 def mvrange(arguments, host):
-    """From the start up to, but not with, the end; the step is a number, or a span of time such as 7d."""
+    """From the start up to, but not with, the end; the step is a number, or a span of time such as 7d.
+
+    A start that is written with decimals, such as a time of relative_time, gives numbers written like the others.
+    """
     start, end = arguments[0].evaluate, arguments[1].evaluate
     step = arguments[2].evaluate if len(arguments) > 2 else lambda row: 1
 
@@ -90,7 +93,7 @@ def mvrange(arguments, host):
             return None
         values = []
         while first < last:
-            values.append(first)
+            values.append(first + 0)
             first = first + amount if amount is not None else host.clock.modified("+" + text(by), first)
         return from_list(values)
     return evaluate

@@ -7,6 +7,7 @@
     def if_(arguments, host): ...              of unevaluated arguments; makes an Evaluate
 """
 import math
+from functools import partial
 from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional
 
 from ...values import Row, SplError, Value, number
@@ -72,17 +73,18 @@ def lazy(names: str, low: int, high: Optional[float] = None):
 
 
 def function(names: str, low: int, high: Optional[float] = None, nulls: bool = False, each: bool = False,
-             takes: str = ""):
+             takes: str = "", hosted: bool = False):
     """A function of values; without `nulls` it is null where an argument is, and null() itself is refused.
 
     With `each` the first argument's values are taken one by one, else a multivalue field is a list. A function that
     `takes` text refuses a first argument that is a number by its looks, one that takes numbers any that is a text and
-    no number; what a field holds is another matter.
+    no number; what a field holds is another matter. A `hosted` one is given the host by that name.
     """
     def register(implementation: Callable[..., Any]):
         def build(arguments: List[Argument], host: Host) -> Evaluate:
             _check(names.split()[0], arguments, nulls, takes)
-            return _caller(implementation, [argument.evaluate for argument in arguments], nulls, each)
+            called = partial(implementation, host=host) if hosted else implementation
+            return _caller(called, [argument.evaluate for argument in arguments], nulls, each)
         _add(names, Function(low, low if high is None else high, build, implementation.__module__))
         return implementation
     return register
