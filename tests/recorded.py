@@ -54,6 +54,11 @@ def namespaces() -> dict:
     return json.loads(_read("namespaces.json"))
 
 
+def case(name: str) -> str:
+    """An audit event that stands for a kind of its own."""
+    return (_DATA / "cases" / ("audit-%s.json" % name)).read_text("utf-8").rstrip("\n")
+
+
 def _read(name: str) -> bytes:
     with gzip.open(_DATA / (name + ".gz")) as file:
         return file.read()

@@ -1,23 +1,56 @@
-"""Whose an event is where several host clusters have users: the macro segment_bridge_attribution."""
+"""Whose an event is where several clusters have users or tenants: the macro segment_bridge_attribution.
+
+No manual says what a lookup by two fields finds where one of them is null: nothing, or what the other one finds; nor
+whether a field that was there before stays where nothing is found. What comes of an event is the same either way.
+"""
 import pytest
 
 from tests.compliance.host import Host, Lookup
 from tests.compliance.test_hourly_job import app_macros
 from tests.standin.spl import pipeline
+from tests.standin.spl.commands import lookups as lookup_command
+from tests.standin.spl.host import Macro
 from tests.standin.values import Results
 
 USERS = [("eu", "ivo", "1"), ("us", "ivo", "2"), ("us", "amelia", "3")]
-NAMESPACES = [("eu", "shared-tenant", "ivo"), ("us", "shared-tenant", "amelia"), ("us", "amelia-tenant", "amelia")]
+NAMESPACES = [("eu", "shared-tenant", "ivo"), ("us", "shared-tenant", "amelia"), ("us", "amelia-tenant", "amelia"),
+              ("eu-member", "far-tenant", "ivo"), ("us-member", "far-tenant", "amelia")]
 
 
-def attributed(**row):
+Strict = lookup_command._Found
+
+
+class Loose(Strict):
+    """Finds by what is not null, and leaves what is there where nothing is found."""
+
+    def __init__(self, table, *others):
+        self.table = table
+        super().__init__(table, *others)
+
+    def extended(self, row):
+        given = [(name, field) for name, field in self.inputs if row.get(field) is not None]
+        by = self if len(given) in (0, len(self.inputs)) else Loose(self.table, given, self.wanted, self.new_only)
+        found = Strict.extended(by, row)
+        return found if any(field in found for _, field in self.wanted) else row
+
+
+@pytest.fixture(autouse=True, params=[Strict, Loose])
+def reading(request, monkeypatch):
+    """Both ways to read the manual."""
+    monkeypatch.setattr(lookup_command, "_Found", request.param)
+
+
+def attributed(host_of=None, **row):
     """The row's user and workspace's owner."""
     lookups = {
         "usersignups": Lookup(("cluster", "username", "sso_user_id"), [
             dict(zip(("cluster", "username", "sso_user_id"), user)) for user in USERS], "kvstore", 1),
         "tenant_namespaces": Lookup(("cluster", "namespace", "workspace"), [
             dict(zip(("cluster", "namespace", "workspace"), namespace)) for namespace in NAMESPACES], "kvstore", 1)}
-    host = Host(app_macros(), lookups)
+    macros = app_macros()
+    if host_of:
+        macros["segment_bridge_host"] = Macro(host_of, [])
+    host = Host(macros, lookups)
     row = {"journey": "Build PipelineRun ended", **row}
     chunks = pipeline("| `segment_bridge_attribution`", host, iter([Results(dict.fromkeys(row), [row])]), inner=True)
     result, = (row for chunk in chunks for row in chunk.rows)
@@ -56,3 +89,34 @@ def test_usernames_are_compared_exactly():
     ("ivo", "Component changed", "2"), ("system:x", "Component changed", None)])
 def test_what_a_controller_does_is_the_owners_but_what_a_person_does_is_theirs(username, journey, user):
     assert attributed(cluster="us", username=username, namespace="amelia-tenant", journey=journey) == (user, "3")
+
+
+def test_an_event_without_a_namespace_or_of_one_that_is_not_known_is_nobodys():
+    """Whoever of that cluster a lookup without a name might find."""
+    assert attributed(cluster="eu", username="system:x") == (None, None)
+    assert attributed(cluster="eu", username="system:x", namespace="gone") == (None, None)
+    assert attributed(username="system:x") == (None, None)
+    assert attributed(cluster="eu", namespace="gone", journey="Component changed") == (None, None)
+
+
+class TestTenantsOnMemberClusters:
+    """Their namespaces are looked up on the event's own cluster, their owners and people on the host cluster."""
+
+    @pytest.mark.parametrize(("member", "owner"), [("eu-member", "1"), ("us-member", "3")])
+    def test_one_host_cluster_for_each(self, member, owner):
+        assert attributed('replace(cluster, "-member$", "")', cluster=member, namespace="far-tenant") == (owner, owner)
+
+    @pytest.mark.parametrize(("member", "owner"), [("eu-member", "2"), ("us-member", "3")])
+    def test_one_for_all(self, member, owner):
+        assert attributed('"us"', cluster=member, namespace="far-tenant") == (owner, owner)
+        assert attributed('"us"', cluster=member, username="ivo", journey="Component changed") == ("2", None)
+
+    def test_one_for_all_without_a_word_on_where_an_event_is_from(self):
+        assert attributed('"us"', namespace="amelia-tenant") == ("3", "3")
+        assert attributed('"us"', username="ivo")[0] == "2"
+
+    def test_any_where_none_is_named(self):
+        assert attributed("null()", cluster="us-member", namespace="far-tenant") == ("3", "3")
+
+    def test_a_host_cluster_lends_no_namespace(self):
+        assert attributed('"us"', cluster="eu-member", namespace="amelia-tenant") == (None, None)

@@ -43,11 +43,16 @@ def app_lookups():
     return found
 
 
+def journeys(events, lookups=None):
+    """What the job's search finds in these events: texts, oldest first, or rows."""
+    rows = [{"index": "k8s_audit", **(event if isinstance(event, dict) else {"_raw": event})} for event in events]
+    return run(SEARCH, Host(app_macros(), lookups or app_lookups(), rows, {"KV_MODE": "auto"}))
+
+
 @pytest.fixture(scope="module")
 def results():
-    events = [{"_raw": line.raw, "_time": "%.3f" % (1_699_990_000 + line.offset), "index": "k8s_audit"}
-              for line in sorted(recorded.audit_lines(), key=lambda line: line.offset)]
-    return run(SEARCH, Host(app_macros(), app_lookups(), events, {"KV_MODE": "auto"}))
+    return journeys([{"_raw": line.raw, "_time": "%.3f" % (1_699_990_000 + line.offset)}
+                     for line in sorted(recorded.audit_lines(), key=lambda line: line.offset)])
 
 
 def message(row):
