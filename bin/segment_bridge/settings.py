@@ -6,7 +6,7 @@ value. `parse` fills it in, and raises SettingsError that names the stanza, the 
 """
 import re
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Callable, ClassVar, Dict, Mapping, Optional, Type, TypeVar
+from typing import Any, Callable, ClassVar, Dict, Iterable, List, Mapping, Optional, Type, TypeVar
 from urllib.parse import urlsplit
 
 from segment_bridge.errors import SettingsError
@@ -60,7 +60,7 @@ def boolean(text: str) -> bool:
 def number(low: float, high: float, kind: Type = int) -> Check:
     def check(text: str) -> Any:
         try:
-            value = kind(text)
+            value = kind(text) if text.isascii() and "_" not in text else None
         except ValueError:
             value = None
         if value is None or not low <= value <= high:
@@ -201,11 +201,28 @@ class Options:
                            "max_eps", "dead_letters")
 
     @classmethod
-    def parse(cls, texts: Mapping[str, Optional[str]]) -> "Options":
-        """
+    def names(cls) -> List[str]:
+        return [*(each.name for each in fields(cls) if "check" in each.metadata), *cls.OVERRIDES]
+
+    @classmethod
+    def parse(cls, arguments: Iterable[str]) -> "Options":
+        """The arguments of a search, such as "dryrun=true".
+
         Raises:
-            SettingsError: as `parse`.
+            SettingsError: as `parse`; also for what is no option, an option without a value, and one that comes twice.
         """
         where = "segmentsend option"
-        overriding = {name: texts.get(name) for name in cls.OVERRIDES}
-        return parse(cls, where, texts, overrides=checked(Destination, where, overriding))
+        texts: Dict[str, str] = {}
+        for argument in arguments:
+            name, sign, text = argument.partition("=")
+            if not sign:
+                raise SettingsError('segmentsend takes options such as dryrun=true, got "%s"' % argument[:80])
+            if name not in cls.names():
+                raise SettingsError('segmentsend has no option "%s"; it has %s' % (name[:80], ", ".join(cls.names())))
+            if name in texts:
+                raise SettingsError("%s %s is given twice: remove one" % (where, name))
+            if not text.strip():
+                raise SettingsError("%s %s is empty: give it a value, or leave it out for its default" % (where, name))
+            texts[name] = text
+        return parse(cls, where, texts, overrides=checked(Destination, where, {
+            name: text for name, text in texts.items() if name in cls.OVERRIDES}))

@@ -39,8 +39,9 @@ class SegmentSend:
             "command": "segmentsend",
         }
 
-    def start(self, *arguments: str) -> Command:
-        return Command([sys.executable, str(self._script)], arguments, self._searchinfo, environment(self.splunk_home))
+    def start(self, *arguments: str, script: Path | None = None) -> Command:
+        program = [sys.executable, str(script or self._script)]
+        return Command(program, arguments, self._searchinfo, environment(self.splunk_home))
 
     def __call__(self, rows: Sequence[Row], *arguments: str, chunk_rows: int = 2500) -> Result:
         with self.start(*arguments) as command:

@@ -6,7 +6,11 @@ import json
 import re
 
 import pytest
+from splunklib.searchcommands import Option
+from splunklib.searchcommands.search_command import SearchCommand
 
+from segment_bridge.splunk.command import SegmentSend
+from tests.conftest import ROOT
 from tests.fakes.segment import WRITE_KEY
 from tests.flow.chunked import run
 from tests.flow.invariants import check, check_all_there, ids, rows, statuses
@@ -149,14 +153,84 @@ def test_failures_can_be_a_warning_only(segmentsend, segment):
         (["timeout=soon"], 'segmentsend option timeout must be a number from 0.1 to 600, got "soon"'),
         (["onfail=ignore"], "segmentsend option onfail must be error or warn"),
         (["destination=elsewhere"], "has no stanza [elsewhere]; it has [segment]"),
-        (["url=https://example.com"], "Unrecognized option: url"),
+        (["url=https://example.com"], 'segmentsend has no option "url"; it has destination, dryrun, onfail'),
         (["dryrun"], 'segmentsend takes options such as dryrun=true, got "dryrun"'),
+        (['dryrun=""'], "segmentsend option dryrun is empty: give it a value"),
+        (["dryrun="], "segmentsend option dryrun is empty: give it a value"),
+        (["dryrun=true", "dryrun=false"], "segmentsend option dryrun is given twice"),
+        (['"dryrun=true"', 'dryrun="true"'], "segmentsend option dryrun is given twice"),
     ],
 )
 def test_a_bad_argument_ends_the_search_before_anything_is_sent(segmentsend, segment, arguments, says):
     result = segmentsend(rows(3), *arguments)
     assert says in " ".join(result.texts("ERROR"))
     assert not segment.requests and not result.rows
+
+
+EVALUATED = """
+[loggers]
+keys = root
+[handlers]
+keys = door
+[formatters]
+keys =
+[logger_root]
+handlers = door
+[handler_door]
+class = StreamHandler
+args = (open({trace!r}, "w"),)
+"""
+SPLUNKLIBS_OWN = """
+import sys
+sys.path.insert(0, {libraries!r})
+from splunklib.searchcommands import Configuration, Option, StreamingCommand
+
+@Configuration(distributed=False)
+class Plain(StreamingCommand):
+    def stream(self, rows):
+        return rows
+
+Plain().process()
+"""
+
+
+@pytest.fixture
+def door(tmp_path):
+    """A file that leaves a trace if it is evaluated, and its trace."""
+    file, trace = tmp_path / "door.conf", tmp_path / "trace"
+    file.write_text(EVALUATED.format(trace=str(trace)))
+    return file, trace
+
+
+def test_splunklib_evaluates_the_file_that_a_search_names(door, segmentsend, tmp_path):
+    """Else the following test says nothing. logging.config.fileConfig evaluates the arguments of handlers."""
+    file, trace = door
+    script = tmp_path / "plain.py"
+    script.write_text(SPLUNKLIBS_OWN.format(libraries=str(ROOT / "build/lib")))
+    with segmentsend.start(f"logging_configuration={file}", script=script) as command:
+        command.getinfo()
+    assert trace.exists()
+
+
+SPLUNKLIBS = sorted(name for name, option in vars(SearchCommand).items() if isinstance(option, Option))
+
+
+@pytest.mark.parametrize("name", [*SPLUNKLIBS, "no_such_option"])
+@pytest.mark.parametrize("spelling", [str, str.upper, str.title])
+def test_options_that_splunklib_has_are_refused_before_they_are_set(segmentsend, door, name, spelling):
+    file, trace = door
+    before = sorted(segmentsend.splunk_home.rglob("*"))
+    with segmentsend.start(f"{spelling(name)}={file}") as command:
+        reply = command.getinfo()
+        result = command.finish()
+    assert f'segmentsend has no option "{spelling(name)}"' in reply.metadata["error"]
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert not trace.exists() and sorted(segmentsend.splunk_home.rglob("*")) == before
+
+
+def test_splunklib_knows_of_no_option():
+    assert {"logging_configuration", "logging_level", "record", "show_configuration"} <= {*SPLUNKLIBS}
+    assert not SegmentSend().options
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,8 @@ def test_a_refusal_shows_no_credentials():
         ("max_event_bytes", "32769"),
         ("max_attempts", "0"),
         ("timeout", "nan"),
+        ("timeout", "1_0"),
+        ("max_attempts", "１"),
         ("timeout", "601"),
         ("deadline", "0"),
         ("concurrency", "17"),
@@ -107,15 +109,74 @@ def test_a_destination_needs_an_address_and_can_be_disabled():
 
 
 def test_options_stand_in_place_of_settings():
-    options = Options.parse({"timeout": "7", "dead_letters": "t", "max_eps": None, "concurrency": "", "dryrun": "1"})
+    options = Options.parse(["timeout=7", "dead_letters=t", "dryrun=1"])
     found = destination(options.overrides, timeout="9", concurrency="2")
     assert (found.timeout, found.concurrency, found.dead_letters, options.dryrun) == (7.0, 2, True, True)
+    assert Options.parse([]) == Options()
 
 
-def test_where_to_send_to_is_no_option():
-    options = Options.parse({"url": "https://example.com/x", "region": "eu", "proxy_url": "http://x", "ca_file": "/x"})
-    assert options.overrides == {}
-    assert options == Options()
+OPTIONS = [
+    "destination",
+    "dryrun",
+    "onfail",
+    "payload",
+    "max_batch_bytes",
+    "max_batch_events",
+    "max_attempts",
+    "timeout",
+    "deadline",
+    "concurrency",
+    "max_eps",
+    "dead_letters",
+]
+
+
+def test_these_are_the_options():
+    assert Options.names() == OPTIONS
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "url",
+        "region",
+        "proxy_url",
+        "ca_file",
+        "ledger",
+        "overrides",
+        "OVERRIDES",
+        "name",
+        "",
+        "dry_run",
+        "DRYRUN",
+        "dryrun ",
+        "max-eps",
+    ],
+)
+def test_there_is_no_other_option(name):
+    """Where to send to, among others, is for those who may change segment_bridge.conf."""
+    with pytest.raises(SettingsError) as error:
+        Options.parse(["dryrun=true", name + "=x"])
+    assert str(error.value) == 'segmentsend has no option "%s"; it has %s' % (name, ", ".join(OPTIONS))
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_an_option_has_a_value_and_comes_once(name):
+    value = {"onfail": "warn", "dryrun": "true", "payload": "true", "dead_letters": "true"}.get(
+        name, "33000"[: 5 if "bytes" in name else 1]
+    )
+    for empty in ("", " ", "\t", "\u00a0"):
+        with pytest.raises(SettingsError, match="^segmentsend option %s is empty: give it a value" % name):
+            Options.parse([name + "=" + empty])
+    Options.parse([name + "=" + value])
+    with pytest.raises(SettingsError, match="^segmentsend option %s is given twice" % name):
+        Options.parse([name + "=" + value] * 2)
+
+
+@pytest.mark.parametrize("argument", ["dryrun", "=", "dryrun true", ""])
+def test_what_is_no_option_at_all_is_refused(argument):
+    with pytest.raises(SettingsError, match=r"takes options such as dryrun=true|has no option"):
+        Options.parse([argument])
 
 
 @pytest.mark.parametrize(
@@ -124,4 +185,4 @@ def test_where_to_send_to_is_no_option():
 )
 def test_a_bad_option_is_told_by_its_name(name, bad):
     with pytest.raises(SettingsError, match='^segmentsend option %s must be .*, got "%s"$' % (name, bad)):
-        Options.parse({name: bad})
+        Options.parse(["%s=%s" % (name, bad)])

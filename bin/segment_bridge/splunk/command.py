@@ -1,6 +1,8 @@
-"""The search command `segmentsend`: its options, what splunkd asks of it, and how errors reach the user.
+"""The search command `segmentsend`: what splunkd asks of it, and how errors reach the user.
 
-splunklib does what happens once: getinfo and options. Chunks of rows are read and answered by
+splunklib does what happens once, getinfo, but for the options: those that it brings itself evaluate a file of the
+searcher's choice (logging_configuration), or write session keys to disk (record), as soon as they are set. It knows of
+none, and segment_bridge.settings.Options has the arguments. Chunks of rows are read and answered by
 segment_bridge.splunk.rows. Whatever makes the search fail is the reply's `error`, a message and exit status 1: a
 message alone does not fail a search, and a status does not say why, nor does it count after the last reply.
 
@@ -14,7 +16,7 @@ import traceback
 from contextlib import ExitStack
 from typing import Any, BinaryIO, Dict, Iterable, List, Tuple
 
-from splunklib.searchcommands import Configuration, Option, StreamingCommand
+from splunklib.searchcommands import Configuration, StreamingCommand
 
 from segment_bridge.errors import SecretError, SegmentBridgeError, SettingsError
 from segment_bridge.logs import RunLog
@@ -32,31 +34,18 @@ class _Cancelled(Exception):
 class SegmentSend(StreamingCommand):
     """Sends each row as an event to Segment; segment_* fields of the row say what became of it."""
 
-    destination = Option(doc="Stanza of segment_bridge.conf that says where to send; segment by default.")
-    dryrun = Option(doc="true: everything is done but sending.")
-    onfail = Option(doc="error (default) or warn: what it is to the search if events could not be sent.")
-    payload = Option(doc="true: rows get their message as JSON in segment_payload.")
-    max_batch_bytes = Option(doc="Largest body of a request.")
-    max_batch_events = Option(doc="Most events in a request.")
-    max_attempts = Option(doc="How often a batch is sent that fails for a while.")
-    timeout = Option(doc="Seconds that a request may take.")
-    deadline = Option(doc="Seconds that sending may take in all.")
-    concurrency = Option(doc="Requests under way at once; 1 keeps the order of the rows.")
-    max_eps = Option(doc="Most events a second; 0 is any number.")
-    dead_letters = Option(doc="true: what is not accepted is kept in the collection segment_dead_letters.")
-
     def stream(self, records: Iterable) -> Iterable:
         """Never called: `_execute` has its own way with rows. splunklib wants it to be there."""
         raise NotImplementedError
 
+    def _protocol_v2_option_parser(self, arg: str) -> List[str]:
+        """For splunklib, each argument is a field's name, and none the name of something to be set."""
+        return [arg]
+
     def prepare(self) -> None:
         """Checks the arguments, and no more: Splunk starts the command for a search that is only parsed, too."""
         try:
-            if self.fieldnames:
-                raise SettingsError('segmentsend takes options such as dryrun=true, got "%s"' % self.fieldnames[0])
-            if self.record:
-                raise SettingsError("segmentsend does not take record=true, which would leave a session key on disk")
-            self._given = Options.parse({name: item.value for name, item in self.options.items()})
+            self._given = Options.parse(self.fieldnames)
         except SettingsError as error:
             self.write_error(str(error))
 
@@ -79,6 +68,9 @@ class SegmentSend(StreamingCommand):
             _pass_through(stdin, stdout)
         elif not _Run(self._given, self._metadata.searchinfo).serve(stdin, stdout):
             sys.exit(1)
+
+
+SegmentSend.option_definitions = []  # splunklib's own, in whatever version
 
 
 def _pass_through(stdin: BinaryIO, stdout: BinaryIO) -> None:
