@@ -69,6 +69,16 @@ def test_under_either_python_and_in_chunks_of_any_size_each_event_is_sent_once_w
         assert sum(int(row["count"]) for row in run.rows) == recorded.expected_counts()["total"]["events"]
 
 
+@pytest.mark.skipif(is_container(), reason="Splunk gives the answers that it gives")
+def test_what_no_source_says_of_splunk_makes_no_difference(package, bridge):
+    expected = bridge.admin.run_saved_search(JOB)
+    with bridged(package, "--other-answers") as other:
+        run = other.admin.run_saved_search(JOB)
+        assert not run.failed, run.messages
+        assert recorded.as_expected(other.segment.accepted) == recorded.expected_messages()
+        assert run.rows == expected.rows
+
+
 def test_with_faults_at_random_every_row_is_accounted_for_and_a_second_run_completes_it(fresh_bridge):
     bridge = fresh_bridge
     bridge.admin.set_destination("segment", max_batch_events="20", timeout="2", max_attempts="3")

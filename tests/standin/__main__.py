@@ -14,6 +14,7 @@ from typing import Optional
 from ..pythons import SPLUNKS, find
 from .refusal import Refusal
 from .runner.python import Pythons
+from .spl.choices import CHOICES
 from .splunkd import Ports, Splunkd
 
 
@@ -27,6 +28,8 @@ def main() -> int:
     parser.add_argument("--home", type=Path, help="$SPLUNK_HOME, which is kept; without it, one that vanishes")
     parser.add_argument("--chunk-rows", type=int, help="the most rows of a chunk that a custom command gets")
     parser.add_argument("--previews", action="store_true", help="show previews to commands that run in them")
+    parser.add_argument("--other-answers", action="store_true",
+                        help="what no source says of Splunk is the other way round: tests.standin.spl.choices")
     parser.add_argument("--python", choices=SPLUNKS, help="the only Python that apps run under")
     options = parser.parse_args()
 
@@ -38,6 +41,7 @@ def main() -> int:
         ports = Ports(options.port, options.web_port, options.hec_port)
         with Splunkd(home, options.password, ports, pythons=_pythons(parser, options.python)) as splunkd:
             splunkd.jobs.previews = options.previews
+            splunkd.jobs.others = frozenset(CHOICES if options.other_answers else ())
             splunkd.jobs.chunk_rows = options.chunk_rows or splunkd.jobs.chunk_rows
             for package in options.package:
                 try:

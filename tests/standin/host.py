@@ -25,11 +25,9 @@ DEFAULT_MAX_MATCHES = 1_000
 class SearchHost:
     """One search job's view; `job` is what its custom commands report to."""
 
-    others: FrozenSet[str] = frozenset()
-
     def __init__(self, splunkd, job):
         self._splunkd, self._job = splunkd, job
-        self.clock, self.app, self.owner = splunkd.clock, job.app, job.owner
+        self.clock, self.app, self.owner, self.others = splunkd.clock, job.app, job.owner, job.others
         self.sid, self.search, self.earliest, self.latest = job.sid, job.search, job.earliest, job.latest
         self._props: Optional[Dict[str, Stanza]] = None
 

@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Set
+from typing import Callable, Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Optional, Set
 
 from .host import SearchHost
 from .refusal import Refusal
@@ -54,6 +54,7 @@ class Job:
         self.session, self.saved = given.session, given.saved
         self.earliest, self.latest = given.earliest, given.latest
         self.chunk_rows, self.previews = splunkd.jobs.chunk_rows, splunkd.jobs.previews
+        self.others = splunkd.jobs.others
         self.dispatch_dir: Path = splunkd.home / "var" / "run" / "splunk" / "dispatch" / self.sid
         self.dispatch_dir.mkdir(parents=True)
         self.state, self.messages = "QUEUED", []  # type: str, List[Message]
@@ -186,7 +187,8 @@ class _Counting(SearchHost):
 
 
 class Jobs:
-    """All jobs by sid. `chunk_rows` and `previews` are how custom commands are given rows, which tests change."""
+    """All jobs by sid. Tests change `chunk_rows` and `previews`, how custom commands are given rows, and `others`, the
+    choices (see spl.choices) of which the other answer is given."""
 
     def __init__(self, splunkd):
         self._splunkd = splunkd
@@ -195,6 +197,7 @@ class Jobs:
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self.chunk_rows, self.previews = _MAX_CHUNK_ROWS, False
+        self.others: FrozenSet[str] = frozenset()
 
     def start(self) -> None:
         """What an earlier splunkd left belongs to no job any more."""

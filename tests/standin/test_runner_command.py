@@ -13,6 +13,7 @@ from tests import pythons
 from tests.standin.runner import command
 from tests.standin.runner.command import Command, SearchInfo
 from tests.standin.runner.python import environment
+from tests.standin.spl.choices import EMPTY_CELL
 from tests.standin.values import Results, SplError
 
 PRELUDE = '''
@@ -80,7 +81,7 @@ class Job:
     def __init__(self, folder):
         self.dispatch_dir = folder
         self.is_cancelled = self.is_finalized = self.previews = False
-        self.chunk_rows = 50_000
+        self.chunk_rows, self.others = 50_000, frozenset()
         self.messages, self.lines, self.processes, self.pids = [], [], [], []
 
     def message(self, level, text):
@@ -259,6 +260,11 @@ class TestChunks:
 
     def test_null_and_empty_are_both_an_empty_cell_and_come_back_as_null(self, app):
         assert app.rows(ECHO, Results(["a", "b"], [{"a": "", "b": "1"}, {"b": "2"}])) == [{"b": "1"}, {"b": "2"}]
+
+    def test_or_else_as_an_empty_text(self, app):
+        app.job.others = {EMPTY_CELL}
+        assert app.rows(ECHO, Results(["a", "b"], [{"a": "", "b": "1"}, {"b": "2"}])) == [
+            {"a": "", "b": "1"}, {"a": "", "b": "2"}]
 
     def test_numbers_are_texts_to_a_command(self, app):
         assert app.rows(ECHO, Results(["a", "b"], [{"a": 1.5, "b": 3.0}])) == [{"a": "1.5", "b": "3"}]

@@ -122,8 +122,8 @@ def _twin(value: Optional[Value]) -> str:
     return ";".join("$%s$" % text(each).replace("$", "$$") for each in value) if isinstance(value, list) else ""
 
 
-def decode_rows(body: bytes) -> Results:
-    """The rows of a reply's CSV; an empty cell is null.
+def decode_rows(body: bytes, keeps_empty: bool = False) -> Results:
+    """The rows of a reply's CSV; an empty cell is null, or an empty text if those are kept.
 
     Raises:
         Malformed: a row has more or fewer cells than there are columns, a column is there twice, a quote is not closed,
@@ -149,7 +149,7 @@ def decode_rows(body: bytes) -> Results:
         row: Row = {}
         for field, place, twin in columns:
             value = _values(cells[twin]) if twin is not None and cells[twin] else cells[place]
-            if value:
+            if value or keeps_empty:
                 row[field] = value
         rows.append(row)
     return Results(fields, rows)

@@ -10,9 +10,10 @@ import re
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Protocol, Tuple, Union
+from typing import Any, Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Optional, Protocol, Tuple, Union
 from urllib.parse import quote
 
+from ..spl.choices import EMPTY_CELL
 from ..stores.conf import is_true
 from ..values import Results, Row, SplError, text
 from . import chunked
@@ -50,6 +51,8 @@ class JobView(Protocol):
     """The most rows of a chunk."""
     previews: bool
     """Whether commands that run in previews get one first."""
+    others: FrozenSet[str]
+    """The choices (see spl.choices) of which the other answer is given."""
 
     def message(self, level: str, text: str) -> None: ...
 
@@ -189,7 +192,7 @@ class Command:
             self._job.message(level, message)
         self._raise_error(reply)
         try:
-            return selection.merged(given, chunked.decode_rows(reply.body))
+            return selection.merged(given, chunked.decode_rows(reply.body, EMPTY_CELL in self._job.others))
         except _OutOfOrder:
             raise self._error("Invalid '%s' from external search process: out of range or out of order." % (
                 _INDEX)) from None

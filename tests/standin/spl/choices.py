@@ -7,4 +7,6 @@ NULL_IN_LOOKUP = "a lookup by several fields of which one is null"
 """Finds nothing; or else looks the row up by the fields that are left."""
 MISSING_PATH = "json_extract with several paths of which one is missing"
 """Is null in the array; or else is left out of it."""
-CHOICES = (NULL_IN_LOOKUP, MISSING_PATH)
+EMPTY_CELL = "an empty cell of a custom command's reply"
+"""Is null; or else an empty text."""
+CHOICES = (NULL_IN_LOOKUP, MISSING_PATH, EMPTY_CELL)
