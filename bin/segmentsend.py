@@ -1,5 +1,7 @@
 """The search command `segmentsend`, as splunkd starts it."""
+from segment_bridge.errors import hide_tracebacks
 from segment_bridge.splunk.command import SegmentSend
 
 if __name__ == "__main__":
+    hide_tracebacks()
     SegmentSend().process()

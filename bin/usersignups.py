@@ -1,7 +1,9 @@
 """The modular input `usersignups`: who is who in a Kubernetes cluster. See segment_bridge.splunk.input."""
 import sys
 
+from segment_bridge.errors import hide_tracebacks
 from segment_bridge.splunk.input import UserSignups
 
 if __name__ == "__main__":
+    hide_tracebacks()
     sys.exit(UserSignups().run(sys.argv))

@@ -4,8 +4,8 @@ A line is a time with its zone, a level, an event and facts as key=value, so tha
 
     2026-11-24 01:02:03.456 +0000 INFO event=run_end component=segmentsend sid="scheduler_1" status=ok accepted=312
 
-Events are run_start, batch, rejection, outcome, dropped, run_end and error. No bodies, no secrets: whoever logs a fact
-sees to that.
+Events are run_start, batch, rejection, outcome, dropped, run_end and error; an error, and what was not sent, has a
+`reason`, one of segment_bridge.reasons. No bodies, no secrets: whoever logs a fact sees to that.
 """
 import contextlib
 import logging
@@ -14,6 +14,8 @@ import sys
 import time
 from logging.handlers import RotatingFileHandler
 from typing import Any, Optional
+
+from segment_bridge import texts
 
 FILE_NAME = "segment_bridge.log"
 _MAX_BYTES, _KEPT_FILES = 10_000_000, 4
@@ -50,8 +52,8 @@ class RunLog:
     def warning(self, event: str, **facts: Any) -> None:
         self._logger.warning(line(event=event, **self._run, **facts))
 
-    def error(self, event: str, **facts: Any) -> None:
-        self._logger.error(line(event=event, **self._run, **facts))
+    def error(self, event: str, *, reason: str, **facts: Any) -> None:
+        self._logger.error(line(event=event, **self._run, reason=reason, **facts))
 
     def __enter__(self) -> "RunLog":
         return self
@@ -70,7 +72,7 @@ def line(**facts: Any) -> str:
 def _value(fact: Any) -> str:
     if isinstance(fact, bool):
         return "true" if fact else "false"
-    text = "%.3f" % fact if isinstance(fact, float) else " ".join(str(fact).split())[:_FACT_CHARS]
+    text = "%.3f" % fact if isinstance(fact, float) else texts.printable(str(fact), _FACT_CHARS)
     if text and _PLAIN.issuperset(text):
         return text
     # Splunk's automatic extraction ends a quoted value at the next quote, with or without a backslash before it.
@@ -96,4 +98,5 @@ class _Handler(RotatingFileHandler):
 
 
 def _complain(error: Optional[BaseException]) -> None:
-    print("segment_bridge: the run log cannot be written: %s" % error, file=sys.stderr)
+    said = texts.printable(str(error), _FACT_CHARS)
+    print("segment_bridge: the run log cannot be written: %s" % said, file=sys.stderr)

@@ -36,7 +36,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import DecodeError, HTTPError
 from urllib3.util.ssl_match_hostname import CertificateError
 
-from segment_bridge import __version__, connections
+from segment_bridge import __version__, connections, credentials, texts
 from segment_bridge.errors import SecretError, SettingsError
 from segment_bridge.retry import retry_after_s
 from segment_bridge.settings import Destination
@@ -107,15 +107,17 @@ class Segment:
         Raises:
             SecretError, SettingsError: a write key that no header can carry, a CA file that cannot be used.
         """
+        place = "write key of [%s] in the password store" % destination.name
+        write_key = credentials.checked(write_key, place)
         if not re.fullmatch(r"[!-9;-~]+", write_key):
-            raise SecretError("the write key of [%s] in the password store has white space, a colon or characters "
-                              "beyond ASCII, which no write key has: save it anew" % destination.name)
+            raise SecretError("the %s has white space, a colon or characters beyond ASCII, which no write key has: "
+                              "save it anew" % place)
         _check_ca_file(destination)
         self._destination = destination
-        credentials = base64.b64encode(write_key.encode() + b":").decode()
-        self._secrets = (write_key, credentials)
+        basic = base64.b64encode(write_key.encode() + b":").decode()
+        self._secrets = (write_key, basic)
         self._request = requests.Request("POST", destination.endpoint, headers={
-            "Authorization": "Basic " + credentials,
+            "Authorization": "Basic " + basic,
             "Content-Type": "application/json",
             "User-Agent": "segment-bridge/" + __version__,
         }).prepare()
@@ -221,9 +223,7 @@ class Segment:
 
     def _clean(self, text: str) -> str:
         """The beginning of what somebody else wrote, who may have been told the key."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return " ".join(text.split())[:_EXCERPT_CHARS]
+        return texts.printable(text, _EXCERPT_CHARS, self._secrets)
 
 
 class _Line:

@@ -14,7 +14,7 @@ BIN = ROOT / "bin"
 FILES = sorted(BIN.rglob("*.py"))
 
 ROOMS = [
-    {"errors", "settings", "clusters", "logs"},
+    {"errors", "settings", "clusters", "logs", "texts", "reasons", "credentials"},
     {"messages", "columns", "jsontext", "seen", "batching", "segment", "retry", "connections"},
     {"delivery", "directory", "synchronisation", "spool", "kubernetes"},
     {"splunk"},
@@ -31,7 +31,8 @@ THIRD_PARTY = {
 }
 """Who alone knows a library."""
 
-PURE = {"messages", "columns", "jsontext", "seen", "batching", "directory", "synchronisation", "clusters"}
+PURE = {"messages", "columns", "jsontext", "seen", "batching", "directory", "synchronisation", "clusters", "texts",
+        "reasons", "credentials"}
 """Time, chance and the outside are their parameters."""
 IMPURE = {"os", "random", "requests", "secrets", "socket", "subprocess", "tempfile", "threading", "time", "urllib3"}
 

@@ -23,7 +23,7 @@ def test_a_line_is_a_time_a_level_and_facts(tmp_path):
     with RunLog("segmentsend", "scheduler__1", str(tmp_path), destination="segment") as log:
         log.info("run_end", status="ok", accepted=312, waited_s=1.5, dryrun=False, http=None, error="")
         log.warning("rejection", count=1)
-        log.error("error")
+        log.error("error", reason="settings")
     first, second, third = lines(tmp_path)
     assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \+0000 INFO event=run_end ", first)
     assert facts(first) == {

@@ -85,7 +85,7 @@ def test_the_environment_has_no_say(fake, monkeypatch, tmp_path):
     assert list(fake.accepted) == ["m"]
 
 
-@pytest.mark.parametrize("write_key", ["", "a b", "a:b", "schlüssel", "key\n"])
+@pytest.mark.parametrize("write_key", ["", "a b", "a:b", "schlüssel", "k\ney", "“key”"])
 def test_a_write_key_that_no_header_can_carry_is_refused(fake, write_key):
     with pytest.raises(SecretError, match=r"write key of \[segment\]"):
         client(fake, write_key)

@@ -12,13 +12,12 @@ import io
 import signal
 import sys
 import time
-import traceback
 from contextlib import ExitStack
 from typing import Any, BinaryIO, Dict, Iterable, List, Tuple
 
 from splunklib.searchcommands import Configuration, StreamingCommand
 
-from segment_bridge.errors import SecretError, SegmentBridgeError, SettingsError
+from segment_bridge.errors import SecretError, SegmentBridgeError, SettingsError, unforeseen
 from segment_bridge.logs import RunLog
 from segment_bridge.settings import Destination, Options
 from segment_bridge.splunk import conf, rows, secrets
@@ -59,6 +58,10 @@ class SegmentSend(StreamingCommand):
         stdout.flush()
         self._record_writer.ofile = io.BytesIO()  # for what splunklib still has to say
         sys.exit(1)
+
+    def _report_unexpected_error(self) -> None:
+        """As splunklib's, without the exception's text and traceback."""
+        self.write_error(str(unforeseen(sys.exc_info()[1])))
 
     def _execute(self, ifile: Any, process: Any) -> None:
         stdin, stdout = self._as_binary_stream(ifile), self._record_writer.ofile
@@ -105,11 +108,9 @@ class _Run:
             except (rows.InputEnded, _Cancelled, BrokenPipeError):
                 status = "cancelled"
             except SegmentBridgeError as error:
-                self._fail(stdout, str(error))
-            except Exception as error:  # the user is told of any, and the run log has where it came from
-                log.error("error", traceback=traceback.format_exc())
-                self._fail(stdout, "internal error, %s: %s. The traceback is in segment_bridge.log" % (
-                    type(error).__name__, error))
+                self._fail(stdout, error)
+            except Exception as error:  # the user is told of any
+                self._fail(stdout, unforeseen(error))
             facts = {}
             if self._sending:
                 self._sending.log_outcomes()
@@ -165,19 +166,19 @@ class _Run:
             self._note("WARN", "%s. (Without it, made messageIds are others than in a run that sends)" % error)
         if not destination.url and len(write_key) not in (0, WRITE_KEY_CHARS):
             self._note("WARN", "the write key of [%s] has %d characters, Segment's have %d: events may vanish without "
-                       "an error" % (name, len(write_key), WRITE_KEY_CHARS))
+                       "an error" % (name, len(write_key), WRITE_KEY_CHARS), SecretError.reason)
         keeps = destination.dead_letters and not options.dryrun
         letters = DeadLetters(service, name) if keeps else None
         ledger = Ledger(service, name, fingerprint(write_key)) if destination.ledger and not options.dryrun else None
         return Sending(options, destination, write_key, self._log, letters, ledger)
 
-    def _note(self, level: str, text: str) -> None:
+    def _note(self, level: str, text: str, reason: str) -> None:
         self._notes.append((level, "segmentsend: " + text))
-        (self._log.error if level == "ERROR" else self._log.warning)("error", error=text)
+        (self._log.error if level == "ERROR" else self._log.warning)("error", reason=reason, error=text)
 
-    def _fail(self, stdout: BinaryIO, text: str) -> None:
+    def _fail(self, stdout: BinaryIO, error: SegmentBridgeError) -> None:
         """The last reply: no rows, and why."""
-        self._note("ERROR", text)
+        self._note("ERROR", str(error), error.reason)
         rows.write_head(stdout, _metadata(self._notes, True), 0)
         stdout.flush()
 

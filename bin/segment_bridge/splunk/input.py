@@ -21,7 +21,7 @@ from splunklib.modularinput import Argument, EventWriter, Scheme, Script
 from segment_bridge import directory, logs
 from segment_bridge.clusters import Cluster
 from segment_bridge.directory import Entry, Map
-from segment_bridge.errors import DeadlineExceeded, SegmentBridgeError
+from segment_bridge.errors import DeadlineExceeded, SegmentBridgeError, foreseen, unforeseen
 from segment_bridge.kubernetes import Access, ApiServer, Resource
 from segment_bridge.retry import Retry
 from segment_bridge.splunk import conf, secrets
@@ -70,6 +70,10 @@ class UserSignups(Script):
             scheme.add_argument(Argument(name, description, title=title))
         return scheme
 
+    def run(self, argv) -> int:
+        return self.run_script(argv, _Writer(), sys.stdin)
+
+    @foreseen()
     def validate_input(self, definition) -> None:
         """Checks every setting, then asks for one object of each kind, with little patience.
 
@@ -95,6 +99,12 @@ class UserSignups(Script):
                     for stanza, parameters in inputs.inputs.items()]
         if not all(outcomes):
             sys.exit(1)
+
+
+class _Writer(EventWriter):
+    def log_exception(self, message, exception=None, severity=None) -> None:
+        """As splunklib's, without the exception's text and traceback."""
+        self.log(EventWriter.ERROR, "usersignups: %s" % unforeseen(sys.exc_info()[1]))
 
 
 class Kind(NamedTuple):
@@ -156,7 +166,8 @@ def run(name: str, parameters: Dict[str, str], service: Service, host: str, ew: 
     with logs.RunLog("usersignups") as log:
         log.info("run_start", cluster=name)
         try:
-            errors += _synchronise(Cluster.parse(name, parameters), service, host, tallies)
+            with foreseen():
+                errors += _synchronise(Cluster.parse(name, parameters), service, host, tallies)
             status = "failed" if errors else "ok"
         except SegmentBridgeError as error:
             errors.append(error)
@@ -165,7 +176,7 @@ def run(name: str, parameters: Dict[str, str], service: Service, host: str, ew: 
             raise
         finally:
             for error in errors:
-                log.error("error", cluster=name, error=error)
+                log.error("error", reason=error.reason, cluster=name, error=error)
                 ew.log(EventWriter.ERROR, "usersignups://%s: %s" % (name, error))
             log.info("run_end", cluster=name, status=status, **_counts(tallies), duration_s=time.monotonic() - started)
     return status == "ok"

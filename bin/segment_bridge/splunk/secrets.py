@@ -11,6 +11,7 @@ from typing import Dict, List
 
 from splunklib.client import Service
 
+from segment_bridge.credentials import checked
 from segment_bridge.errors import SecretError, SplunkdError
 from segment_bridge.splunk import conf
 
@@ -28,7 +29,7 @@ def read(service: Service, name: str, what: str) -> str:
     """The secret under this user, without white space around it. `what` says what it is, for errors: "write key".
 
     Raises:
-        SecretError: there is none, or this user must not read it.
+        SecretError: there is none, this user must not read it, or it cannot be sent.
         SplunkdError: splunkd cannot be reached.
     """
     secret = find(service, name, what)
@@ -54,7 +55,7 @@ def find(service: Service, name: str, what: str) -> str:
         if user not in stored:
             break
         found.append(stored[user])
-    return "".join(found).strip()
+    return checked("".join(found), '%s in the password store (realm "%s", username "%s")' % (what, REALM, name))
 
 
 def _lent(service: Service, name: str, what: str) -> str:

@@ -1,0 +1,38 @@
+"""Why: the codes in `segment_reason`, in dead letters, and in `reason` of the run log. README says what each means.
+
+People read sentences, which may change; alerts, pages and tests read these. A code is never used for something else.
+"""
+import re
+
+EVENT = frozenset({
+    "no_user_anon_id", "id_required", "id_not_string", "message_id_not_string", "invalid_type", "event_not_defined",
+    "event_not_string", "name_not_string", "properties_not_object", "traits_not_object", "context_not_object",
+    "integrations_not_object", "properties_conflict", "traits_conflict", "context_conflict", "integrations_conflict",
+    "timestamp_invalid", "too_large",
+})
+"""The event is not sent as it is: Segment's own codes, where it has one."""
+
+ANSWER = frozenset({"success_false", "unexpected_body", "redirect", "auth", "wrong_url", "tls", "network"})
+"""What came of a request; besides these there is http_<status>."""
+
+STOP = frozenset({"deadline", "circuit_open", "cancelled", "internal"})
+"""The run sends nothing more."""
+
+REPEAT = frozenset({"duplicate", "sent_before"})
+
+LETTER = frozenset({"age", "number", "malformed"})
+"""A dead letter was removed, or passed over."""
+
+RUN = frozenset({
+    "settings", "secret", "splunkd", "kvstore", "cluster", "list_expired", "shrinkage", "unavailable", "not_sent",
+    "letters_lost",
+})
+"""A run could not do its work, or not all of it; so do those of STOP and ANSWER."""
+
+ALL = EVENT | ANSWER | STOP | REPEAT | LETTER | RUN
+
+_HTTP = re.compile(r"http_[1-5]\d\d")
+
+
+def is_known(code: str) -> bool:
+    return code in ALL or _HTTP.fullmatch(code) is not None

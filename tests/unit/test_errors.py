@@ -1,0 +1,75 @@
+"""What a person reads of an error: one line, a code, and nothing of what nobody foresaw but its type and place."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from segment_bridge import errors, reasons
+from segment_bridge.errors import SegmentBridgeError, Unavailable, foreseen, unforeseen
+from tests.conftest import ROOT
+
+SECRET = "s3cret-token"
+
+
+def kinds(kind=SegmentBridgeError):
+    return [kind, *(each for child in kind.__subclasses__() for each in kinds(child))]
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_every_error_is_one_line_with_a_reason_that_is_listed(kind):
+    error = kind("said: a\nb\0\x1b[31mc")
+    assert str(error) == "said: a b\ufffdc"
+    assert reasons.is_known(error.reason)
+    assert kind("x", reason="auth").reason == "auth"
+
+
+def test_an_unforeseen_error_is_told_by_type_and_place_alone():
+    def fail():
+        try:
+            raise RuntimeError(SECRET)
+        except RuntimeError:
+            return json.loads("{" + SECRET)
+
+    with pytest.raises(SegmentBridgeError) as caught, foreseen():
+        fail()
+    text = str(caught.value)
+    assert "JSONDecodeError in json.decoder:" in text
+    assert SECRET not in text
+    assert caught.value.reason == "internal"
+    assert caught.value.__cause__ is None and caught.value.__suppress_context__
+
+
+def test_the_apps_own_line_is_told_as_well():
+    try:
+        errors.texts.printable(None, 1)
+    except TypeError as error:
+        assert "TypeError in segment_bridge.texts:" in str(unforeseen(error))
+    assert "an unknown place" in str(unforeseen(KeyError(SECRET)))
+
+
+def test_what_was_foreseen_goes_through_as_it_is():
+    expected = Unavailable("busy")
+    with pytest.raises(Unavailable) as caught, foreseen():
+        raise expected
+    assert caught.value is expected
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "raise ValueError(secret)",
+        "import threading; t = threading.Thread(target=lambda: int(secret)); t.start(); t.join()",
+        "class X:\n    def __del__(self): int(secret)\nX()",
+    ],
+)
+def test_nothing_that_nobody_catches_shows_a_value(fault):
+    program = "import sys; sys.path.insert(0, 'bin')\nfrom segment_bridge.errors import hide_tracebacks\n"
+    program += "hide_tracebacks()\nsecret = sys.argv[1]\n" + fault
+    done = subprocess.run(
+        [sys.executable, "-c", program, SECRET], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert SECRET not in done.stderr and "Traceback" not in done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("ERROR segment_bridge: internal error: ValueError in __main__:")
