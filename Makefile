@@ -8,7 +8,9 @@ PYTHON ?= python3
 VENV := .venv
 TOOLS := build/venvs
 
-PIP_INSTALL = -m pip install -qq --disable-pip-version-check --require-hashes -r
+# $(call install,python,list): what has no wheel is built by the setuptools that tests/build.txt pins, not by the newest.
+PIP_INSTALL = -m pip install -qq --disable-pip-version-check --require-hashes --no-build-isolation
+install = @$(1) $(PIP_INSTALL) -r tests/build.txt && $(1) $(PIP_INSTALL) -r $(2)
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -16,11 +18,11 @@ help:  ## this list
 setup: $(VENV)/ready  ## make .venv, with what the demo and the tests need
 
 # An environment that is there already is brought up to date in place.
-$(VENV)/ready: tests/requirements.txt
+$(VENV)/ready: tests/requirements.txt tests/build.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9) and "Python 3.9 or newer is needed: make PYTHON=...")'
 	@echo "setup: installing tests/requirements.txt into $(VENV)"
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/python $(PIP_INSTALL) $<
+	$(call install,$(VENV)/bin/python,$<)
 	@touch $@
 
 package: setup  ## build dist/segment_bridge-<version>.tar.gz
@@ -67,7 +69,7 @@ $(DASHBOARD)/ready: tests/dashboard/package-lock.json
 $(TOOLS)/%/ready: tests/package/%.txt | setup
 	@echo "setup: installing $< into $(@D)"
 	@test -x $(@D)/bin/python || "$$($(VENV)/bin/python -m tests.pythons 3.9 3.13 || echo $(PYTHON))" -m venv $(@D)
-	@$(@D)/bin/python $(PIP_INSTALL) $<
+	$(call install,$(@D)/bin/python,$<)
 	@touch $@
 
 lock: export UV_CUSTOM_COMPILE_COMMAND = make lock
@@ -75,7 +77,7 @@ lock: setup  ## pin anew what the requirements.in files ask for
 	@test -x $(TOOLS)/uv/bin/uv || { $(VENV)/bin/python -m venv $(TOOLS)/uv && $(TOOLS)/uv/bin/python -m pip install -qq uv; }
 	@cd app/lib && ../../$(TOOLS)/uv/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.9 \
 	    --no-emit-package tzdata --no-emit-package websocket-client requirements.in -o requirements.txt
-	@for name in tests/requirements tests/package/appinspect tests/package/slim tests/bench/requirements; do \
+	@for name in tests/build tests/requirements tests/package/appinspect tests/package/slim tests/bench/requirements; do \
 	    $(TOOLS)/uv/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.9 --universal --fork-strategy fewest \
 	        $$name.in -o $$name.txt || exit 1; \
 	done

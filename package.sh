@@ -64,19 +64,21 @@ libraries() {
     fi
     echo "libraries: downloading what app/lib/requirements.txt pins"
     "$PYTHON" -m pip --version >/dev/null 2>&1 || fail "$PYTHON has no pip: run \"make setup\", or name a Python that has it in PYTHON"
-    # One fixed platform, so that every machine gets the same files; what is compiled in them is left out below.
+    # One fixed platform, so that every machine gets the same files; what is compiled in them is left out below. Wheels
+    # are unpacked and no more; a source archive pip would ask for its metadata, by running it.
     "$PYTHON" -m pip download -qq --disable-pip-version-check --dest "$work/archives" \
-        --no-deps --require-hashes -r app/lib/requirements.txt \
+        --no-deps --require-hashes --only-binary :all: -r <(sed '/^splunk-sdk==/,/--hash=[^\\]*$/d' app/lib/requirements.txt) \
         --python-version 3.9 --implementation cp --abi cp39 --abi none --platform manylinux2014_x86_64 --platform any ||
         fail "the libraries could not be downloaded (pip's message is above)"
+    # The SDK comes as a source archive alone. Its modules are ready to use.
+    fetch_by_hash splunk-sdk "$work/splunk-sdk.tar.gz"
 
     local lib=$work/lib archive
     mkdir "$lib"
     for archive in "$work"/archives/*.whl; do
         "$PYTHON" -m zipfile -e "$archive" "$lib"
     done
-    # The SDK comes as a source archive, whose modules are ready to use; nothing of it is run.
-    tar -xzf "$work"/archives/splunk-sdk-*.tar.gz -C "$work"
+    tar -xzf "$work/splunk-sdk.tar.gz" -C "$work"
     mv "$work"/splunk-sdk-*/splunklib "$lib"
     slice_kubernetes "$lib"
 
@@ -88,6 +90,36 @@ libraries() {
     rm -rf build/lib
     mv "$lib" build/lib
     echo "$key" > build/lib.key
+}
+
+# fetch_by_hash PROJECT FILE: the archive whose SHA-256 is pinned, from the index that pip is set to use. Nothing is run.
+fetch_by_hash() {
+    local index
+    index=${PIP_INDEX_URL:-$("$PYTHON" -m pip config get global.index-url 2>/dev/null || echo https://pypi.org/simple)}
+    "$PYTHON" -I -B - "$index" "$1" "$2" <<'PYTHON' || fail "$1 could not be fetched (the reason is above)"
+import hashlib, html, os, re, ssl, sys
+from pathlib import Path
+from urllib.parse import urljoin
+from urllib.request import urlopen
+
+index, project, target = sys.argv[1:]
+pins = Path("app/lib/requirements.txt").read_text(encoding="utf-8")
+pin, = re.findall(r"^%s==.*\n +--hash=sha256:([0-9a-f]{64})$" % project, pins, re.MULTILINE)
+trust = ssl.create_default_context(cafile=os.environ.get("PIP_CERT"))
+page = urljoin(index + "/", project + "/")
+try:
+    with urlopen(page, timeout=60, context=trust) as answer:
+        links = re.findall(r'href="([^"#]+)#sha256=%s"' % pin, answer.read().decode())
+    if not links:
+        sys.exit("%s has no file with the SHA-256 %s" % (page, pin))
+    with urlopen(urljoin(page, html.unescape(links[0])), timeout=60, context=trust) as answer:
+        content = answer.read()
+except OSError as error:
+    sys.exit("%s: %s" % (page, error))
+if hashlib.sha256(content).hexdigest() != pin:
+    sys.exit("%s is not what its hash says" % links[0])
+Path(target).write_bytes(content)
+PYTHON
 }
 
 # Keeps the slice, and takes out of its __init__ files the lines that import what is left out.

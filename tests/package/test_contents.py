@@ -4,13 +4,17 @@ The rules are those of "Package apps for Splunk Cloud or Splunk Enterprise" (dev
 packaging standards, which test_appinspect.py applies too, but not to all of this.
 """
 
+import functools
 import hashlib
+import http.server
 import json
 import os
 import re
 import shutil
 import subprocess
 import tarfile
+import threading
+import zipfile
 
 import pytest
 
@@ -217,3 +221,78 @@ def test_a_library_that_is_not_the_pinned_one_is_refused(sources):
     assert built.returncode == 1
     assert "DO NOT MATCH THE HASHES" in built.stderr
     assert not (sources / "build/lib").exists()
+
+
+WHEEL_INFO = {
+    "METADATA": "Metadata-Version: 2.1\nName: libraries\nVersion: 1.0\n",
+    "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    "RECORD": "",
+}
+
+
+@pytest.fixture
+def index(sources, package, tmp_path):
+    """The address of a package index: the libraries as one wheel, and an SDK whose setup.py leaves a trace."""
+    libraries, sdk = tmp_path / "simple/libraries", tmp_path / "simple/splunk-sdk"
+    for folder in (libraries, sdk, tmp_path / "splunk-sdk-2.1.1"):
+        folder.mkdir(parents=True)
+    with zipfile.ZipFile(libraries / "libraries-1.0-py3-none-any.whl", "w") as wheel:
+        for path in (ROOT / "build/lib").rglob("*.*"):
+            if "splunklib" not in path.parts and ".dist-info" not in str(path):
+                wheel.write(path, path.relative_to(ROOT / "build/lib"))
+        for name, text in WHEEL_INFO.items():
+            wheel.writestr("libraries-1.0.dist-info/" + name, text)
+    with tarfile.open(sdk / "splunk-sdk-2.1.1.tar.gz", "w:gz") as archive:
+        setup = tmp_path / "setup.py"
+        setup.write_text("open(%r, 'w')" % str(tmp_path / "trace"), encoding="utf-8")
+        archive.add(setup, "splunk-sdk-2.1.1/setup.py")
+        archive.add(ROOT / "build/lib/splunklib", "splunk-sdk-2.1.1/splunklib")
+    pins = [pin(libraries, "libraries==1.0"), pin(sdk, "splunk-sdk==2.1.1")]
+    (sources / "app/lib/requirements.txt").write_text("".join(pins), encoding="utf-8")
+    handler = functools.partial(QuietFiles, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield "http://127.0.0.1:%d/simple" % server.server_port
+        server.shutdown()
+
+
+def pin(folder, requirement):
+    """Makes the page of a project that has one file; the lines that pin it."""
+    file = next(folder.iterdir())
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    link = '<a href="%s#sha256=%s">%s</a>' % (file.name, digest, file.name)
+    (folder / "index.html").write_text(link, encoding="utf-8")
+    return "%s \\\n    --hash=sha256:%s\n" % (requirement, digest)
+
+
+class QuietFiles(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format, *args):
+        """Nobody reads it."""
+
+
+def build_from(index, sources):
+    pip = {name: "" for name in os.environ if name.startswith("PIP_")}
+    return build(sources, **{**pip, "PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": index})
+
+
+def test_nothing_that_is_downloaded_is_run(index, sources, tmp_path):
+    done = build_from(index, sources)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "trace").exists()
+    assert (sources / "build/lib/splunklib/client.py").is_file()
+
+
+def test_an_archive_that_is_not_the_pinned_one_is_refused(index, sources, tmp_path):
+    archive = next(tmp_path.glob("simple/splunk-sdk/*.gz"))
+    archive.write_bytes(archive.read_bytes() + b"\0")
+    done = build_from(index, sources)
+    assert done.returncode == 1
+    assert "is not what its hash says" in done.stderr
+    assert not (sources / "build/lib").exists()
+
+
+def test_an_index_without_the_pinned_archive_is_named(index, sources, tmp_path):
+    (tmp_path / "simple/splunk-sdk/index.html").write_text("", encoding="utf-8")
+    done = build_from(index, sources)
+    assert done.returncode == 1
+    assert "%s/splunk-sdk/ has no file with the SHA-256 " % index in done.stderr
