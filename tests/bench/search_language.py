@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Iterator, List, NamedTuple
 
 from tests import recorded
+from tests.compliance.app import app_lookups, app_macros
 from tests.compliance.host import Host
-from tests.compliance.test_hourly_job import app_lookups, app_macros
 from tests.standin.spl import pipeline
 from tests.standin.values import Row
 

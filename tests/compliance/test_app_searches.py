@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from ksconf.conf.parser import PARSECONF_STRICT_NC, parse_conf
 
+from tests.compliance.app import app_macros
 from tests.compliance.host import Host, Lookup
-from tests.compliance.test_hourly_job import app_macros
 from tests.standin.spl import run
 
 DEFAULT = Path(__file__).parents[2] / "default"

@@ -1,46 +1,17 @@
 """The hourly job's search, without segmentsend, on the recorded audit events: exactly the expected messages."""
-import csv
 import json
-from pathlib import Path
 
 import pytest
-from ksconf.conf.parser import PARSECONF_STRICT_NC, parse_conf
 
+from segment_bridge.messages import Layout, MessageBuilder
 from tests import recorded
-from tests.compliance.host import Host, Lookup
+from tests.compliance.app import app_lookups, app_macros
+from tests.compliance.host import Host
 from tests.standin.spl import run
-from tests.standin.spl.host import Macro
+from tests.standin.values import text
 
-ROOT = Path(__file__).parents[2]
 SEARCH = "search `segment_bridge_audit` `segment_bridge_candidates` | `segment_bridge_journeys` | " \
     "`segment_bridge_attribution` | `segment_bridge_messages`"
-
-
-def app_macros():
-    stanzas = parse_conf(str(ROOT / "default/macros.conf"), PARSECONF_STRICT_NC)
-    return {name: Macro(stanza["definition"], [arg.strip() for arg in stanza.get("args", "").split(",") if arg.strip()])
-            for name, stanza in stanzas.items()}
-
-
-def app_lookups():
-    """The two CSV files, and what the usersignups input makes of the recorded cluster (KV store: texts)."""
-    users = [{"username": item.get("status", {}).get("compliantUsername"), "cluster": "host",
-              "sso_user_id": item["metadata"].get("annotations", {}).get("toolchain.dev.openshift.com/sso-user-id")}
-             for item in recorded.usersignups()["items"]]
-    labels = [(item["metadata"]["name"], item["metadata"].get("labels", {}))
-              for item in recorded.namespaces()["items"]]
-    tenants = [{"namespace": name, "cluster": "host", "workspace": label.get("toolchain.dev.openshift.com/space")}
-               for name, label in labels if label.get("toolchain.dev.openshift.com/type") == "tenant"]
-    found = {
-        "usersignups": Lookup(("username", "sso_user_id", "cluster", "updated"),
-                              [user for user in users if user["username"] and user["sso_user_id"]], "kvstore", 1),
-        "tenant_namespaces": Lookup(("namespace", "workspace", "cluster", "updated"),
-                                    [tenant for tenant in tenants if tenant["workspace"]], "kvstore", 1)}
-    for name in ("event_subjects", "event_verbs"):
-        with open(ROOT / "lookups" / (name + ".csv"), newline="") as file:
-            rows = list(csv.DictReader(file))
-        found[name] = Lookup(list(rows[0]), rows, "csv", 1)
-    return found
 
 
 def journeys(events, lookups=None):
@@ -55,14 +26,18 @@ def results():
                      for line in sorted(recorded.audit_lines(), key=lambda line: line.offset)])
 
 
-def message(row):
-    return {"type": "track", **{name: row[name] for name in ("messageId", "timestamp", "userId", "event")},
-            "properties": json.loads(row["properties"]), "context": json.loads(row["context"])}
+def messages(rows):
+    """What segmentsend makes of rows that all have a user. A cell is text, and a null an empty one."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    columns = [[text(row.get(name, "")) for row in rows] for name in names]
+    built = MessageBuilder("source", 1_000_000).build(Layout(names), columns, len(rows))
+    assert not built.withheld
+    return [json.loads(payload) for payload in built.payloads]
 
 
 def test_rows_with_a_user_are_exactly_the_expected_messages(results):
     expected = recorded.expected_messages()
-    got = {row["messageId"]: message(row) for row in results.rows if "userId" in row}
+    got = {message["messageId"]: message for message in messages([row for row in results.rows if "userId" in row])}
     assert set(got) == set(expected)
     assert {key for key in got if got[key] != expected[key]} == set()
 

@@ -11,7 +11,7 @@ import random
 import pytest
 
 from tests import recorded
-from tests.compliance.test_hourly_job import journeys, message
+from tests.compliance.test_hourly_job import journeys, messages
 
 BUILD_REQUEST = "build.appstudio.openshift.io/request"
 
@@ -30,7 +30,7 @@ def event(name, **changes):
 
 def sent(*events):
     """The messages of these events, and events without a user, in the order in which they are sent."""
-    return [message({"userId": "?", **row}) for row in journeys([json.dumps(each) for each in events]).rows]
+    return messages([{"userId": "?", **row} for row in journeys([json.dumps(each) for each in events]).rows])
 
 
 class TestDryRun:
@@ -82,7 +82,7 @@ class TestServerSideApply:
         assert found["event"] == "Component created"
 
     def test_a_build(self):
-        found, = sent(event("hash-branch-word", verb="patch", responseObject__metadata__annotations={}))
+        found, = sent(event("hash-branch-word", verb="patch"))
         assert found["event"] == "Build PipelineRun created"
 
     def test_nothing_that_was_not_kept(self):
@@ -118,9 +118,79 @@ class TestScan:
         assert found["event"] == "Clair scan TaskRun completed"
         assert (found["properties"]["vulnerabilities_critical"], found["properties"]["vulnerabilities_high"]) == (1, 0)
 
+    @pytest.mark.parametrize(("written", "sent_as"), [
+        ("0", 0), ("3", 3), ("12345678901234567890", 12345678901234567890), ("2.5", 2.5), ("1e3", 1000), ("-1", -1),
+        ('"3"', "3"), ('"007"', "007"), ('"#1"', "#1"), ('"null"', "null"), ('"NaN"', "NaN"), ('""', None),
+        ("1e999", None), ("-1e999", None), ("1e308", None), ("NaN", None), ("Infinity", None), ("null", None),
+        ("true", None), ("{}", None), ("[]", None), ("9" * 400, None)])
+    def test_a_count_is_sent_as_what_it_is_or_left_out_and_takes_nothing_with_it(self, written, sent_as):
+        result = {"name": "SCAN_OUTPUT", "value": '{"vulnerabilities":{"high":2,"critical":%s}}' % written}
+        found, other = sent(event("clair-scan-output", responseObject__status=self.status(result)),
+                            event("ssa-create-application", requestReceivedTimestamp="2026-11-30T00:00:00.000000Z"))
+        assert found["event"] == "Clair scan TaskRun completed"
+        assert other["event"] == "Application created"
+        assert found["properties"].get("vulnerabilities_critical") == sent_as
+        assert "Infinity" in written or written == "NaN" or found["properties"]["vulnerabilities_high"] == 2
+
+    @pytest.mark.parametrize("value", ["", "{", "null", "[]", '"text"', '{"vulnerabilities":"none"}', "{}"])
+    def test_a_result_that_says_nothing_is_one_all_the_same(self, value):
+        result = {"name": "SCAN_OUTPUT", "value": value}
+        found, = sent(event("clair-scan-output", responseObject__status=self.status(result)))
+        assert not [name for name in found["properties"] if name.startswith("vulnerabilities")]
+
     @pytest.mark.parametrize("name", ["SCAN_OUTPUTS", "scan_output", "TEST_OUTPUT", None])
     def test_another_result_is_none(self, name):
         assert sent(event("clair-scan-output", responseObject__status=self.status({"name": name, "value": "{}"}))) == []
+
+
+TEXTS = ["#123", "#123-fix-login", "#", "#null", "#{}", "-", "_", "_-", "null", "true", "1.10", "007", "1e999", "NaN",
+         '{"a":1}', '["b"]', "{curly}", '"', '\\"', "\\", ",", '","x":"y', "a\nb", "\ttab ", "  spaces kept  ",
+         "$x$;$y$", "$", "\u2028", "\u4e2d", "\U0001f600", "undefined", "`macro`", "| delete", "<b>&amp;", "x" * 99, ""]
+
+
+class TestTexts:
+    """A text that a person names arrives as the text that it is, whatever it begins with, ends with or holds."""
+
+    @pytest.mark.parametrize("text", TEXTS)
+    def test_everywhere(self, text):
+        build = event(
+            "hash-branch-number", userAgent=text, responseObject__spec__application=text,
+            responseObject__spec__componentName=text, responseObject__metadata__annotations={
+                "build.appstudio.openshift.io/repo": text, "build.appstudio.redhat.com/commit_sha": text,
+                "build.appstudio.redhat.com/target_branch": text, "pipelinesascode.tekton.dev/event-type": text,
+                "pipelinesascode.tekton.dev/git-provider": text, "pipelinesascode.tekton.dev/log-url": text})
+        release = event(
+            "hash-branch-number", auditID="another", objectRef={
+                "apiGroup": "appstudio.redhat.com", "apiVersion": "v1", "resource": "releases", "subresource": "status",
+                "name": text or None, "namespace": "x"}, verb="patch", responseStatus__code=200,
+            requestReceivedTimestamp="2026-11-23T19:52:09.358223Z", responseObject__metadata__ownerReferences=[
+                {"name": text}], responseObject__status={"completionTime": "2026-11-23T19:52:01Z", "conditions": [
+                    {"type": "Released", "reason": "Failed", "message": text}]})
+        component = event(
+            "hash-branch-number", auditID="a third", verb="update", responseStatus__code=200, user__username="someone",
+            requestReceivedTimestamp="2026-11-23T19:52:10.358223Z", objectRef={
+                "apiGroup": "appstudio.redhat.com", "apiVersion": "v1", "resource": "components", "name": "x"},
+            responseObject__spec={"source": {"git": {"url": text, "revision": text}}})
+        first, second, third = sent(build, release, component)
+        assert first["context"] == {"userAgent": text}
+        names = ("application", "component", "repo", "commit_sha", "target_branch", "git_trigger_event_type",
+                 "git_trigger_provider", "pipeline_log_url")
+        assert {name: first["properties"].get(name) for name in names} == dict.fromkeys(names, text)
+        assert [second["properties"].get(name) for name in ("application", "status_message", "name")] == [
+            text, text, text or None]
+        assert [third["properties"].get(name) for name in ("src_url", "src_revision")] == [text, text]
+
+    def test_without_a_user_agent_the_context_is_empty(self):
+        build = event("hash-branch-number")
+        del build["userAgent"]
+        found, = sent(build)
+        assert found["context"] == {}
+
+    def test_no_value_is_left_out(self):
+        found, = sent(event("hash-branch-number", responseObject__metadata__annotations={
+            "build.appstudio.openshift.io/repo": None}, responseObject__metadata__labels={
+                "pipelines.appstudio.openshift.io/type": "build"}, responseObject__spec=None))
+        assert set(found["properties"]) == {"apiGroup", "apiVersion", "kind", "workspaceID"}
 
 
 class TestIds:
