@@ -6,7 +6,7 @@ expressions are compiled into functions of a row (expressions for eval, search f
 from typing import FrozenSet, Iterator, List, Optional
 
 from ..values import Results, SplError
-from . import commands
+from . import commands, meter
 from .commands.chunks import MAX_ROWS, gathered, merged
 from .commands.columns import named_fields
 from .commands.subsearches import formatted
@@ -33,7 +33,11 @@ def pipeline(search: str, host: Host, chunks: Iterator[Results], inner: bool = F
     context = Context(host, lambda source, most=None: _subsearch(source, host, most),
                       lambda source, given: pipeline("| " + source.strip().lstrip("|"), host, given, inner=True))
     found = stages(search, host)
+    counts = meter.current()
+    first_central = next((index for index, stage in enumerate(found) if stage.name not in meter.DISTRIBUTABLE), None)
     for index, stage in enumerate(found):
+        if counts and not inner and index == first_central:
+            chunks = counts.leaving(chunks)
         wanted = _wanted(found[index + 1:])
         chunks = _started(stage, chunks, context._replace(
             wanted=wanted, is_first=index == 0 and not inner))

@@ -14,6 +14,7 @@ from typing import Any, Dict, Iterator, List, Tuple
 
 from ..limits import Limits
 from ..values import Row, SplError, from_list
+from . import meter
 
 _PAIR = re.compile(r'(?<![\w.])([A-Za-z_][\w.:-]*)=(?:"((?:[^"\\]|\\.)*)"|([^\s,;"]+))')
 _SIGN = re.compile(r'\s*([{}\[\],:])\s*')
@@ -55,6 +56,9 @@ def first_bytes(source: str, count: int) -> str:
 
 def json_fields(source: str) -> Iterator[Tuple[str, str]]:
     """(path, value) of each leaf, in order, as far as the text goes."""
+    counts = meter.current()
+    if counts:
+        counts.json(source)
     path: List[Any] = []  # a key, or None for an element of an array
     containers: List[str] = []
     key, at = None, 0

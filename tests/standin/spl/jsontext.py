@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, Dict, List, Optional, Union
 
 from ..values import Value, number, text
+from . import meter
 
 Steps = List[Union[str, int, None]]
 """A key, an index, or None for all elements."""
@@ -50,6 +51,9 @@ def parsed(source: str) -> Any:
     Raises:
         ValueError: it is no JSON.
     """
+    counts = meter.current()
+    if counts:
+        counts.json(source)
     if source in _texts:
         return _texts[source]
     try:

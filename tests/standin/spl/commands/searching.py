@@ -5,6 +5,7 @@ Relies on: Search Reference, "search", "Time modifiers".
 from typing import Dict, Iterator, List, Tuple
 
 from ...values import Results, Row
+from .. import meter
 from ..extraction import extracted
 from ..registry import Arguments, Context, command
 from ..search import INDEXED, Search, parse
@@ -33,7 +34,7 @@ def read_indexes(arguments: Arguments, context: Context) -> Iterator[Results]:
 
 def _read(query: Search, context: Context, earliest, latest) -> Iterator[Results]:
     """What an event has before its fields are found is looked at first; fields that nobody asks for are not found."""
-    host = context.host
+    host, counts = context.host, meter.current()
     quick = [term.holds for term in query.terms if term.fields <= INDEXED]
     slow = [term.holds for term in query.terms if not term.fields <= INDEXED]
     needs_fields = bool(slow) or context.wanted is None or not context.wanted <= INDEXED
@@ -42,6 +43,8 @@ def _read(query: Search, context: Context, earliest, latest) -> Iterator[Results
     for event in host.scan(query.indexes or [DEFAULT_INDEX], earliest, latest):
         if not all(holds(event) for holds in quick):
             continue
+        if counts:
+            counts.event(event["_raw"])
         if needs_fields:
             kind = event["sourcetype"], event["source"], event["host"]
             if kind not in props:
