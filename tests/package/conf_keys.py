@@ -169,6 +169,10 @@ CONF_KEYS = {
             "batch_index_query": BOOL,
         },
     },
+    "web": {
+        r"expose:segment_bridge_\w+": {
+            "pattern": r"[\w*]+(/[\w*]+)*", "methods": "(GET|POST|DELETE)(,(GET|POST|DELETE))*"},
+    },
 }
 
 META_KEYS = {

@@ -9,11 +9,9 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import Optional
 
-from ..pythons import SPLUNKS, find
 from .refusal import Refusal
-from .runner.python import Pythons
+from .releases import DEFAULT, RELEASES
 from .spl.choices import CHOICES
 from .splunkd import Ports, Splunkd
 
@@ -30,7 +28,7 @@ def main() -> int:
     parser.add_argument("--previews", action="store_true", help="show previews to commands that run in them")
     parser.add_argument("--other-answers", action="store_true",
                         help="what no source says of Splunk is the other way round: tests.standin.spl.choices")
-    parser.add_argument("--python", choices=SPLUNKS, help="the only Python that apps run under")
+    parser.add_argument("--splunk-version", choices=RELEASES, default=DEFAULT.version, help="which Splunk it is")
     options = parser.parse_args()
 
     ended = threading.Event()
@@ -39,7 +37,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="splunk-") as fresh:
         home = (options.home or Path(fresh)).absolute()
         ports = Ports(options.port, options.web_port, options.hec_port)
-        with Splunkd(home, options.password, ports, pythons=_pythons(parser, options.python)) as splunkd:
+        with Splunkd(home, options.password, ports, release=RELEASES[options.splunk_version]) as splunkd:
             splunkd.jobs.previews = options.previews
             splunkd.jobs.others = frozenset(CHOICES if options.other_answers else ())
             splunkd.jobs.chunk_rows = options.chunk_rows or splunkd.jobs.chunk_rows
@@ -52,15 +50,6 @@ def main() -> int:
                               "password": options.password}), flush=True)
             ended.wait()
     return 0
-
-
-def _pythons(parser: argparse.ArgumentParser, only: Optional[str]) -> Pythons:
-    if not only:
-        return Pythons()
-    found = find(only)
-    if not found:
-        parser.error("there is no Python %s on this machine" % only)
-    return Pythons({only: str(found)})
 
 
 if __name__ == "__main__":

@@ -99,8 +99,8 @@ class SearchHost:
                            "command='%s'. Contact your Splunk administrator to request this capability." % name)
         info = SearchInfo(
             sid=self.sid, search=self.search, app=self.app, owner=self.owner, session_key=self._job.session.key,
-            splunkd_uri=self._splunkd.management_url, dispatch_dir=self._job.dispatch_dir, earliest=self.earliest,
-            latest=self.latest)
+            splunkd_uri=self._splunkd.management_url, splunk_version=self._splunkd.release.version,
+            dispatch_dir=self._job.dispatch_dir, earliest=self.earliest, latest=self.latest)
         return Command(name, stanza.settings, self._splunkd.confs.folder(stanza.app),
                        self._splunkd.pythons.for_settings(stanza.settings), environment(self._splunkd.home), info,
                        self._job)

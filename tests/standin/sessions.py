@@ -12,9 +12,9 @@ from typing import Dict, FrozenSet, NamedTuple, Set, Tuple
 from werkzeug.wrappers import Request
 
 from .refusal import Refusal
-from .stores.conf import Confs, is_true
+from .stores.conf import Confs
 
-SYSTEM_USER = "splunk-system-user"
+SYSTEM_USER, _SYSTEM_ROLE = "splunk-system-user", "splunk-system-role"
 
 
 class Session(NamedTuple):
@@ -65,7 +65,7 @@ class Sessions:
 
     def open(self, user: str) -> Session:
         """A session of a user, or of splunkd's own."""
-        roles = frozenset(["admin"]) if user == SYSTEM_USER else self.users[user][1]
+        roles = frozenset([_SYSTEM_ROLE]) if user == SYSTEM_USER else self.users[user][1]
         session = Session(secrets.token_urlsafe(48), user, self._with_imported(roles), self._capabilities(roles))
         with self._lock:
             self._sessions[session.key] = session
@@ -106,7 +106,7 @@ class Sessions:
 
     def _capabilities(self, roles: FrozenSet[str]) -> FrozenSet[str]:
         return frozenset(name for role in self._with_imported(roles) for name, value in self._role(role).items()
-                         if value.strip() == "enabled" or (name.islower() and is_true(value)))
+                         if value.strip() == "enabled")
 
     def _role(self, role: str) -> Dict[str, str]:
         stanza = self._confs.stanza("authorize", None, "role_" + role)

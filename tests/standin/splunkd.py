@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional
 
+from ksconf.conf.parser import write_conf
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
@@ -19,6 +20,7 @@ from .jobs import Job, Jobs
 from .logs import Logs
 from .monitor import Monitor
 from .refusal import Refusal
+from .releases import CONFS, DEFAULT, Release
 from .rest.info import Bulletin
 from .rest.routing import dispatch
 from .runner.inputs import Inputs
@@ -49,15 +51,16 @@ class Splunkd:
 
     Args:
         clock: what time it is to searches and to the scheduler.
-        pythons: those that it has for apps; by default those of Splunk's versions that are found.
+        release: which Splunk it is.
+        pythons: those that it has for apps; by default those of the release that are found.
     """
 
     def __init__(self, home: Path, password: str = "changeme", ports: Optional[Ports] = None, *,
-                 clock: Optional[Clock] = None, pythons: Optional[Pythons] = None):
+                 clock: Optional[Clock] = None, release: Release = DEFAULT, pythons: Optional[Pythons] = None):
         self.home, self._ports = home, ports or Ports(0, 0, 0)
-        self.clock, self.pythons = clock or Clock(), pythons or Pythons()
+        self.clock, self.release, self.pythons = clock or Clock(), release, pythons or Pythons(release=release)
         self.etc, var = home / "etc", home / "var"
-        _lay_out(self.etc, var)
+        _lay_out(self.etc, var, release)
         self.confs = Confs(self.etc)
         self.logs = Logs(var / "log" / "splunk", self.clock.now)
         self.events = Events(var / "lib" / "splunk" / "events.db", self.confs, self.clock.now)
@@ -150,9 +153,11 @@ def _serve(stack: ExitStack, app, port: int, tls) -> str:
     return server.url
 
 
-def _lay_out(etc: Path, var: Path) -> None:
-    """The folders of a fresh installation, with splunkd's own defaults and its app "search"."""
+def _lay_out(etc: Path, var: Path, release: Release) -> None:
+    """The folders of a fresh installation, with the release's own defaults and the app "search"."""
     for folder in (var / "lib" / "splunk", var / "run" / "splunk" / "dispatch"):
         folder.mkdir(parents=True, exist_ok=True)
     for part in (SYSTEM, "apps"):
         shutil.copytree(_FILES / part, etc / part, dirs_exist_ok=True)
+    for conf in CONFS:
+        write_conf(str(etc / SYSTEM / "default" / (conf + ".conf")), release.shipped(conf))

@@ -93,8 +93,9 @@ class TestModularInputs:
         assert refusal(service.post, "data/inputs/none", name="x")[0] == 404
         assert refusal(service.post, "data/inputs/echo/a/explode")[0] == 404
 
-    def test_only_administrators_see_inputs(self, splunkd, echo):
-        assert refusal(connect(splunkd, "power", "one", "nobody").get, "data/inputs/echo")[0] == 403
+    def test_whoever_may_list_inputs_sees_them(self, splunkd, echo):
+        assert connect(splunkd, "user", "one", "nobody").get("data/inputs/echo").status == 200
+        assert refusal(connect(splunkd, "can_delete", "one", "nobody").get, "data/inputs/echo")[0] == 403
 
 
 class TestTokens:

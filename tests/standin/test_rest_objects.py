@@ -74,7 +74,8 @@ class TestRights:
         assert "edit" not in entry["links"]
 
     @pytest.mark.parametrize(("path", "user"), [
-        ("storage/passwords", "power"), ("data/inputs", "user"), ("authentication/users", "user")])
+        ("storage/passwords", "power"), ("data/inputs", "can_delete"), ("authentication/users", "user"),
+        ("authorization/roles", "power"), ("data/inputs/http", "power"), ("server/settings", "power")])
     def test_an_endpoint_asks_for_a_capability(self, shared, path, user):
         assert status(shared(user).get, path) == 403
 

@@ -121,7 +121,7 @@ class App:
 
     def command(self):
         info = SearchInfo("1700000000.1", 'search index="a b" | probe x=1', "search", "admin", "key",
-                          "https://127.0.0.1:8089", self.job.dispatch_dir, 1699999999.5, None)
+                          "https://127.0.0.1:8089", "10.2.0", self.job.dispatch_dir, 1699999999.5, None)
         env = environment(self.folder / "home")
         return Command("probe", self.settings, self.folder, self.python, env, info, self.job)
 
@@ -184,7 +184,7 @@ class TestWhatACommandIsTold:
                 "args": ["x=1", "take my", 'y=a "b"'], "raw_args": ["x=1", '"take my"', r'y="a \"b\""'],
                 "dispatch_dir": str(app.job.dispatch_dir), "sid": "1700000000.1", "app": "search", "owner": "admin",
                 "username": "admin", "session_key": "key", "splunkd_uri": "https://127.0.0.1:8089",
-                "splunk_version": "9.4.0", "search": "search%20index%3D%22a%20b%22%20%7C%20probe%20x%3D1",
+                "splunk_version": "10.2.0", "search": "search%20index%3D%22a%20b%22%20%7C%20probe%20x%3D1",
                 "command": "probe", "maxresultrows": 50000, "earliest_time": "1699999999.5", "latest_time": "0"}}
 
     def test_a_search_that_is_read_asks_it_once_and_ends_its_input(self, app):

@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+from tests.standin.releases import RELEASES
 from tests.standin.runner import python
 from tests.standin.runner.python import Pythons, environment
 from tests.standin.values import SplError
@@ -24,6 +25,19 @@ BOTH = {"3.9": "/nine", "3.13": "/thirteen"}
 ])
 def test_the_highest_that_is_required_wins_over_the_version(settings, expected):
     assert Pythons(BOTH).for_settings(settings) == expected
+
+
+@pytest.mark.parametrize("version, pythons", [
+    ("9.3.0", ["3.9"]), ("9.4.3", ["3.9"]), ("10.0.0", ["3.9"]), ("10.2.0", ["3.9", "3.13"]),
+    ("10.4.2", ["3.9", "3.13"])])
+def test_older_ones_have_but_one_and_do_not_know_python_required(version, pythons):
+    here = Pythons(BOTH, RELEASES[version])
+    settings = {"python.version": "python3", "python.required": "3.9,3.13"}
+    assert here.for_settings(settings) == BOTH[pythons[-1]]
+    assert here.for_settings({"python.version": "latest"}) == BOTH[pythons[-1]]
+    if pythons == ["3.9"]:
+        with pytest.raises(SplError, match=r"there is no Python 'python3\.13' in Splunk, which has 3\.9\."):
+            here.for_settings({"python.version": "python3.13"})
 
 
 def test_of_those_that_are_required_the_highest_that_is_there():

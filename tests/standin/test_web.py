@@ -147,21 +147,37 @@ class TestProxy:
         assert answer.json()["entry"][0]["name"] == "a/b c"
 
     def test_a_change_needs_the_form_key_and_the_header(self, browser, splunkd):
-        form = {"name": "m", "definition": "1"}
+        form = {"name": "m", "search": "| makeresults"}
         for missing in browser.headers:
             headers = {name: value for name, value in browser.headers.items() if name != missing}
-            assert browser.post(self.ROOT + "admin/macros", data=form, headers=headers).status_code == 401
+            assert browser.post(self.ROOT + "saved/searches", data=form, headers=headers).status_code == 401
         wrong = {**browser.headers, "X-Splunk-Form-Key": "1"}
-        assert browser.post(self.ROOT + "admin/macros", data=form, headers=wrong).status_code == 401
-        assert browser.post(self.ROOT + "admin/macros", data=form, headers=browser.headers).status_code == 201
-        assert browser.delete(self.ROOT + "admin/macros/m").status_code == 401
-        assert browser.delete(self.ROOT + "admin/macros/m", headers=browser.headers).status_code == 200
+        assert browser.post(self.ROOT + "saved/searches", data=form, headers=wrong).status_code == 401
+        assert browser.post(self.ROOT + "saved/searches", data=form, headers=browser.headers).status_code == 201
+        assert browser.delete(self.ROOT + "saved/searches/m").status_code == 401
+        assert browser.delete(self.ROOT + "saved/searches/m", headers=browser.headers).status_code == 200
 
     def test_json_passes_through(self, browser, splunkd):
         splunkd.confs.write("collections", "search", "c", {})
         data = self.ROOT + "storage/collections/data/c"
         assert browser.post(data, json={"_key": "1", "a": "ü"}, headers=browser.headers).status_code == 201
         assert browser.get(data).json()[0]["a"] == "ü"
+
+    @pytest.mark.parametrize("root", ["/en-US/splunkd/__raw/", "/en-US/splunkd/"])
+    def test_what_web_conf_does_not_expose_is_not_there(self, browser, splunkd, root):
+        assert browser.get(root + "services/saved/searches").status_code == 200
+        for path in ("services/admin/macros", "services/data/inputs/probe", "services", "nothing"):
+            assert browser.get(root + path).status_code == 404
+        assert browser.post(root + "services/admin/macros", data={"name": "m", "definition": "1"},
+                            headers=browser.headers).status_code == 404
+
+    def test_an_app_exposes_what_its_own_web_conf_names(self, browser, splunkd, tmp_path):
+        expose = "[expose:probes]\npattern = %s\nmethods = GET\n"
+        splunkd.install(package(tmp_path, "one", {"default/web.conf": expose % "admin/macros"}), False)
+        assert browser.get(self.ROOT + "admin/macros").status_code == 200
+        assert browser.get(self.ROOT + "admin/macros/m").status_code == 404
+        assert browser.post(self.ROOT + "admin/macros", data={"name": "m", "definition": "1"},
+                            headers=browser.headers).status_code == 404
 
     def test_without_a_session_there_is_nothing(self, stranger):
         assert stranger.get(self.ROOT + "saved/searches").status_code == 401

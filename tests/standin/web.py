@@ -1,7 +1,8 @@
 """Splunk Web, as far as an app is uploaded, set up and looked at in it.
 
 Admin Manual, "About installing Splunk add-ons"; Dashboards and Visualizations, "Customize Simple XML" (scripts, styles
-and HTML panels). /splunkd/__raw passes on to splunkd. Of a view it shows its HTML panels, and refuses one with more.
+and HTML panels). /splunkd and /splunkd/__raw pass on to splunkd what web.conf exposes. Of a view it shows its HTML
+panels, and refuses one with more.
 """
 import hmac
 import mimetypes
@@ -13,11 +14,12 @@ from typing import Dict, List, Optional
 from urllib.parse import quote, urlencode, urlsplit
 from xml.etree import ElementTree
 
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request, Response
 
+from .exposed import is_exposed
 from .refusal import Refusal
 from .rest import entries, views
 from .rest.routing import dispatch
@@ -30,10 +32,11 @@ _RULES = Map([
     Rule("/%s/account/login" % _LOCALE, endpoint="login"), Rule("/%s/account/logout" % _LOCALE, endpoint="logout"),
     Rule("/%s/manager/launcher/apps/local" % _LOCALE, endpoint="apps"),
     Rule("/%s/manager/appinstall/_upload" % _LOCALE, endpoint="upload"),
-    Rule("/%s/splunkd/__raw/<path:path>" % _LOCALE, endpoint="raw"),
+    Rule("/%s/splunkd/<path:path>" % _LOCALE, endpoint="proxied"),
     Rule("/%s/app/<app>" % _LOCALE, endpoint="app"), Rule("/%s/app/<app>/<view>" % _LOCALE, endpoint="view"),
     Rule("/%s/static/app/<app>/<path:path>" % _LOCALE, endpoint="static"),
 ], strict_slashes=False)
+_RAW = "/__raw"
 _CSRF = "Splunk cannot authenticate the request. CSRF validation failed."
 
 
@@ -102,16 +105,20 @@ class Web:
 
     # --- splunkd ----------------------------------------------------------------------------------------------------
 
-    def _raw(self, request: Request, path: str) -> Response:
-        """splunkd's own answer, to the session's user."""
+    def _proxied(self, request: Request, path: str) -> Response:
+        """splunkd's own answer, to the session's user, where web.conf exposes the endpoint."""
         session = self._session(request)
         if session is None:
             return entries.messages(401, [("WARN", "call not properly authenticated")], as_json=True)
+        uri = request.environ["REQUEST_URI"].split("/splunkd", 1)[1]
+        uri = uri[len(_RAW):] if uri.startswith(_RAW + "/") else uri
+        if not is_exposed(self._splunkd.confs.stanzas("web"), request.method, uri.partition("?")[0]):
+            raise NotFound
         if request.method not in ("GET", "HEAD") and (
                 self._is_forged(request, request.headers.get("X-Splunk-Form-Key", ""))
                 or request.headers.get("X-Requested-With") != "XMLHttpRequest"):
             return entries.messages(401, [("ERROR", _CSRF)], as_json=True)
-        return self._forwarded(session, request, request.environ["REQUEST_URI"].split("/__raw", 1)[1])
+        return self._forwarded(session, request, uri)
 
     def _forwarded(self, session: Session, request: Request, uri: str) -> Response:
         path, _, query = uri.partition("?")

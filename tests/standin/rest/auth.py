@@ -1,6 +1,6 @@
 """Who calls: auth, authentication and authorization. Roles are those that authorize.conf has.
 
-Splunk REST API reference, "Access endpoint descriptions".
+Splunk REST API reference, "Access endpoint descriptions"; authorize.conf.spec, edit_user and list_all_users.
 """
 from typing import Any, Collection, Dict, List
 
@@ -44,17 +44,17 @@ def _user(name: str, roles: Collection[str]) -> Entry:
     return Entry(_USERS, name, {"roles": sorted(roles), "type": "Splunk"}, removable=True)
 
 
-@route("GET", _USERS, capability="admin_all_objects")
+@route("GET", _USERS, capability="list_all_users or edit_user")
 def users(call: Call) -> Response:
     return call.feed([_user(name, roles) for name, (_, roles) in call.splunkd.sessions.users.items()])
 
 
-@route("GET", _USERS + "/<name>", capability="admin_all_objects")
+@route("GET", _USERS + "/<name>", capability="list_all_users or edit_user")
 def user(call: Call, name: str) -> Response:
     return call.entry(_user(name, _known(call, name)))
 
 
-@route("DELETE", _USERS + "/<name>", capability="admin_all_objects")
+@route("DELETE", _USERS + "/<name>", capability="edit_user")
 def delete_user(call: Call, name: str) -> Response:
     _known(call, name)
     call.splunkd.sessions.remove(name)
@@ -68,7 +68,7 @@ def _known(call: Call, name: str) -> Collection[str]:
     return call.splunkd.sessions.users[name][1]
 
 
-@route("POST", _USERS, "name", "password", "roles", capability="admin_all_objects")
+@route("POST", _USERS, "name", "password", "roles", capability="edit_user")
 def create_user(call: Call) -> Response:
     """`roles` may come several times."""
     roles = frozenset(call.request.values.getlist("roles"))
@@ -88,13 +88,13 @@ def _role_content(call: Call, stanza: Stanza) -> Dict[str, Any]:
 _ROLES = Kind("authorization/roles", "authorize", _role_content, named=lambda stanza: stanza.name[len(_ROLE):])
 
 
-@route("GET", _ROLES.path)
+@route("GET", _ROLES.path, capability="list_all_roles or edit_roles")
 def roles(call: Call) -> Response:
     return _ROLES.feed(call, [stanza for stanza in call.splunkd.confs.stanzas("authorize").values()
                               if stanza.name.startswith(_ROLE)])
 
 
-@route("GET", _ROLES.path + "/<name>")
+@route("GET", _ROLES.path + "/<name>", capability="list_all_roles or edit_roles")
 def role(call: Call, name: str) -> Response:
     stanza = call.splunkd.confs.stanza("authorize", None, _ROLE + name)
     if stanza is None:

@@ -52,12 +52,12 @@ def share(call: Call, conf: str, name: str) -> Response:
     return call.entry(_kind(conf).entry(call, objects.share(call, conf, name)))
 
 
-@route("GET", "properties", capability="rest_properties_get")
+@route("GET", "properties")
 def files(call: Call) -> Response:
     return call.feed([_property(call, "properties", name) for name in call.splunkd.confs.names(call.app)])
 
 
-@route("POST", "properties", "__conf", capability="rest_properties_set")
+@route("POST", "properties", "__conf")
 def create_file(call: Call) -> Response:
     """A file comes into being with its first stanza."""
     conf = call.argument("__conf")
@@ -65,21 +65,21 @@ def create_file(call: Call) -> Response:
     return entries.messages(status, [("INFO", "Created configuration file %s." % conf)], call.as_json)
 
 
-@route("GET", "properties/<conf>", capability="rest_properties_get")
+@route("GET", "properties/<conf>")
 def file(call: Call, conf: str) -> Response:
     if not call.splunkd.confs.exists(conf, call.app):
         raise Refusal(404, "%s does not exist" % conf)
     return call.feed([_property(call, "properties/" + conf, stanza.name) for stanza in objects.visible(call, conf)])
 
 
-@route("GET", "properties/<conf>/<name>", capability="rest_properties_get")
+@route("GET", "properties/<conf>/<name>")
 def properties(call: Call, conf: str, name: str) -> Response:
     settings = objects.one(call, conf, name).settings
     return call.feed([_property(call, "properties/%s/%s" % (conf, name), key, value)
                       for key, value in settings.items()])
 
 
-@route("GET", "properties/<conf>/<name>/<key>", capability="rest_properties_get")
+@route("GET", "properties/<conf>/<name>/<key>")
 def value(call: Call, conf: str, name: str, key: str) -> Response:
     """As plain text."""
     settings = objects.one(call, conf, name).settings

@@ -10,8 +10,9 @@ from xml.sax.saxutils import escape, quoteattr
 
 from werkzeug.wrappers import Response
 
+from ..releases import Release
+
 ATOM, SPLUNK_NS = "http://www.w3.org/2005/Atom", "http://dev.splunk.com/ns/rest"
-GENERATOR = {"build": "0", "version": "9.3.0"}
 _UPDATED = "1970-01-01T00:00:00+00:00"
 
 
@@ -89,13 +90,14 @@ class Page(NamedTuple):
     offset: int = 0
 
 
-def feed(entries: Sequence[Entry], path: str, origin: str, as_json: bool, *, status: int = 200,
+def feed(entries: Sequence[Entry], path: str, origin: str, as_json: bool, release: Release, *, status: int = 200,
          page: Optional[Page] = None) -> Response:
     """`path` is that of the request."""
     page = page or Page(len(entries))
+    generator = {"build": release.build, "version": release.version}
     if as_json:
         return json_response({
-            "links": {}, "origin": origin + path, "updated": _UPDATED, "generator": GENERATOR,
+            "links": {}, "origin": origin + path, "updated": _UPDATED, "generator": generator,
             "entry": [entry.as_json(origin) for entry in entries],
             "paging": {"total": page.total, "perPage": page.size, "offset": page.offset}, "messages": []}, status)
     body = ('<feed xmlns="%s" xmlns:s="%s" xmlns:opensearch="http://a9.com/-/spec/opensearch/1.1/"><title>%s</title>'
@@ -103,7 +105,7 @@ def feed(entries: Sequence[Entry], path: str, origin: str, as_json: bool, *, sta
             "<opensearch:totalResults>%d</opensearch:totalResults><opensearch:itemsPerPage>%d</opensearch:itemsPerPage>"
             "<opensearch:startIndex>%d</opensearch:startIndex><s:messages/>%s</feed>" % (
                 ATOM, SPLUNK_NS, escape(path.rsplit("/", 1)[-1]), escape(origin + path), _UPDATED,
-                quoteattr(GENERATOR["build"]), quoteattr(GENERATOR["version"]), page.total, page.size, page.offset,
+                quoteattr(release.build), quoteattr(release.version), page.total, page.size, page.offset,
                 "".join(entry.as_xml(origin) for entry in entries)))
     return xml_response(body, status)
 

@@ -82,7 +82,7 @@ for _action, _disabled in (("enable", "0"), ("disable", "1")):
 _EVENT_ARGUMENTS = ("index", "host", "source", "sourcetype")
 
 
-@route("POST", "receivers/simple", *_EVENT_ARGUMENTS, capability="edit_tcp", raw_body=True)
+@route("POST", "receivers/simple", *_EVENT_ARGUMENTS, raw_body=True)
 def receive(call: Call) -> Response:
     event = _received(call, "http-simple")
     fields = {"_index": event.index, "bytes": str(len(event.raw.encode())), "host": event.host, "source": event.source,
@@ -92,7 +92,7 @@ def receive(call: Call) -> Response:
     return xml_response("<response><results><result>%s</result></results></response>" % shown)
 
 
-@route("POST", "receivers/stream", *_EVENT_ARGUMENTS, capability="edit_tcp", raw_body=True)
+@route("POST", "receivers/stream", *_EVENT_ARGUMENTS, raw_body=True)
 def receive_stream(call: Call) -> Response:
     """Events are indexed when the client ends its stream."""
     _received(call, "http-stream")

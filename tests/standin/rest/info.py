@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from ..refusal import Refusal
 from ..stores.events import HOST
-from .entries import GENERATOR, Entry
+from .entries import Entry
 from .routing import Call, route
 
 SEVERITIES = ("info", "warn", "error")
@@ -20,8 +20,9 @@ _GUID = "5E3AB4A5-0000-4000-8000-57A9D1A57A9D"
 @route("GET", "server/info")
 @route("GET", "server/info/server-info")
 def info(call: Call) -> Response:
+    release = call.splunkd.release
     return call.feed([Entry("server/info", "server-info", {
-        "version": GENERATOR["version"], "build": GENERATOR["build"], "serverName": HOST, "host": HOST, "guid": _GUID,
+        "version": release.version, "build": release.build, "serverName": HOST, "host": HOST, "guid": _GUID,
         "server_roles": ["indexer", "search_head", "kv_store"], "product_type": "enterprise", "mode": "normal",
         "kvStoreStatus": call.splunkd.kvstore.status, "isFree": False, "isTrial": False, "isForwarding": False,
         "activeLicenseGroup": "Enterprise", "licenseState": "OK", "os_name": platform.system(),

@@ -75,12 +75,12 @@ def _token_content(call: Call, stanza: Stanza) -> Dict[str, Any]:
 _TOKENS = Kind("data/inputs/http", "inputs", _token_content, ("enable", "disable"))
 
 
-@route("GET", _TOKENS.path, capability="list_inputs")
+@route("GET", _TOKENS.path, capability="list_token_http or edit_token_http")
 def tokens(call: Call) -> Response:
     return _TOKENS.feed(call, [stanza for stanza in objects.visible(call, "inputs") if stanza.name.startswith(HTTP)])
 
 
-@route("GET", _TOKENS.path + "/<name>", capability="list_inputs")
+@route("GET", _TOKENS.path + "/<name>", capability="list_token_http or edit_token_http")
 def token(call: Call, name: str) -> Response:
     return call.entry(_TOKENS.entry(call, objects.one(call, "inputs", _token_stanza(name))))
 

@@ -15,7 +15,7 @@ from ..refusal import Refusal
 from ..sessions import SYSTEM_USER
 from ..stores.conf import NOBODY, SYSTEM
 from ..values import number
-from . import entries
+from . import capabilities, entries
 from .entries import Entry
 
 _PAGING = ("output_mode", "count", "offset", "search", "sort_key", "sort_dir", "sort_mode", "f")
@@ -25,7 +25,8 @@ ANY = "-"
 
 
 class Route(NamedTuple):
-    """`arguments` are all that the handler takes; a name may have wildcards. `capability`: what the role must have. A
+    """`arguments` are all that the handler takes; a name may have wildcards. `capability`: what the role must have,
+    besides what restmap.conf says. A
     `raw_body` is data, and no form."""
 
     handler: Callable
@@ -127,7 +128,8 @@ class Call:
         return self._answer([self._chosen(entry) if self.method == "GET" else entry], status)
 
     def _answer(self, found: Sequence[Entry], status: int = 200, page: Optional[entries.Page] = None) -> Response:
-        return entries.feed(found, self.request.path, self.origin, self.as_json, status=status, page=page)
+        return entries.feed(found, self.request.path, self.origin, self.as_json, self.splunkd.release,
+                            status=status, page=page)
 
     def _chosen(self, entry: Entry) -> Entry:
         wanted = self.request.args.getlist("f")
@@ -139,6 +141,14 @@ class Call:
     def done(self) -> Response:
         """A deletion's answer: what is left, of which nobody reads anything."""
         return self._answer([])
+
+    def require(self, capability: str) -> None:
+        """
+        Raises:
+            Refusal: the user has it not; it may be several, with "and", "or" and parentheses.
+        """
+        if not capabilities.allows(capability, self.session.capabilities):
+            raise Refusal(403, "insufficient permission to access this resource")
 
     @property
     def is_admin(self) -> bool:
@@ -215,8 +225,9 @@ def dispatch(splunkd, request: Request) -> Response:
         as_json = as_json or call.as_json
         if not found.anonymous:
             call.session = splunkd.sessions.of(request)
-            if found.capability and found.capability not in call.session.capabilities:
-                raise Refusal(403, "insufficient permission to access this resource")
+            call.require(found.capability)
+            for required in capabilities.shipped(splunkd.confs.stanzas("restmap"), path, request.method):
+                call.require(required)
             _check_namespace(call)
         _check(call, found.arguments)
         return found.handler(call, **{name: _decoded(value) for name, value in names.items()})

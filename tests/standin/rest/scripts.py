@@ -13,13 +13,14 @@ from ..runner.kinds import ask
 from ..sessions import SYSTEM_USER
 from ..stores.conf import Stanza, is_true
 from ..values import SplError
-from . import entries
+from . import capabilities, entries
 from .routing import Call, fallback
 
 _DRIVER = Path(__file__).parents[1] / "runner" / "persistconn.py"
 _PREFIX = "script:"
-_KNOWN = {"match", "script", "scripttype", "handler", "python.version", "python.required", "requireAuthentication",
-          "capability", "passSystemAuth", "output_modes"}
+_KNOWN = {"match", "script", "scripttype", "handler", "python", "requireAuthentication", "capability", "passSystemAuth",
+          "output_modes"}
+_OTHERWISE = (("requireAuthentication", "false"), ("output_modes", "xml"))
 
 
 @fallback("*")
@@ -34,12 +35,11 @@ def run(call: Call, path: str) -> Response:
 def _answered(call: Call, stanza: Stanza) -> Response:
     settings = stanza.settings
     for key, value in settings.items():
-        if key not in _KNOWN or (key, value) in (("requireAuthentication", "false"), ("output_modes", "xml")):
+        if key.partition(".")[0] not in _KNOWN or (key, value) in _OTHERWISE:
             raise Refusal(501, "restmap.conf [%s] %s = %s is not known here." % (stanza.name, key, value))
     if settings.get("scripttype") != "persist":
         raise Refusal(501, "restmap.conf [%s] scripttype other than persist is not known here." % stanza.name)
-    if settings.get("capability", "") not in {"", *call.session.capabilities}:
-        raise Refusal(403, "insufficient permission to access this resource")
+    call.require(capabilities.of_stanza(settings, call.method))
     system = call.splunkd.sessions.open(SYSTEM_USER)
     request = _request(call)
     if is_true(settings.get("passSystemAuth", "0")):

@@ -19,7 +19,6 @@ from ..values import Results, Row, SplError, text
 from . import chunked
 from .program import GRACE_S, Program
 
-SPLUNK_VERSION = "9.4.0"
 MAX_RESULT_ROWS = 50_000
 _KNOWN_TYPES = ("streaming", "stateful")
 _INDEX = "_chunked_idx"
@@ -37,6 +36,7 @@ class SearchInfo(NamedTuple):
     owner: str
     session_key: str
     splunkd_uri: str
+    splunk_version: str
     dispatch_dir: Path
     earliest: Optional[float]
     latest: Optional[float]
@@ -207,7 +207,7 @@ class Command:
             "args": [_without_quotes(word) for word in arguments], "raw_args": arguments,
             "dispatch_dir": str(info.dispatch_dir), "sid": info.sid, "app": info.app, "owner": info.owner,
             "username": info.owner, "session_key": info.session_key, "splunkd_uri": info.splunkd_uri,
-            "splunk_version": SPLUNK_VERSION, "search": quote(info.search, safe=""), "command": self._name,
+            "splunk_version": info.splunk_version, "search": quote(info.search, safe=""), "command": self._name,
             "maxresultrows": MAX_RESULT_ROWS, "earliest_time": _time(info.earliest), "latest_time": _time(info.latest)}}
 
     def _cut(self, chunks: Iterator[Results]) -> Iterator[Results]:

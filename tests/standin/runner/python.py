@@ -1,37 +1,39 @@
 """Which Python a program of an app runs under, and what environment splunkd leaves it.
 
-commands.conf.spec and inputs.conf.spec of 10.2, python.version and python.required; splunk-launch.conf.
+commands.conf.spec and inputs.conf.spec, python.version and (from 10.2 on) python.required; splunk-launch.conf.
 """
 import sys
 from functools import cached_property
 from pathlib import Path
 from typing import Dict, Mapping, Optional
 
-from ...pythons import SPLUNKS, find
+from ...pythons import find
+from ..releases import DEFAULT, Release
 from ..values import SplError
 
-_VERSION = {"python3": "3.9", "python3.7": "3.9", "python3.9": "3.9", "default": "3.9", "latest": "3.13"}
+_VERSION = {"python3": "3.9", "python3.7": "3.9", "python3.9": "3.9", "default": "3.9"}
 """What python.version means; 3.7 is gone since 10.0, and its name leads to 3.9."""
-_MOST = {"latest": "3.13"}
 
 
 class Pythons:
     """The Pythons of a Splunk.
 
     Args:
-        paths: version, such as "3.9", -> interpreter. By default those of Splunk's versions that this machine has;
-            where it has none of them, whichever runs the stand-in takes their place.
+        paths: version, such as "3.9", -> interpreter. By default those of the release that this machine has; where it
+            has none of them, whichever runs the stand-in takes their place.
+        release: of Splunk.
     """
 
-    def __init__(self, paths: Optional[Mapping[str, str]] = None):
-        self._given = paths
+    def __init__(self, paths: Optional[Mapping[str, str]] = None, release: Release = DEFAULT):
+        self._release, self._given = release, paths
 
     @cached_property
     def _paths(self) -> Dict[str, str]:
         if self._given is not None:
             return dict(self._given)
-        found = {version: str(path) for version, path in ((each, find(each)) for each in SPLUNKS) if path}
-        return found or dict.fromkeys(SPLUNKS, sys.executable)
+        found = {version: str(path) for version, path in (
+            (each, find(each)) for each in self._release.pythons) if path}
+        return found or dict.fromkeys(self._release.pythons, sys.executable)
 
     def for_settings(self, settings: Mapping[str, str]) -> str:
         """The interpreter that a stanza asks for: the highest of python.required, else python.version.
@@ -39,21 +41,24 @@ class Pythons:
         Raises:
             SplError: there is none, or the stanza names one that Splunk does not know.
         """
-        required = settings.get("python.required", "").strip()
+        required = settings.get("python.required", "").strip() if self._release.heeds_python_required else ""
         if required:
-            names = [_MOST.get(name.strip(), name.strip()) for name in required.split(",")]
+            names = [self._latest(name.strip()) for name in required.split(",")]
             setting = "python.required = " + required
         else:
             version = settings.get("python.version", "default").strip()
-            names, setting = [_VERSION.get(version, version)], "python.version = " + version
-        unknown = [name for name in names if name not in SPLUNKS]
+            names, setting = [_VERSION.get(version, self._latest(version))], "python.version = " + version
+        unknown = [name for name in names if name not in self._release.pythons]
         if unknown:
             raise SplError("%s: there is no Python '%s' in Splunk, which has %s." % (
-                setting, unknown[0], " and ".join(SPLUNKS)))
-        here = [self._paths[name] for name in sorted(names, key=SPLUNKS.index) if name in self._paths]
+                setting, unknown[0], " and ".join(self._release.pythons)))
+        here = [self._paths[name] for name in sorted(names, key=self._release.pythons.index) if name in self._paths]
         if not here:
             raise SplError("%s: no such Python is installed." % setting)
         return here[-1]
+
+    def _latest(self, name: str) -> str:
+        return self._release.pythons[-1] if name == "latest" else name
 
 
 def environment(home: Path) -> Dict[str, str]:

@@ -1,0 +1,43 @@
+"""Which Splunk the stand-in is: the versions that it knows, and what each ships (splunk/README.md says from where).
+
+Pythons: server.conf of 9.3 and 9.4 ships python.version = force_python3, which is 3.9 whatever an app asks for; release
+notes of 10.0 (3.9 alone) and of 10.2 (3.9 and 3.13, python.required).
+"""
+from pathlib import Path
+from typing import Dict, NamedTuple, Tuple
+
+from .stores.conf import Settings
+
+FILES = Path(__file__).parent / "splunk"
+CONFS = tuple(sorted(path.stem for path in FILES.glob("*.tsv")))
+"""The configuration files of which there are facts."""
+
+
+class Release(NamedTuple):
+    """A version of Splunk; `pythons` are those that it has for apps."""
+
+    version: str
+    build: str
+    pythons: Tuple[str, ...]
+
+    @property
+    def heeds_python_required(self) -> bool:
+        """Older ones do not know the key, and have but one Python."""
+        return len(self.pythons) > 1
+
+    def shipped(self, conf: str) -> Dict[str, Settings]:
+        """What its default file of this name has, as far as it is known here."""
+        found: Dict[str, Settings] = {}
+        for line in (FILES / (conf + ".tsv")).read_text("utf-8").splitlines():
+            versions, stanza, *pairs = line.split("\t")
+            if versions[list(RELEASES).index(self.version)] == "1":
+                found.setdefault(stanza, {}).update(zip(pairs[::2], pairs[1::2]))
+        return found
+
+
+RELEASES = {release.version: release for release in (
+    Release("9.3.0", "d8ae995bf219", ("3.9",)), Release("9.4.3", "237ebbd22314", ("3.9",)),
+    Release("10.0.0", "e8eb0c4654f8", ("3.9",)), Release("10.2.0", "d749cb17ea65", ("3.9", "3.13")),
+    Release("10.4.2", "33c3bf42cd73", ("3.9", "3.13")))}
+"""By version, the oldest first: the order of the digits in the files."""
+DEFAULT = RELEASES["10.2.0"]
