@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple
 
 from tests import recorded
+from tests.compliance.app import app_lookups, app_macros
 from tests.compliance.host import Host
-from tests.compliance.test_hourly_job import app_lookups, app_macros
 from tests.standin.spl import pipeline
 from tests.standin.spl.meter import metered
 from tests.standin.values import Row
