@@ -1,16 +1,107 @@
-"""The REST endpoint segment_bridge/write_key, as splunkd starts it. See segment_bridge.splunk.lending."""
+"""The REST endpoint segment_bridge/write_key: lends a destination's write key to whoever may send events there.
+
+It is for users who must not read the password store, which would open the secrets of all apps. Three things have to be
+so, and are asked here, whatever splunkd has asked before: the request is a GET, its user has the capability, and may
+read the destination's stanza, by splunkd's permissions. Then the one password of that name is read with splunkd's own
+rights. Other secrets of the app have names that no destination has.
+
+splunkd's process for such handlers (splunk/persistconn/appserver.py) loads this file by its path, beside the handlers
+of other apps. So all of it is here: it needs nothing of bin/ or lib/, and leaves the path and the modules of others as
+they are.
+
+Source: restmap.conf.spec, [script:<uniqueName>], scripttype = persist, passSystemAuth.
+"""
+import http.client
 import json
+import re
+import ssl
+from typing import Any, Dict
+from urllib.parse import quote, urlsplit
 
 from splunk.persistconn.application import PersistentServerConnectionApplication
 
-from segment_bridge.splunk.lending import lend
+CAPABILITY = "segment_bridge_send"
+_NAMESPACE = "/servicesNS/nobody/segment_bridge/"
+_TIMEOUT_S = 30
 
 
 class WriteKey(PersistentServerConnectionApplication):
-    """splunkd makes one, and hands it each request as JSON."""
+    """splunkd makes one for each request, which it hands over as JSON."""
 
     def __init__(self, command_line: str, command_arg: str):
         super().__init__()
 
-    def handle(self, in_string: str) -> dict:
-        return lend(json.loads(in_string))
+    def handle(self, in_string: str) -> Dict[str, Any]:
+        try:
+            return {"status": 200, "payload": {"write_key": _lend(json.loads(in_string))}}
+        except _Refused as refused:
+            return _refusal(refused.status, str(refused))
+        except (OSError, http.client.HTTPException) as error:
+            return _refusal(503, "the write key's endpoint does not reach splunkd: %s" % type(error).__name__)
+        except Exception as error:  # its text might be an answer that has a key in it
+            return _refusal(500, "the write key's endpoint failed: %s" % type(error).__name__)
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, text: str):
+        super().__init__(text)
+        self.status = status
+
+
+def _refusal(status: int, text: str) -> Dict[str, Any]:
+    return {"status": status, "payload": {"messages": [{"type": "ERROR", "text": text}]}}
+
+
+def _lend(request: Dict[str, Any]) -> str:
+    if request["method"] != "GET":
+        raise _Refused(405, "write keys can be read, and nothing else")
+    name = dict(request.get("query", [])).get("destination", "")
+    if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z._-]*", name):
+        raise _Refused(400, "destination must be the name of a stanza of segment_bridge.conf")
+    uri, user = request["server"]["rest_uri"], request["session"]["authtoken"]
+    context = _get(uri, user, "/services/authentication/current-context")
+    if context is None or CAPABILITY not in context.get("capabilities", ()):
+        raise _Refused(403, "this needs the capability %s, which the role segment_bridge_sender has" % CAPABILITY)
+    if _get(uri, user, _NAMESPACE + "configs/conf-segment_bridge/" + name) is None:
+        raise _Refused(404, "there is no destination [%s] that this user may read" % name)
+    key = _password(uri, request["system_authtoken"], name)
+    if not key:
+        raise _Refused(404, "there is no write key of [%s] in the password store: save it on the app's setup page, or "
+                            'as realm "segment_bridge", username "%s"' % (name, name))
+    return key
+
+
+def _password(uri: str, session: str, name: str) -> str:
+    """Long ones lie in pieces: NAME, NAME#2, ... (segment_bridge/splunk/secrets.py)."""
+    pieces = []
+    while True:
+        user = "%s#%d" % (name, len(pieces) + 1) if pieces else name
+        piece = _get(uri, session, _NAMESPACE + "storage/passwords/" + quote("segment_bridge:%s:" % user, safe=""))
+        if piece is None:
+            return "".join(pieces).strip()
+        pieces.append(piece["clear_password"])
+
+
+def _get(uri: str, session: str, path: str) -> Any:
+    """The settings of an entry; None where there is none that the session may read.
+
+    splunkd presents a certificate it made itself, on loopback: as in the SDK, it is not verified.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme == "https":
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+        connection = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=_TIMEOUT_S, context=tls)
+    else:
+        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=_TIMEOUT_S)
+    try:
+        connection.request("GET", path + "?output_mode=json", headers={"Authorization": "Splunk " + session})
+        answer = connection.getresponse()
+        content = answer.read()
+        if answer.status in (401, 403, 404):
+            return None
+        if answer.status != 200:
+            raise _Refused(503, "the write key's endpoint asked splunkd, which answered %d" % answer.status)
+        return json.loads(content)["entry"][0]["content"]
+    finally:
+        connection.close()

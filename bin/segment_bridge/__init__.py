@@ -9,6 +9,9 @@ import sys
 
 __version__ = "1.0.0"
 
+if sys.hexversion < 0x03090000:
+    sys.exit("Segment Bridge needs Splunk 9.3 or later: this one runs it with Python %d.%d" % sys.version_info[:2])
+
 # Not resolved: the app's folder may be a symbolic link, and lib/ lies in it as it is named, not where bin/ leads to.
 _APP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(_APP, "lib"))

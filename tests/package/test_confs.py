@@ -81,8 +81,19 @@ def test_no_input_is_enabled(conf):
 
 
 def test_nobody_is_given_a_capability_that_he_has_not_asked_for(conf):
-    """Only roles of the app's own are changed; test_keys_and_values_are_splunks says which they may build on."""
-    assert all(name.startswith(("role_segment_bridge_", "capability::segment_bridge_")) for name in conf("authorize"))
+    """Of others' roles, only administrators' get the app's own capabilities (test_keys_and_values_are_splunks)."""
+    assert [name for name in conf("authorize") if not name.startswith(("role_segment_bridge_", "capability::"))] == [
+        "role_admin",
+        "role_sc_admin",
+    ]
+
+
+def test_a_search_runs_with_the_rights_of_whoever_runs_it(conf):
+    """dispatchAs is the owner otherwise, which is nobody: splunkd itself. What the scheduler runs is not concerned.
+
+    Source: savedsearches.conf.spec, dispatchAs.
+    """
+    assert {search.get("dispatchAs") for search in conf("savedsearches").values()} == {"user"}
 
 
 # --- What one file says of another ----------------------------------------------------------------------------------
@@ -98,8 +109,10 @@ def test_rest_handlers_are_there_and_ask_for_a_capability_of_the_apps(conf, app)
     for handler in conf("restmap").values():
         module, kind = handler["handler"].split(".")
         assert module + ".py" == handler["script"]
-        assert "class %s(" % kind in (app / "bin" / handler["script"]).read_text(encoding="utf-8")
+        script = (app / "bin" / handler["script"]).read_text(encoding="utf-8")
+        assert "class %s(" % kind in script
         assert handler["capability"] in capabilities
+        assert 'CAPABILITY = "%s"' % handler["capability"] in script
 
 
 def test_modular_inputs_are_there(conf, app):

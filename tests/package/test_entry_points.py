@@ -62,6 +62,14 @@ def test_every_module_imports(python, app, openssl):
     assert (tried.returncode, tried.stderr) == (0, b"")
 
 
+def test_an_older_splunk_is_told_in_one_line(python, app):
+    """Before 9.3, Splunk runs an app's programs with Python 3.7 unless it is told otherwise."""
+    older = "import sys; sys.version_info, sys.hexversion = (3, 7, 17), 0x030711f0; sys.path.insert(0, sys.argv[1])"
+    tried = python("-c", older + "; import segment_bridge", app / "bin")
+    assert tried.returncode == 1
+    assert tried.stderr.decode() == "Segment Bridge needs Splunk 9.3 or later: this one runs it with Python 3.7\n"
+
+
 def test_libraries_come_from_the_package_before_all_others(python, app, tmp_path):
     (tmp_path / "requests.py").write_text("raise SystemExit('another app has its own requests')", encoding="utf-8")
     tried = python(

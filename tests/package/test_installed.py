@@ -43,7 +43,7 @@ def someone(environment):
 EVERYBODY = ("user", "power", "segment_bridge_sender", "admin")
 SENDER, ADMIN = EVERYBODY[2:], EVERYBODY[3:]
 ACTS = {
-    "see the app": (EVERYBODY, lambda user: user.service.apps[APP]),
+    "see the app": (SENDER, lambda user: user.service.apps[APP]),
     "run segmentsend": (SENDER, lambda user: succeed(user, ROW)),
     "look up who is who": (SENDER, lambda user: succeed(user, "| inputlookup usersignups")),
     "read write keys": (SENDER, lambda user: known_key(user)),
@@ -51,9 +51,11 @@ ACTS = {
     "save secrets": (ADMIN, lambda user: user.service.storage_passwords.create("x", "x", APP).delete()),
     "change who is who": (ADMIN, lambda user: user.service.kvstore["usersignups"].data.insert(
         '{"_key": "x/y", "username": "y", "cluster": "x"}')),
+    "see where events go": (SENDER, lambda user: user.service.confs["segment_bridge"]["segment"]["region"]),
     "change where events go": (ADMIN, lambda user: user.set_destination(max_attempts="3")),
     "change macros": (ADMIN, lambda user: user.set_macro("segment_bridge_cluster", "null()")),
-    "see and change inputs": (ADMIN, lambda user: user.service.get("data/inputs/usersignups")),
+    "see and change inputs": (ADMIN, lambda user: user.service.get("data/inputs/usersignups/" + CLUSTER)),
+    "see and run the saved searches": (ADMIN, lambda user: user.run_saved_search(JOB)),
 }
 """A line of README's table -> the roles that may, and how it is tried."""
 
@@ -92,9 +94,23 @@ def test_a_role_may_do_what_the_readme_says_and_no_more(someone, act, role):
             action(someone[role])
 
 
+@pytest.fixture
+def staging(someone):
+    """A destination that is for administrators alone."""
+    admin = someone["admin"]
+    admin.set_destination("staging", region="us")
+    admin.set_secret("staging", "fake-key")
+    stanza = admin.service.confs["segment_bridge"]["staging"]
+    stanza.acl_update(sharing="app", owner="nobody", **dict.fromkeys(("perms.read", "perms.write"), "admin,sc_admin"))
+    yield
+    stanza.delete()
+    admin.service.storage_passwords.delete("staging", "segment_bridge")
+
+
 @pytest.mark.parametrize(("name", "status"), [
-    ("nowhere", 404), ("usersignups:" + CLUSTER, 400), ("segment#2", 400), ("", 400), ("../segment", 400)])
-def test_nothing_but_a_write_key_is_lent(someone, name, status):
+    ("nowhere", 404), ("staging", 404), ("usersignups:" + CLUSTER, 400), ("segment#2", 400), ("", 400),
+    ("../segment", 400)])
+def test_nothing_but_a_write_key_is_lent(someone, staging, name, status):
     with pytest.raises(HTTPError) as refused:
         lent(someone["segment_bridge_sender"], name)
     assert refused.value.status == status

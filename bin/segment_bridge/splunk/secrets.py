@@ -59,12 +59,15 @@ def find(service: Service, name: str, what: str) -> str:
 
 
 def _lent(service: Service, name: str, what: str) -> str:
-    """A destination's write key, for a user who must not read the password store: see segment_bridge.splunk.lending."""
+    """A destination's write key, for a user who must not read the password store: see bin/write_key.py."""
     try:
         return conf.get(service, "segment_bridge/write_key", destination=name)["write_key"]
     except SplunkdError as error:
-        if error.status is None or error.status >= 500:
+        if error.status is None:
             raise
+        if error.status >= 500:
+            raise SplunkdError("the %s cannot be lent: %s. If it does not start, splunkd.log says why" % (
+                what, error), error.status) from None
         raise SecretError("the %s cannot be read by this user: %s. Give the user the role segment_bridge_sender, or "
                           "run this as a saved search that an administrator owns" % (what, error)) from None
 

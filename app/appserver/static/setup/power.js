@@ -46,13 +46,13 @@ export class Power extends Section {
       for (const { name } of await scheduled()) {
         await setScheduled(name, true);
       }
-      await post("configs/conf-app/install", { is_configured: true });
-      await post("apps/local/segment_bridge/_reload");
       await this._changed();
       await this._runJob();
       unknown.forEach((name) => this.report.add(
         "warning", `Nothing is known of the users of cluster ${name} yet. The run log says why: `,
         code('index=_internal sourcetype="segment_bridge:log" component=usersignups')));
+      // The last action, and without a reload, for which Splunk Web would restart.
+      await post("apps/local/segment_bridge", { configured: true });
     });
   }
 
