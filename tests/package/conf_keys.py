@@ -28,12 +28,13 @@ CONF_KEYS = {
         "triggers": {r"reload\.segment_bridge": "simple"},
     },
     "authorize": {
-        r"capability::segment_bridge_\w+": {},
+        r"capability::(segment_bridge_\w+|edit_modinput_usersignups)": {},
         r"role_segment_bridge_\w+": {
             "importRoles": r"(user|power)(;\w+)*",
             r"[a-z_]+": "enabled",
             "srchIndexesAllowed": TEXT,
         },
+        "role_admin|role_sc_admin": {r"segment_bridge_\w+|edit_modinput_usersignups": "enabled"},
     },
     "collections": {
         r"\w+": {

@@ -11,6 +11,7 @@ from tests.conftest import ROOT
 from tests.package.conf import Conf
 from tests.package.conf_keys import CONF_KEYS, META_KEYS
 from tests.package.spec import settings_of
+from tests.standin.releases import RELEASES
 
 CONFS = sorted(path.stem for path in (ROOT / "default").glob("*.conf"))
 
@@ -86,6 +87,22 @@ def test_nobody_is_given_a_capability_that_he_has_not_asked_for(conf):
         "role_admin",
         "role_sc_admin",
     ]
+
+
+@pytest.mark.parametrize("version", RELEASES)
+def test_the_role_can_send(conf, version):
+    """What it takes to run segmentsend, in a Splunk as it ships: authorize.conf.spec, run_custom_command and search."""
+    shipped, own = RELEASES[version].shipped("authorize"), conf("authorize")["role_segment_bridge_sender"]
+    settings = {**shipped.get("default", {}), **shipped["role_" + own["importRoles"]], **own}
+    assert {settings.get(each) for each in ("search", "run_custom_command", "segment_bridge_send")} == {"enabled"}
+    assert own["run_custom_command"] == "enabled", "where a site has taken it from the role user"
+
+
+@pytest.mark.parametrize("version", RELEASES)
+def test_no_capability_of_splunks_is_declared_anew(conf, version):
+    shipped = {name for settings in RELEASES[version].shipped("authorize").values() for name in settings}
+    declared = [name[len("capability::") :] for name in conf("authorize") if name.startswith("capability::")]
+    assert shipped.isdisjoint(declared)
 
 
 def test_a_search_runs_with_the_rights_of_whoever_runs_it(conf):
