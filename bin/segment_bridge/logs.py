@@ -13,7 +13,7 @@ import os
 import sys
 import time
 from logging.handlers import RotatingFileHandler
-from typing import Any, Optional
+from typing import Any, Dict, List, Optional
 
 from segment_bridge import texts
 
@@ -28,12 +28,13 @@ class RunLog:
     """The lines of one run: `component`, `sid` and `facts` go onto each. A context manager that closes the file.
 
     A log that cannot be written never ends a run: that it could not is said once, on stderr, which splunkd puts into
-    search.log or splunkd.log.
+    search.log or splunkd.log. `run` is what goes onto each line, `problems` the facts of warnings and errors so far.
     """
 
     def __init__(self, component: str, sid: str = "", folder: Optional[str] = None, **facts: Any):
         """`folder` is that of Splunk's own logs by default."""
-        self._run = {"component": component, "sid": sid or None, **facts}
+        self.run = {"component": component, "sid": sid or None, **facts}
+        self.problems: List[Dict[str, Any]] = []
         self._logger = logging.Logger(component)  # not in logging's tree: nobody else's handlers get these lines
         if folder is None:
             folder = os.path.join(os.environ.get("SPLUNK_HOME", ""), "var", "log", "splunk")
@@ -47,13 +48,15 @@ class RunLog:
         self._logger.addHandler(handler)
 
     def info(self, event: str, **facts: Any) -> None:
-        self._logger.info(line(event=event, **self._run, **facts))
+        self._logger.info(line(event=event, **self.run, **facts))
 
     def warning(self, event: str, **facts: Any) -> None:
-        self._logger.warning(line(event=event, **self._run, **facts))
+        self.problems.append({"event": event, **facts})
+        self._logger.warning(line(event=event, **self.run, **facts))
 
     def error(self, event: str, *, reason: str, **facts: Any) -> None:
-        self._logger.error(line(event=event, **self._run, reason=reason, **facts))
+        self.problems.append({"event": event, "reason": reason, **facts})
+        self._logger.error(line(event=event, **self.run, reason=reason, **facts))
 
     def __enter__(self) -> "RunLog":
         return self

@@ -33,7 +33,7 @@ class FakeSplunkd(FakeServer):
         self.session_key = secrets.token_hex(16)
         self.conf: dict[str, dict[str, dict[str, str]]] = {"segment_bridge": {}}
         self.passwords: dict[str, str] = {}
-        self.collections: dict[str, dict[str, dict[str, Any]]] = {"segment_dead_letters": {}}
+        self.collections: dict[str, dict[str, dict[str, Any]]] = {"segment_dead_letters": {}, "segment_runs": {}}
 
     def answer(self, request: Request) -> Reply:
         try:

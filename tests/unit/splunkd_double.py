@@ -14,14 +14,19 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from splunklib.client import Service
 
+from tests.conftest import ROOT
 from tests.fakes.reply import Reply
 from tests.fakes.server import FakeServer, Request
 from tests.fakes.tls import Authority
+from tests.package.conf import Conf
 
 DATA = "/servicesNS/nobody/segment_bridge/storage/collections/data/"
 PASSWORDS = "/servicesNS/nobody/segment_bridge/storage/passwords"
 WRITE_KEY = "/servicesNS/nobody/segment_bridge/segment_bridge/write_key"
-COLLECTIONS = ("usersignups", "tenant_namespaces", "usersignups_leases")
+COLLECTIONS = ("usersignups", "tenant_namespaces", "usersignups_leases", "segment_runs")
+
+CONF = Conf.read(ROOT / "default/collections.conf")
+TYPES = {"string": str, "number": (int, float)}
 
 Document = Dict[str, Any]
 
@@ -46,6 +51,10 @@ class SplunkdDouble:
 
     def records(self, collection: str) -> List[Document]:
         return sorted(self.collections[collection].values(), key=lambda document: document["_key"])
+
+    def all_but_runs(self) -> Dict[str, List[Document]]:
+        """All records, but for the documents that every run leaves."""
+        return {name: self.records(name) for name in self.collections if name != "segment_runs"}
 
     def _handle(self, url: str, message: Dict[str, Any], **_: Any) -> Dict[str, Any]:
         parts = urlsplit(url)
@@ -84,7 +93,7 @@ class SplunkdDouble:
             return 404, _error("Collection not found.")
         documents = self.collections[name]
         if (method, operation) == ("POST", "batch_save"):
-            return self._save(documents, json.loads(body))
+            return self._save(name, json.loads(body))
         if (method, operation) == ("POST", ""):
             document = json.loads(body)
             if document["_key"] in documents:
@@ -105,14 +114,15 @@ class SplunkdDouble:
         found = [documents[key] for key in sorted(documents, reverse=self.answers_backwards) if matches(documents[key])]
         return 200, found[:limit]
 
-    def _save(self, documents: Dict[str, Document], batch: List[Document]) -> tuple:
+    def _save(self, name: str, batch: List[Document]) -> tuple:
         if len(batch) > self.max_documents_per_batch_save:
             return 400, _error("The number of documents exceeds max_documents_per_batch_save.")
+        types = {"_key": str, **{setting.partition(".")[2]: TYPES[kind] for setting, kind in CONF[name].items()
+                                 if setting.startswith("field.")}}
         for document in batch:
-            types = {field: type(value) for field, value in document.items()}
-            if types.pop("updated") is not int or set(types.values()) != {str}:
+            if not all(field in types and isinstance(value, types[field]) for field, value in document.items()):
                 return 400, _error("A field does not have the type that enforceTypes asks for.")
-        documents.update({document["_key"]: dict(document, _user="nobody") for document in batch})
+        self.collections[name].update({document["_key"]: dict(document, _user="nobody") for document in batch})
         return 200, [document["_key"] for document in batch]
 
 

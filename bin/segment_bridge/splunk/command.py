@@ -20,7 +20,7 @@ from splunklib.searchcommands import Configuration, StreamingCommand
 from segment_bridge.errors import SecretError, SegmentBridgeError, SettingsError, unforeseen
 from segment_bridge.logs import RunLog
 from segment_bridge.settings import Destination, Options
-from segment_bridge.splunk import conf, rows, secrets
+from segment_bridge.splunk import conf, rows, runs, secrets
 
 WRITE_KEY_CHARS = 32  # of Segment's; other receivers have their own
 
@@ -94,33 +94,27 @@ class _Run:
         self._log = RunLog("segmentsend", searchinfo.sid, destination=options.destination, dryrun=options.dryrun)
         self._window = {"earliest": searchinfo.earliest_time, "latest": searchinfo.latest_time}
         self._sending: Any = None
+        self._began = time.monotonic()
+        self._has_ended = False
         self._notes: List[Tuple[str, str]] = []  # (level, text), for whoever runs the search
 
     def serve(self, stdin: BinaryIO, stdout: BinaryIO) -> bool:
         """Answers all chunks; False if the search is to fail."""
-        began = time.monotonic()
-        status = "failed"
         with self._log as log, ExitStack() as stack:
             signal.signal(signal.SIGTERM, self._terminated)
             log.info("run_start", app=self._info.app, owner=self._info.owner, **self._window)
             try:
-                status = self._answer_all(stdin, stdout, stack)
+                self._answer_all(stdin, stdout, stack)
             except (rows.InputEnded, _Cancelled, BrokenPipeError):
-                status = "cancelled"
+                self._end("cancelled")
             except SegmentBridgeError as error:
                 self._fail(stdout, error)
             except Exception as error:  # the user is told of any
                 self._fail(stdout, unforeseen(error))
-            facts = {}
-            if self._sending:
-                self._sending.log_outcomes()
-                facts = self._sending.facts()
-            log.info("run_end", status=status, **facts, **self._window, duration_s=time.monotonic() - began)
         return not any(level == "ERROR" for level, _ in self._notes)
 
-    def _answer_all(self, stdin: BinaryIO, stdout: BinaryIO, stack: ExitStack) -> str:
-        """Gives the run's status.
-
+    def _answer_all(self, stdin: BinaryIO, stdout: BinaryIO, stack: ExitStack) -> None:
+        """
         Raises:
             SegmentBridgeError: nothing can be sent.
             rows.InputEnded, _Cancelled, BrokenPipeError: splunkd does not want any more of it.
@@ -135,9 +129,10 @@ class _Run:
             finished = bool(chunk.metadata.get("finished"))
             if finished:
                 self._notes += self._sending.report()
+                self._end("failed" if self._sending.has_failed else "ok")
             reply.write(stdout, _metadata(self._notes, finished))
             if finished:
-                return "failed" if self._sending.has_failed else "ok"
+                return
             if self._sending.is_cancelled:
                 break
         raise _Cancelled
@@ -163,7 +158,8 @@ class _Run:
             if not options.dryrun:
                 raise
             write_key = ""
-            self._note("WARN", "%s. (Without it, made messageIds are others than in a run that sends)" % error)
+            self._note("WARN", "%s. (Without it, made messageIds are others than in a run that sends)" % error,
+                       error.reason)
         if not destination.url and len(write_key) not in (0, WRITE_KEY_CHARS):
             self._note("WARN", "the write key of [%s] has %d characters, Segment's have %d: events may vanish without "
                        "an error" % (name, len(write_key), WRITE_KEY_CHARS), SecretError.reason)
@@ -179,11 +175,28 @@ class _Run:
     def _fail(self, stdout: BinaryIO, error: SegmentBridgeError) -> None:
         """The last reply: no rows, and why."""
         self._note("ERROR", str(error), error.reason)
+        self._end("failed")
         rows.write_head(stdout, _metadata(self._notes, True), 0)
         stdout.flush()
 
+    def _end(self, status: str) -> None:
+        """Says once how the run ended: before the last reply, after which splunkd may end the process."""
+        if self._has_ended:
+            return
+        self._has_ended = True
+        facts = {}
+        if self._sending:
+            self._sending.log_outcomes()
+            facts = self._sending.facts()
+        facts.update(status=status, duration_s=time.monotonic() - self._began)
+        self._log.info("run_end", **facts, **self._window)
+        runs.keep(conf.connect(self._info.splunkd_uri, self._info.session_key), self._log, **facts,
+                  earliest=self._info.earliest_time)
+
     def _terminated(self, number: int, frame: Any) -> None:
         """SIGTERM: the messages that are being sent are settled, and nothing new is begun."""
+        if self._has_ended:
+            return
         if self._sending is None or not self._sending.is_busy:
             raise _Cancelled
         self._sending.cancel()

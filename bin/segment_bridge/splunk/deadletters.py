@@ -53,7 +53,7 @@ class DeadLetters:
         key = self._key(message_id)
         document = {
             "_key": key, "destination": self._destination, "message_id": message_id,
-            "event": message.get("event") or message.get("type"),
+            "event": str(message.get("event") or message.get("type") or ""),
             "status": outcome.status, "reason": outcome.reason, "http": outcome.http, "error": outcome.error,
             "payload": payload, "attempts": outcome.attempts,
         }

@@ -24,7 +24,7 @@ from segment_bridge.directory import Entry, Map
 from segment_bridge.errors import DeadlineExceeded, SegmentBridgeError, foreseen, unforeseen
 from segment_bridge.kubernetes import Access, ApiServer, Resource
 from segment_bridge.retry import Retry
-from segment_bridge.splunk import conf, secrets
+from segment_bridge.splunk import conf, runs, secrets
 from segment_bridge.splunk.kvstore import Collection, lease
 from segment_bridge.synchronisation import Source, Tally, synchronise
 
@@ -178,7 +178,10 @@ def run(name: str, parameters: Dict[str, str], service: Service, host: str, ew: 
             for error in errors:
                 log.error("error", reason=error.reason, cluster=name, error=error)
                 ew.log(EventWriter.ERROR, "usersignups://%s: %s" % (name, error))
-            log.info("run_end", cluster=name, status=status, **_counts(tallies), duration_s=time.monotonic() - started)
+            facts = {"cluster": name, "status": status, **_counts(tallies), "duration_s": time.monotonic() - started}
+            log.info("run_end", **facts)
+            users = tallies.get("")
+            runs.keep(service, log, **facts, users=users.written + users.unchanged if users else None)
     return status == "ok"
 
 

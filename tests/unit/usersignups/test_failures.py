@@ -58,12 +58,12 @@ def up_to_date(changed, splunkd):
 @pytest.fixture
 def failure(changed, run, splunkd, log):
     """A run that must fail and leave every record as it was, time and all; what splunkd.log gets of it."""
-    before = {name: splunkd.records(name) for name in splunkd.collections}
+    before = splunkd.all_but_runs()
 
     def text(**settings):
         status, out, err = run(**settings)
         assert (status, out) == (1, "")
-        assert {name: splunkd.records(name) for name in splunkd.collections} == before
+        assert splunkd.all_but_runs() == before
         assert log("run_end")[-1]["status"] == "failed"
         assert err.startswith("ERROR usersignups://host: ")
         assert TOKEN not in err

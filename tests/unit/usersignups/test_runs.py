@@ -1,5 +1,6 @@
 """The modular input from its XML to its collections and its line in the run log."""
 import io
+import json
 import re
 import signal
 import threading
@@ -12,7 +13,7 @@ import pytest
 from splunklib.modularinput import EventWriter
 
 from segment_bridge.clusters import Cluster
-from segment_bridge.splunk import input, kvstore, secrets
+from segment_bridge.splunk import input, kvstore, runs, secrets
 from tests import recorded
 from tests.fakes import faults
 from tests.fakes.kubernetes import TOKEN
@@ -66,7 +67,8 @@ class TestARun:
         run()
         splunkd.requests.clear()
         run()
-        assert {method for method, path in splunkd.requests if kvstore.LEASES not in path} == {"GET"}
+        assert {method for method, path in splunkd.requests
+                if not path.split("/data/")[-1].startswith((kvstore.LEASES, runs.COLLECTION))} == {"GET"}
         again = log("run_end")[1]
         assert (again["written"], again["deleted"], again["unchanged"]) == ("0", "0", "12")
 
@@ -81,6 +83,21 @@ class TestARun:
         assert users(splunkd)["amelia"] == "007"
         assert "zoe" in users(splunkd)
         assert "chidi" not in users(splunkd)
+
+    def test_leaves_a_document_of_what_it_came_to(self, run, splunkd):
+        run()
+        (kept,) = splunkd.records(runs.COLLECTION)
+        assert (kept["component"], kept["cluster"], kept["status"], kept["users"], kept["problems"]) == (
+            "usersignups", "host", "ok", 12, "[]")
+        assert time.time() - 60 < kept["time"] <= time.time()
+
+    def test_that_fails_leaves_a_document_of_why(self, run, splunkd):
+        splunkd.passwords.clear()
+        assert run()[0] == 1
+        (kept,) = splunkd.records(runs.COLLECTION)
+        (problem,) = json.loads(kept["problems"])
+        assert (kept["status"], kept.get("users"), problem["event"]) == ("failed", None, "error")
+        assert "bearer token" in problem["error"]
 
     def test_does_not_touch_the_records_of_other_clusters(self, run, fake, splunkd):
         splunkd.passwords["usersignups:other"] = TOKEN
@@ -201,7 +218,7 @@ class TestStopping:
         assert run()[0] == 128 + signal.SIGTERM
         assert time.monotonic() - stopped[0] < 1
         assert log("run_end")[0]["status"] == "stopped"
-        assert splunkd.collections == {name: {} for name in splunkd.collections}  # the lease, too
+        assert not any(splunkd.all_but_runs().values())  # the lease, too
 
     def test_while_waiting_for_another_run(self, run, splunkd, stop_soon):
         def stop_once(method, path):
