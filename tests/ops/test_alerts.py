@@ -4,10 +4,11 @@ import pytest
 from segment_bridge.directory import USERS
 from segment_bridge.errors import SuddenShrinkage
 from segment_bridge.synchronisation import Source, Tally, synchronise
+from tests import recorded
 from tests.ops.site import ALERT, CLUSTER, HOUR, START, Fired, hours
 
 DEAD_LETTERS, JOB, NOT_ACCEPTED = "Dead letters are waiting", "The job has not succeeded", "Events were not accepted"
-CUT, SILENCE = "Audit events are cut", "No audit events arrive"
+UNREADABLE, SILENCE = "Audit events cannot be read", "No audit events arrive"
 MAP, UNKNOWN = "The user map is out of date", "Many users are not known"
 
 
@@ -26,7 +27,7 @@ def pass_by(site, first, last, **what):
 
 def test_every_alert_is_tested(site):
     assert {name[len(ALERT):] for name in site.splunkd.confs.stanzas("savedsearches", "segment_bridge")
-            if name.startswith(ALERT)} == {DEAD_LETTERS, JOB, NOT_ACCEPTED, CUT, SILENCE, MAP, UNKNOWN}
+            if name.startswith(ALERT)} == {DEAD_LETTERS, JOB, NOT_ACCEPTED, UNREADABLE, SILENCE, MAP, UNKNOWN}
 
 
 def test_a_healthy_week_with_ordinary_hiccups_is_silent(watched):
@@ -225,16 +226,14 @@ class TestManyUsersAreNotKnown:
 
 
 class TestAuditEvents:
-    def test_that_are_cut(self, watched):
-        whole = '{"apiVersion":"audit.k8s.io/v1","auditID":"1","objectRef":{"apiGroup":"tekton.dev"},"verb":"update"}'
+    def test_that_cannot_be_read(self, watched):
         for hour in hours(watched, 0, 5):
             if hour == 2:
-                watched.audit_event(START + hour * HOUR + 60, whole[:-6])
-        assert watched.fired == [Fired(2, CUT)]
-
-    def test_that_something_stands_before(self, site):
-        site.audit_event(START, 'node1: {"auditID":"1","kind":"audit","objectRef":{"apiGroup":"tekton.dev"}}')
-        assert [row["cut"] for row in site.run(ALERT + CUT, START + 100)] == [1]
+                watched.audit_event(START + hour * HOUR + 60, recorded.case("metadata-application-created"))
+        assert watched.fired == [Fired(2, UNREADABLE)]
+        row, = watched.run(ALERT + UNREADABLE, START + 3 * HOUR)
+        assert (row["kind"], row["events"]) == ("level", 1)
+        assert "RequestResponse" in row["cure"]
 
     def test_that_do_not_arrive(self, watched):
         pass_by(watched, 0, 3)
