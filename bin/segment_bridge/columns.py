@@ -9,8 +9,10 @@
 | `properties.address:json` | any JSON, as it is given |
 
 What has several values, or a name that ends in `{}` (before the type), becomes an array. A type is the choice of
-whoever names the column: no value is taken for something else because of what it looks like. A colon with another word
-behind it is part of the name, but a word that is nearly a type is refused.
+whoever names the column: no value is taken for something else because of what it looks like. (In `integrations`, where
+Segment takes any text for true, a column without a type is a boolean.) A colon with another word behind it is part of
+the name, but a word that is nearly a type is refused; and so is `properties.products{}.sku`, by which spath names what
+it has taken out of an array of objects: which value belongs to which object is lost.
 
 All rows of a block are gone through column by column; only JSON text that a row has besides is read, row by row.
 """
@@ -25,6 +27,8 @@ Columns = Sequence[Sequence[str]]
 """Of some rows: the cells of each column of the chunk's header."""
 Reject = Callable[[int, str, str], None]
 """Of a row: the reason's code, without the object's name, and the reason in words."""
+ToJson = Callable[[str], str]
+"""Makes JSON of a text, "" of what stands for no value; raises ValueError."""
 
 
 # --- Types ----------------------------------------------------------------------------------------------------------
@@ -33,7 +37,7 @@ Reject = Callable[[int, str, str], None]
 _NONE = "null"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     return quote(text) if text != _NONE else ""
 
 
@@ -62,30 +66,42 @@ _NEARLY = {*TYPES, "str", "text", "num", "numeric", "int", "integer", "long", "f
            "object", "array", "list"}
 
 
-def _refusing(error: str) -> Callable[[str], str]:
-    def refuse(text: str) -> str:
-        raise ValueError(error)
-    return refuse
-
-
 class _Column(NamedTuple):
     name: str
     position: int
     twin: Optional[int]
-    to_json: Callable[[str], str]  # "" for what is no value; raises ValueError
+    to_json: ToJson
+    reason: str  # for what cannot become JSON
     is_array: bool
 
 
-def _parsed(name: str) -> Tuple[str, Callable[[str], str]]:
-    """A column's name without its type, and what makes JSON of its cells."""
+_APART = re.compile(r"\{\d*\}")
+
+
+def _meaning(name: str) -> Tuple[str, ToJson, str, bool]:
+    """What a column's name says: the path of its values, how they become JSON, why they may not, if it is an array."""
+    path, to_json, reason = name, _boolean if name.startswith("integrations.") else plain, "wrong_type"
     rest, colon, word = name.rpartition(":")
     if colon and not rest.endswith("."):
         if word in TYPES:
-            return rest, TYPES[word]
-        if word.strip(" {}").lower() in _NEARLY:
-            return rest, _refusing('"%s" is no type: call it %s:%s (or %s:string, if it is part of the name)' % (
+            path, to_json = rest, TYPES[word]
+        elif word.strip(" {}").lower() in _NEARLY:
+            reason = "unknown_type"
+            to_json = _refusing('"%s" is no type: call it %s:%s (or %s:string, if it is part of the name)' % (
                 word, rest, ", :".join(TYPES), name))
-    return name, _plain
+    is_array = path.endswith("{}")
+    path = path[:-2] if is_array else path
+    if _APART.search(path):
+        reason, whole = "array_apart", _APART.split(path)[0]
+        to_json = _refusing("an array that was taken apart cannot be put together again: send it as it is, by eval "
+                            '"%s:json"=json_extract(...), say' % whole)
+    return path, to_json, reason, is_array
+
+
+def _refusing(error: str) -> ToJson:
+    def refuse(text: str) -> str:
+        raise ValueError(error)
+    return refuse
 
 
 # --- Objects --------------------------------------------------------------------------------------------------------
@@ -101,13 +117,12 @@ class Objects:
 
     def add(self, name: str, position: int, twin: Optional[int]) -> None:
         """A column, such as traits.address.city of the object `traits`."""
-        bare, to_json = _parsed(name)
-        is_array = bare.endswith("{}")
-        _, *path = (bare[:-2] if is_array else bare).split(".", jsontext.MAX_DEPTH)
+        whole, to_json, reason, is_array = _meaning(name)
+        _, *path = whole.split(".", jsontext.MAX_DEPTH)
         node = self
         for key in path:
             node = node._members.setdefault(key, Objects("%s.%s" % (node._name, key), (*node._path, key)))
-        node._columns.append(_Column(name, position, twin, to_json, is_array))
+        node._columns.append(_Column(name, position, twin, to_json, reason, is_array))
 
     def texts(self, columns: Columns, given: Sequence[str], reject: Reject) -> Sequence[str]:
         """Each row's object; empty where it has no member. `given` are checked JSON texts that rows have besides."""
@@ -161,28 +176,40 @@ def _cells(column: _Column, columns: Columns, reject: Reject) -> List[str]:
     twins = () if column.twin is None else columns[column.twin]
     if any(twins):
         texts = ["" if twin else text for text, twin in zip(texts, twins)]
-    try:
-        made = [text and to_json(text) for text in texts]
-    except ValueError:  # of one of them, or more
-        made = [text and _converted(column, row, text, reject) for row, text in enumerate(texts)]
+
+    def refuse(row: int, text: str, error: ValueError) -> None:
+        reject(row, column.reason, "%s: %s, got %s" % (column.name, error, quote(text[:40])))
+
+    made = converted(texts, to_json, refuse)
     if column.is_array:
         made = [text and "[%s]" % text for text in made]
     for row, twin in enumerate(twins):
         values = values_of(twin) if twin else [""]
         if values != [""]:
-            parts = [part for part in (_converted(column, row, value, reject) for value in values) if part]
-            made[row] = ",".join(parts)
-            if parts and (column.is_array or len(values) > 1):
+            parts = []
+            for value in values:
+                try:
+                    parts.append(to_json(value))
+                except ValueError as error:
+                    refuse(row, value, error)
+            made[row] = ",".join(filter(None, parts))
+            if made[row] and (column.is_array or len(values) > 1):
                 made[row] = "[%s]" % made[row]
     return made
 
 
-def _converted(column: _Column, row: int, text: str, reject: Reject) -> str:
+def converted(texts: Sequence[str], to_json: ToJson, refuse: Callable[[int, str, ValueError], None]) -> List[str]:
+    """Those that there are; "" where one is refused."""
     try:
-        return column.to_json(text)
-    except ValueError as error:
-        reject(row, "wrong_type", "%s: %s, got %s" % (column.name, error, quote(text[:40])))
-        return ""
+        return [text and to_json(text) for text in texts]
+    except ValueError:  # of one of them, or more
+        made = [""] * len(texts)
+    for row, text in enumerate(texts):
+        try:
+            made[row] = text and to_json(text)
+        except ValueError as error:
+            refuse(row, text, error)
+    return made
 
 
 _VALUE = re.compile(r"\$((?:\$\$|[^$])*)\$(?:;|$)")

@@ -100,6 +100,32 @@ def with_values(text: str, values: Iterable[Tuple[Sequence[str], str]]) -> str:
     return _dump(root)
 
 
+_MARK = "\ud800"  # no text that was checked has half of a surrogate pair
+
+
+def _same(number: str) -> str:
+    """One text for all numbers that are equal; a text that no other value has."""
+    mantissa, _, exponent = number.lower().partition("e")
+    whole, _, fraction = mantissa.lstrip("-").partition(".")
+    digits = (whole + fraction).rstrip("0")
+    significant = digits.lstrip("0")
+    if not significant:
+        return _MARK + "0"
+    if len(exponent) > 18:  # int() refuses thousands of digits
+        return _MARK + number
+    sign = "-" if number[0] == "-" else ""
+    return "%s%s%se%d" % (_MARK, sign, significant, int(exponent or 0) + len(whole) - len(digits))
+
+
+_read_same = json.JSONDecoder(parse_float=_same, parse_int=_same).decode
+_write_same = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
+def canonical(text: str) -> str:
+    """One text for all checked ones that say the same, whatever their spaces, escapes, order of keys and zeros."""
+    return _write_same(_read_same(text))
+
+
 def _dump(value: Any) -> str:
     if isinstance(value, dict):
         return "{%s}" % ",".join(["%s:%s" % (quote(key), _dump(each)) for key, each in value.items()])

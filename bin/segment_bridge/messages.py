@@ -23,18 +23,18 @@ Sources: Segment's "HTTP API", "Spec: Common fields", "Duplicate data"; RFC 3339
 """
 import datetime
 import functools
-import hashlib
+import json
 import re
 from itertools import repeat
 from json.encoder import encode_basestring as quote
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
-from segment_bridge import jsontext
-from segment_bridge.columns import Columns, Objects, values_of
-from segment_bridge.seen import Seen
+from segment_bridge import ids, jsontext
+from segment_bridge.columns import Columns, Objects, ToJson, converted, plain, values_of
+from segment_bridge.ids import MessageIds
+from segment_bridge.texts import printable
 
-MAX_ID_CHARS = 100
-MAX_REMEMBERED_REPEATS = 10_000
+MAX_ERROR_CHARS = 500
 
 
 class Outcome(NamedTuple):
@@ -82,8 +82,9 @@ class _Step(NamedTuple):
     """One field of a message: how its text becomes JSON, and the columns that it comes from."""
 
     name: str
-    to_json: Callable[[str], str]  # raises ValueError
-    reason: str  # for what cannot become JSON, or several values where one is due
+    to_json: ToJson
+    reason: str  # for what cannot become JSON
+    several: str  # the reason for several values where one is due
     missing: str  # the reason where there is none; empty if there need not be one
     position: Optional[int]
     twin: Optional[int]
@@ -107,9 +108,16 @@ class Layout:
                         if name in _COLUMNS or name.partition(".")[0] in self._dotted]
         self._steps: Dict[str, List[_Step]] = {}
         self.type = self._step("type", quote, "invalid_type")
-        self.message_id = self._step("messageId", quote, "message_id_not_string")
+        self.message_id = self._step("messageId", ids.given_message_id, "id_is_none", several="message_id_not_string")
         self.time = self._position.get("_time")
-        self.address = [self._position[name] for name in ("_bkt", "_cd") if name in self._position]
+        self._address, self._dates = (
+            [self._position[name] for name in names if name in self._position]
+            for names in (("_bkt", "_cd"), ("timestamp", "_time")))
+
+    def occurrence(self, columns: Columns, row: int) -> Tuple[List[str], bool]:
+        """Where Splunk has the event; whether this, or a time, tells it from another that says the same."""
+        address = [columns[position][row] for position in self._address]
+        return address, any(address) or any(columns[position][row] for position in self._dates)
 
     def steps(self, kind: str) -> List[_Step]:
         """What a message of this type is made from, as far as this chunk has it: ids of users first, the time last."""
@@ -125,11 +133,12 @@ class Layout:
             check = jsontext.checked if name in ("properties", "traits") else _checked_before
             return self._step(name, check, name + "_not_object", missing)
         if name.endswith("Id"):
-            return self._step(name, _id, "id_not_string", missing)
-        return self._step(name, quote, name + "_not_string", missing)
+            return self._step(name, lambda text: quote(ids.given(text)), "id_is_none", missing, "id_not_string")
+        return self._step(name, plain, name + "_not_string", missing)
 
-    def _step(self, name: str, to_json: Callable[[str], str], reason: str, missing: str = "") -> _Step:
-        return _Step(name, to_json, reason, missing, *self._columns(name), self._dotted.get(name))
+    def _step(self, name: str, to_json: ToJson, reason: str, missing: str = "",
+              several: str = "") -> _Step:
+        return _Step(name, to_json, reason, several or reason, missing, *self._columns(name), self._dotted.get(name))
 
     def _columns(self, name: str) -> Tuple[Any, Optional[int]]:
         return self._position.get(name), self._position.get("__mv_" + name)
@@ -142,21 +151,18 @@ class MessageBuilder:
     """Makes the messages of one run.
 
     Args:
-        source: stands for the source in Segment. It goes into the ids that are made here, because Segment drops what
-            has an id that it has seen before, in whichever source.
+        message_ids: the run's.
         max_event_bytes: above it, Segment drops a message silently.
     """
 
-    def __init__(self, source: str, max_event_bytes: int):
-        self._source = source
+    def __init__(self, message_ids: MessageIds, max_event_bytes: int):
+        self._ids = message_ids
         self._max_event_bytes = max_event_bytes
-        self._seen = Seen()
-        self._repeats: Dict[str, int] = {}
 
     def build(self, layout: Layout, columns: Columns, count: int) -> Messages:
         """The messages of so many rows; withheld are those that Segment would not take, or that this run had before."""
         block = _Rows(layout, columns, range(count), {})
-        given_ids = block.ids()
+        given_ids = block.converted(layout.message_id)
         texts = [""] * count
         by_kind: Dict[str, List[int]] = {}
         for row, kind in enumerate(block.texts(layout.type)):
@@ -169,14 +175,14 @@ class MessageBuilder:
             for row in rows:
                 block.reject(row, "invalid_type", "type must be one of %s, got %s" % (
                     ", ".join(TYPES), quote(kind[:40])))
-        ids, payloads = [], []
-        is_new, withheld, longest = self._seen.add, block.withheld, self._max_event_bytes
+        message_ids, payloads = [], []
+        is_new, withheld, longest = self._ids.is_new, block.withheld, self._max_event_bytes
         for row, (message_id, text) in enumerate(zip(given_ids, texts)):
             payload = b""
             if row not in withheld:
                 is_made = not message_id
                 if is_made:
-                    message_id = self._made_id(block, row, text[1:-1])
+                    message_id = self._ids.made(text, *layout.occurrence(columns, row))
                     text = '%s,"messageId":%s}' % (text[:-1], quote(message_id))
                 payload = text.encode()
                 if len(payload) > longest:
@@ -184,21 +190,9 @@ class MessageBuilder:
                         format(len(payload), ","), format(longest, ",")))
                 elif not is_made and not is_new(message_id):
                     withheld[row] = Outcome("duplicate", "duplicate", error="an earlier row has this messageId")
-            ids.append(message_id)
+            message_ids.append(message_id)
             payloads.append(payload)
-        return Messages(ids, payloads, withheld)
-
-    def _made_id(self, block: "_Rows", row: int, members: str) -> str:
-        """The same each time the search runs, and another for each of several equal rows: they are told by number."""
-        address = [block.columns[position][row] for position in block.layout.address]
-        content = "\0".join([self._source, *address, members])
-        first = message_id = _sha256(content)
-        while not self._seen.add(message_id):
-            if len(self._repeats) == MAX_REMEMBERED_REPEATS:
-                self._repeats.clear()
-            self._repeats[first] = self._repeats.get(first, 0) + 1
-            message_id = _sha256("%s\0%d" % (content, self._repeats[first]))
-        return message_id
+        return Messages(message_ids, payloads, withheld)
 
 
 class _Rows:
@@ -220,14 +214,10 @@ class _Rows:
         return _Rows(self.layout, [[column[row] for row in rows] for column in self.columns], rows, self.withheld)
 
     def reject(self, row: int, reason: str, error: str) -> None:
-        self.withheld.setdefault(self.numbers[row], Outcome("rejected", reason, error=error))
+        self.withheld.setdefault(self.numbers[row], Outcome(
+            "rejected", reason, error=printable(error, MAX_ERROR_CHARS)))
 
-    def ids(self) -> List[str]:
-        """Those that are given, as they are sent."""
-        ids = [text.strip() for text in self.texts(self.layout.message_id)]
-        return [text if len(text) <= MAX_ID_CHARS else _sha256(text) for text in ids]
-
-    def messages(self, kind: str, ids: Sequence[str]) -> Iterable[str]:
+    def messages(self, kind: str, message_ids: Sequence[str]) -> Iterable[str]:
         """JSON objects of this type, with these ids, where there are any; something else where a row is withheld."""
         empty = [""] * len(self.numbers)
         made = {step.name: self._json(step) for step in self.layout.steps(kind)}
@@ -236,7 +226,7 @@ class _Rows:
                 if not any(user):
                     self.reject(row, "no_user_anon_id", "userId and anonymousId are both empty")
         made["timestamp"] = self._times(made.pop("timestamp", empty))
-        made["messageId"] = [text and quote(text) for text in ids]
+        made["messageId"] = [text and quote(text) for text in message_ids]
         parts: List[Iterable[str]] = [repeat('{"type":"%s"' % kind)]
         for name, values in made.items():
             prefix = ',"%s":' % name
@@ -245,26 +235,23 @@ class _Rows:
 
     def _json(self, step: _Step) -> Sequence[str]:
         """A field's values; empty where there are none."""
-        texts, to_json = self.texts(step), step.to_json
-        try:
-            made = [text and to_json(text) for text in texts]
-        except ValueError:  # of one of them, or more
-            made = [text and self._converted(step, row, text) for row, text in enumerate(texts)]
+        made: Sequence[str] = self.converted(step)
         if step.dotted:
             made = step.dotted.texts(self.columns, made, lambda row, code, error: self.reject(
                 row, "%s_%s" % (step.name, code), error))
+        if step.name == "integrations":
+            made = converted(made, _switches, lambda row, text, error: self.reject(
+                row, "integrations_wrong_type", "integrations.%s" % error))
         if step.missing and not all(made):
             for row, text in enumerate(made):
                 if not text:
                     self.reject(row, step.missing, "%s is empty" % step.name)
         return made
 
-    def _converted(self, step: _Step, row: int, text: str) -> str:
-        try:
-            return step.to_json(text)
-        except ValueError as error:
-            self.reject(row, step.reason, "%s: %s" % (step.name, error))
-            return ""
+    def converted(self, step: _Step) -> List[str]:
+        """A column's values, as its step has them."""
+        return converted(self.texts(step), step.to_json, lambda row, text, error: self.reject(
+            row, step.reason, "%s: %s" % (step.name, error)))
 
     def texts(self, step: _Step) -> Sequence[str]:
         """The cells of a column that may have one value each."""
@@ -276,7 +263,7 @@ class _Rows:
                     values = values_of(twin)
                     texts[row] = values[0] if len(values) == 1 else ""
                     if len(values) > 1:
-                        self.reject(row, step.reason, "%s has %d values" % (step.name, len(values)))
+                        self.reject(row, step.several, "%s has %d values" % (step.name, len(values)))
         return texts
 
     def _times(self, given: Sequence[str]) -> Sequence[str]:
@@ -293,10 +280,6 @@ class _Rows:
                     self.reject(row, "timestamp_invalid", "_time is not a time: %s" % quote(moment[:40]))
             times.append(time)
         return times
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def draft(layout: Layout, cells: Sequence[str]) -> str:
@@ -316,11 +299,17 @@ def _as_draft(text: str, twin: str) -> str:
 _checked_before = functools.lru_cache(maxsize=16)(jsontext.checked)
 
 
-def _id(text: str) -> str:
-    text = text.strip()
-    if not text:
-        raise ValueError("nothing but white space")
-    return quote(text)
+@functools.lru_cache(maxsize=16)
+def _switches(text: str) -> str:
+    """integrations: of each destination whether it gets the event, or an object of settings (Spec: Common fields).
+
+    Raises:
+        ValueError: it says neither; Segment takes "false" for true.
+    """
+    for name, value in json.loads(text, parse_int=str, parse_float=str).items():
+        if not isinstance(value, (bool, dict)):
+            raise ValueError("%s must be true, false or an object" % name)
+    return text
 
 
 # --- Times ----------------------------------------------------------------------------------------------------------

@@ -8,7 +8,10 @@ EVENT = frozenset({
     "no_user_anon_id", "id_required", "id_not_string", "message_id_not_string", "invalid_type", "event_not_defined",
     "event_not_string", "name_not_string", "properties_not_object", "traits_not_object", "context_not_object",
     "integrations_not_object", "properties_conflict", "traits_conflict", "context_conflict", "integrations_conflict",
-    "timestamp_invalid", "too_large",
+    "properties_wrong_type", "traits_wrong_type", "context_wrong_type", "integrations_wrong_type",
+    "properties_unknown_type", "traits_unknown_type", "context_unknown_type", "integrations_unknown_type",
+    "properties_array_apart", "traits_array_apart", "context_array_apart", "integrations_array_apart",
+    "id_is_none", "timestamp_invalid", "too_large",
 })
 """The event is not sent as it is: Segment's own codes, where it has one."""
 

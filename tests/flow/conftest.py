@@ -31,7 +31,7 @@ class SegmentSend:
     def __init__(self, splunk_home: Path, splunkd: FakeSplunkd, folder: Path):
         self._script = splunk_home / "etc/apps/segment_bridge/bin/segmentsend.py"
         self.splunk_home = folder  # as the command is told
-        self._searchinfo = {
+        self.searchinfo = {
             "sid": "1764000000.1",
             "dispatch_dir": str(folder),
             "splunkd_uri": splunkd.url,
@@ -41,7 +41,7 @@ class SegmentSend:
 
     def start(self, *arguments: str, script: Path | None = None) -> Command:
         program = [sys.executable, str(script or self._script)]
-        return Command(program, arguments, self._searchinfo, environment(self.splunk_home))
+        return Command(program, arguments, self.searchinfo, environment(self.splunk_home))
 
     def __call__(self, rows: Sequence[Row], *arguments: str, chunk_rows: int = 2500) -> Result:
         with self.start(*arguments) as command:

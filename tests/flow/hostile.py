@@ -15,7 +15,8 @@ COLUMNS = (
     *("type", "event", "name", "userId", "anonymousId", "groupId", "previousId", "messageId", "timestamp", "_time"),
     *("properties", "traits", "context", "integrations", "_bkt", "_cd", "_raw", "other", 'od"d, name', "Ünïcode"),
     *("properties.a", "properties.a.b", "properties.a{}", "properties..", "properties.", "traits.x.y", "context.ip"),
-    *("properties.a:number", "properties.a:json", "properties.b:boolean", "properties.b{}:string", "context.c:int"),
+    *("properties.b:number", "properties.c:json", "properties.c:boolean", "properties.d{}:string", "context.c:int"),
+    *("properties.e{}.f", "integrations.All"),
 )
 TEXTS = (
     *("", " ", "\t", "0", "-0", "007", "1e400", "NaN", "null", "true", "9007199254740993", "track", "identify", "page"),
@@ -54,7 +55,7 @@ TEXTS = (
         "{{}}",
         "%s",
     ),
-    *("<script>", "${jndi:x}", "../..", "<bad>", "x<bad>y", "a" * 101, "é" * 600),
+    *("[object Object]", "<script>", "${jndi:x}", "../..", "<bad>", "x<bad>y", "a" * 101, "é" * 600),
 )
 JSONS = (
     *(
@@ -101,6 +102,15 @@ RARE = (
     lambda: '{"a":' + "[" * 5_000 + "]" * 5_000 + "}",
     lambda: '{"a":"' + "\\ud800" * 3_000 + '"}',
 )
+TYPED = {
+    "properties.b:number": ("", "0", "-1.50e3", "9" * 400, " 7 "),
+    "properties.c:json": ("", "[]", '{"x":[{"y":null}]}', '"z"', "null"),
+    "properties.c:boolean": ("true", "False"),
+    "integrations.All": ("", "true", "false"),
+}
+SELDOM = ("properties.a.b", "properties.c:boolean", "properties.e{}.f", "context.c:int")
+"""What contradicts another column, or is never right."""
+MEMBER = ('{"a":%d}', '{"a":{"b":%d}}')
 BAD_UTF_8 = (b"\xff", b"\xe2\x82", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf0\x9f", b"\xf4\x90\x80\x80")
 
 
@@ -123,7 +133,9 @@ def _row(chance: random.Random, names: Sequence[str]) -> Row:
     row: Row = {}
     for name in names:
         lot = chance.random()
-        if lot < 0.0002:
+        if name in SELDOM and chance.random() < 0.98:
+            row[name] = ""
+        elif lot < 0.0002:
             row[name] = chance.choice(RARE)()
         elif lot < 0.04:
             row[name] = [_text(chance, name) for _ in range(chance.randint(0, 4))]
@@ -143,11 +155,15 @@ def _plain(row: Row) -> Row:
 def _text(chance: random.Random, name: str) -> str:
     lot = chance.random()
     if name in ("properties", "traits", "context", "integrations") and lot < 0.8:
-        return chance.choice(JSONS) if lot < 0.3 else '{"a":%d}' % chance.randrange(10**9)
-    if lot < 0.3:
+        return chance.choice(JSONS) if lot < 0.3 else MEMBER[name == "integrations"] % chance.randrange(10**9)
+    if lot < (0.05 if name in TYPED else 0.3):
         return chance.choice(TEXTS)
     if lot < 0.35:
         return "".join(chance.choice(TEXTS) for _ in range(chance.randint(2, 6)))
+    if name == "messageId" and lot < 0.5:
+        return "m-%d" % chance.randrange(100)
+    if name in TYPED:
+        return chance.choice(TYPED[name])
     if name == "type":
         return chance.choice(("", "track", "identify", "group"))
     if name in ("timestamp", "_time"):

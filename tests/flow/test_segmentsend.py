@@ -62,6 +62,35 @@ def test_rows_without_ids_are_sent_once_over_two_runs(segmentsend, segment):
     assert len(segment.accepted) == len(segment.duplicates) == 5
 
 
+def test_rows_without_a_time_are_other_events_in_another_window(segmentsend, segment):
+    """A daily count, say, whose id would be the same each day: Segment would take it for a repeat."""
+    sent = [{"userId": "7", "event": "Daily summary", "properties": '{"count":3}'}]
+    first, second = ("1764000000.000", "1764086400.000"), ("1764086400.000", "1764172800.000")
+    for window in (first, second, second):
+        segmentsend.searchinfo.update(earliest_time=window[0], latest_time=window[1])
+        result = segmentsend(sent)
+        assert statuses(result) == {"accepted": 1} and not result.texts("WARN")
+    assert (len(segment.accepted), len(segment.duplicates)) == (2, 1)
+
+
+@pytest.mark.parametrize("latest", ["0", "2147483647", "inf"])
+def test_rows_without_a_time_in_a_search_without_a_window_are_warned_of(segmentsend, segment, latest):
+    segmentsend.searchinfo.update(latest_time=latest)
+    sent = [{"userId": "7", "event": "Daily summary"}] * 2 + [{"userId": "7", "event": "x", "_time": "1764000000"}]
+    result = segmentsend(sent)
+    assert "2 rows have no messageId, _time or timestamp, and the search has no window" in " ".join(
+        result.texts("WARN")
+    )
+    assert len(segment.accepted) == 3
+
+
+def test_a_made_id_does_not_depend_on_the_order_of_columns(segmentsend):
+    row = {"userId": "7", "event": "x", "properties.a": "1", "properties.b": "2"}
+    (first,) = segmentsend([row], "dryrun=true").rows
+    (second,) = segmentsend([dict(reversed(row.items()))], "dryrun=true").rows
+    assert first["segment_message_id"] == second["segment_message_id"]
+
+
 def test_a_rehearsal_shows_what_would_be_sent_and_sends_nothing(segmentsend, segment, log_lines):
     sent = [*rows(30), *rows(1), rows(1, userId="")[0]]
     result = segmentsend(sent, "dryrun=true", "payload=true", "max_batch_events=20")

@@ -15,7 +15,7 @@ FILES = sorted(BIN.rglob("*.py"))
 
 ROOMS = [
     {"errors", "settings", "clusters", "logs", "texts", "reasons", "credentials"},
-    {"messages", "columns", "jsontext", "seen", "batching", "segment", "retry", "connections"},
+    {"messages", "columns", "ids", "jsontext", "seen", "batching", "segment", "retry", "connections"},
     {"delivery", "directory", "synchronisation", "spool", "kubernetes"},
     {"splunk"},
     {"segmentsend", "usersignups", "write_key"},
@@ -31,8 +31,8 @@ THIRD_PARTY = {
 }
 """Who alone knows a library."""
 
-PURE = {"messages", "columns", "jsontext", "seen", "batching", "directory", "synchronisation", "clusters", "texts",
-        "reasons", "credentials"}
+PURE = {"messages", "columns", "ids", "jsontext", "seen", "batching", "directory", "synchronisation", "clusters",
+        "texts", "reasons", "credentials"}
 """Time, chance and the outside are their parameters."""
 IMPURE = {"os", "random", "requests", "secrets", "socket", "subprocess", "tempfile", "threading", "time", "urllib3"}
 

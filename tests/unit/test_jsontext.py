@@ -1,6 +1,7 @@
 """Texts of JSON objects, checked as strictly as any parser would, and left as they are."""
 
 import json
+from fractions import Fraction
 
 import pytest
 from hypothesis import example, given, settings
@@ -83,6 +84,46 @@ def test_what_is_no_value_is_refused(text):
 )
 def test_half_of_a_surrogate_pair_becomes_a_lost_character(text, expected):
     assert jsontext.checked(text) == expected
+
+
+NUMBERS = st.integers() | st.decimals(allow_nan=False, allow_infinity=False).map(str).filter(
+    lambda text: jsontext.NUMBER.fullmatch(text) and len(text) < 40
+)
+
+
+@settings(max_examples=500)
+@given(NUMBERS.map(str), NUMBERS.map(str))
+@example("1e2", "100.0")
+@example("-0", "0.00")
+@example("0.1", "1e-1")
+@example("9007199254740993", "9007199254740992")
+@example("1764000000.123456789", "1764000000.123456788")
+def test_numbers_have_one_text_exactly_if_they_are_equal(one, other):
+    same = Fraction(one) == Fraction(other)
+    assert (jsontext.canonical("[%s]" % one) == jsontext.canonical("[%s]" % other)) == same
+    assert jsontext.canonical("[%s]" % one) != jsontext.canonical('["%s"]' % one)
+
+
+@given(OBJECTS, OBJECTS, st.sampled_from([None, 1]), st.booleans(), st.randoms(use_true_random=False))
+def test_what_says_the_same_has_one_text(value, other, indent, ascii_only, chance):
+    def shuffled(each):
+        if isinstance(each, dict):
+            keys = list(each)
+            chance.shuffle(keys)
+            return {key: shuffled(each[key]) for key in keys}
+        return [shuffled(item) for item in each] if isinstance(each, list) else each
+
+    def canonical(each, **options):
+        return jsontext.canonical(jsontext.checked(json.dumps(each, **options)))
+
+    assert canonical(value) == canonical(shuffled(value), indent=indent, ensure_ascii=ascii_only)
+    if json.dumps(value, sort_keys=True) != json.dumps(other, sort_keys=True) and value != other:
+        assert canonical(value) != canonical(other)
+
+
+def test_numbers_that_no_machine_holds_are_their_own_text():
+    for number in ("1e" + "9" * 5_000, "9" * 5_000, "0." + "0" * 5_000 + "1"):
+        assert jsontext.canonical("[%s]" % number)
 
 
 def test_depth_is_counted_outside_of_texts():

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from segment_bridge.messages import MAX_REMEMBERED_REPEATS, Layout, MessageBuilder, Outcome, draft
+from segment_bridge import reasons
+from segment_bridge.ids import MAX_REMEMBERED_REPEATS, MessageIds
+from segment_bridge.messages import Layout, MessageBuilder, Outcome, draft
 from tests.fakes.segment_rules import discard_reason
 
 TRACK = {"userId": "42", "event": "Order placed", "messageId": "m-1"}
@@ -36,8 +38,8 @@ def cells_of(columns):
     return [column[0] for column in columns]
 
 
-def builder(source="source", max_event_bytes=32_768):
-    return MessageBuilder(source, max_event_bytes)
+def builder(source="source", max_event_bytes=32_768, occasion="a day"):
+    return MessageBuilder(MessageIds(source, occasion), max_event_bytes)
 
 
 def one(messages):
@@ -127,7 +129,8 @@ def test_fields_that_a_type_does_not_have_are_left_out():
         ({"anonymousId": "42", "type": "alias", "previousId": "7"}, "id_required"),
         ({"userId": "42", "type": "trak"}, "invalid_type"),
         ({"userId": "42", "type": "Track", "event": "x"}, "invalid_type"),
-        ({"userId": " \t", "event": "x"}, "id_not_string"),
+        ({"userId": " \t", "event": "x"}, "id_is_none"),
+        ({"userId": "42", "event": "null"}, "event_not_defined"),
         ({"userId": ["1", "2"], "event": "x"}, "id_not_string"),
         ({"userId": "42", "event": ["x", "y"]}, "event_not_string"),
         ({"userId": "42", "type": "page", "name": ["x", "y"]}, "name_not_string"),
@@ -150,14 +153,59 @@ def test_what_segment_would_discard_has_segments_reason(row, expected):
         "1.0",
         "f:12-ab",
         "true",
-        "null",
+        "0",
+        "nullable",
+        "nancy",
+        "None of us",
         "Ünïcode 😀",
-        '"',
+        "😀",
+        "漢",
+        '"x"',
         "\\",
+        "_",
     ],
 )
 def test_ids_are_the_texts_that_they_were(given_id):
     assert message(userId=given_id, event="x")["userId"] == given_id
+
+
+NONE = [
+    *("null", "NULL", "Null", "undefined", "None", "NaN", "nan", "-nan", "nil", "N/A", "-", "--"),
+    *("[object Object]", "[object Undefined]", "(null)", "<nil>", "<none>", '"null"', '""', "''", "{}", "[]", "[null]"),
+    *(
+        " ",
+        "\t\n",
+        "\u00a0",
+        "\u3000",
+        "\u2028",
+        "\u200b",
+        "\ufeff",
+        "\u2060\u00ad",
+        "\u2800",
+        "\u3164",
+        "\0",
+        "\x7f",
+        "\ufe0f",
+    ),
+    *("\u00a0null ", "\ufeffnull", "nu\u200bll"),
+]
+
+
+@pytest.mark.parametrize("text", NONE)
+def test_a_word_for_none_is_no_id(text):
+    for row in (
+        {"userId": text},
+        {"userId": "7", "anonymousId": text},
+        {"userId": text, "anonymousId": "a"},
+        {"userId": "7", "messageId": text},
+        {"userId": "7", "type": "group", "groupId": text},
+        {"userId": "7", "type": "alias", "previousId": text},
+    ):
+        outcome = withheld(event="x", **row)
+        assert outcome[:2] == ("rejected", "id_is_none")
+        name = next(name for name, cell in row.items() if cell == text)
+        assert outcome.error.startswith(name + ": ")
+        assert "empty the cell" in outcome.error and outcome.error.isprintable()
 
 
 def test_ids_have_no_white_space_around_them():
@@ -277,6 +325,77 @@ def test_names_that_only_look_dotted_are_other_fields():
     assert message(**TRACK, **{"properties.": "x", "propertiesX.y": "z", "event.y": "z"}) == {**TRACK, "type": "track"}
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "properties.products{}.sku",
+        "properties.a{}.b{}",
+        "properties.a{}{}",
+        "properties.a{}.b:number",
+        "properties.a{0}.b",
+    ],
+)
+@pytest.mark.parametrize("cell", ["A", ["A", "B"]])
+def test_an_array_that_spath_took_apart_is_refused_with_what_to_do(name, cell):
+    outcome = withheld(**TRACK, **{name: cell})
+    assert outcome[:2] == ("rejected", "properties_array_apart")
+    assert 'send it as it is, by eval "properties.%s:json"=' % name[11:].partition("{")[0] in outcome.error
+    assert "properties" not in message(**TRACK, **{name: ""})
+
+
+def test_an_event_taken_apart_by_spath_is_refused():
+    """Of {"userId":null,"event":"Order","properties":{"plan":null,"total":9.5,"products":[{"sku":"A",...},...]}}."""
+    row = {
+        "userId": "null",
+        "event": "Order",
+        "properties.plan": "null",
+        "properties.total": "9.5",
+        "properties.products{}.sku": ["A", "B"],
+        "properties.products{}.price": "1",
+    }
+    assert reason(**row) == "id_is_none"
+    assert reason(**{**row, "userId": "7"}) == "properties_array_apart"
+    whole = {"userId": "7", "properties.products:json": '[{"sku":"A","price":1},{"sku":"B"}]', "properties.total": ""}
+    taken = {
+        name: cell for name, cell in {**row, **whole, "properties.total:number": "9.5"}.items() if "{}" not in name
+    }
+    assert message(**taken)["properties"] == {"products": [{"sku": "A", "price": 1}, {"sku": "B"}], "total": 9.5}
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"integrations.All": "false", "integrations.Mixpanel": "true"}, {"All": False, "Mixpanel": True}),
+        ({"integrations.All": "False", "integrations.X": ""}, {"All": False}),
+        ({"integrations": '{"All":false,"A":{"id":"x"}}'}, {"All": False, "A": {"id": "x"}}),
+        ({"integrations.A.id:string": "7", "integrations.A.on": "true"}, {"A": {"id": "7", "on": True}}),
+        ({"integrations": '{"A":{"id":1.0}}', "integrations.All": "true"}, {"A": {"id": 1}, "All": True}),
+        ({"integrations.A:json": '{"id":1}'}, {"A": {"id": 1}}),
+        ({"integrations.A:boolean": "true"}, {"A": True}),
+    ],
+)
+def test_integrations_are_booleans_or_objects(row, expected):
+    assert message(**TRACK, **row)["integrations"] == expected
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        *({"integrations.All": cell} for cell in ("no", "1", "yes", "on", ["true", "false"])),
+        {"integrations.A.id": "7"},
+        {"integrations.All:string": "false"},
+        {"integrations.All:number": "0"},
+        {"integrations.All{}": "true"},
+        {"integrations.All:json": "null"},
+        *({"integrations": '{"All":%s}' % value} for value in ('"false"', "0", "null", "[false]")),
+    ],
+)
+def test_other_values_in_integrations_are_refused(row):
+    outcome = withheld(**TRACK, **row)
+    assert outcome[:2] == ("rejected", "integrations_wrong_type")
+    assert "true" in outcome.error and "integrations." in outcome.error
+
+
 # --- Types of dotted fields ---
 
 
@@ -369,7 +488,7 @@ def test_what_is_no_value_is_left_out(name):
 )
 def test_a_cell_that_is_not_of_its_type_says_where_and_what_is_due(name, cell, said):
     outcome = withheld(**TRACK, **{name: cell})
-    assert outcome[:2] == ("rejected", "properties_wrong_type")
+    assert outcome[:2] == ("rejected", "properties_unknown_type" if "no type" in said else "properties_wrong_type")
     assert outcome.error.startswith(name + ": ")
     assert said in outcome.error
 
@@ -442,10 +561,10 @@ def test_a_long_message_id_becomes_its_hash():
 def test_a_made_message_id_is_the_same_in_each_run_and_another_for_each_source_and_row():
     row = {"userId": "42", "event": "x", "_time": "1764000000"}
 
-    def made(source="source", **changed):
-        return builder(source).build(*laid_out({**row, **changed})).ids[0]
+    def made(source="source", occasion="a day", **changed):
+        return builder(source, occasion=occasion).build(*laid_out({**row, **changed})).ids[0]
 
-    assert made() == made(other="y")
+    assert made() == made(other="y") == made(occasion="another")
     ids = {
         made(),
         made("other source"),
@@ -456,6 +575,59 @@ def test_a_made_message_id_is_the_same_in_each_run_and_another_for_each_source_a
     }
     assert len(ids) == 6
     assert all(len(each) == 64 for each in ids)
+
+
+SAME = [
+    {"userId": "7", "event": "x", "properties.a": "1", "properties.b:number": "10", "properties.c.d:boolean": "true"},
+    {"properties.c.d:boolean": "True", "properties.b:number": "1e1", "event": "x", "properties.a": "1", "userId": " 7"},
+    {"event": "x", "properties": '{"a":"1","b":10.0,"c":{"d":true}}', "userId": "7", "type": "track"},
+    {"type": "", "event": "x", "userId": "7", "properties": ' {"c" : {"d":true}, "b":1.00e+1, "\\u0061":"\\u0031"}'},
+    {
+        "event": "x",
+        "userId": "7",
+        "properties": '{"b":10,"c":{"d":true}}',
+        "properties.a:string": "1",
+        "properties.z": "null",
+    },
+]
+
+
+@pytest.mark.parametrize("time", [{}, {"_time": "1764000000"}])
+def test_a_made_message_id_is_of_what_a_row_says_not_of_how_it_says_it(time):
+    assert len({built(**row, **time)[0] for row in SAME}) == 1
+    for other in (
+        '{"a":1,"b":10,"c":{"d":true}}',
+        '{"a":"1","b":"10","c":{"d":true}}',
+        '{"a":"1","b":11,"c":{"d":true}}',
+        '{"a":"1","b":10,"c":{"d":false}}',
+        '{"a":"1","b":10,"c":{"d":true},"e":null}',
+    ):
+        assert built(userId="7", event="x", properties=other, **time)[0] != built(**SAME[0], **time)[0]
+
+
+ONE_OCCURRENCE = {"userId": "7", "event": "Daily summary", "properties": '{"count":3}'}
+
+
+def test_where_nothing_tells_one_occurrence_from_another_the_occasion_does():
+    def made(occasion, **row):
+        return builder(occasion=occasion).build(*laid_out({**ONE_OCCURRENCE, **row})).ids[0]
+
+    assert made("a day") == made("a day", _time="", other="y") != made("another")
+    for telling in (
+        {"_time": "1"},
+        {"timestamp": "2026-11-24T09:30:00Z"},
+        {"_bkt": "main~1~A", "_cd": "1:2"},
+        {"messageId": "m"},
+    ):
+        assert made("a day", **telling) == made("another", **telling)
+
+
+def test_rows_that_nothing_tells_from_others_are_counted():
+    message_ids = MessageIds("source", "a day")
+    MessageBuilder(message_ids, 32_768).build(
+        *laid_out(ONE_OCCURRENCE, {**ONE_OCCURRENCE, "_time": "1"}, TRACK, {"event": "x"})
+    )
+    assert message_ids.undated == 1
 
 
 def test_equal_rows_are_told_by_number():
@@ -614,6 +786,8 @@ NAMES = [
     "properties.b{}:boolean",
     "properties.b:string",
     "properties.c:int",
+    "properties.d{}.e",
+    "integrations.All",
     "traits.x",
     "properties..",
     "context.ip",
@@ -665,7 +839,7 @@ def test_a_row_becomes_a_message_that_segment_keeps_or_has_a_reason(row):
     message_id, payload, outcome = one(builder().build(layout, columns, count))
     if outcome:
         assert outcome.status == "rejected"
-        assert outcome.reason and outcome.error
+        assert outcome.reason in reasons.EVENT and outcome.error
         json.loads(draft(layout, cells_of(columns)))
         return
     sent = STRICT.decode(payload.decode("utf-8"))

@@ -166,7 +166,8 @@ class _Run:
         keeps = destination.dead_letters and not options.dryrun
         letters = DeadLetters(service, name) if keeps else None
         ledger = Ledger(service, name, fingerprint(write_key)) if destination.ledger and not options.dryrun else None
-        return Sending(options, destination, write_key, self._log, letters, ledger)
+        window = self._info.earliest_time, self._info.latest_time
+        return Sending(options, destination, write_key, self._log, letters, ledger, window)
 
     def _note(self, level: str, text: str, reason: str) -> None:
         self._notes.append((level, "segmentsend: " + text))

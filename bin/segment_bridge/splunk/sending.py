@@ -4,12 +4,14 @@ in = accepted + rejected + failed + unsent + duplicate (+ dryrun), always. A chu
 messages are settled, and nothing is kept from one chunk for the next: a search that is cancelled has no last chunk.
 """
 import json
+import time
 from collections import Counter
 from typing import Any, Dict, List, Optional, Tuple, Union
 
 from segment_bridge import segment
 from segment_bridge.batching import Batch, Batcher, body_bytes
 from segment_bridge.delivery import Delivery, Settled
+from segment_bridge.ids import MessageIds
 from segment_bridge.logs import RunLog
 from segment_bridge.messages import Layout, MessageBuilder, Messages, Outcome, draft
 from segment_bridge.settings import Destination, Options
@@ -23,6 +25,7 @@ COLUMNS = ("segment_message_id", "segment_bytes", "segment_status", "segment_rea
 PAYLOAD_COLUMN = "segment_payload"
 STATUSES = ("accepted", "rejected", "failed", "unsent", "duplicate", "dryrun")
 
+_NEVER = 2**31 - 1  # to 32 bits, the end of all time; else that is 0
 
 _SENT_BEFORE = Outcome("duplicate", "sent_before", error="an earlier run sent it, and it was accepted")
 
@@ -41,10 +44,12 @@ class Sending:
     Args:
         dead_letters: where what does not get to its destination is kept; None for nowhere.
         ledger: what was accepted before; None where that is sent again.
+        window: the epoch times between which the search looks; 0 is no bound.
     """
 
     def __init__(self, options: Options, destination: Destination, write_key: str, log: RunLog,
-                 dead_letters: Optional[DeadLetters] = None, ledger: Optional[Ledger] = None):
+                 dead_letters: Optional[DeadLetters] = None, ledger: Optional[Ledger] = None,
+                 window: Tuple[float, float] = (0, 0)):
         self.counts: Dict[str, int] = Counter()
         self.rows = 0
         self.is_busy = self.is_cancelled = False
@@ -56,7 +61,10 @@ class Sending:
         self._digests: Dict[int, bytes] = {}  # of the current chunk's messages, for the ledger, by row
         self._reasons: Dict[tuple, _Reason] = {}
         self._client = segment.Rehearsal(destination) if options.dryrun else segment.Segment(destination, write_key)
-        self._builder = MessageBuilder(segment.fingerprint(write_key), destination.max_event_bytes)
+        self._has_window = 0 < window[1] < _NEVER
+        occasion = "%.3f %.3f" % window if self._has_window else time.strftime("%Y-%m-%d", time.gmtime())
+        self._message_ids = MessageIds(segment.fingerprint(write_key), occasion)
+        self._builder = MessageBuilder(self._message_ids, destination.max_event_bytes)
         self._batcher = Batcher(destination.max_batch_bytes, destination.max_batch_events)
         self._delivery = Delivery(self._client, destination, self._settled,
                                   accepted="dryrun" if options.dryrun else "accepted")
@@ -219,6 +227,10 @@ class Sending:
                 example = ' (messageId %s, say)' % reason.message_id if reason.message_id else ""
                 notes.append(("WARN" if status == "rejected" else "INFO", "segmentsend: %s %s, %s: %s%s" % (
                     format(reason.count, ","), status, code, error, example)))
+        if self._message_ids.undated and not self._has_window:
+            notes.append(("WARN", "segmentsend: %s rows have no messageId, _time or timestamp, and the search has no "
+                          "window: sent again on the same day (UTC) they are repeats to Segment, on another new events"
+                          % format(self._message_ids.undated, ",")))
         notes.append(("INFO", "segmentsend: " + self._summary()))
         level = "ERROR" if self._options.onfail == "error" else "WARN"
         if self.not_sent:
