@@ -1,5 +1,6 @@
 """The hourly job's search, without segmentsend, on the recorded audit events: exactly the expected messages."""
 import json
+import re
 
 import pytest
 
@@ -8,22 +9,24 @@ from tests import recorded
 from tests.compliance.app import app_lookups, app_macros
 from tests.compliance.host import Host
 from tests.standin.spl import run
+from tests.standin.spl.choices import CHOICES
 from tests.standin.values import text
 
 SEARCH = "search `segment_bridge_audit` `segment_bridge_candidates` | `segment_bridge_journeys` | " \
     "`segment_bridge_attribution` | `segment_bridge_messages`"
 
 
-def journeys(events, lookups=None):
+def journeys(events, others=()):
     """What the job's search finds in these events: texts, oldest first, or rows."""
     rows = [{"index": "k8s_audit", **(event if isinstance(event, dict) else {"_raw": event})} for event in events]
-    return run(SEARCH, Host(app_macros(), lookups or app_lookups(), rows, {"KV_MODE": "auto"}))
+    return run(SEARCH, Host(app_macros(), app_lookups(), rows, {"KV_MODE": "auto"}, others=others))
 
 
-@pytest.fixture(scope="module")
-def results():
+@pytest.fixture(scope="module", params=[(), CHOICES], ids=["", "the other answers"])
+def results(request):
+    """Whatever Splunk does where no manual says it."""
     return journeys([{"_raw": line.raw, "_time": "%.3f" % (1_699_990_000 + line.offset)}
-                     for line in sorted(recorded.audit_lines(), key=lambda line: line.offset)])
+                     for line in sorted(recorded.audit_lines(), key=lambda line: line.offset)], request.param)
 
 
 def messages(rows):
@@ -46,3 +49,18 @@ def test_rows_are_all_the_journeys(results):
     journeys = recorded.expected_counts()["journeys"]
     assert {name: sum(row["journey"] == name.split(" ", 1)[1] for row in results.rows) for name in journeys} == {
         name: numbers["events"] for name, numbers in journeys.items()}
+
+
+def test_nothing_is_put_together_by_functions_that_go_by_looks_or_of_which_no_manual_says_what_a_null_does():
+    macros = app_macros()
+    named, left = set(), ["segment_bridge_events"]
+    while left:
+        name = left.pop()
+        named.add(name)
+        definition = macros[name].definition
+        called = [match[1] + ("(%d)" % (match[2].count(",") + 1) if match[2] else "")
+                  for match in re.finditer(r"`(\w+)(?:\((.*?)\))?`", definition)]
+        left += [each for each in called if each not in named]
+    assert len(named) > 10
+    spl = " ".join(macros[name].definition for name in named)
+    assert not re.search(r"\b(json_object|json_array|json_set|json_append|json|mvmap|mvappend|tojson)\(", spl)

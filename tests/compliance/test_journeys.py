@@ -224,6 +224,12 @@ class TestIds:
         again = {**one, "hostname": "another", "stageTimestamp": "2026-11-23T19:52:09Z"}
         assert len(sent(one, again, one)) == 1
 
+    def test_a_request_is_an_event_whatever_of_it_was_not_logged(self):
+        bare = event("hash-branch-word", objectRef={"apiGroup": "tekton.dev", "resource": "pipelineruns"})
+        found = sent(*({name: value for name, value in bare.items() if name != missing} for missing in (
+            "user", "requestReceivedTimestamp", "auditID")))
+        assert len({each["messageId"] for each in found}) == 3
+
     @pytest.mark.parametrize("audit_id", ["mine\u00a0", "\u2003", "m\u00efne", "mine\t", " mine"])
     def test_one_that_might_pass_for_another_is_not_used(self, audit_id):
         found = sent(event("ssa-create-application", auditID="mine", objectRef__name="first"),
