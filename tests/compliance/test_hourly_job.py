@@ -4,13 +4,13 @@ import re
 
 import pytest
 
-from segment_bridge.messages import Layout, MessageBuilder
 from tests import recorded
 from tests.compliance.app import app_lookups, app_macros
 from tests.compliance.host import Host
 from tests.standin.spl import run
 from tests.standin.spl.choices import CHOICES
 from tests.standin.values import text
+from tests.unit.test_messages import builder, laid_out
 
 SEARCH = "search `segment_bridge_audit` `segment_bridge_candidates` | `segment_bridge_journeys` | " \
     "`segment_bridge_attribution` | `segment_bridge_messages`"
@@ -31,9 +31,8 @@ def results(request):
 
 def messages(rows):
     """What segmentsend makes of rows that all have a user. A cell is text, and a null an empty one."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    columns = [[text(row.get(name, "")) for row in rows] for name in names]
-    built = MessageBuilder("source", 1_000_000).build(Layout(names), columns, len(rows))
+    built = builder(max_event_bytes=1_000_000).build(
+        *laid_out(*({name: text(value) for name, value in row.items()} for row in rows)))
     assert not built.withheld
     return [json.loads(payload) for payload in built.payloads]
 

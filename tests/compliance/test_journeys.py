@@ -10,6 +10,7 @@ import random
 
 import pytest
 
+from segment_bridge import ids
 from tests import recorded
 from tests.compliance.test_hourly_job import journeys, messages
 
@@ -230,8 +231,9 @@ class TestIds:
             "user", "requestReceivedTimestamp", "auditID")))
         assert len({each["messageId"] for each in found}) == 3
 
-    @pytest.mark.parametrize("audit_id", ["mine\u00a0", "\u2003", "m\u00efne", "mine\t", " mine"])
-    def test_one_that_might_pass_for_another_is_not_used(self, audit_id):
+    @pytest.mark.parametrize("audit_id", ["mine\u00a0", "\u2003", "m\u00efne", "mine\t", " mine"] + [
+        written % word for word in ids._NONE for written in ("%s", "(%s)", "[%s]")] + ["Null", "-", "{}", "", " "])
+    def test_one_that_might_pass_for_another_or_for_none_is_not_used(self, audit_id):
         found = sent(event("ssa-create-application", auditID="mine", objectRef__name="first"),
                      event("ssa-create-application", auditID=audit_id))
         assert [each["messageId"] for each in found if each["properties"]["name"] == "first"] == ["mine"]
