@@ -144,6 +144,39 @@ class Layout:
         return self._position.get(name), self._position.get("__mv_" + name)
 
 
+_ALIKE = {"userid": "userId", "anonymousid": "anonymousId", "groupid": "groupId", "previousid": "previousId",
+          "messageid": "messageId", "event": "event", "eventname": "event", "timestamp": "timestamp",
+          "properties": "properties", "property": "properties", "props": "properties", "traits": "traits",
+          "trait": "traits", "context": "context", "integrations": "integrations", "integration": "integrations"}
+
+
+def mistaken(header: Sequence[str]) -> Dict[str, str]:
+    """The columns that are not sent and look like mistakes, and what was probably meant.
+
+    That is what nearly has a name of Segment's that no other column has. And it is all that is not sent, where no
+    column makes an object, and rows are no events as Splunk finds them, most of whose fields nobody asked for.
+    """
+    there = {*header}
+    if "_time" in there:
+        there.add("timestamp")
+    if "type" not in there:
+        there.update(["groupId", "previousId"])
+    found, others = {}, {}
+    for name in header:
+        root, dot, rest = name.partition(".")
+        if name in _COLUMNS or name.startswith(("_", "segment_")) or (root in OBJECTS and rest.strip(".")):
+            continue
+        like = _ALIKE.get(re.sub("[^a-z]", "", root.partition(":")[0].lower()), "")
+        meant = like + dot + rest if like in OBJECTS or not dot else ""
+        if meant and meant not in there:
+            found[name] = meant
+        elif not like:
+            others[name] = "properties." + name
+    if "_raw" in there or any(name.partition(".")[0] in OBJECTS for name in there):
+        return found
+    return {**found, **others}
+
+
 # --- From rows to messages --------------------------------------------------------------------------------------------
 
 

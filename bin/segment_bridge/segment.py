@@ -235,10 +235,9 @@ class _Line:
 
 
 class Rehearsal:
-    """In place of `Segment` where nothing is to be sent: counts what would be."""
+    """In place of `Segment` where nothing is to be sent."""
 
     def __init__(self, destination: Destination):
-        self._counting = threading.Lock()
         self.gzip = destination.gzip
         self.requests = self.body_bytes = self.wire_bytes = 0
 
@@ -246,9 +245,6 @@ class Rehearsal:
         return len(body)
 
     def post(self, call: int, retries: int = 0) -> Answer:
-        with self._counting:
-            self.requests += 1
-            self.body_bytes += call
         return Answer(Kind.ACCEPTED)
 
 

@@ -91,15 +91,37 @@ def test_a_made_id_does_not_depend_on_the_order_of_columns(segmentsend):
     assert first["segment_message_id"] == second["segment_message_id"]
 
 
+def test_columns_that_look_like_mistakes_are_named_once(segmentsend):
+    sent = [{"user_id": "7", "event": "x", "messageId": f"m-{number}"} for number in range(9)]
+    result = segmentsend(sent, chunk_rows=2)
+    (warning,) = [text for text in result.texts("WARN") if "columns" in text]
+    assert warning.endswith(
+        "columns that are not sent look as if they should be, under another name: user_id (userId?)"
+    )
+
+
+def test_of_many_such_columns_ten_are_named(segmentsend):
+    result = segmentsend(
+        [{"userId": "7", "event": "x", "messageId": "m", **{f"c{number}": "1" for number in range(12)}}]
+    )
+    (warning,) = result.texts("WARN")
+    assert warning.endswith("c8 (properties.c8?), c9 (properties.c9?) and 2 more")
+
+
 def test_a_rehearsal_shows_what_would_be_sent_and_sends_nothing(segmentsend, segment, log_lines):
     sent = [*rows(30), *rows(1), rows(1, userId="")[0]]
     result = segmentsend(sent, "dryrun=true", "payload=true", "max_batch_events=20")
     assert statuses(result) == {"dryrun": 30, "duplicate": 1, "rejected": 1}
     assert not segment.requests
     assert json.loads(result.rows[0]["segment_payload"])["messageId"] == "id-00000"
-    assert "32 rows: 1 rejected, 1 duplicate, 30 dryrun; 2 requests" in " ".join(result.texts("INFO"))
+    assert "32 rows: 1 rejected, 1 duplicate, 30 dryrun; nothing was sent" in " ".join(result.texts("INFO"))
+    assert {row["segment_attempts"] for row in result.rows} == {"0"}
     assert {line["dryrun"] for line in log_lines()} == {"true"}
     assert log_lines()[-1]["rehearsed"] == "30"
+    assert {name: log_lines()[-1][name] for name in ("requests", "retries", "bytes", "wire_bytes")} == dict.fromkeys(
+        ("requests", "retries", "bytes", "wire_bytes"), "0"
+    )
+    assert all(line["attempts"] == "0" for line in log_lines() if line["event"] == "batch")
 
 
 def test_the_payload_is_the_text_that_was_sent(segmentsend, segment):

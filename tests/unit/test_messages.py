@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from segment_bridge import reasons
 from segment_bridge.ids import MAX_REMEMBERED_REPEATS, MessageIds
-from segment_bridge.messages import Layout, MessageBuilder, Outcome, draft
+from segment_bridge.messages import Layout, MessageBuilder, Outcome, draft, mistaken
 from tests.fakes.segment_rules import discard_reason
 
 TRACK = {"userId": "42", "event": "Order placed", "messageId": "m-1"}
@@ -733,6 +733,39 @@ def test_a_time_that_is_none_is_rejected(text):
 
 def test_without_any_time_segment_takes_that_of_the_receipt():
     assert "timestamp" not in message(**TRACK)
+
+
+# --- Columns that look like mistakes ---
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ("user_id event properties", {"user_id": "userId"}),
+        ("userid event properties", {"userid": "userId"}),
+        ("UserID event _raw host source", {"UserID": "userId"}),
+        ("anonymous_id event properties", {"anonymous_id": "anonymousId"}),
+        ("userId event_name context.ip", {"event_name": "event"}),
+        ("userId event MessageID properties", {"MessageID": "messageId"}),
+        (
+            "userId event Properties.x property.y Trait.z",
+            {"Properties.x": "properties.x", "property.y": "properties.y", "Trait.z": "traits.z"},
+        ),
+        ("userId event traits:json", {"traits:json": "traits"}),
+        ("userId type group_id traits", {"group_id": "groupId"}),
+        ("userId event Timestamp properties", {"Timestamp": "timestamp"}),
+        ("userId event plan", {"plan": "properties.plan"}),
+        ("userId user_id userid event properties", {}),
+        ("userId event group_id properties", {}),
+        ("_time userId event Timestamp properties.x", {}),
+        ("_time _raw host source userId event plan", {}),
+        ("userId event plan properties.amount", {}),
+        ("_time userId event type name properties traits.x timestamp segment_status __mv_plan", {}),
+        ("userId event user.id Event.x properties.x", {}),
+    ],
+)
+def test_columns_that_look_like_mistakes_are_told_with_what_was_meant(columns, expected):
+    assert mistaken(columns.split()) == expected
 
 
 # --- Drafts ---

@@ -13,18 +13,20 @@ from segment_bridge.batching import Batch, Batcher, body_bytes
 from segment_bridge.delivery import Delivery, Settled
 from segment_bridge.ids import MessageIds
 from segment_bridge.logs import RunLog
-from segment_bridge.messages import Layout, MessageBuilder, Messages, Outcome, draft
+from segment_bridge.messages import Layout, MessageBuilder, Messages, Outcome, draft, mistaken
 from segment_bridge.settings import Destination, Options
 from segment_bridge.splunk import deadletters
 from segment_bridge.splunk.deadletters import DeadLetters
 from segment_bridge.splunk.ledger import Ledger
 from segment_bridge.splunk.rows import Chunk, Reply, encoded
+from segment_bridge.texts import printable
 
 COLUMNS = ("segment_message_id", "segment_bytes", "segment_status", "segment_reason", "segment_http", "segment_error",
            "segment_batch", "segment_attempts")
 PAYLOAD_COLUMN = "segment_payload"
 STATUSES = ("accepted", "rejected", "failed", "unsent", "duplicate", "dryrun")
 
+_NAMED, _LONGEST_NAMES = 10, 1_000  # columns in a warning, and characters
 _NEVER = 2**31 - 1  # to 32 bits, the end of all time; else that is 0
 
 _SENT_BEFORE = Outcome("duplicate", "sent_before", error="an earlier run sent it, and it was accepted")
@@ -68,6 +70,7 @@ class Sending:
         self._batcher = Batcher(destination.max_batch_bytes, destination.max_batch_events)
         self._delivery = Delivery(self._client, destination, self._settled,
                                   accepted="dryrun" if options.dryrun else "accepted")
+        self._mistaken: Dict[str, str] = {}
         self._columns = (PAYLOAD_COLUMN, *COLUMNS) if options.payload else COLUMNS
         self._reply = Reply([], [])  # to the current chunk
 
@@ -112,6 +115,7 @@ class Sending:
 
     def _submit(self, chunk: Chunk, reply: Reply) -> None:
         layout = Layout(chunk.header)
+        self._mistaken.update(mistaken(chunk.header))
         for block in chunk:
             count, start = len(block.texts), len(reply.rest)
             messages = self._builder.build(layout, block.columns, count)
@@ -151,6 +155,8 @@ class Sending:
 
     def _settled(self, settled: Settled) -> None:
         batch, outcomes, seconds = settled
+        if self._options.dryrun:
+            outcomes = [outcome._replace(attempts=0) for outcome in outcomes]
         worst = outcomes[0]
         if not worst.reason and outcomes.count(worst) == len(outcomes):  # nearly always, and a tenth of the cost
             statuses = {worst.status: len(batch)}
@@ -227,6 +233,12 @@ class Sending:
                 example = ' (messageId %s, say)' % reason.message_id if reason.message_id else ""
                 notes.append(("WARN" if status == "rejected" else "INFO", "segmentsend: %s %s, %s: %s%s" % (
                     format(reason.count, ","), status, code, error, example)))
+        if self._mistaken:
+            names = ["%s (%s?)" % pair for pair in self._mistaken.items()]
+            more = len(names) - _NAMED
+            notes.append(("WARN", "segmentsend: columns that are not sent look as if they should be, under another "
+                          "name: %s%s" % (printable(", ".join(names[:_NAMED]), _LONGEST_NAMES),
+                                          " and %d more" % more if more > 0 else "")))
         if self._message_ids.undated and not self._has_window:
             notes.append(("WARN", "segmentsend: %s rows have no messageId, _time or timestamp, and the search has no "
                           "window: sent again on the same day (UTC) they are repeats to Segment, on another new events"
@@ -243,9 +255,12 @@ class Sending:
     def _summary(self) -> str:
         counts = ", ".join("%s %s" % (format(self.counts[status], ","), status)
                            for status in STATUSES if self.counts[status])
-        text = "%s rows%s; %s requests (%s of them retries) with %s bytes" % (
-            format(self.rows, ","), counts and ": " + counts, format(self._client.requests, ","),
-            format(self._delivery.retries, ","), format(self._client.body_bytes, ","))
+        text = "%s rows%s; " % (format(self.rows, ","), counts and ": " + counts)
+        if self._options.dryrun:
+            return text + "nothing was sent"
+        text += "%s requests (%s of them retries) with %s bytes" % (
+            format(self._client.requests, ","), format(self._delivery.retries, ","),
+            format(self._client.body_bytes, ","))
         if self.counts["accepted"]:
             # Segment does not look at the key before it answers.
             text += (". Accepted means by Segment's edge, which also accepts a wrong write key and a disabled source: "
