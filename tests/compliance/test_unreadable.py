@@ -33,6 +33,13 @@ def found(*events):
     return run("search `segment_bridge_unreadable`", Host(app_macros(), events=rows, props={"KV_MODE": "auto"})).rows
 
 
+def flattened(event, prefix=""):
+    fields = {}
+    for name, value in event.items():
+        fields.update(flattened(value, prefix + name + ".") if isinstance(value, dict) else {prefix + name: value})
+    return fields
+
+
 def event(verb, resource, subresource=None, group="appstudio.redhat.com", **changes):
     reference = {"apiGroup": group, "resource": resource, "namespace": "x", "name": "y"}
     if subresource:
@@ -51,6 +58,8 @@ KINDS = [
     ("wrapped", {"log_type": "audit", "structured": BARE}, "top level"),
     ("wrapped", {"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": [BARE]}, "top level"),
     ("wrapped", {"event": {"data": BARE}, "host": "x"}, "top level"),
+    ("flattened", flattened(GOOD), "objects as objects"),
+    ("flattened", flattened(without(GOOD, "log_type")), "objects as objects"),
     ("unmarked", BARE, "log_type"),
     ("unmarked", {**GOOD, "log_type": "k8s"}, "log_type"),
     ("truncated", TRUNCATED, "--audit-log-truncate-max-event-size"),
@@ -98,6 +107,7 @@ def test_kinds_are_counted():
     event("create", "applications", responseStatus={"code": 409}), without(METADATA, "responseStatus"),
     event("create", "applications", requestURI="/apis/x?dryRun=All"),
     {**METADATA, "log_type": "infrastructure"},
+    without(event("get", "applications", requestURI="/apis/tekton.dev/v1"), "objectRef"),
     {"log_type": "application", "message": json.dumps(BARE)},
     {"log_type": "audit", "message": "type=SYSCALL auditID create tekton.dev"}])
 def test_what_could_be_no_journey_anyway_is_not(given):
