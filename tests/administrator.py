@@ -4,10 +4,12 @@ The demonstration and the end-to-end tests work through this, so they run agains
 Endpoints: Splunk REST API reference; "HTTP Event Collector REST API endpoints"; reading and writing of KV store
 collections: "KV store endpoint descriptions".
 """
+import contextlib
 import json
+import re
 import time
 import warnings
-from typing import Dict, Iterable, List, NamedTuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple
 from urllib.parse import urlsplit
 
 import requests
@@ -19,9 +21,11 @@ from urllib3.exceptions import InsecureRequestWarning
 APP = "segment_bridge"
 JOB = "Segment Bridge - Send user journeys"
 AUDIT_INDEX, AUDIT_SOURCETYPE = "k8s_audit", "kube:audit"
+COLLECTOR = APP + "_audit"
 RUN_END = 'search index=_internal sourcetype="segment_bridge:log" event=run_end component=segmentsend sid="%s"'
 _HEC_BATCH_BYTES = 1_000_000
 _RESTART_S = 600
+_SECRET_CHARACTERS = 255  # as many as the password store takes at once
 
 
 class Outcome(NamedTuple):
@@ -34,27 +38,47 @@ class Outcome(NamedTuple):
     seconds: float
 
 
+@contextlib.contextmanager
+def trusting_session() -> Iterator[requests.Session]:
+    """For Splunk, whose certificates it made itself; what the environment says of proxies does not count."""
+    with requests.Session() as session, warnings.catch_warnings():
+        warnings.simplefilter("ignore", InsecureRequestWarning)
+        session.trust_env = session.verify = False
+        yield session
+
+
+def splunk_is_ready(management: str, web: str, user: str, password: str) -> bool:
+    """Whether splunkd, KV store (which starts after it) and Splunk Web all answer."""
+    try:
+        with trusting_session() as session:
+            kvstore = session.get(management + "/services/kvstore/status", timeout=10, auth=(user, password),
+                                  params={"output_mode": "json"})
+            page = session.get(web + "/en-US/account/login", timeout=10)
+        return page.ok and kvstore.json()["entry"][0]["content"]["current"]["status"] == "ready"
+    except (requests.RequestException, ValueError, KeyError):
+        return False
+
+
 class Administrator:
     """`management`, `web` and `hec` are base URLs. splunkd's certificate, which it signed itself, is not verified."""
 
-    def __init__(self, management: str, web: str, hec: str, password: str, user: str = "admin"):
+    def __init__(self, management: str, web: str, hec: str, password: str, user: str = "admin",
+                 app: str = APP):
         self.management, self.web, self.hec = management, web, hec
         self.user, self._password = user, password
         address = urlsplit(management)
         self.service = splunklib.client.connect(
             scheme=address.scheme, host=address.hostname, port=address.port, username=user, password=password,
-            owner="nobody", app=APP, verify=False, autologin=True)
+            owner="nobody", app=app, verify=False, autologin=True)
 
     def upload(self, package: str) -> None:
         """Apps > Manage Apps > Install app from file."""
-        session = requests.Session()
-        session.trust_env = False
         login = self.web + "/en-US/account/login"
-        session.get(login, timeout=30).raise_for_status()
-        session.post(login, timeout=30, data={"username": self.user, "password": self._password,
-                                              "cval": session.cookies.get("cval", "")}).raise_for_status()
-        form_key = session.cookies["splunkweb_csrf_token_%d" % urlsplit(self.web).port]
-        with open(package, "rb") as file:
+        with trusting_session() as session, open(package, "rb") as file:
+            session.get(login, timeout=30).raise_for_status()
+            session.post(login, timeout=30, data={"username": self.user, "password": self._password,
+                                                  "cval": session.cookies.get("cval", "")}).raise_for_status()
+            form_key = session.cookies["splunkweb_csrf_token_%d" % (urlsplit(self.web).port or 80)]
             answer = session.post(self.web + "/en-US/manager/appinstall/_upload", timeout=120, files={"appfile": file},
                                   data={"splunk_form_key": form_key, "force": "1"})
         answer.raise_for_status()
@@ -67,25 +91,32 @@ class Administrator:
         reply = json.loads(self.service.get("messages", output_mode="json").body.read())
         if any(entry["name"] == "restart_required" for entry in reply["entry"]):
             self.service.restart(timeout=_RESTART_S)
+            wait(lambda: splunk_is_ready(self.management, self.web, self.user, self._password),
+                 "KV store and Splunk Web after a restart", _RESTART_S)
 
     def add_user(self, name: str, password: str, role: str) -> None:
-        """Settings > Users > New User."""
+        """Settings > Users > New User. The name begins with the app's, so that it is nobody else's."""
+        assert name.startswith(APP)
         self.service.post("authentication/users", name=name, password=password, roles=role)
 
     def receive_audit_events(self) -> str:
         """Makes an index, a source type that keeps long events whole, and an event collector; the collector's token."""
         self.service.indexes.create(AUDIT_INDEX)
         self.service.confs["props"].create(AUDIT_SOURCETYPE, TRUNCATE="0", SHOULD_LINEMERGE="false")
-        self.service.post("data/inputs/http", name="kubernetes", index=AUDIT_INDEX, sourcetype=AUDIT_SOURCETYPE)
-        reply = self.service.get("data/inputs/http/http%3A%2F%2Fkubernetes", output_mode="json")
+        self.service.post("data/inputs/http", name=COLLECTOR, index=AUDIT_INDEX, sourcetype=AUDIT_SOURCETYPE)
+        reply = self.service.get("data/inputs/http/http%3A%2F%2F" + COLLECTOR, output_mode="json")
         return json.loads(reply.body.read())["entry"][0]["content"]["token"]
 
     def index_events(self, token: str, events: Iterable[tuple]) -> None:
         """Sends (seconds since 1970, raw text) through the event collector."""
+        self.index_lines(token, (json.dumps({"time": "%.6f" % seconds, "event": raw}).encode()
+                                 for seconds, raw in events))
+
+    def index_lines(self, token: str, lines: Iterable[bytes]) -> None:
+        """Sends what the event collector takes."""
         batch: List[bytes] = []
         size = 0
-        for seconds, raw in events:
-            line = json.dumps({"time": "%.6f" % seconds, "event": raw}).encode()
+        for line in lines:
             if size + len(line) > _HEC_BATCH_BYTES and batch:
                 self._collect(token, batch)
                 batch, size = [], 0
@@ -95,18 +126,18 @@ class Administrator:
             self._collect(token, batch)
 
     def _collect(self, token: str, lines: List[bytes]) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", InsecureRequestWarning)
-            answer = requests.post(self.hec + "/services/collector/event", data=b"".join(lines), timeout=60,
-                                   verify=False, headers={"Authorization": "Splunk " + token})  # noqa: S501
-        answer.raise_for_status()
+        with trusting_session() as session:
+            session.post(self.hec + "/services/collector/event", data=b"".join(lines), timeout=60,
+                         headers={"Authorization": "Splunk " + token}).raise_for_status()
 
     def set_secret(self, user: str, secret: str) -> None:
-        """Puts a write key or a bearer token into the password store."""
+        """Puts a write key or a bearer token into the password store, a long one in pieces, as README says."""
         for entry in self.service.storage_passwords.list():
-            if entry.realm == APP and entry.username == user:
+            if entry.realm == APP and re.fullmatch(re.escape(user) + r"(#\d+)?", entry.username):
                 entry.delete()
-        self.service.storage_passwords.create(secret, user, APP)
+        for start in range(0, len(secret), _SECRET_CHARACTERS):
+            name = "%s#%d" % (user, start // _SECRET_CHARACTERS + 1) if start else user
+            self.service.storage_passwords.create(secret[start:start + _SECRET_CHARACTERS], name, APP)
 
     def set_destination(self, name: str = "segment", **settings: str) -> None:
         """Settings of segment_bridge.conf, in the app's local folder."""
@@ -151,6 +182,11 @@ class Administrator:
     def wait_for_rows(self, query: str, seconds: float = 30) -> List[Dict[str, str]]:
         """The search's result rows, as soon as there are any: splunkd reads its log files every now and then."""
         return wait(lambda: self.search(query).rows, "results of: " + query, seconds)
+
+    def fields(self, sid: str) -> List[str]:
+        """Those of a finished job's results, in their order."""
+        reply = json.loads(self.service.get("search/jobs/%s/results" % sid, output_mode="json", count=1).body.read())
+        return [field["name"] for field in reply["fields"]]
 
     def fired_alerts(self) -> List[str]:
         """The names of the alerts under Activity > Triggered Alerts."""

@@ -12,6 +12,7 @@ from typing import Iterable, Iterator
 
 from tests import recorded
 from tests.administrator import AUDIT_INDEX, AUDIT_SOURCETYPE, Administrator
+from tests.docker.elsewhere import SplunkElsewhere
 from tests.docker.splunk import SplunkContainer
 from tests.fakes.kubernetes import FakeKubernetes
 from tests.fakes.segment import WRITE_KEY, FakeSegment
@@ -22,9 +23,9 @@ CLUSTER = "host"
 _BEGAN_AGO_S = 3600
 
 
-def is_container() -> bool:
+def is_real() -> bool:
     """Whether Splunk is to be a real one, as `make test-splunk` says."""
-    return os.environ.get("SPLUNK") == "container"
+    return "SPLUNK" in os.environ
 
 
 class Environment:
@@ -39,8 +40,10 @@ class Environment:
             self.segment = self._stack.enter_context(FakeSegment())
             self.cluster = self._stack.enter_context(FakeKubernetes(
                 usersignups=recorded.usersignups(), namespaces=recorded.namespaces()))
-            self.cluster.ca_file.parent.chmod(0o755)  # in a container Splunk is another user
-            self.admin = Administrator(self.splunk.management, self.splunk.web, self.splunk.hec, self.splunk.password)
+            if is_real():
+                self.cluster.ca_file = self.splunk.share(self.cluster.ca_file)
+            self.admin = Administrator(self.splunk.management, self.splunk.web, self.splunk.hec, self.splunk.password,
+                                       self.splunk.user)
             self._stack = self._stack.pop_all()
         return self
 
@@ -48,8 +51,8 @@ class Environment:
         self._stack.close()
 
     def _splunk(self) -> contextlib.AbstractContextManager:
-        if is_container():
-            return SplunkContainer()
+        if is_real():
+            return SplunkElsewhere() if "SPLUNK_URL" in os.environ else SplunkContainer()
         home = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="splunk-"))
         return StandinProcess(Path(home), *self._options)
 

@@ -1,59 +1,164 @@
 """`make test-splunk`, `make up`, `make down`: the app in a real Splunk, in containers.
 
-Exit status: 69 if no container engine runs here; else that of the tests, or 0.
+Exit status: 69 if no container engine runs here; 1 if something does not start; else that of the tests, or 0; 128 and
+the signal's number after one.
 """
+import contextlib
+import fcntl
 import os
+import signal
 import subprocess
 import sys
+from typing import Callable, Iterator
 
-from tests.docker.engine import ROOT, SHARED, Engine, NoEngine
+from tests.docker.elsewhere import SplunkElsewhere
+from tests.docker.engine import BY_HAND, ROOT, TEST, Engine, NoEngine, NotStarted
 from tests.docker.kubernetes import URL, Kubernetes
 from tests.docker.splunk import SplunkContainer
 from tests.fakes.segment import WRITE_KEY
 
 NO_ENGINE = 69  # EX_UNAVAILABLE of sysexits.h
 TESTS = ("tests/e2e", "tests/setup", "tests/package/test_installed.py", "tests/docker")
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_UNWIND_S = 60
+
+
+class Signalled(BaseException):
+    """One of SIGNALS."""
+
+    def __init__(self, number: int):
+        super().__init__(number)
+        self.status = 128 + number
 
 
 def main(arguments: list) -> int:
+    action, *rest = arguments
     try:
-        engine = Engine()
+        with signals_raised():
+            return {"test": test, "up": up, "down": down}[action](*rest)
     except NoEngine as error:
         print(error, file=sys.stderr)
         return NO_ENGINE
-    action, *rest = arguments
-    return {"test": test, "up": up, "down": down}[action](engine, *rest)
+    except NotStarted as error:
+        print(error, file=sys.stderr)
+        return 1
+    except Signalled as signalled:
+        return signalled.status
 
 
-def test(engine: Engine, *arguments: str) -> int:
-    """The end-to-end tests, each of whose environments is a Splunk of its own."""
-    environment = {**os.environ, "SPLUNK": "container", "SPLUNK_PASSWORD": engine.password, "TMPDIR": str(SHARED)}
-    command = [sys.executable, "-m", "pytest", "--timeout=3600", *(arguments or TESTS)]
+@contextlib.contextmanager
+def signals_raised() -> Iterator[None]:
+    """A signal is an exception, so that everything is put in order on the way out, and is then left in peace."""
+    def raise_it(number, _frame):
+        for each in SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        raise Signalled(number)
+
+    before = {number: signal.signal(number, raise_it) for number in SIGNALS}
     try:
-        return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+        yield
     finally:
-        engine.compose("down", "--volumes")
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def up(engine: Engine, package: str) -> int:
-    """All three, to be set up by hand."""
-    splunk = SplunkContainer(engine)
-    splunk.__enter__()
-    engine.compose("up", "--detach", "segment")
-    cluster = Kubernetes(engine)
-    cluster.up()
-    (SHARED / "token.txt").write_text(cluster.token, encoding="utf-8")
-    print("Splunk Web       %s  admin / %s\n"
-          "Package          %s\n"
-          "Segment          http://127.0.0.1:8090/v1/batch  write key %s\n"
-          "API server       %s  token in %s, CA file %s\n"
-          "make down        ends it all" % (
-              splunk.web, splunk.password, package, WRITE_KEY, URL, SHARED / "token.txt", cluster.ca_file))
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """One run at a time; what another has left, which was killed, is removed."""
+    lock = ROOT / "build" / (TEST + ".lock")
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise NotStarted("another make test-splunk runs: wait for its end") from None
+        yield
+
+
+def test(*arguments: str) -> int:
+    """The end-to-end tests, each of whose environments is a Splunk of its own, or one that runs elsewhere."""
+    if "SPLUNK_URL" in os.environ:
+        return test_elsewhere(arguments)
+    engine = Engine(TEST)
+    with alone():
+        engine.end()
+        try:
+            engine.check("splunk", "kubernetes")
+            return run_tests(arguments, {"SPLUNK": "container", "SPLUNK_PASSWORD": engine.password})
+        finally:
+            finish(engine.end)
+
+
+def test_elsewhere(arguments: tuple) -> int:
+    """In a Splunk that has nothing of ours before, nor afterwards; a container can be the cluster alone."""
+    splunk = SplunkElsewhere()
+    with alone():
+        splunk.check()
+        try:
+            return run_tests(arguments, {"SPLUNK": "elsewhere"})
+        finally:
+            finish(splunk.clean)
+            with contextlib.suppress(NoEngine):
+                Engine(TEST).end()
+
+
+def finish(action: Callable[[], None]) -> None:
+    """Does it whatever comes in between."""
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+    action()
+
+
+def run_tests(arguments: tuple, variables: dict) -> int:
+    """pytest's exit status. A signal is passed on, so that it leaves nothing behind."""
+    named = [each for each in arguments if (ROOT / each.partition("::")[0]).exists()]
+    command = [sys.executable, "-m", "pytest", "--timeout=3600", "-p", "tests.docker.report", *arguments,
+               *(() if named else TESTS)]
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **variables}, start_new_session=True)
+    try:
+        return process.wait()
+    except Signalled:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(_UNWIND_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        raise
+
+
+def up(package: str) -> int:
+    """All three, to be set up by hand. What is up stays as it is; what does not start takes nothing away."""
+    engine = Engine(BY_HAND)
+    fresh = not engine.state("splunk")
+    splunk, cluster = SplunkContainer(engine), Kubernetes(engine)
+    try:
+        engine.check("splunk", "kubernetes", "segment")
+        splunk.start()
+        print("Splunk Web       %s  %s / %s\nPackage          %s" % (splunk.web, splunk.user, splunk.password, package))
+    except BaseException:
+        if fresh:
+            finish(engine.end)
+        raise
+    try:
+        engine.start("segment")
+        print("Segment          http://127.0.0.1:8090/v1/batch  write key %s" % WRITE_KEY)
+        cluster.up()
+    except NotStarted as error:
+        raise NotStarted("%s\nThe others stay up: make up tries again, make down ends them" % error) from None
+    except BaseException:
+        if fresh:
+            finish(engine.end)
+        raise
+    token = engine.shared / "token.txt"
+    token.touch(0o600)
+    token.write_text(cluster.token, encoding="utf-8")
+    print("API server       %s  token in %s, CA file %s\nmake down        ends it all" % (URL, token, cluster.ca_file))
     return 0
 
 
-def down(engine: Engine) -> int:
-    engine.compose("down", "--volumes")
+def down() -> int:
+    Engine(BY_HAND).end()
     return 0
 
 

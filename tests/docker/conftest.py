@@ -1,7 +1,8 @@
 """A real Splunk, with the app set up in it."""
 import pytest
 
-from tests.docker.engine import Engine
+from tests.docker.engine import Engine, NoEngine
+from tests.docker.splunk import SplunkContainer
 from tests.environment import bridged
 
 
@@ -12,5 +13,19 @@ def bridge(package):
 
 
 @pytest.fixture(scope="package")
+def container(bridge) -> SplunkContainer:
+    """What Splunk runs in."""
+    if not isinstance(bridge.splunk, SplunkContainer):
+        pytest.skip("Splunk runs elsewhere")
+    return bridge.splunk
+
+
+@pytest.fixture(scope="package")
 def engine(bridge) -> Engine:
-    return bridge.splunk.engine
+    """For what else is to run."""
+    if isinstance(bridge.splunk, SplunkContainer):
+        return bridge.splunk.engine
+    try:
+        return Engine()
+    except NoEngine as error:
+        pytest.skip(str(error))

@@ -1,12 +1,10 @@
 """A real API server, kwok's, with the recorded UserSignups and the account of app/kubernetes/reader.yaml."""
 import base64
 import json
-import time
-from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Callable, Dict, List
 
 from tests import recorded
-from tests.docker.engine import COMPOSE, ROOT, SHARED, Engine
+from tests.docker.engine import COMPOSE, ROOT, Engine
 from tests.fakes.kubernetes_objects import HOST_NAMESPACE
 
 URL = "https://127.0.0.1:6443"
@@ -20,48 +18,46 @@ class Kubernetes:
 
     def __init__(self, engine: Engine):
         self._engine = engine
-        self.ca_file = SHARED / "kubernetes-ca.pem"
+        self.ca_file = engine.shared / "kubernetes-ca.pem"
         self.token = ""
 
     def up(self) -> None:
-        self._engine.compose("up", "--detach", "kubernetes")
+        """Until it serves what the input reads.
+
+        Raises:
+            NotStarted: it will not.
+        """
+        self._engine.start("kubernetes")
         self._wait(lambda: self._kubectl("get", "namespaces"))
-        self._apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOST_NAMESPACE}})
+        self._apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOST_NAMESPACE}}])
         for file in (COMPOSE.parent / "usersignups.yaml", ROOT / "app" / "kubernetes" / "reader.yaml"):
             self._kubectl("apply", "-f", "-", text=file.read_text(encoding="utf-8"))
-        for namespace in recorded.namespaces()["items"]:
-            self._apply({"apiVersion": "v1", "kind": "Namespace", **_without_the_servers_own(namespace)})
+        self._apply([{"apiVersion": "v1", "kind": "Namespace", **each} for each in recorded.namespaces()["items"]])
         self._wait(lambda: self._kubectl("get", "usersignups", "-n", HOST_NAMESPACE))
-        for signup in recorded.usersignups()["items"]:
-            self._apply(_without_the_servers_own(signup))
-        self._wait(self._read_token)
-        self._write_ca()
+        self._apply(recorded.usersignups()["items"])
+        self._wait(self._read_secret)
 
-    def _read_token(self) -> None:
-        secret = json.loads(self._kubectl("get", "secret", _ACCOUNT, "-n", HOST_NAMESPACE, "-o", "json"))
-        self.token = base64.b64decode(secret["data"]["token"]).decode()
+    def _read_secret(self) -> None:
+        secret = json.loads(self._kubectl("get", "secret", _ACCOUNT, "-n", HOST_NAMESPACE, "-o", "json"))["data"]
+        self.token = base64.b64decode(secret["token"]).decode()
+        self.ca_file.write_bytes(base64.b64decode(secret["ca.crt"]))
 
-    def _write_ca(self) -> None:
-        secret = json.loads(self._kubectl("get", "secret", _ACCOUNT, "-n", HOST_NAMESPACE, "-o", "json"))
-        Path(self.ca_file).write_bytes(base64.b64decode(secret["data"]["ca.crt"]))
-
-    def _apply(self, thing: Dict[str, Any]) -> None:
-        self._kubectl("apply", "-f", "-", text=json.dumps(thing))
+    def _apply(self, things: List[Dict[str, Any]]) -> None:
+        items = [_without_the_servers_own(thing) for thing in things]
+        self._kubectl("apply", "-f", "-", text=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
 
     def _kubectl(self, *arguments: str, text: str = "") -> str:
         return self._engine.run("kubernetes", ["kwokctl", "kubectl", *arguments], text)
 
-    def _wait(self, action) -> None:
+    def _wait(self, action: Callable[[], Any]) -> None:
         """Until the action succeeds."""
-        deadline = time.monotonic() + _START_S
-        while True:
+        def succeeds() -> bool:
             try:
                 action()
-                return
             except (RuntimeError, KeyError):
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(1)
+                return False
+            return True
+        self._engine.wait("kubernetes", succeeds, _START_S)
 
 
 def _without_the_servers_own(thing: Dict[str, Any]) -> Dict[str, Any]:

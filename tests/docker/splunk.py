@@ -2,50 +2,59 @@
 
 Start-up and health: github.com/splunk/docker-splunk; KV store is ready later than what its health check asks for.
 """
-import time
+import shutil
+from pathlib import Path
 from typing import Optional
 
-import requests
-
+from tests.administrator import splunk_is_ready
 from tests.docker.engine import Engine
 
 START_S = 900
 
 
 class SplunkContainer:
-    """A context manager: a Splunk without any app of ours; `management`, `web` and `hec` are base URLs."""
+    """A context manager: a Splunk without any app of ours; `management`, `web` and `hec` are base URLs.
+
+    There is one at a time: another would be the same, and end with the first.
+    """
 
     management, web, hec = "https://127.0.0.1:8089", "http://127.0.0.1:8000", "https://127.0.0.1:8088"
+    user = "admin"
 
     def __init__(self, engine: Optional[Engine] = None):
         self.engine = engine or Engine()
         self.password = self.engine.password
 
     def __enter__(self) -> "SplunkContainer":
-        self.engine.compose("up", "--detach", "splunk")
+        if self.engine.state("splunk"):
+            raise RuntimeError("there is a Splunk of these tests already: its fixture has a wider scope than this one")
         try:
-            _wait(self._is_ready)
+            self.start()
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *exc_info) -> None:
-        self.engine.compose("down", "--volumes")
+        self.engine.end()
 
-    def _is_ready(self) -> bool:
-        try:
-            answer = requests.get(self.management + "/services/kvstore/status", timeout=10, verify=False,  # noqa: S501
-                                  auth=("admin", self.password), params={"output_mode": "json"})
-            web = requests.get(self.web + "/en-US/account/login", timeout=10)
-            return web.ok and answer.json()["entry"][0]["content"]["current"]["status"] == "ready"
-        except (requests.RequestException, ValueError, KeyError):
-            return False
+    def start(self) -> None:
+        """Until it is ready.
 
+        Raises:
+            NotStarted: it will not be.
+        """
+        self.engine.start("splunk")
+        address = self.management, self.web, self.user, self.password
+        self.engine.wait("splunk", lambda: splunk_is_ready(*address), START_S)
 
-def _wait(condition) -> None:
-    deadline = time.monotonic() + START_S
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError("Splunk was not ready in %d s" % START_S)
-        time.sleep(2)
+    def splunk(self, *arguments: str) -> str:
+        """What Splunk's own command line says."""
+        return self.engine.run("splunk", ["sudo", "-u", "splunk", "/opt/splunk/bin/splunk", *arguments])
+
+    def share(self, file: Path) -> Path:
+        """Where Splunk sees a copy of it."""
+        copy = self.engine.shared / file.name
+        shutil.copy(file, copy)
+        copy.chmod(0o644)  # in the container Splunk is another user
+        return copy

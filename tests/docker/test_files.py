@@ -14,8 +14,8 @@ FOLDER = COMPOSE.parent
 
 
 def run(command, **environment):
-    return subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False,
-                          capture_output=True, text=True)
+    others = {name: value for name, value in os.environ.items() if not name.startswith("SPLUNK")}
+    return subprocess.run(command, cwd=ROOT, env={**others, **environment}, check=False, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ import pytest
 
 from tests.administrator import APP, JOB, wait
 from tests.docker.kubernetes import URL, Kubernetes
-from tests.environment import CLUSTER, is_container
+from tests.environment import CLUSTER, is_real
 from tests.fakes import faults
 
-if not is_container():
+if not is_real():
     pytest.skip("needs a real Splunk: make test-splunk", allow_module_level=True)
 
 SCHEDULER = 'search index=_internal sourcetype=scheduler savedsearch_id="nobody;segment_bridge;%s" | head 1' % JOB
@@ -64,8 +64,8 @@ def test_a_cron_schedule_is_an_interval_of_an_input(bridge):
     bridge.admin.remove_cluster("cron")
 
 
-def test_btool_knows_every_key(engine):
-    said = engine.run("splunk", ["sudo", "-u", "splunk", "/opt/splunk/bin/splunk", "btool", "check", "--debug"])
+def test_btool_knows_every_key(container):
+    said = container.splunk("btool", "check", "--debug")
     assert [line for line in said.splitlines() if "/apps/segment_bridge/" in line and "nvalid key" in line] == []
 
 

@@ -9,10 +9,3 @@ def bridge(package):
     """One for all tests of a module, which may leave their events in it."""
     with bridged(package) as environment:
         yield environment
-
-
-@pytest.fixture
-def fresh_bridge(package):
-    """One that a test may break."""
-    with bridged(package) as environment:
-        yield environment

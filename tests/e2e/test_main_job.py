@@ -5,8 +5,7 @@ import pytest
 
 from tests import pythons, recorded
 from tests.administrator import JOB, RUN_END
-from tests.environment import bridged, is_container
-from tests.fakes import faults
+from tests.environment import bridged, is_real
 
 
 def counts(rows, *columns):
@@ -53,7 +52,7 @@ class TestTheRecordedHour:
         assert (ends[0]["accepted"], ends[0]["rejected"]) == (str(total["sent"]), str(total["no_sso_user_id"]))
 
 
-@pytest.mark.skipif(is_container(), reason="Splunk decides itself about chunks and Pythons")
+@pytest.mark.skipif(is_real(), reason="Splunk decides itself about chunks and Pythons")
 @pytest.mark.parametrize("chunk_rows", [1, 7, 50_000])
 @pytest.mark.parametrize("splunk, python", [("9.4.3", "3.9"), ("10.4.2", "3.13")])
 def test_under_either_python_and_in_chunks_of_any_size_each_event_is_sent_once_whatever_previews_show(
@@ -69,7 +68,7 @@ def test_under_either_python_and_in_chunks_of_any_size_each_event_is_sent_once_w
         assert sum(int(row["count"]) for row in run.rows) == recorded.expected_counts()["total"]["events"]
 
 
-@pytest.mark.skipif(is_container(), reason="Splunk gives the answers that it gives")
+@pytest.mark.skipif(is_real(), reason="Splunk gives the answers that it gives")
 def test_what_no_source_says_of_splunk_makes_no_difference(package, bridge):
     expected = bridge.admin.run_saved_search(JOB)
     with bridged(package, "--other-answers") as other:
@@ -77,20 +76,3 @@ def test_what_no_source_says_of_splunk_makes_no_difference(package, bridge):
         assert not run.failed, run.messages
         assert recorded.as_expected(other.segment.accepted) == recorded.expected_messages()
         assert run.rows == expected.rows
-
-
-def test_with_faults_at_random_every_row_is_accounted_for_and_a_second_run_completes_it(fresh_bridge):
-    bridge = fresh_bridge
-    bridge.admin.set_destination("segment", max_batch_events="20", timeout="2", max_attempts="3")
-    bridge.segment.faults = faults.mix(
-        7, (0.15, faults.status(500)), (0.1, faults.status(429, retry_after="1")), (0.1, faults.reset()),
-        (0.1, faults.lost_answer()), (0.05, faults.hang()))
-    first = bridge.admin.run_saved_search(JOB)
-    total = recorded.expected_counts()["total"]["events"]
-    end, = bridge.admin.wait_for_rows(RUN_END % first.sid)
-    statuses = ("accepted", "rejected", "failed", "unsent", "duplicate")
-    assert sum(int(end.get(status, 0)) for status in statuses) == total, first.messages
-    bridge.segment.faults = None
-    second = bridge.admin.run_saved_search(JOB)
-    assert not second.failed
-    assert recorded.as_expected(bridge.segment.accepted) == recorded.expected_messages()

@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.administrator import JOB
-from tests.environment import is_container
+from tests.environment import is_real
 from tests.fakes.segment import WRITE_KEY
+
+if is_real() or not Path("/proc/self/cmdline").exists():
+    pytest.skip("Splunk's processes and files cannot be watched from here", allow_module_level=True)
 
 
 def forms(secret):
@@ -46,8 +49,6 @@ class CommandLines:
 @pytest.fixture(scope="module")
 def run(bridge):
     """A run that sends, one that fails, and one of the input, watched."""
-    if is_container() or not Path("/proc/self/cmdline").exists():
-        pytest.skip("Splunk's processes and files cannot be watched from here")
     with CommandLines(bridge.splunk.home) as lines:
         bridge.admin.run_saved_search(JOB)
         bridge.segment.down()

@@ -35,8 +35,9 @@ def someone(environment):
     """role -> a user who has no other, at work with the app."""
     splunk, known = environment.splunk, {"admin": environment.admin}
     for role in ("user", "power", "segment_bridge_sender"):
-        environment.admin.add_user(role + "-user", PASSWORD, role)
-        known[role] = Administrator(splunk.management, splunk.web, splunk.hec, PASSWORD, role + "-user")
+        name = "%s_%s" % (APP, role)
+        environment.admin.add_user(name, PASSWORD, role)
+        known[role] = Administrator(splunk.management, splunk.web, splunk.hec, PASSWORD, name)
     return known
 
 

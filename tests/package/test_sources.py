@@ -16,7 +16,7 @@ FILES = sorted(BIN.rglob("*.py"))
 ROOMS = [
     {"errors", "settings", "clusters", "logs", "texts", "reasons", "credentials"},
     {"messages", "columns", "ids", "jsontext", "seen", "batching", "segment", "retry", "connections"},
-    {"delivery", "directory", "synchronisation", "spool", "kubeconfig", "access", "diagnosis", "kubernetes"},
+    {"delivery", "directory", "synchronisation", "spool", "kubernetes"},
     {"splunk"},
     {"segmentsend", "usersignups", "write_key"},
 ]
@@ -25,9 +25,8 @@ ROOMS = [
 THIRD_PARTY = {
     "splunklib": {"splunk"},
     "kubernetes": {"kubernetes"},
-    "yaml": {"kubeconfig"},
-    "certifi": {"access"},
-    "urllib3": {"access", "connections", "diagnosis", "kubernetes", "segment"},
+    "yaml": {"kubernetes"},
+    "urllib3": {"connections", "kubernetes", "segment"},
     "requests": {"segment"},
 }
 """Who alone knows a library."""

@@ -314,10 +314,10 @@ def test_off_is_off_and_on_is_on_again(page, environment):
 
 
 def test_whoever_is_no_administrator_is_told(environment, set_up):
-    environment.admin.add_user("curious", "fake-password", "user")
+    environment.admin.add_user(APP + "_curious", "fake-password", "user")
     with Browser() as browser:
         page = SetupPage(browser, environment.splunk.web)
-        page.log_in("curious", "fake-password")
+        page.log_in(APP + "_curious", "fake-password")
         page.open()
         page.destination.wait_for("This needs the rights of an administrator of Splunk")
 

@@ -12,11 +12,11 @@ _STOP_S = 30
 class StandinProcess:
     """A context manager; `management`, `web` and `hec` are base URLs, `password` is admin's, `home` is $SPLUNK_HOME.
 
-    `options` are further ones of python -m tests.standin.
+    `user` is that administrator; `options` are further ones of python -m tests.standin.
     """
 
     def __init__(self, home: Path, *options: str):
-        self.home, self.password, self._options = home, secrets.token_hex(12), options
+        self.home, self.user, self.password, self._options = home, "admin", secrets.token_hex(12), options
 
     def __enter__(self) -> "StandinProcess":
         self._process = subprocess.Popen(
