@@ -1,0 +1,27 @@
+"""The search language's vectors (tests/compliance), each against the Splunk at hand."""
+import pytest
+
+from tests.compliance.test_vectors import vectors
+from tests.docker.report import OTHER
+from tests.docker.vectors import Examiner, why_not
+from tests.environment import is_real
+
+if not is_real():
+    pytest.skip("needs a real Splunk: make test-splunk", allow_module_level=True)
+
+VECTORS = {param.id: param.values[0] for param in vectors()}
+
+
+@pytest.fixture(scope="module")
+def examiner(bridge):
+    with Examiner(bridge.splunk) as examiner:
+        examiner.index({identity: vector for identity, vector in VECTORS.items() if not why_not(vector)})
+        yield examiner
+
+
+@pytest.mark.parametrize("identity", VECTORS)
+def test_splunk_gives_what_the_vector_says(examiner, identity, record_property):
+    """But where the vector says that it is our own choice: the report then says what Splunk gives."""
+    finding = examiner.ask(identity, VECTORS[identity])
+    record_property("vector", tuple(finding))
+    assert finding.outcome != OTHER, finding.why
