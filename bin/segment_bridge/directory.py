@@ -14,6 +14,8 @@ TOOLCHAIN = "toolchain.dev.openshift.com"
 SSO_USER_ID = TOOLCHAIN + "/sso-user-id"
 STATE = TOOLCHAIN + "/state"
 
+LONGEST_CHARS = 253
+"""Of a name or an ID: Kubernetes' longest name. KV store refuses a whole batch for one _key that is too long."""
 SMALL = 100
 """A collection of so many records or fewer may lose any part of them, but not all."""
 
@@ -75,8 +77,10 @@ def _within(container: Mapping, field: str) -> Mapping:
 
 
 def _text(container: Mapping, field: str) -> str:
+    """A text that can be a name or an ID; empty where there is none."""
     value = container.get(field)
-    return value if isinstance(value, str) else ""
+    is_usable = isinstance(value, str) and len(value) <= LONGEST_CHARS and value.isprintable() and value.strip()
+    return value if is_usable else ""
 
 
 def records(of: Map, cluster: str, entries: Iterable[Entry], updated: int, skipped: Counter) -> Iterator[Record]:
@@ -98,11 +102,14 @@ def records(of: Map, cluster: str, entries: Iterable[Entry], updated: int, skipp
             skipped[of.no_value] += 1
 
 
-ADD, REPLACE, KEEP, DELETE = "add", "replace", "keep", "delete"
+ADD, REPLACE, KEEP, DELETE, MALFORMED = "add", "replace", "keep", "delete", "malformed"
 
 
 class Change(NamedTuple):
-    """What becomes of a record of the collection; `record` is the new one, or where there is none the old one."""
+    """What becomes of a record of the collection; `record` is the new one, or where there is none the old one.
+
+    Both DELETE and MALFORMED are to be deleted: the latter is none that a synchronisation wrote, and nobody's loss.
+    """
 
     action: str
     record: Record
@@ -114,7 +121,7 @@ def changes(wanted: Iterable[Record], held: Iterable[Record]) -> Iterator[Change
     present = next(held, None)
     for record in wanted:
         while present and present["_key"] < record["_key"]:
-            yield Change(DELETE, present)
+            yield _gone(present)
             present = next(held, None)
         if present and present["_key"] == record["_key"]:
             yield Change(KEEP if _same(record, present) else REPLACE, record)
@@ -122,8 +129,15 @@ def changes(wanted: Iterable[Record], held: Iterable[Record]) -> Iterator[Change
         else:
             yield Change(ADD, record)
     while present:
-        yield Change(DELETE, present)
+        yield _gone(present)
         present = next(held, None)
+
+
+def _gone(present: Record) -> Change:
+    texts = {field: value for field, value in present.items() if field not in ("_key", "updated")}
+    _, slash, name = present["_key"].partition("/")
+    is_whole = slash and name in texts.values() and all(value and isinstance(value, str) for value in texts.values())
+    return Change(DELETE if is_whole else MALFORMED, present)
 
 
 def _same(wanted: Record, present: Record) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional
 
 from segment_bridge import directory
-from segment_bridge.directory import ADD, DELETE, KEEP, REPLACE, Entry, Map, Record
+from segment_bridge.directory import ADD, DELETE, KEEP, MALFORMED, REPLACE, Entry, Map, Record
 from segment_bridge.errors import ListExpired, SuddenShrinkage
 from segment_bridge.spool import Spool
 
@@ -31,7 +31,7 @@ class Source(NamedTuple):
 
 @dataclass
 class Tally:
-    """What a synchronisation did so far; `skipped` counts objects by reason."""
+    """What a synchronisation did so far; `skipped` counts objects, and records that nobody can read, by reason."""
 
     listed: int = 0
     written: int = 0
@@ -65,7 +65,8 @@ def synchronise(source: Source, collection: Any, updated: int, max_shrink_percen
         raise SuddenShrinkage(
             "collection %s: the list of cluster %s lacks %d of its %d records there, which were not deleted. If that "
             "is right, set allow_shrink_until to a time after the next run" % (
-                source.of.collection, source.cluster, len(stale), sum(actions.values()) - actions[ADD]))
+                source.of.collection, source.cluster, actions[DELETE],
+                actions[KEEP] + actions[REPLACE] + actions[DELETE]))
     collection.delete_keys(stale)
     tally.deleted = len(stale)
 
@@ -92,7 +93,7 @@ def _write(changes: Iterable[directory.Change], collection: Any, tally: Tally) -
 
     for action, record in changes:
         actions[action] += 1
-        if action == DELETE:
+        if action in (DELETE, MALFORMED):
             stale.append(record["_key"])
         elif action in (ADD, REPLACE):
             unsaved.append(record)
@@ -100,4 +101,6 @@ def _write(changes: Iterable[directory.Change], collection: Any, tally: Tally) -
                 save()
     save()
     tally.unchanged = actions[KEEP]
+    if actions[MALFORMED]:
+        tally.skipped["malformed_record"] = actions[MALFORMED]
     return actions, stale

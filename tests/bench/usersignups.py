@@ -136,7 +136,7 @@ class Bench:
             first = self._synchronise(kubeconfig, splunkd)
             double.requests.clear()
             again = self._synchronise(kubeconfig, splunkd)
-            saves = [each for each in splunkd.requests if each.target.endswith("/batch_save")]
+            saves = [each for each in splunkd.requests if each.target.endswith("/usersignups/batch_save")]
         if len(saves) != -(-len(double.collections["usersignups"]) // 1_000):
             sys.exit(f"{len(saves)} batches were written in both runs, more than the first one needs")
         return first, again

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segment_bridge import directory
-from segment_bridge.directory import ADD, DELETE, KEEP, REPLACE, TENANTS, USERS, Entry
+from segment_bridge.directory import ADD, DELETE, KEEP, MALFORMED, REPLACE, TENANTS, USERS, Entry
 from tests import recorded
 from tests.fakes.kubernetes_objects import signup
 
@@ -72,6 +72,29 @@ def test_a_signup_without_a_username_is_skipped(status):
     assert users(dict(signup("ivo", "42"), status=status)) == ({}, {"no_username": 1})
 
 
+@pytest.mark.parametrize("text", ["x" * 254, "nul\0", "two\nlines", "\ud800", "  ", 7, ["ivo"], {}],
+                         ids=["long", "NUL", "lines", "half a character", "blank", "number", "list", "object"])
+class TestATextThatIsNone:
+    """Whoever wrote it into the object: KV store would refuse it, and with it everybody of the same batch."""
+
+    def test_makes_no_username(self, text):
+        item = dict(signup("ivo", "42"), status={"compliantUsername": text})
+        assert users(item, signup("zoe", "9")) == ({"zoe": "9"}, {"no_username": 1})
+
+    def test_makes_no_sso_user_id_and_does_not_hide_the_other_one(self, text):
+        item = signup("ivo")
+        item["metadata"]["annotations"]["toolchain.dev.openshift.com/sso-user-id"] = text
+        assert users(item, signup("zoe", "9")) == ({"zoe": "9"}, {"no_sso_user_id": 1})
+        item["spec"]["identityClaims"] = {"userID": "42"}
+        assert users(item) == ({"ivo": "42"}, {})
+
+    def test_makes_no_workspace(self, text):
+        skipped = Counter()
+        entries = list(directory.tenant_entries([{"metadata": {"name": "a", "labels": {"space": text}}}], "space"))
+        assert list(directory.records(TENANTS, "host", entries, 7, skipped)) == []
+        assert skipped == {"no_workspace": 1}
+
+
 class TestOfSeveralSignupsWithOneUsername:
     def signup(self, name, sso_user_id, created="2026-11-01T10:00:00Z", state="approved"):
         item = signup("ivo", sso_user_id, name=name)
@@ -123,10 +146,26 @@ class TestChanges:
         assert [(change.action, change.record["_key"]) for change in directory.changes(wanted, held)] == [
             (ADD, "host/a"), (REPLACE, "host/b"), (KEEP, "host/c"), (DELETE, "host/d")]
 
+    @pytest.mark.parametrize("held", [
+        {"_key": "host/b", "cluster": "host"},
+        {"_key": "", **{field: value for field, value in record("b").items() if field != "_key"}},
+        record("b", None), record("b", 7), record("b", ["1"]), record("b", ""),
+        {**record("b"), "_key": "b"}, {**record("b"), "_key": "host/another"}, {**record("b"), "cluster": None},
+    ], ids=["fields missing", "no key", "null", "number", "list", "empty", "another key", "another name", "no cluster"])
+    def test_a_record_that_no_synchronisation_wrote_is_deleted_and_no_loss(self, held):
+        found, = directory.changes([], [held])
+        assert found == (MALFORMED, held)
+        assert not directory.is_sudden_shrinkage(Counter({MALFORMED: 1_000, KEEP: 1}), 50)
+
+    @pytest.mark.parametrize("sso_user_id", [None, 7, ["1"], ""])
+    def test_or_put_right_where_there_is_one_of_its_name(self, sso_user_id):
+        found, = directory.changes([record("b")], [record("b", sso_user_id)])
+        assert found == (REPLACE, record("b"))
+
     def test_a_field_of_another_type_is_different(self):
         assert [change.action for change in directory.changes([record("a", "1")], [record("a", 1)])] == [REPLACE]
 
-    @given(*[st.dictionaries(st.text(max_size=3), st.text(max_size=1))] * 2)
+    @given(*[st.dictionaries(st.text(min_size=1, max_size=3), st.text(min_size=1, max_size=1))] * 2)
     def test_applied_to_what_is_held_they_give_what_is_wanted(self, wanted, held):
         wanted, held = ([record(*item) for item in sorted(each.items())] for each in (wanted, held))
         collection = {each["_key"]: each for each in held}

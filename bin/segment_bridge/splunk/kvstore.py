@@ -56,14 +56,14 @@ class Collection:
         The next page begins after the last key: unlike `skip`, that bears documents that come and go in the meantime.
         """
         wanted = {"fields": fields} if fields else {}
-        last = ""
+        last: Optional[str] = None
         while True:
-            rest = {"$and": [query, {"_key": {"$gt": last}}]} if last else query
+            rest = query if last is None else {"$and": [query, {"_key": {"$gt": last}}]}
             page = self._call("GET", query=json.dumps(rest), sort="_key", limit=READ_ROWS, **wanted)
             if not page:  # a page is no sign of the end by being short: limits.conf may allow less than asked for
                 return
             for document in page:
-                if document["_key"] <= last:
+                if last is not None and document["_key"] <= last:
                     raise SplunkdError('collection %s: KV store gave _key "%s" after "%s": what it lacks is unknown' % (
                         self.name, document["_key"], last))
                 last = document["_key"]

@@ -109,6 +109,20 @@ class TestARun:
         assert users(splunkd, "other")["chidi"] == "12345678901234567890"
         assert users(splunkd, "host")["amelia"] == "007"
 
+    def test_puts_right_what_others_wrote_into_the_collection(self, run, splunkd, log):
+        assert run()[0] == 0
+        right = splunkd.records("usersignups")
+        odd = [{"_key": "", "cluster": "host"}, {"_key": "0", "cluster": "host", "username": None},
+               {"_key": "host/amelia", "cluster": "host", "sso_user_id": 7}, {"_key": "host/zz", "cluster": "host"},
+               *({"_key": "host/zz%d" % number, "cluster": "host", "username": ["a"]} for number in range(300))]
+        splunkd.collections["usersignups"].update({each["_key"]: each for each in odd})
+        assert run() == (0, "", "")
+        assert log("run_end")[-1]["skipped_malformed_record"] == "303"
+
+        def timeless(records):
+            return [{**record, "updated": 0} for record in records]
+        assert timeless(splunkd.records("usersignups")) == timeless(right)
+
     def test_without_tenant_namespaces_asks_for_none(self, run, fake, splunkd):
         fake.installed.discard(fake.namespaces)
         assert run(tenant_namespaces="0")[0] == 0
