@@ -66,6 +66,10 @@ class MessageIds:
     def is_new(self, message_id: str) -> bool:
         return self._seen.add(message_id)
 
+    def forget(self, message_id: str) -> None:
+        """A given one, whose message did not get there: the next row that has it may."""
+        self._seen.discard(message_id)
+
     def made(self, message: str, address: Sequence[str], is_dated: bool) -> str:
         """For a message, a JSON text; another for each of several equal rows: they are told by number.
 

@@ -27,7 +27,7 @@ import json
 import re
 from itertools import repeat
 from json.encoder import encode_basestring as quote
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from segment_bridge import ids, jsontext
 from segment_bridge.columns import Columns, Objects, ToJson, converted, plain, values_of
@@ -48,6 +48,9 @@ class Outcome(NamedTuple):
     attempts: int = 0
 
 
+DUPLICATE = Outcome("duplicate", "duplicate", error="an earlier row has this messageId")
+
+
 class Messages(NamedTuple):
     """What a block's rows give, row by row: empty where they do not give it."""
 
@@ -55,6 +58,8 @@ class Messages(NamedTuple):
     payloads: List[bytes]  # the whole of a message, a JSON object as it is sent
     withheld: Dict[int, Outcome]
     """Of the rows that give no message that could be sent, by their position: why."""
+    made: Set[int]
+    """The rows, by their position, whose ids are made here."""
 
 
 # --- What a type takes from a row -----------------------------------------------------------------------------------
@@ -208,13 +213,14 @@ class MessageBuilder:
             for row in rows:
                 block.reject(row, "invalid_type", "type must be one of %s, got %s" % (
                     ", ".join(TYPES), quote(kind[:40])))
-        message_ids, payloads = [], []
+        message_ids, payloads, made = [], [], set()
         is_new, withheld, longest = self._ids.is_new, block.withheld, self._max_event_bytes
         for row, (message_id, text) in enumerate(zip(given_ids, texts)):
             payload = b""
             if row not in withheld:
                 is_made = not message_id
                 if is_made:
+                    made.add(row)
                     message_id = self._ids.made(text, *layout.occurrence(columns, row))
                     text = '%s,"messageId":%s}' % (text[:-1], quote(message_id))
                 payload = text.encode()
@@ -222,10 +228,10 @@ class MessageBuilder:
                     block.reject(row, "too_large", "%s bytes as JSON, the most is %s" % (
                         format(len(payload), ","), format(longest, ",")))
                 elif not is_made and not is_new(message_id):
-                    withheld[row] = Outcome("duplicate", "duplicate", error="an earlier row has this messageId")
+                    withheld[row] = DUPLICATE
             message_ids.append(message_id)
             payloads.append(payload)
-        return Messages(message_ids, payloads, withheld)
+        return Messages(message_ids, payloads, withheld, made)
 
 
 class _Rows:

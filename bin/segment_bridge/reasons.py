@@ -32,7 +32,10 @@ RUN = frozenset({
 })
 """A run could not do its work, or not all of it; so do those of STOP and ANSWER."""
 
-ALL = EVENT | ANSWER | STOP | REPEAT | LETTER | RUN
+WARNING = frozenset({"columns", "undated", "no_gzip"})
+"""A run did its work, and found something to put right."""
+
+ALL = EVENT | ANSWER | STOP | REPEAT | LETTER | RUN | WARNING
 
 _HTTP = re.compile(r"http_[1-5]\d\d")
 

@@ -11,13 +11,15 @@ import math
 import random
 import time
 from dataclasses import dataclass
-from typing import Callable, Mapping, Optional, TypeVar
+from typing import Any, Callable, List, Mapping, Optional, TypeVar
 
 from segment_bridge.errors import DeadlineExceeded, Unavailable
 
 T = TypeVar("T")
 
 LONGEST_RETRY_AFTER_S = 300.0
+_EPOCH_S = 1e9
+"""A larger number is no wait, but a moment; one a thousand times as large is one in milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -35,30 +37,44 @@ class Backoff:
 def retry_after_s(headers: Mapping[str, str], now: float) -> Optional[float]:
     """How long an answer asks to be left alone: Retry-After as seconds or as a date, else X-RateLimit-Reset.
 
+    A moment is compared with the answer's own Date, as its clock may differ from this one. Of a header that is there
+    more than once, the longest counts.
+
     Args:
-        headers: of the answer; their names in any letter case.
-        now: seconds since 1970, by the clock that the date is compared with.
+        headers: of the answer; their names in any letter case. (urllib3's tell repeated ones apart.)
+        now: seconds since 1970, for an answer without a Date.
     """
+    dates = [*filter(None, map(_date_s, _values(headers, "Date")))]
+    now = dates[0] if dates else now
     for name in ("Retry-After", "X-RateLimit-Reset"):
-        text = headers.get(name, "").strip()
-        if not text:
-            continue
-        seconds = _seconds(text, now)
-        if not math.isnan(seconds):
-            return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S)
+        waits = [wait for wait in (_wait_s(text, now) for text in _values(headers, name)) if not math.isnan(wait)]
+        if waits:
+            return min(max(*waits, 0.0), LONGEST_RETRY_AFTER_S)
     return None
 
 
-def _seconds(text: str, now: float) -> float:
-    """A number of seconds, or how long it is until a date; nan for anything else."""
+def _values(headers: Any, name: str) -> List[str]:
+    values = headers.getlist(name) if hasattr(headers, "getlist") else [headers.get(name, "")]
+    return [text.strip() for text in values]
+
+
+def _wait_s(text: str, now: float) -> float:
+    """A number of seconds, or how long it is until a date or an epoch; nan for anything else."""
     try:
-        return float(text)
+        seconds = float(text)
     except ValueError:
-        pass
+        moment = _date_s(text)
+        return math.nan if moment is None else moment - now
+    if seconds < _EPOCH_S:
+        return seconds
+    return (seconds if seconds < 1_000 * _EPOCH_S else seconds / 1_000) - now
+
+
+def _date_s(text: str) -> Optional[float]:
     try:
-        return email.utils.mktime_tz(email.utils.parsedate_tz(text)) - now  # type: ignore[arg-type]
+        return email.utils.mktime_tz(email.utils.parsedate_tz(text))  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):  # no date; one in a year that no calendar has
-        return math.nan
+        return None
 
 
 class Retry:

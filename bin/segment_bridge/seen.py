@@ -1,6 +1,8 @@
 """Which ids there were before in a run, in memory of one size however many there are; pure."""
 from array import array
 
+_GONE = -1  # which no hash is
+
 
 class Seen:
     """A set of texts that remembers their 64-bit hashes: 8 MB, whatever is added.
@@ -24,6 +26,16 @@ class Seen:
         for start in range(0, len(self._table), 1024):
             self._table[start:start + 1024] = empty[:len(self._table) - start]
         self._room = self._most
+
+    def discard(self, text: str) -> None:
+        """As if it had not been there."""
+        value = hash(text) or 1
+        slot = value & self._mask
+        while self._table[slot]:
+            if self._table[slot] == value:
+                self._table[slot] = _GONE
+                return
+            slot = (slot + 1) & self._mask
 
     def add(self, text: str) -> bool:
         """Whether it is new."""

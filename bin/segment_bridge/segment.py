@@ -5,12 +5,12 @@ Answers are typed: `Answer.kind` says what is to be done, `reason` is the code t
 | answer | kind |
 |---|---|
 | 2xx with JSON (or nothing, or OK, as RudderStack says) | ACCEPTED: queued by Segment, which looks at it later |
-| 2xx with `"success": false`; 501, 505, 511 | FAILED: trying again is in vain, other batches may do better |
 | 2xx with anything else: a captive portal's or proxy's page | TRANSIENT |
-| 408, 410, 460, other 5xx; no connection, no answer, half of one | TRANSIENT |
+| 408, 410, 421, 425, 460, other 5xx; no connection, no answer, half of one | TRANSIENT |
 | 429 | THROTTLED |
 | 413, 415 | TOO_LARGE, ENCODED: the same again, in smaller batches, or without gzip |
-| 3xx, 401, 403, 404, 405, 407; a certificate that is not valid | MISCONFIGURED: no request will do better |
+| 3xx, 401, 403, 404, 405, 407, 501, 505, 511; 2xx that says it is none | DENIED: to all, or to this one |
+| a certificate that is not valid; a proxy that wants credentials | MISCONFIGURED: no request will do better |
 | other 4xx, above all 400 | REFUSED: something in the batch is bad |
 
 The write key goes into a Basic header that is built here (so no netrc can leave it out), and not into the body as well,
@@ -56,7 +56,7 @@ class Kind(enum.Enum):
     ENCODED = enum.auto()
     THROTTLED = enum.auto()
     TRANSIENT = enum.auto()
-    FAILED = enum.auto()
+    DENIED = enum.auto()
     MISCONFIGURED = enum.auto()
 
 
@@ -67,24 +67,31 @@ class Answer(NamedTuple):
     error: str = ""  # for people; without secrets
     retry_after_s: Optional[float] = None
 
+    @property
+    def reason_of_event(self) -> str:
+        """The reason where the answer is about a single event, as it turned out: "auth" would be a riddle there."""
+        return "http_%d" % self.http if self.http and self.http >= 300 else self.reason
+
 
 _KINDS = {
-    408: Kind.TRANSIENT, 410: Kind.TRANSIENT, 460: Kind.TRANSIENT,
-    501: Kind.FAILED, 505: Kind.FAILED, 511: Kind.FAILED,
+    408: Kind.TRANSIENT, 410: Kind.TRANSIENT, 421: Kind.TRANSIENT, 425: Kind.TRANSIENT, 460: Kind.TRANSIENT,
+    501: Kind.DENIED, 505: Kind.DENIED, 511: Kind.DENIED,
     429: Kind.THROTTLED, 413: Kind.TOO_LARGE, 415: Kind.ENCODED,
-    401: Kind.MISCONFIGURED, 403: Kind.MISCONFIGURED, 404: Kind.MISCONFIGURED, 405: Kind.MISCONFIGURED,
-    407: Kind.MISCONFIGURED,
+    401: Kind.DENIED, 403: Kind.DENIED, 404: Kind.DENIED, 405: Kind.DENIED, 407: Kind.DENIED,
 }
 _STOP_REASONS = {401: "auth", 403: "auth", 407: "auth", 404: "wrong_url", 405: "wrong_url"}
+_NO = [False, "false"]
+_REFUSALS = (("success", _NO), ("ok", _NO), ("error", None), ("errors", None), ("status", ["error", "failed"]))
+"""What a 2xx says that is none: values of its members; None is any that is not empty."""
 
 
 def kind_of(status: int) -> Kind:
     """What a status other than 2xx asks for."""
     if status in _KINDS:
         return _KINDS[status]
-    if status >= 500:
+    if status >= 500 or status < 200:
         return Kind.TRANSIENT
-    return Kind.REFUSED if status >= 400 else Kind.MISCONFIGURED
+    return Kind.REFUSED if status >= 400 else Kind.DENIED
 
 
 def fingerprint(write_key: str) -> str:
@@ -181,34 +188,35 @@ class Segment:
                 content = connections.read(response.raw, _LONGEST_ANSWER).data
             except DecodeError as error:  # the status counts none the less
                 content = str(error).encode()
-        line.is_used = response.status_code < 500
-        if not line.is_used:  # "HTTP API": look up the name anew, another server may do better
+        line.is_used = response.status_code < 500 and response.status_code != 421
+        if not line.is_used:  # "HTTP API": look up the name anew, another server may do better. So says 421, too
             line.adapter.close()
         return self._answer(response, content)
 
     def _answer(self, response: requests.Response, content: bytes) -> Answer:
         status = response.status_code
+        said = content.decode("utf-8", "replace").strip()
         if 200 <= status < 300:
-            return self._success(status, content)
-        kind = kind_of(status)
+            return self._success(status, said)
         reason = _STOP_REASONS.get(status, "http_%d" % status)
-        said = self._clean(content.decode("utf-8", "replace")) or response.reason or ""
-        error = "HTTP %d: %s" % (status, said)
-        if status < 400:
+        error = "HTTP %d: %s" % (status, self._clean(said or response.reason or ""))
+        if 300 <= status < 400:
             reason = "redirect"
             error = "HTTP %d leads to %s" % (status, self._clean(response.headers.get("Location", "nowhere")))
-        return Answer(kind, reason, status, error, retry_after_s(response.headers, time.time()))
+        return Answer(kind_of(status), reason, status, error, retry_after_s(response.raw.headers, time.time()))
 
-    def _success(self, status: int, content: bytes) -> Answer:
-        text = content.strip()
+    def _success(self, status: int, said: str) -> Answer:
+        """Of a 2xx, which is believed if nothing in it says otherwise."""
         try:
-            value = json.loads(text) if text and text.upper() != b"OK" else {}
+            value = json.loads(said) if said and said.upper() != "OK" else None
         except (ValueError, RecursionError):
-            return Answer(Kind.TRANSIENT, "unexpected_body", status, "not Segment's answer: %s" % self._clean(
-                text.decode("utf-8", "replace")))
-        if isinstance(value, dict) and value.get("success") is False:
-            return Answer(Kind.FAILED, "success_false", status, self._clean(text.decode("utf-8", "replace")))
-        return Answer(Kind.ACCEPTED, "", status)
+            value = ()
+        if value is False or (isinstance(value, dict) and any(
+                value[name] in bad if bad else value[name] for name, bad in _REFUSALS if name in value)):
+            return Answer(Kind.DENIED, "success_false", status, "HTTP %d, but: %s" % (status, self._clean(said)))
+        if value is None or value is True or isinstance(value, dict) or str(value).upper() == "OK":
+            return Answer(Kind.ACCEPTED, "", status)
+        return Answer(Kind.TRANSIENT, "unexpected_body", status, "not Segment's answer: %s" % self._clean(said))
 
     def _no_answer(self, error: Exception) -> Answer:
         certificate = _find(error, ssl.SSLCertVerificationError, CertificateError)  # the latter is about the name

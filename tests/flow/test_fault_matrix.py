@@ -33,6 +33,7 @@ SENT = rows(100)
 JSON = "application/json"
 SUCCESS = status(200, '{"success":true}', content_type=JSON).reply
 
+TWICE = ("max_attempts=2",)
 SLOW = ("timeout=0.2", "max_attempts=1")
 
 
@@ -133,7 +134,7 @@ class Staying(NamedTuple):
     fault: Fault | Callable
     reasons: set[str]  # of the rows
     says: str  # the job's message
-    arguments: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = TWICE
     statuses: frozenset[str] = frozenset({"failed", "unsent"})
     is_handled: bool = False  # Segment may have more than the rows say
 
@@ -198,7 +199,7 @@ def test_what_stays_is_an_error_that_says_so(in_both, name):
         expected = STAYING[name]
         segment.faults = always(expected.fault)
         result = segmentsend(
-            SENT, f"max_batch_events={events}", "concurrency=2", "max_attempts=2", "deadline=5", *expected.arguments
+            SENT, f"max_batch_events={events}", "concurrency=2", "deadline=5", *expected.arguments
         )
         check_trouble(result, segment, expected, segmentsend.splunk_home)
         if expected.is_handled:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.flow.invariants import rows, statuses
 
-SECRET = "s3cret0write0key0of0somebody0els"
+SECRET = "fake0write0key0of0somebody0else0"
 
 
 def shown(result, home):

@@ -15,7 +15,7 @@ FILES = sorted(BIN.rglob("*.py"))
 
 ROOMS = [
     {"errors", "settings", "clusters", "logs", "texts", "reasons", "credentials"},
-    {"messages", "columns", "ids", "jsontext", "seen", "batching", "segment", "retry", "connections"},
+    {"messages", "columns", "ids", "jsontext", "seen", "batching", "segment", "retry", "connections", "trust"},
     {"delivery", "directory", "synchronisation", "spool", "kubernetes"},
     {"splunk"},
     {"segmentsend", "usersignups", "write_key"},

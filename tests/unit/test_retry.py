@@ -5,11 +5,16 @@ import email.utils
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from urllib3._collections import HTTPHeaderDict
 
 from segment_bridge.errors import DeadlineExceeded, SplunkdError, Unavailable
 from segment_bridge.retry import LONGEST_RETRY_AFTER_S, Backoff, Breaker, Retry, Throttle, retry_after_s
 
 NOW = 1_764_000_000.0
+
+
+def dated(moment):
+    return email.utils.formatdate(moment, usegmt=True)
 
 
 class Clock:
@@ -117,9 +122,9 @@ def test_other_errors_are_not_tried_again(clock):
         ({"Retry-After": "0"}, 0),
         ({"Retry-After": "-3"}, 0),
         ({"Retry-After": "3600"}, LONGEST_RETRY_AFTER_S),
-        ({"Retry-After": email.utils.formatdate(NOW + 9, usegmt=True)}, 9),
-        ({"Retry-After": email.utils.formatdate(NOW - 9, usegmt=True)}, 0),
-        ({"Retry-After": email.utils.formatdate(NOW + 9e6, usegmt=True)}, LONGEST_RETRY_AFTER_S),
+        ({"Retry-After": dated(NOW + 9)}, 9),
+        ({"Retry-After": dated(NOW - 9)}, 0),
+        ({"Retry-After": dated(NOW + 9e6)}, LONGEST_RETRY_AFTER_S),
         ({"Retry-After": "inf"}, LONGEST_RETRY_AFTER_S),
         ({"Retry-After": "nan"}, None),
         ({"Retry-After": "soon"}, None),
@@ -128,6 +133,17 @@ def test_other_errors_are_not_tried_again(clock):
         ({"Retry-After": "2", "X-RateLimit-Reset": "4"}, 2),
         ({"Retry-After": "Tue, 99 Foo 2026 99:99:99 GMT"}, None),
         ({"Retry-After": "Mon, 01 Jan 20260 00:00:00 GMT"}, None),
+        ({"Retry-After": dated(NOW + 9), "Date": dated(NOW + 2)}, 7),
+        ({"Retry-After": dated(NOW - 3_591), "Date": dated(NOW - 3_600)}, 9),
+        ({"Retry-After": dated(NOW + 9), "Date": "yesterday"}, 9),
+        ({"X-RateLimit-Reset": str(NOW + 12)}, 12),
+        ({"X-RateLimit-Reset": "%d" % ((NOW + 12) * 1_000)}, 12),
+        ({"X-RateLimit-Reset": str(NOW - 12)}, 0),
+        ({"X-RateLimit-Reset": str(NOW + 12), "Date": dated(NOW + 10)}, 2),
+        (HTTPHeaderDict([("Retry-After", "2"), ("retry-after", "5")]), 5),
+        (HTTPHeaderDict([("Retry-After", "soon"), ("Retry-After", dated(NOW + 4))]), 4),
+        (HTTPHeaderDict([("X-RateLimit-Reset", "2"), ("X-RateLimit-Reset", "1")]), 2),
+        (HTTPHeaderDict(), None),
     ],
 )
 def test_how_long_an_answer_asks_to_be_left_alone(headers, expected):

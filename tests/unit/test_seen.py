@@ -27,3 +27,13 @@ def test_a_repeat_is_known_until_three_quarters_are_taken():
 def test_it_never_fills_up():
     seen = Seen(1 << 4)
     assert sum(seen.add(str(number)) for number in range(10_000)) == 10_000
+
+
+def test_what_is_discarded_is_new_again_and_hides_nothing():
+    seen = Seen(16)
+    texts = [str(number) for number in range(9)]
+    assert all(map(seen.add, texts))
+    seen.discard("3")
+    seen.discard("no such")
+    assert [seen.add(text) for text in texts] == [text == "3" for text in texts]
+    assert not seen.add("3")

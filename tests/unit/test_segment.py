@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import dataclasses
+import email.utils
 import gzip
 import json
 import socket
@@ -103,9 +104,8 @@ def test_a_fingerprint_tells_keys_apart_and_gives_none_away():
     ("codes", "kind"),
     [
         ([400, 402, 406, 409, 418, 422, 431], Kind.REFUSED),
-        ([401, 403, 404, 405, 407, 301, 302, 303, 304, 307, 308], Kind.MISCONFIGURED),
-        ([408, 410, 460, 500, 502, 503, 504, 520, 529, 599], Kind.TRANSIENT),
-        ([501, 505, 511], Kind.FAILED),
+        ([401, 403, 404, 405, 407, 301, 302, 303, 304, 307, 308, 501, 505, 511], Kind.DENIED),
+        ([408, 410, 421, 425, 460, 500, 502, 503, 504, 520, 529, 599], Kind.TRANSIENT),
         ([429], Kind.THROTTLED),
         ([413], Kind.TOO_LARGE),
         ([415], Kind.ENCODED),
@@ -124,7 +124,20 @@ def test_what_a_status_asks_for(fake, codes, kind):
         ("", "text/plain", Kind.ACCEPTED, ""),
         ("OK", "text/plain", Kind.ACCEPTED, ""),
         ("null", "application/json", Kind.ACCEPTED, ""),
-        ('{"success":false,"message":"nope"}', "application/json", Kind.FAILED, "success_false"),
+        ('{"success":false,"message":"nope"}', "application/json", Kind.DENIED, "success_false"),
+        ('{"ok":false}', "application/json", Kind.DENIED, "success_false"),
+        ('{"ok":"false"}', "application/json", Kind.DENIED, "success_false"),
+        ('{"error":"no such source"}', "application/json", Kind.DENIED, "success_false"),
+        ('{"error":{"code":7}}', "application/json", Kind.DENIED, "success_false"),
+        ('{"success":true,"errors":["Message ID: m: too old"]}', "application/json", Kind.DENIED, "success_false"),
+        ('{"status":"error"}', "application/json", Kind.DENIED, "success_false"),
+        ("false", "application/json", Kind.DENIED, "success_false"),
+        ('{"success":true,"error":null,"errors":[],"status":"ok"}', "application/json", Kind.ACCEPTED, ""),
+        ('"ok"', "application/json", Kind.ACCEPTED, ""),
+        ("true", "application/json", Kind.ACCEPTED, ""),
+        ("[]", "application/json", Kind.TRANSIENT, "unexpected_body"),
+        ("0", "application/json", Kind.TRANSIENT, "unexpected_body"),
+        ('"error"', "application/json", Kind.TRANSIENT, "unexpected_body"),
         ("<html>Sign in</html>", "text/html", Kind.TRANSIENT, "unexpected_body"),
         ('{"success":tr', "application/json", Kind.TRANSIENT, "unexpected_body"),
         ("[" * 30_000, "application/json", Kind.TRANSIENT, "unexpected_body"),
@@ -139,7 +152,7 @@ def test_a_200_is_read_before_it_is_believed(fake, text, content_type, kind, rea
 @pytest.mark.parametrize("code", [301, 302, 307, 308])
 def test_a_redirect_is_not_followed(fake, code):
     answer = post(fake, status(code, Location="http://127.0.0.1:1/elsewhere"))
-    assert (answer.kind, answer.reason) == (Kind.MISCONFIGURED, "redirect")
+    assert (answer.kind, answer.reason) == (Kind.DENIED, "redirect")
     assert "http://127.0.0.1:1/elsewhere" in answer.error
     assert len(fake.requests) == 1
 
@@ -148,6 +161,11 @@ def test_what_an_answer_asks_for_is_told(fake):
     assert post(fake, status(429, retry_after=7)).retry_after_s == 7
     assert 6 < post(fake, status(503, retry_after=faults.http_date(9))).retry_after_s <= 9
     assert post(fake, status(503)).retry_after_s is None
+    hour_ago = email.utils.formatdate(time.time() - 3_600, usegmt=True)
+    behind = status(503, retry_after=faults.http_date(9 - 3_600), Date=hour_ago)
+    assert post(fake, behind).retry_after_s == pytest.approx(9, abs=1)
+    twice = Reply(429, b"", {"Retry-After": "3", "retry-after": "5"})
+    assert post(fake, faults.Fault(twice, handled=False)).retry_after_s == 5
 
 
 def test_what_an_answer_says_is_cut_short_and_has_no_key_in_it(fake):

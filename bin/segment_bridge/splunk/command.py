@@ -171,7 +171,10 @@ class _Run:
 
     def _note(self, level: str, text: str, reason: str) -> None:
         self._notes.append((level, "segmentsend: " + text))
-        (self._log.error if level == "ERROR" else self._log.warning)("error", reason=reason, error=text)
+        if level == "ERROR":
+            self._log.error("error", reason=reason, error=text)
+        else:
+            self._log.warning("warning", reason=reason, error=text)
 
     def _fail(self, stdout: BinaryIO, error: SegmentBridgeError) -> None:
         """The last reply: no rows, and why."""

@@ -24,6 +24,10 @@ COLLECTION = "segment_dead_letters"
 STATUSES = ("rejected", "failed", "unsent")
 DROPPED = "dropped"
 """The status by which a person says that a letter is to be removed."""
+DROPS = {
+    "age": "dead letters were removed that nobody dealt with for 30 days",
+    "number": "dead letters were removed, as there were too many",
+}
 MAX_AGE_S = 30 * 86_400
 MAX_LETTERS = 100_000
 _MOST_WAITING, _MOST_WAITING_CHARS = 500, 2_000_000

@@ -6,14 +6,14 @@ messages are settled, and nothing is kept from one chunk for the next: a search 
 import json
 import time
 from collections import Counter
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Set, Tuple, Union
 
 from segment_bridge import segment
 from segment_bridge.batching import Batch, Batcher, body_bytes
 from segment_bridge.delivery import Delivery, Settled
 from segment_bridge.ids import MessageIds
 from segment_bridge.logs import RunLog
-from segment_bridge.messages import Layout, MessageBuilder, Messages, Outcome, draft, mistaken
+from segment_bridge.messages import DUPLICATE, Layout, MessageBuilder, Messages, Outcome, draft, mistaken
 from segment_bridge.settings import Destination, Options
 from segment_bridge.splunk import deadletters
 from segment_bridge.splunk.deadletters import DeadLetters
@@ -60,16 +60,20 @@ class Sending:
         self._log = log
         self._dead_letters = dead_letters
         self._ledger = ledger
-        self._digests: Dict[int, bytes] = {}  # of the current chunk's messages, for the ledger, by row
+        self._delivered = "dryrun" if options.dryrun else "accepted"
+        # Of the current chunk, by row, or rows:
+        self._digests: Dict[int, bytes] = {}  # for the ledger
+        self._made: Set[int] = set()  # ids
+        self._twins: Dict[str, List[int]] = {}  # of earlier rows, by id
         self._reasons: Dict[tuple, _Reason] = {}
+        self._notes: List[Tuple[str, str]] = []
         self._client = segment.Rehearsal(destination) if options.dryrun else segment.Segment(destination, write_key)
         self._has_window = 0 < window[1] < _NEVER
         occasion = "%.3f %.3f" % window if self._has_window else time.strftime("%Y-%m-%d", time.gmtime())
         self._message_ids = MessageIds(segment.fingerprint(write_key), occasion)
         self._builder = MessageBuilder(self._message_ids, destination.max_event_bytes)
         self._batcher = Batcher(destination.max_batch_bytes, destination.max_batch_events)
-        self._delivery = Delivery(self._client, destination, self._settled,
-                                  accepted="dryrun" if options.dryrun else "accepted")
+        self._delivery = Delivery(self._client, destination, self._settled, accepted=self._delivered)
         self._mistaken: Dict[str, str] = {}
         self._columns = (PAYLOAD_COLUMN, *COLUMNS) if options.payload else COLUMNS
         self._reply = Reply([], [])  # to the current chunk
@@ -95,6 +99,7 @@ class Sending:
         """
         self._reply = reply = Reply(chunk.header, self._columns)
         self._digests.clear()
+        self._made.clear()
         self._delivery.resume()
         self.is_busy = True
         try:
@@ -108,7 +113,11 @@ class Sending:
                 self._delivery.submit(last)
             self._delivery.drain()
             self.is_busy = False
+            for message_id in [*self._twins]:
+                self._settle_twins(message_id, DUPLICATE)
             if self._dead_letters:
+                for refusal in self._delivery.overturned():  # of an earlier chunk, whose rows are gone
+                    self._dead_letters.add(refusal.payload.decode(), refusal.outcome)
                 self._dead_letters.write()
             self.rows += len(reply.rest)
         return reply
@@ -120,7 +129,11 @@ class Sending:
             count, start = len(block.texts), len(reply.rest)
             messages = self._builder.build(layout, block.columns, count)
             reply.add(block, self._first_cells(messages))
+            self._made.update(start + row for row in messages.made)
             for row, outcome in sorted(messages.withheld.items()):
+                if outcome is DUPLICATE:
+                    self._twins.setdefault(messages.ids[row], []).append(start + row)
+                    continue
                 reply.rest[start + row] = _rest_cells(outcome)
                 self._count(outcome, messages.ids[row])
                 if self._is_dead(outcome):
@@ -186,10 +199,20 @@ class Sending:
             self._count(outcome, payload)
             if self._ledger and outcome.status == "accepted":
                 self._ledger.add([self._digests[row]])
+            if outcome.status != self._delivered and row not in self._made:
+                message_id = _id(payload)
+                self._message_ids.forget(message_id)
+                self._settle_twins(message_id, outcome)
             if self._is_dead(outcome):
                 self._dead_letters.add(payload.decode(), outcome)
             elif self._dead_letters:
                 self._dead_letters.settle([payload])
+
+    def _settle_twins(self, message_id: str, outcome: Outcome) -> None:
+        """Rows with the id of an earlier one: repeats of it, or where it did not get there, lost as it is."""
+        for row in self._twins.pop(message_id, ()):
+            self._reply.rest[row] = _rest_cells(outcome)
+            self._count(outcome, message_id)
 
     def _count(self, outcome: Outcome, message: Union[str, bytes]) -> None:
         """Counts a message, which is told by its id or by its payload."""
@@ -198,7 +221,7 @@ class Sending:
             return
         key = (outcome.status, outcome.reason)
         if key not in self._reasons:
-            example = json.loads(message)["messageId"] if isinstance(message, bytes) else message
+            example = _id(message) if isinstance(message, bytes) else message
             self._reasons[key] = _Reason(outcome, example)
         self._reasons[key].count += 1
 
@@ -224,33 +247,43 @@ class Sending:
     def report(self) -> List[Tuple[str, str]]:
         """What the run came to, as (level, text). An ERROR among them means that the search is to fail."""
         for reason, count in (self._dead_letters.prune() if self._dead_letters else {}).items():
-            self._log.warning("dropped", status="dropped", reason=reason, count=count,
-                              error="dead letters that were too old or too many were removed, the oldest first")
-        notes = []
+            self._log.warning("dropped", status="dropped", reason=reason, count=count, error=deadletters.DROPS[reason])
+        self._notes = notes = []
         for reason in self._reasons.values():
             status, code, _, error, _, _ = reason.outcome
-            if status in ("rejected", "duplicate"):
+            if status in ("rejected", "duplicate"):  # which have a line of their own in the run log: log_outcomes
                 example = ' (messageId %s, say)' % reason.message_id if reason.message_id else ""
                 notes.append(("WARN" if status == "rejected" else "INFO", "segmentsend: %s %s, %s: %s%s" % (
                     format(reason.count, ","), status, code, error, example)))
         if self._mistaken:
             names = ["%s (%s?)" % pair for pair in self._mistaken.items()]
             more = len(names) - _NAMED
-            notes.append(("WARN", "segmentsend: columns that are not sent look as if they should be, under another "
-                          "name: %s%s" % (printable(", ".join(names[:_NAMED]), _LONGEST_NAMES),
-                                          " and %d more" % more if more > 0 else "")))
+            self._note("WARN", "columns", "columns that are not sent look as if they should be, under another name: "
+                       "%s%s" % (printable(", ".join(names[:_NAMED]), _LONGEST_NAMES),
+                                 " and %d more" % more if more > 0 else ""))
         if self._message_ids.undated and not self._has_window:
-            notes.append(("WARN", "segmentsend: %s rows have no messageId, _time or timestamp, and the search has no "
-                          "window: sent again on the same day (UTC) they are repeats to Segment, on another new events"
-                          % format(self._message_ids.undated, ",")))
+            self._note("WARN", "undated", "%s rows have no messageId, _time or timestamp, and the search has no "
+                       "window: sent again on the same day (UTC) they are repeats to Segment, on another new events"
+                       % format(self._message_ids.undated, ","))
+        if self._destination.gzip and not self._client.gzip:
+            self._note("WARN", "no_gzip", "the receiver takes no gzip: set gzip = false in segment_bridge.conf [%s]" %
+                       self._destination.name)
         notes.append(("INFO", "segmentsend: " + self._summary()))
         level = "ERROR" if self._options.onfail == "error" else "WARN"
         if self.not_sent:
-            notes.append((level, "segmentsend: " + self._failure()))
+            self._note(level, "not_sent", self._failure())
         if self._lost_letters:
-            notes.append((level, "segmentsend: %s events are not kept in %s: %s" % (
-                format(self._lost_letters, ","), deadletters.COLLECTION, self._dead_letters.error)))
+            self._note(level, "letters_lost", "%s events are not kept in %s: %s" % (
+                format(self._lost_letters, ","), deadletters.COLLECTION, self._dead_letters.error))
         return notes
+
+    def _note(self, level: str, reason: str, text: str) -> None:
+        """Says it to whoever runs the search, and in the run log."""
+        self._notes.append((level, "segmentsend: " + text))
+        if level == "ERROR":
+            self._log.error("error", reason=reason, error=text)
+        else:
+            self._log.warning("warning", reason=reason, error=text)
 
     def _summary(self) -> str:
         counts = ", ".join("%s %s" % (format(self.counts[status], ","), status)
@@ -295,6 +328,10 @@ class Sending:
 def _counts(by_status: Dict[str, int]) -> Dict[str, int]:
     """As facts for the run log, each line of which says by `dryrun` whether it was one."""
     return {"rehearsed" if status == "dryrun" else status: count for status, count in by_status.items()}
+
+
+def _id(payload: bytes) -> str:
+    return json.loads(payload)["messageId"]
 
 
 def _rest_cells(outcome: Outcome) -> bytes:
