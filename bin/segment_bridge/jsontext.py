@@ -117,13 +117,13 @@ def _same(number: str) -> str:
     return "%s%s%se%d" % (_MARK, sign, significant, int(exponent or 0) + len(whole) - len(digits))
 
 
-_read_same = json.JSONDecoder(parse_float=_same, parse_int=_same).decode
+_read_same = json.JSONDecoder(parse_float=_same, parse_int=_same).raw_decode
 _write_same = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def canonical(text: str) -> str:
     """One text for all checked ones that say the same, whatever their spaces, escapes, order of keys and zeros."""
-    return _write_same(_read_same(text))
+    return _write_same(_read_same(text)[0])
 
 
 def _dump(value: Any) -> str:

@@ -37,7 +37,7 @@ from tests.flow.splunkd import FakeSplunkd
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SENDERS = HERE / "senders"
-PARTS = ("reading", "latency", "overlap", "memory", "startup")
+PARTS = ("reading", "forms", "latency", "overlap", "memory", "startup")
 CONCURRENCY, BATCH_BYTES = 4, 480_000  # as by default
 
 
@@ -46,10 +46,16 @@ CONCURRENCY, BATCH_BYTES = 4, 480_000  # as by default
 NAMES = ("messageId", "timestamp", "type", "userId", "event", "namespace", "properties", "context", "_time")
 
 
-class Rows:
-    """So many rows of about so many bytes, by chunks of CSV or as JSON lines."""
+_TYPES = {int: "number", bool: "boolean"}
 
-    def __init__(self, count: int, row_bytes: int = 1_000):
+
+class Rows:
+    """So many rows of about so many bytes, by chunks of CSV or as JSON lines.
+
+    Their objects are JSON texts; `typed`: or columns such as properties.replicas:number. `given`: they have messageIds.
+    """
+
+    def __init__(self, count: int, row_bytes: int = 1_000, *, typed: bool = False, given: bool = True):
         self.count = count
         properties = {"name": "component-%08d", "namespace": "user-tenant", "workspace": "user", "application": "shop",
                       "cluster": "stone-prod-p01", "kind": "Component", "replicas": 3, "public": True}  # fmt: skip
@@ -58,8 +64,20 @@ class Rows:
         texts = [json.dumps(each, ensure_ascii=False, separators=(",", ":")) for each in (properties, context)]
         cells = ["a1b2c3d4-0000-4000-8000-%012d", "2026-11-24T10:00:00.013998Z", "track", "f:12-%08d",
                  "Component created", "user-tenant", *texts, "1764000000.013"]  # fmt: skip
+        self._names = NAMES
+        if typed:
+            types = {name: _TYPES.get(type(value), "string") for name, value in properties.items()}
+            columns = {"properties.%s:%s" % (name, types[name]): value for name, value in properties.items()}
+            columns.update({"context." + name: value for name, value in context.items()})
+            self._names = (*NAMES[:6], *columns, "_time")
+            cells[6:8] = [str(value).lower() if value is True else str(value) for value in columns.values()]
+        if not given:
+            self._names, cells = self._names[1:], cells[1:]
+        self._numbers = sum(cell.count("%0") for cell in cells)
         quoted = ['"%s"' % cell.replace('"', '""') if '"' in cell else cell for cell in cells]
-        self._row = (",".join(quoted) + "," * len(NAMES) + "\n").encode()
+        self._row = (",".join(quoted) + "," * len(self._names) + "\n").encode()
+        if typed or not given:
+            return
         self._line = (json.dumps(dict(zip(NAMES, cells)), ensure_ascii=False) + "\n").encode()
         for name, text in zip(("properties", "context"), texts):
             self._line = self._line.replace(json.dumps(text, ensure_ascii=False).encode(), text.encode())
@@ -67,11 +85,12 @@ class Rows:
 
     def chunks(self, chunk_rows: int) -> Iterator[bytes]:
         """Whole chunks as splunkd writes them, the last one empty."""
-        header = ",".join('"_time"' if name == "_time" else name for name in NAMES)
-        header += "".join(',"__mv_%s"' % name for name in NAMES) + "\n"
+        header = ",".join('"_time"' if name == "_time" else name for name in self._names)
+        header += "".join(',"__mv_%s"' % name for name in self._names) + "\n"
         for start in range(0, self.count, chunk_rows):
             numbers = range(start, min(start + chunk_rows, self.count))
-            yield _chunk(False, header.encode() + b"".join(self._row % (number, number, number) for number in numbers))
+            lines = (self._row % ((number,) * self._numbers) for number in numbers)
+            yield _chunk(False, header.encode() + b"".join(lines))
         yield _chunk(True, b"")
 
     def lines(self) -> Iterator[bytes]:
@@ -279,6 +298,24 @@ def reading(bench: Bench, version: str, python: str, given: argparse.Namespace) 
                 [[name, wall_s, cpu_s, wall_s / noop.wall_s, cpu_s / noop.cpu_s, round(peak_mb)]
                  for name, (_, (wall_s, cpu_s, peak_mb)) in found.items()],
             )  # fmt: skip
+
+
+def forms(bench: Bench, version: str, python: str, given: argparse.Namespace) -> None:
+    """What rows cost by what they are like, without latency and gzip."""
+    command = Contender("segmentsend", [python, bench.script])
+    known = {"JSON texts": {}, "typed columns": {"typed": True}, "JSON texts, no messageId": {"given": False},
+             "typed columns, no messageId": {"typed": True, "given": False}}  # fmt: skip
+    runs: dict[str, list[Figures]] = {name: [] for name in known}
+    for _ in range(given.rounds):
+        for name, options in known.items():
+            runs[name].append(bench.run(command, Rows(given.rows, **options), 50_000))
+    medians = {name: Figures.median(found) for name, found in runs.items()}
+    print("Python %s, %s rows, chunks of 50,000, gzip off\n" % (version, format(given.rows, ",")))
+    usual_s = medians["JSON texts"].cpu_s
+    table(
+        ["", "CPU s", "of that of JSON texts", "peak MB"],
+        [[name, cpu_s, cpu_s / usual_s, round(peak_mb)] for name, (_, cpu_s, peak_mb) in medians.items()],
+    )
 
 
 def latency(bench: Bench, version: str, python: str, given: argparse.Namespace) -> None:
