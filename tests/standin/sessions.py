@@ -51,7 +51,7 @@ class Sessions:
         if user in self.users:
             raise Refusal(400, "User name=%s already exists" % user)
         for role in roles or [""]:
-            if not self._role(role):
+            if not self._confs.stanza("authorize", None, "role_" + role):
                 raise Refusal(400, "Role name=%s does not exist" % role)
         if len(password) < 8:
             raise Refusal(400, "Password did not meet complexity requirements: at least 8 characters.")
@@ -65,8 +65,7 @@ class Sessions:
 
     def open(self, user: str) -> Session:
         """A session of a user, or of splunkd's own."""
-        roles = frozenset([_SYSTEM_ROLE]) if user == SYSTEM_USER else self.users[user][1]
-        session = Session(secrets.token_urlsafe(48), user, self._with_imported(roles), self._capabilities(roles))
+        session = self._now(Session(secrets.token_urlsafe(48), user, frozenset(), frozenset()))
         with self._lock:
             self._sessions[session.key] = session
         return session
@@ -76,7 +75,8 @@ class Sessions:
             self._sessions.pop(session.key, None)
 
     def of(self, request: Request) -> Session:
-        """The session that a request is part of: by header, by user and password, or by cookie.
+        """The session that a request is part of, with the rights of this moment: by header, by user and password, or by
+        cookie.
 
         Raises:
             Refusal: by none.
@@ -92,22 +92,20 @@ class Sessions:
         session = self._sessions.get(key)
         if session is None:
             raise Refusal(401, "call not properly authenticated")
-        return session
+        return self._now(session)
 
-    def _with_imported(self, roles: FrozenSet[str]) -> FrozenSet[str]:
-        known: Set[str] = set()
-        waiting = list(roles)
+    def _now(self, session: Session) -> Session:
+        """With the roles and the capabilities that its user has now."""
+        stanzas = self._confs.stanzas("authorize")
+        own = frozenset([_SYSTEM_ROLE]) if session.user == SYSTEM_USER else self.users[session.user][1]
+        roles: Set[str] = set()
+        capabilities: Set[str] = set()
+        waiting = list(own)
         while waiting:
             role = waiting.pop()
-            if role not in known:
-                known.add(role)
-                waiting += filter(None, self._role(role).get("importRoles", "").split(";"))
-        return frozenset(known)
-
-    def _capabilities(self, roles: FrozenSet[str]) -> FrozenSet[str]:
-        return frozenset(name for role in self._with_imported(roles) for name, value in self._role(role).items()
-                         if value.strip() == "enabled")
-
-    def _role(self, role: str) -> Dict[str, str]:
-        stanza = self._confs.stanza("authorize", None, "role_" + role)
-        return stanza.settings if stanza else {}
+            if role not in roles and "role_" + role in stanzas:
+                roles.add(role)
+                settings = stanzas["role_" + role].settings
+                capabilities.update(name for name, value in settings.items() if value.strip() == "enabled")
+                waiting += filter(None, settings.get("importRoles", "").split(";"))
+        return session._replace(roles=frozenset(roles), capabilities=frozenset(capabilities))

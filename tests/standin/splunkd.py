@@ -23,6 +23,7 @@ from .refusal import Refusal
 from .releases import CONFS, DEFAULT, Release
 from .rest.info import Bulletin
 from .rest.routing import dispatch
+from .runner.handlers import Handlers
 from .runner.inputs import Inputs
 from .runner.python import Pythons
 from .scheduler import Scheduler
@@ -72,6 +73,7 @@ class Splunkd:
         self.alerts = Alerts(self)
         self.jobs = Jobs(self)
         self.inputs = Inputs(self)
+        self.handlers = Handlers(self)
         self.monitor = Monitor(self)
         self.scheduler = Scheduler(self)
         self.management_url = self.web_url = self.hec_url = ""
@@ -80,6 +82,7 @@ class Splunkd:
         with ExitStack() as stack:
             stack.callback(self.kvstore.close)
             stack.callback(self.events.close)
+            stack.callback(self.handlers.stop)
             tls = own_certificate(self.etc / "auth")
             self.management_url = _serve(stack, lambda request: dispatch(self, request), self._ports.management, tls)
             self.sessions.cookie = "splunkd_" + self.management_url.rpartition(":")[2]
@@ -101,6 +104,7 @@ class Splunkd:
             Refusal: it is no package, or the app is there and `update` is off.
         """
         app = packages.install(self.etc, archive, update)
+        self.handlers.stop()
         self.inputs.refresh()
         return app
 
@@ -114,6 +118,7 @@ class Splunkd:
             raise Refusal(404, "Application does not exist: %s" % app)
         shutil.rmtree(self.confs.folder(app))
         self.kvstore.drop(app)
+        self.handlers.stop()
         self.inputs.refresh()
 
     def changed(self, conf: str) -> None:

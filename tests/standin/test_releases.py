@@ -114,6 +114,13 @@ class TestCapabilities:
         status = status_of(getattr(service, method.lower()), path)
         assert (status != 403) is allowed, status
 
+    def test_they_are_those_of_the_moment_and_not_of_the_login(self, splunkd, tmp_path):
+        service = connect(splunkd, "user")
+        assert status_of(service.get, "server/settings") == 403
+        splunkd.install(package(tmp_path, "one", {
+            "default/authorize.conf": "[role_user]\nlist_settings = enabled\n"}), False)
+        assert status_of(service.get, "server/settings") == 200
+
     def test_who_may_not_search_may_not(self, splunkd, tmp_path):
         splunkd.install(package(tmp_path, "one", {
             "default/authorize.conf": "[role_mute]\nget_metadata = enabled\n"}), False)

@@ -25,6 +25,7 @@ elif sys.argv[1:] == ["--validate-arguments"]:
 '''
 FILES = {
     "bin/echo.py": SCRIPT, "README/inputs.conf.spec": "[echo://<name>]\nword = <string>\nloud = <boolean>\n",
+    "default/authorize.conf": "[role_admin]\nedit_modinput_echo = enabled\n",
     "default/inputs.conf": "[echo]\npython.version = python3\npython.required = 3.9,3.13\ninterval = 900\nloud = 1\n"}
 
 
@@ -92,6 +93,13 @@ class TestModularInputs:
         assert refusal(service.post, "data/inputs/echo/none", word="x")[0] == 404
         assert refusal(service.post, "data/inputs/none", name="x")[0] == 404
         assert refusal(service.post, "data/inputs/echo/a/explode")[0] == 404
+
+    def test_who_changes_one_needs_the_capability_of_its_kind(self, splunkd, echo):
+        service = connect(splunkd, "power", "one", "nobody")
+        for call, path in ((service.post, "data/inputs/echo/a"), (service.post, "data/inputs/echo/a/enable"),
+                           (service.delete, "data/inputs/echo/a"), (service.post, "data/inputs/echo")):
+            status, text = refusal(call, path, name="x") if path.endswith("echo") else refusal(call, path)
+            assert (status, "requires capability: edit_modinput_echo" in text) == (403, True)
 
     def test_whoever_may_list_inputs_sees_them(self, splunkd, echo):
         assert connect(splunkd, "user", "one", "nobody").get("data/inputs/echo").status == 200

@@ -140,6 +140,18 @@ def _modular(call: Call, kind: str) -> Kind:
                 lambda stanza: stanza.name.partition("://")[2])
 
 
+def _changeable(call: Call, kind: str) -> Kind:
+    """
+    Raises:
+        Refusal: no app brings such a kind; the user may not change inputs of it (authorize.conf.spec,
+            edit_modinput_<scheme>; whether a role has it that was not given it is not documented).
+    """
+    shown, capability = _modular(call, kind), "edit_modinput_" + kind
+    if capability not in call.session.capabilities:
+        call.forbid(capability)
+    return shown
+
+
 def _input_content(call: Call, stanza: Stanza) -> Dict[str, Any]:
     settings = _merged(call, stanza)
     return {"host": HOST, "index": "default", "interval": "60", **settings,
@@ -161,7 +173,7 @@ def inputs(call: Call, kind: str) -> Response:
 
 @route("POST", "data/inputs/<kind>", "*", capability="list_inputs")
 def create_input(call: Call, kind: str) -> Response:
-    shown, name, settings = _modular(call, kind), call.argument("name"), call.settings("name")
+    shown, name, settings = _changeable(call, kind), call.argument("name"), call.settings("name")
     _check_arguments(call, kind, settings, lambda argument: argument.required_on_create)
     stanza = "%s://%s" % (kind, name)
     defaults = _merged(call, Stanza(stanza, {}, call.app, True))
@@ -177,7 +189,7 @@ def one_input(call: Call, kind: str, name: str) -> Response:
 
 @route("POST", "data/inputs/<kind>/<name>", "*", capability="list_inputs")
 def edit_input(call: Call, kind: str, name: str) -> Response:
-    shown, settings = _modular(call, kind), call.settings()
+    shown, settings = _changeable(call, kind), call.settings()
     stanza = objects.one(call, "inputs", "%s://%s" % (kind, name))
     _check_arguments(call, kind, settings, lambda argument: argument.required_on_edit)
     call.splunkd.inputs.validate(kind, name, {**_merged(call, stanza), **settings})
@@ -186,13 +198,13 @@ def edit_input(call: Call, kind: str, name: str) -> Response:
 
 @route("DELETE", "data/inputs/<kind>/<name>", capability="list_inputs")
 def remove_input(call: Call, kind: str, name: str) -> Response:
-    _modular(call, kind)
+    _changeable(call, kind)
     return objects.remove(call, "inputs", "%s://%s" % (kind, name))
 
 
 @route("POST", "data/inputs/<kind>/<name>/<action>", capability="list_inputs")
 def switch_input(call: Call, kind: str, name: str, action: str) -> Response:
-    return _switched(call, _modular(call, kind), "%s://%s" % (kind, name), action)
+    return _switched(call, _changeable(call, kind), "%s://%s" % (kind, name), action)
 
 
 def _check_arguments(call: Call, kind: str, settings: Dict[str, str], is_required: Callable[[Any], bool]) -> None:

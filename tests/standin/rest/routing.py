@@ -169,9 +169,9 @@ class Call:
         if not self.may_write(kind, name, app):
             self.forbid()
 
-    def forbid(self) -> NoReturn:
+    def forbid(self, capability: str = "admin_all_objects") -> NoReturn:
         raise Refusal(403, "You (user=%s) do not have permission to perform this operation (requires capability: "
-                           "admin_all_objects)." % self.session.user)
+                           "%s)." % (self.session.user, capability))
 
     def whole(self, name: str, default: int) -> int:
         """

@@ -1,22 +1,18 @@
 """Endpoints that apps bring: restmap.conf, [script:<uniqueName>] with scripttype = persist.
 
-restmap.conf.spec. splunkd keeps their processes; here there is one a request.
+restmap.conf.spec.
 """
-import json
-from pathlib import Path
 from typing import Dict
 
 from werkzeug.wrappers import Response
 
 from ..refusal import Refusal
-from ..runner.kinds import ask
 from ..sessions import SYSTEM_USER
 from ..stores.conf import Stanza, is_true
 from ..values import SplError
 from . import capabilities, entries
 from .routing import Call, fallback
 
-_DRIVER = Path(__file__).parents[1] / "runner" / "persistconn.py"
 _PREFIX = "script:"
 _KNOWN = {"match", "script", "scripttype", "handler", "python", "requireAuthentication", "capability", "passSystemAuth",
           "output_modes"}
@@ -44,8 +40,9 @@ def _answered(call: Call, stanza: Stanza) -> Response:
     request = _request(call)
     if is_true(settings.get("passSystemAuth", "0")):
         request["system_authtoken"] = system.key
+    script = call.splunkd.confs.folder(stanza.app) / "bin" / settings["script"]
     try:
-        answer = _ask(call, stanza, request)
+        answer = call.splunkd.handlers.ask(call.splunkd.pythons.for_settings(settings), script, request)
         return entries.json_response(answer["payload"], answer["status"])
     except (ValueError, KeyError, SplError) as error:
         raise Refusal(500, "The handler of [%s] failed: %s" % (stanza.name, error)) from None
@@ -57,16 +54,8 @@ def _request(call: Call) -> Dict:
     query = [[name, value] for name, value in call.request.args.items(multi=True)]
     return {
         "output_mode": "json", "output_mode_explicit": call.as_json, "method": call.method, "query": query,
+        "form": [[name, value] for name, value in call.request.form.items(multi=True)],
         "connection": {"src_ip": call.request.remote_addr, "ssl": True, "listening_port": 0},
         "server": {"rest_uri": call.splunkd.management_url},
         "session": {"user": call.session.user, "authtoken": call.session.key}}
 
-
-def _ask(call: Call, stanza: Stanza, request: Dict) -> Dict:
-    python = call.splunkd.pythons.for_settings(stanza.settings)
-    folder = call.splunkd.confs.folder(stanza.app) / "bin"
-    answer = ask(call.splunkd, [python, str(_DRIVER), str(folder), stanza.settings["handler"]], stanza.name,
-                 json.dumps(request).encode())
-    if answer.status:
-        raise ValueError(answer.failure)
-    return json.loads(answer.output)

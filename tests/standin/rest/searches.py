@@ -4,7 +4,6 @@ Splunk REST API reference, "Search endpoint descriptions", saved/searches; saved
 its own for some settings: is_scheduled for enableSched, alert_type for counttype, and so on.
 """
 import fnmatch
-import re
 from datetime import datetime
 from typing import Any, Dict, Optional
 
@@ -14,7 +13,7 @@ from ..cron import CronError, next_time
 from ..refusal import Refusal
 from ..stores.conf import NOBODY, Settings, Stanza, is_true
 from ..values import SplError
-from . import entries, objects
+from . import entries, objects, validation
 from .entries import Entry
 from .objects import Kind
 from .routing import Call, route
@@ -42,7 +41,9 @@ _ACTIONS = ("email", "webhook")
 _ALERT_TYPES = ("always", "custom", "number of events", "number of hosts", "number of sources")
 _COMPARATORS = ("greater than", "less than", "equal to", "not equal to", "rises by", "drops by", "rises by perc",
                 "drops by perc")
-_PERIOD = re.compile(r"\d+[smhd]?")
+_ASKING = (("enableSched", "schedule_search"), ("schedule_window", "edit_search_schedule_window"),
+           ("schedule_priority", "edit_search_schedule_priority"))
+"""Settings that take a capability, as authorize.conf.spec says."""
 _DISPATCH = ("trigger_actions", "dispatch.*", "args.*", "force_dispatch")
 
 
@@ -87,6 +88,7 @@ def _checked(call: Call, before: Optional[Settings]) -> Settings:
     given = call.settings("name")
     if not (call.argument("search") if before is None else given.get("search", "x")).strip():
         raise Refusal(400, "A saved search cannot have an empty search string.")
+    validation.check(call.splunkd.confs, ("savedsearch", "alert_action_part"), given)
     for name, value in given.items():
         if not _is_right(call, name, value):
             raise Refusal(400, "Invalid value '%s' for argument '%s'." % (value, name))
@@ -100,9 +102,9 @@ def _checked(call: Call, before: Optional[Settings]) -> Settings:
             raise Refusal(400, "A scheduled search needs a cron_schedule.")
         if call.owner != NOBODY:
             raise Refusal(400, "A scheduled search that is private is not known here: use the owner nobody.")
-        if settings.get("enableSched") and "schedule_search" not in call.session.capabilities:
-            raise Refusal(403, "You (user=%s) do not have permission to schedule a search (requires capability: "
-                               "schedule_search)." % call.session.user)
+    for name, capability in _ASKING:
+        if settings.get(name, "0") not in ("0", "false") and capability not in call.session.capabilities:
+            call.forbid(capability)
     return settings
 
 
@@ -116,8 +118,6 @@ def _is_right(call: Call, name: str, value: str) -> bool:
         return _is_schedule(call, value)
     if name in ("dispatch.earliest_time", "dispatch.latest_time"):
         return _is_time(call, value)
-    if name in ("alert.expires", "alert.suppress.period"):
-        return not value or bool(_PERIOD.fullmatch(value))
     if name == "actions":
         return all(action.strip() in _ACTIONS for action in value.split(",") if action.strip())
     return value in {"alert_type": _ALERT_TYPES, "alert_comparator": _COMPARATORS}.get(name, (value,))

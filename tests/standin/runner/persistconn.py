@@ -1,12 +1,15 @@
-"""Runs one request of a REST handler that an app brings: persistconn.py BIN MODULE.CLASS, the request on stdin.
+"""Runs the REST handlers of apps, one request after another: a line of JSON in, a line of JSON out.
 
-It takes the place of Splunk's own persistconn/appserver.py, which is no part of this project, and of the one class
-that it has for handlers: restmap.conf.spec, [script:<uniqueName>]. It is run by the app's Python, and imports nothing
-of the stand-in's.
+It takes the place of Splunk's own splunk/persistconn/appserver.py (public copies), which keeps one process for the
+handlers of all apps: it loads each script once, by its path, under a name made of its own and its folder's, takes the
+one class that derives from PersistentServerConnectionApplication, makes an object of it for each request, and calls
+handle(). No folder of an app's is on its path. It is run by the apps' Python, and imports nothing of the stand-in's.
 """
+import importlib.util
 import json
+import os
 import sys
-from importlib import import_module
+import traceback
 from types import ModuleType
 
 
@@ -17,14 +20,36 @@ class PersistentServerConnectionApplication:
         raise NotImplementedError("handle")
 
 
-def main(folder, handler):
+def loaded(path):
+    folder, file = os.path.split(path)
+    name = "pschand__%s__in__%s" % (os.path.splitext(file)[0], os.path.basename(folder))
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    handlers = [each for each in vars(module).values() if isinstance(each, type)
+                and each is not PersistentServerConnectionApplication
+                and issubclass(each, PersistentServerConnectionApplication)]
+    if len(handlers) != 1:
+        raise TypeError("%s has %d handlers, it must have one" % (path, len(handlers)))
+    return handlers[0]
+
+
+def main():
     for name in ("splunk", "splunk.persistconn", "splunk.persistconn.application"):
         sys.modules[name] = ModuleType(name)
     sys.modules[name].PersistentServerConnectionApplication = PersistentServerConnectionApplication
-    sys.path[0] = folder
-    module, _, kind = handler.rpartition(".")
-    answer = getattr(import_module(module), kind)("", "").handle(sys.stdin.read())
-    sys.stdout.write(answer if isinstance(answer, str) else json.dumps(answer))
+    handlers = {}
+    for line in sys.stdin:
+        path, request = json.loads(line)
+        try:
+            if path not in handlers:
+                handlers[path] = loaded(path)
+            answer = handlers[path]([], "").handle(request)
+            said = {"answer": answer if isinstance(answer, dict) else json.loads(answer)}
+        except Exception as error:
+            traceback.print_exc()
+            said = {"error": "%s: %s" % (type(error).__name__, error)}
+        print(json.dumps(said), flush=True)
 
 
-main(*sys.argv[1:])
+main()
