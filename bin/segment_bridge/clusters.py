@@ -52,7 +52,7 @@ class Cluster:
     page_size: int = setting(500, number(1, 10_000))
     connect_timeout: float = setting(5.0, number(0.1, 300, float))
     timeout: float = setting(65.0, number(0.1, 600, float))
-    max_attempts: int = setting(5, number(1, 100))
+    max_attempts: Optional[int] = setting(None, number(1, 100))
     deadline: float = setting(600.0, number(1, 86_400, float))
     max_shrink_percent: float = setting(50.0, number(0, 100, float))
     allow_shrink_until: Optional[datetime] = setting(None, _time)

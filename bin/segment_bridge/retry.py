@@ -83,14 +83,16 @@ class Retry:
     Args:
         max_attempts: of each call; None is as many as the deadline allows.
         deadline_s: for all calls together; None is no deadline.
+        note: is told of each attempt that failed.
     """
 
     def __init__(self, max_attempts: Optional[int] = None, deadline_s: Optional[float] = None, *,
                  first_wait_s: float = 1.0, longest_wait_s: float = 30.0, clock: Callable[[], float] = time.monotonic,
-                 sleep: Callable[[float], None] = time.sleep, chance: Callable[[], float] = random.random):
+                 sleep: Callable[[float], None] = time.sleep, chance: Callable[[], float] = random.random,
+                 note: Callable[[Unavailable], None] = lambda error: None):
         self._max_attempts = max_attempts
         self._backoff = Backoff(first_wait_s, longest_wait_s)
-        self._clock, self._sleep, self._chance = clock, sleep, chance
+        self._clock, self._sleep, self._chance, self._note = clock, sleep, chance, note
         self._ends = None if deadline_s is None else clock() + deadline_s
 
     def call(self, attempt: Callable[[], T]) -> T:
@@ -105,6 +107,7 @@ class Retry:
             try:
                 return attempt()
             except Unavailable as error:
+                self._note(error)
                 if number == self._max_attempts:
                     raise
                 wait_s = max(self._backoff.wait_s(number, self._chance()), error.retry_after_s or 0.0)

@@ -36,7 +36,8 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import segment_bridge
 from segment_bridge.clusters import Cluster
-from segment_bridge.kubernetes import Access, ApiServer
+from segment_bridge.access import Access
+from segment_bridge.kubernetes import ApiServer
 from segment_bridge.retry import Retry
 from segment_bridge.splunk.input import _kinds
 cluster = Cluster("bench", namespace=sys.argv[3])

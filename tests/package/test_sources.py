@@ -16,7 +16,7 @@ FILES = sorted(BIN.rglob("*.py"))
 ROOMS = [
     {"errors", "settings", "clusters", "logs", "texts", "reasons", "credentials"},
     {"messages", "columns", "ids", "jsontext", "seen", "batching", "segment", "retry", "connections", "trust"},
-    {"delivery", "directory", "synchronisation", "spool", "kubernetes"},
+    {"delivery", "directory", "synchronisation", "spool", "kubeconfig", "access", "diagnosis", "kubernetes"},
     {"splunk"},
     {"segmentsend", "usersignups", "write_key"},
 ]
@@ -25,8 +25,9 @@ ROOMS = [
 THIRD_PARTY = {
     "splunklib": {"splunk"},
     "kubernetes": {"kubernetes"},
-    "yaml": {"kubernetes"},
-    "urllib3": {"connections", "kubernetes", "segment"},
+    "yaml": {"kubeconfig"},
+    "certifi": {"access"},
+    "urllib3": {"access", "connections", "diagnosis", "kubernetes", "segment"},
     "requests": {"segment"},
 }
 """Who alone knows a library."""

@@ -1,32 +1,34 @@
 """Listing from an API server that answers as real ones do, and breaks as they do."""
 import base64
+import gzip
 import itertools
 import json
+import re
 import socket
 import ssl
 import threading
+import time
 
 import pytest
 
-from segment_bridge.errors import ClusterError, ListExpired, Unavailable
-from segment_bridge.kubernetes import Access, ApiServer, Resource, excerpt
+from segment_bridge import access, kubernetes
+from segment_bridge.access import Access
+from segment_bridge.errors import ClusterError, ListExpired, SecretError, Unavailable
+from segment_bridge.kubernetes import ApiServer, Resource, excerpt
 from segment_bridge.retry import Retry
 from tests import recorded
 from tests.fakes import faults
 from tests.fakes.kubernetes import (
+    ANONYMOUS,
     ETCD_STALLED,
-    EXEC_CREDENTIALS,
     TOKEN,
-    TOKEN_CREDENTIALS,
     TOO_MANY_REQUESTS,
     Account,
     FakeKubernetes,
 )
 from tests.fakes.kubernetes_objects import made_up_signups, signup
 from tests.fakes.proxy import FakeProxy
-
-# The client's affair with its urllib3, not ours.
-pytestmark = pytest.mark.filterwarnings("ignore:HTTPResponse.getheaders:DeprecationWarning")
+from tests.fakes.reply import Reply
 
 SIGNUPS = Resource(
     "toolchain.dev.openshift.com", "v1alpha1", "usersignups", "UserSignupList", "toolchain-host-operator")
@@ -173,8 +175,41 @@ class TestWhatDoesNotPass:
         fake.faults = faults.at({2: fake.denied})
         assert "answered 403" in failure()
 
-    def test_no_token_at_all(self, failure):
-        assert 'User "system:anonymous"' in failure(token="")
+    def test_no_token_at_all(self, fake, failure):
+        assert "There is no bearer token" in failure(token="")
+        assert fake.requests == []
+
+    def test_a_token_that_does_not_reach_the_server_is_no_reason_to_let_anybody_in(self, fake, failure):
+        fake.tokens["lost"] = ANONYMOUS
+        text = failure(token="lost")
+        assert 'User "system:anonymous" cannot list' in text
+        assert text.endswith("It has not seen the bearer token: something in between keeps it back, or ends TLS")
+
+    @pytest.mark.parametrize("body", [
+        "<html>blocked by policy</html>", '{"kind":"Status","message":"quota exceeded","code":403}', ""])
+    def test_a_403_that_does_not_speak_of_the_right_to_list_is_no_reason_to_give_it(self, fake, failure, body):
+        fake.faults = faults.always(faults.status(403, body))
+        text = failure()
+        assert "Role" not in text
+        assert text.endswith("That is no lack of rights to list: find out what refuses, which may be a proxy")
+
+    @pytest.mark.parametrize("fault", [
+        None,
+        faults.status(404, "404 page not found\n"),
+        faults.status(302, Location="/login"),
+        faults.status(403, '{"kind":"Status","message":"forbidden: User \\"a\\" cannot get path \\"/k8s/apis\\""}'),
+    ], ids=["as the fake answers", "404", "a redirection", "403"])
+    def test_a_url_with_a_path_that_leads_nowhere(self, fake, failure, fault):
+        fake.faults = fault and faults.always(fault)
+        text = failure(server=fake.url + "/k8s")
+        assert 'The URL has the path "/k8s", which no API server has: leave it out' in text
+        assert "Role" not in text
+
+    def test_a_url_with_a_path_that_a_proxy_asks_for(self, fake, failure):
+        """Rights are rights there, too."""
+        denial = '{"kind":"Status","message":"usersignups is forbidden: User \\"a\\" cannot list resource","code":403}'
+        fake.faults = faults.always(faults.status(403, denial))
+        assert "Give its account a Role" in failure(server=fake.url + "/k8s/clusters/c-1")
 
     def test_the_resource_is_not_installed(self, fake, failure):
         fake.installed.discard(fake.usersignups)
@@ -221,16 +256,21 @@ class TestWhatDoesNotPass:
             other._tls = fake.authority.server(expired=True)
             assert "TLS failed: certificate has expired" in failure(server=other.url)
 
-    def test_the_port_does_not_speak_tls(self, failure):
+    @pytest.mark.parametrize("greeting", [
+        b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.0 400 Bad Request\r\n\r\n"], ids=["SSH", "plain HTTP"])
+    def test_the_port_does_not_speak_tls(self, failure, greeting):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             def answer():
                 connection, _ = listener.accept()
                 with connection:
                     connection.recv(1000)
-                    connection.sendall(b"SSH-2.0-OpenSSH_9.6\r\n")
+                    connection.sendall(greeting)
             thread = threading.Thread(target=answer)
             thread.start()
-            assert "TLS failed" in failure(server="https://127.0.0.1:%d" % listener.getsockname()[1])
+            text = failure(server="https://127.0.0.1:%d" % listener.getsockname()[1])
+            assert "TLS failed" in text
+            assert text.endswith(
+                "The port speaks plain HTTP or something else, but no TLS: set server to the API server's https port")
             thread.join()
 
     @pytest.mark.parametrize(("ca_file", "says"), [
@@ -251,6 +291,65 @@ class TestWhatDoesNotPass:
 
     def test_http(self, failure):
         assert 'must begin with https://, got "http://127.0.0.1:1"' in failure(server="http://127.0.0.1:1")
+
+
+class TestAPage:
+    """Is bounded, however it is packed."""
+
+    @pytest.fixture
+    def small(self, monkeypatch):
+        monkeypatch.setattr(kubernetes, "MOST_PAGE_BYTES", 20_000)
+        monkeypatch.setattr(kubernetes, "MOST_PAGE_VALUES", 1_000)
+
+    def test_that_is_too_large_is_asked_for_in_halves(self, fake, listed, small):
+        assert every(listed(page_size=16)) == names(recorded.usersignups())
+        limits = [re.search(r"limit=(\d+)", exchange.target).group(1) for exchange in fake.requests]
+        assert limits[:2] == ["16", "8"]
+        assert limits[-1] not in ("1", "16")
+
+    @pytest.mark.parametrize("body", [b"[" * 30_000, b"{}," * 900, gzip.compress(b" " * 50_000_000)],
+                             ids=["bytes", "values", "gzip"])
+    def test_that_is_too_large_with_one_object_is_an_error(self, fake, failure, small, body):
+        encoding = {"Content-Encoding": "gzip"} if body[:2] == b"\x1f\x8b" else {}
+        fake.faults = faults.always(faults.Fault(reply=Reply(200, body, encoding), handled=False))
+        text = failure(page_size=4)
+        assert "answered a list of one of the usersignups with more than" in text
+        assert len(fake.requests) == 3
+
+    @pytest.mark.parametrize("body", [
+        "[" * 100_000, '{"kind":"UserSignupList","metadata":{"continue":5},"items":[]}',
+        '{"kind":"UserSignupList","metadata":[],"items":[]}', '{"kind":"UserSignupList","metadata":{},"items":[null]}',
+        "\ufffe", '{"kind":'])
+    def test_that_is_none_is_an_error(self, fake, failure, body):
+        fake.faults = faults.always(faults.status(200, body))
+        assert "with something else" in failure()
+
+    def test_with_numbers_of_any_length_is_read(self, fake, listed):
+        digits = "9" * 1_000_000
+        fake.faults = faults.always(faults.status(
+            200, '{"kind":"UserSignupList","metadata":{"left":%s},"items":[{"metadata":{"name":"a","x":-%s.5}}]}'
+            % (digits, digits)))
+        started = time.monotonic()
+        assert listed() == [["a"]]
+        assert time.monotonic() - started < 2
+
+    @pytest.mark.parametrize("encoding", ["gzip, gzip", "br", "gzip"])
+    def test_whose_encoding_is_odd_is_an_error_in_the_end(self, fake, failure, encoding):
+        reply = Reply(200, b"{}", {"Content-Encoding": encoding})
+        fake.faults = faults.always(faults.Fault(reply=reply, handled=False))
+        assert "HTTP failed" in failure(Unavailable)
+
+    def test_an_error_whose_text_cannot_be_read_is_known_by_its_status(self, fake, failure):
+        fake.faults = faults.always(faults.Fault(reply=Reply(503, b"{}", {"Content-Encoding": "br"}), handled=False))
+        assert "answered 503" in failure(Unavailable)
+
+    def test_what_the_server_says_is_one_printable_line_without_the_token(self, fake, failure):
+        said = json.dumps({"message": "no\n\x1b[31m%s\0 %s" % (TOKEN, "long " * 1_000)})
+        fake.faults = faults.always(faults.status(400, said))
+        text = failure()
+        assert text.isprintable()
+        assert TOKEN not in text
+        assert len(text) < 1_000
 
 
 class TestWhatCannotBeReached:
@@ -311,6 +410,15 @@ class TestAProxy:
             monkeypatch.setenv(name, "http://127.0.0.1:1")
         assert listed()
 
+    @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+    def test_nor_is_a_ca(self, listed, failure, monkeypatch, name, fake):
+        other = FakeKubernetes()
+        monkeypatch.setenv(name, str(other.ca_file))
+        assert listed()
+        monkeypatch.setenv(name, str(fake.ca_file))
+        assert "TLS failed" in failure(ca_file=str(other.ca_file))
+        assert "TLS failed" in failure(ca_file="")
+
     @pytest.mark.parametrize("name", ["NO_PROXY", "no_proxy"])
     def test_is_gone_through_whatever_the_environment_excepts(self, listed, monkeypatch, name):
         monkeypatch.setenv(name, "127.0.0.1,*")
@@ -319,64 +427,25 @@ class TestAProxy:
         assert proxy.targets
 
 
-class TestAKubeconfig:
-    @pytest.fixture
-    def kubeconfig(self, fake, tmp_path):
-        def write(credentials, **cluster):
-            path = fake.kubeconfig(tmp_path / "config", credentials)
-            content = json.loads(path.read_text())
-            content["clusters"][0]["cluster"].update(cluster)
-            path.write_text(json.dumps(content))
-            return {"server": "", "token": "", "ca_file": "", "kubeconfig": str(path)}
-        return write
-
-    def test_may_hold_a_token(self, kubeconfig, listed):
-        assert len(listed(**kubeconfig(TOKEN_CREDENTIALS), context="sync")) == 4
-
-    def test_may_name_a_token_file_beside_it(self, kubeconfig, listed, tmp_path):
-        (tmp_path / "token").write_text(TOKEN)
-        assert len(listed(**kubeconfig({"tokenFile": "token"}))) == 4
-
-    def test_may_hold_a_client_certificate(self, fake, kubeconfig, listed):
-        assert len(listed(**kubeconfig(fake.certificate_credentials("sync")))) == 4
-
-    def test_with_a_program_to_log_in_is_refused(self, kubeconfig, failure):
-        text = failure(**kubeconfig(EXEC_CREDENTIALS))
-        assert "runs a program to log in (exec)" in text
-        assert TOKEN not in text
-
-    def test_with_a_login_to_be_refreshed_is_refused(self, kubeconfig, failure):
-        assert "(auth-provider)" in failure(**kubeconfig({"auth-provider": {"name": "oidc"}}))
-
-    def test_that_turns_verification_off_is_refused(self, kubeconfig, failure):
-        assert "turns off TLS verification" in failure(
-            **kubeconfig(TOKEN_CREDENTIALS, **{"insecure-skip-tls-verify": True}))
-
-    def test_without_the_context_is_an_error_that_names_it(self, kubeconfig, failure):
-        assert 'context "other"' in failure(**kubeconfig(TOKEN_CREDENTIALS), context="other")
-
-    @pytest.mark.parametrize(("content", "says"), [
-        ("a: [b", "is not YAML"), ("just text", "does not hold a complete context"), ("", "does not hold a complete"),
-        ("\0", "is not YAML")])
-    def test_that_is_none_is_an_error(self, kubeconfig, failure, tmp_path, content, says):
-        settings = kubeconfig(TOKEN_CREDENTIALS)
-        (tmp_path / "config").write_text(content)
-        assert says in failure(**settings)
-
-    def test_that_cannot_be_read_is_an_error(self, failure):
-        assert "kubeconfig /nowhere cannot be read: No such file or directory" in failure(
-            server="", kubeconfig="/nowhere")
-
-
 class TestInAPod:
     def test_the_pods_account_is_used(self, fake, listed, monkeypatch, tmp_path):
-        from kubernetes.config import incluster_config
-        (tmp_path / "token").write_text(TOKEN)
-        monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
-        monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(fake.ca_file))
+        (tmp_path / "token").write_text(TOKEN + "\n")
+        (tmp_path / "ca.crt").write_bytes(fake.ca_file.read_bytes())
+        monkeypatch.setattr(access, "POD", "%s/" % tmp_path)
         monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
         monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(fake.port))
         assert len(listed(server="", token="", ca_file="")) == 4
+
+    @pytest.mark.parametrize(("token", "kind", "says"), [
+        ("", ClusterError, "token is empty"), ("one\ntwo", SecretError, "holds a line break")])
+    def test_a_token_that_is_none_is_refused_by_its_place(self, failure, monkeypatch, tmp_path, token, kind, says):
+        (tmp_path / "token").write_text(token)
+        monkeypatch.setattr(access, "POD", "%s/" % tmp_path)
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "::1")
+        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "1")
+        text = failure(kind, server="", token="", ca_file="")
+        assert says in text
+        assert "%s/token" % tmp_path in text
 
     def test_without_one_the_error_says_what_to_set(self, failure, monkeypatch):
         monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
@@ -384,8 +453,8 @@ class TestInAPod:
 
 
 def test_secrets_do_not_show():
-    access = Access(server="https://api", token="hunter2", proxy_credentials="user:hunter3")
-    assert "hunter" not in repr(access)
+    given = Access(server="https://api", token="hunter2", proxy_url="http://proxy", proxy_credentials="user:hunter3")
+    assert "hunter" not in repr(given) + repr(access.resolve(given))
 
 
 def test_an_excerpt_is_short_on_one_line_and_without_what_identifies_people():

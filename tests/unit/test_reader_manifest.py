@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from segment_bridge.access import Access
 from segment_bridge.clusters import Cluster
-from segment_bridge.kubernetes import Access, ApiServer
+from segment_bridge.kubernetes import ApiServer
 from segment_bridge.retry import Retry
 from segment_bridge.splunk import input, secrets
 from tests import recorded
@@ -16,9 +17,6 @@ from tests.unit.splunkd_double import DATA, SplunkdDouble
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-# The client's affair with its urllib3, not ours.
-pytestmark = pytest.mark.filterwarnings("ignore:HTTPResponse.getheaders:DeprecationWarning")
 
 
 HOST, MEMBER = "toolchain-host-operator", "toolchain-member-operator"

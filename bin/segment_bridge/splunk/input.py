@@ -19,16 +19,18 @@ from splunklib.client import Service
 from splunklib.modularinput import Argument, EventWriter, Scheme, Script
 
 from segment_bridge import directory, logs
+from segment_bridge.access import Access
 from segment_bridge.clusters import Cluster
 from segment_bridge.directory import Entry, Map
 from segment_bridge.errors import DeadlineExceeded, SegmentBridgeError, foreseen, unforeseen
-from segment_bridge.kubernetes import Access, ApiServer, Resource
+from segment_bridge.kubernetes import ApiServer, Resource
 from segment_bridge.retry import Retry
 from segment_bridge.splunk import conf, runs, secrets
 from segment_bridge.splunk.kvstore import Collection, lease
-from segment_bridge.synchronisation import Source, Tally, synchronise
+from segment_bridge.synchronisation import Page, Source, Tally, synchronise
 
 CHECK_TIMEOUT_S, CHECK_DEADLINE_S = 5, 20
+LONGEST_WAIT_S = 60
 ARGUMENTS = {
     "server": ("API server", "URL of the cluster's API server, such as https://api.example.com:6443. Its bearer token "
                              "is in the password store: realm segment_bridge, user usersignups:<name of this input>."),
@@ -46,7 +48,7 @@ ARGUMENTS = {
     "page_size": ("Page size", "Objects a request. Default: 500."),
     "connect_timeout": ("Connect time-out", "Seconds. Default: 5."),
     "timeout": ("Time-out", "Seconds without a byte of an answer. Default: 65."),
-    "max_attempts": ("Attempts", "How often a page is asked for. Default: 5."),
+    "max_attempts": ("Attempts", "How often a page is asked for. Default: as often as the deadline allows."),
     "deadline": ("Deadline", "Seconds that a run may take. Default: 600."),
     "max_shrink_percent": ("Largest shrinkage", "Percent of a cluster's records, if over 100, that a run may delete. "
                                                 "Default: 50."),
@@ -82,7 +84,8 @@ class UserSignups(Script):
         """
         service = conf.connect(definition.metadata["server_uri"], definition.metadata["session_key"])
         cluster = Cluster.parse(definition.metadata["name"], definition.parameters)
-        access = replace(_access(cluster, service), connect_timeout_s=CHECK_TIMEOUT_S, read_timeout_s=CHECK_TIMEOUT_S)
+        access = replace(_access(cluster, service), connect_timeout_s=CHECK_TIMEOUT_S, read_timeout_s=CHECK_TIMEOUT_S,
+                         answer_timeout_s=CHECK_DEADLINE_S)
         with _deadline(CHECK_DEADLINE_S, "the API server began to answer, but took longer than %g s"), \
                 ApiServer(access, Retry(max_attempts=1)) as server:
             for kind in _kinds(cluster):
@@ -149,7 +152,7 @@ def _access(cluster: Cluster, service: Service) -> Access:
         ca=secrets.find(service, user + ":ca", "CA certificates") if cluster.server and not cluster.ca_file else "",
         kubeconfig=cluster.kubeconfig, context=cluster.context, proxy_url=cluster.proxy_url,
         proxy_credentials=secrets.find(service, user + ":proxy", "proxy's credentials") if cluster.proxy_url else "",
-        connect_timeout_s=cluster.connect_timeout, read_timeout_s=cluster.timeout)
+        connect_timeout_s=cluster.connect_timeout, read_timeout_s=cluster.timeout, answer_timeout_s=cluster.deadline)
 
 
 def run(name: str, parameters: Dict[str, str], service: Service, host: str, ew: EventWriter) -> bool:
@@ -195,32 +198,55 @@ def _counts(tallies: Dict[str, Tally]) -> Dict[str, int]:
 
 
 def _synchronise(cluster: Cluster, service: Service, host: str, tallies: Dict[str, Tally]) -> List[SegmentBridgeError]:
-    """Does the work; what goes wrong with one map, which does not keep the other from being made, is returned."""
+    """Does the work; what went wrong, with one map or both, is returned, the cause first."""
     access = _access(cluster, service)
     late = "the run took longer than its deadline of %g s: raise that for a cluster so large, else find what is slow"
+    ends = time.monotonic() + cluster.deadline
     with _deadline(cluster.deadline, late), lease(service, cluster.name, cluster.deadline, host):
-        return _bring_up_to_date(cluster, access, service, tallies)
+        return _bring_up_to_date(cluster, access, service, ends, tallies)
 
 
-def _bring_up_to_date(cluster: Cluster, access: Access, service: Service,
+def _bring_up_to_date(cluster: Cluster, access: Access, service: Service, ends: float,
                       tallies: Dict[str, Tally]) -> List[SegmentBridgeError]:
-    patient = Retry(deadline_s=cluster.deadline)
+    """One map after the other; each has its share of the time there is, so that none keeps the next from being made."""
     now = datetime.now(timezone.utc)
     may_shrink = cluster.allow_shrink_until and now < cluster.allow_shrink_until
-    errors = []
-    with ApiServer(access, Retry(cluster.max_attempts, cluster.deadline)) as server:
-        for kind in _kinds(cluster):
+    errors: List[SegmentBridgeError] = []
+    kinds = _kinds(cluster)
+    with ApiServer(access, Retry()) as server:
+        for waiting, kind in zip(range(len(kinds), 0, -1), kinds):
             tally = tallies[kind.prefix] = Tally()
-            pages = partial(server.pages, kind.resource, cluster.page_size)
-            source = Source(kind.of, cluster.name, pages, kind.entries)
+            met: List[SegmentBridgeError] = []
+            left_s = ends - time.monotonic()
+            pages = _noting(met, partial(
+                server.pages, kind.resource, cluster.page_size,
+                Retry(cluster.max_attempts, left_s / waiting, longest_wait_s=LONGEST_WAIT_S, note=met.append)))
+            collection = Collection(service, kind.of.collection, Retry(deadline_s=left_s, note=met.append))
             try:
-                synchronise(source, Collection(service, kind.of.collection, patient), int(now.timestamp()),
+                synchronise(Source(kind.of, cluster.name, pages, kind.entries), collection, int(now.timestamp()),
                             None if may_shrink else cluster.max_shrink_percent, tally)
-            except DeadlineExceeded:
-                raise
             except SegmentBridgeError as error:
-                errors.append(error)
+                errors += _distinct([*met, error])
+                if time.monotonic() >= ends:
+                    break
     return errors
+
+
+def _noting(met: List[SegmentBridgeError], pages: Callable[[], Iterator[Page]]) -> Callable[[], Iterator[Page]]:
+    """The same pages; what ends them is added to `met`."""
+    def noted() -> Iterator[Page]:
+        try:
+            yield from pages()
+        except SegmentBridgeError as error:
+            met.append(error)
+            raise
+    return noted
+
+
+def _distinct(errors: List[SegmentBridgeError]) -> List[SegmentBridgeError]:
+    """Each once, in the order in which they were met, without those that a later one repeats."""
+    return [error for number, error in enumerate(errors)
+            if not any(str(error) in str(later) for later in errors[number + 1:])]
 
 
 @contextlib.contextmanager

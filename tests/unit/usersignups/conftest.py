@@ -98,7 +98,8 @@ def _parameters(settings):
 @pytest.fixture
 def run(script, fake):
     def start(name="host", **settings):
-        settings = {"server": fake.url, "ca_file": str(fake.ca_file), "page_size": "5", "interval": "900", **settings}
+        settings = {"server": fake.url, "ca_file": str(fake.ca_file), "page_size": "5", "interval": "900",
+                    "max_attempts": "3", **settings}
         return script(xml="<input><server_host>sh1</server_host><server_uri>https://127.0.0.1:8089</server_uri>"
                           "<session_key>key</session_key><checkpoint_dir>/tmp</checkpoint_dir><configuration>"
                           '<stanza name="usersignups://%s" app="segment_bridge">%s</stanza>'

@@ -6,15 +6,13 @@ from itertools import groupby
 
 import pytest
 
-from segment_bridge.splunk import kvstore
+from segment_bridge.retry import Retry
+from segment_bridge.splunk import input, kvstore
 from tests.fakes import faults
 from tests.fakes.kubernetes import ETCD_STALLED, TOKEN, TOO_MANY_REQUESTS, Account, FakeKubernetes
 from tests.fakes.kubernetes_objects import HOST_NAMESPACE, signup
 from tests.fakes.proxy import FakeProxy
 from tests.unit.splunkd_double import DATA
-
-# The client's affair with its urllib3, not ours.
-pytestmark = pytest.mark.filterwarnings("ignore:HTTPResponse.getheaders:DeprecationWarning")
 
 USERS = {
     "amelia": "51203344", "bjorn-k": "00073120", "chidi": "12345678901234567890", "dolores": "53311982",
@@ -192,6 +190,93 @@ class TestWhatDoesNotPass:
         started = time.monotonic()
         assert "longer than its deadline of 1 s" in failure(deadline="1")
         assert time.monotonic() - started < 2
+
+
+class TestEveryErrorIsSaid:
+    """The cause first: what only ran out of time is not what has to be mended."""
+
+    def test_that_was_met_before_the_deadline(self, changed, failure, log):
+        def plan(request):
+            return faults.ask(ETCD_STALLED, request) if request.path.endswith("/usersignups") else faults.hang()
+        changed.faults = plan
+        lines = failure(deadline="1", max_attempts="2").splitlines()
+        assert len(lines) == 2
+        assert "answered 504" in lines[0]
+        assert "longer than its deadline of 1 s" in lines[1]
+        assert [line["reason"] for line in log("error")] == ["unavailable", "deadline"]
+
+    def test_of_the_attempts_at_one_page(self, changed, failure):
+        changed.faults = faults.in_turn(ETCD_STALLED, faults.reset(), faults.status(401))
+        lines = failure(tenant_namespaces="0").splitlines()
+        assert len(lines) == 3
+        assert "answered 504" in lines[0]
+        assert "HTTP failed" in lines[1]
+        assert "answered 401" in lines[2]
+
+    def test_of_a_list_that_was_begun_anew(self, changed, failure):
+        changed.faults = faults.in_turn(None, changed.gone, faults.status(401))
+        lines = failure(tenant_namespaces="0").splitlines()
+        assert len(lines) == 2
+        assert "answered 410" in lines[0]
+        assert "answered 401" in lines[1]
+
+    def test_once(self, changed, failure):
+        changed.faults = faults.always(faults.status(503))
+        lines = failure(max_attempts="5").splitlines()
+        assert len(lines) == 2
+        assert len(set(lines)) == 2  # of two lists
+
+    def test_but_not_those_that_were_got_over(self, changed, run):
+        """An error of one list is none of the other's."""
+        changed.faults = faults.in_turn(faults.status(503), *[None] * 4, faults.status(401))
+        lines = run()[2].splitlines()
+        assert len(lines) == 1
+        assert "answered 401" in lines[0]
+
+
+class TestAttempts:
+    """Are spread over the time that a run has, half of it for each list that fails."""
+
+    @pytest.fixture
+    def slept(self, monkeypatch):
+        """How long was waited for which list, by a clock that waits make go."""
+        class Clock:
+            def __init__(self):
+                self.now = 0.0
+                waits.append([])
+
+            def sleep(self, seconds):
+                self.now += seconds
+                waits[-1].append(seconds)
+
+        def patient(*args, **settings):
+            clock = Clock()
+            return Retry(*args, clock=lambda: clock.now, sleep=clock.sleep, chance=lambda: 1.0, **settings)
+        waits = []
+        monkeypatch.setattr(input, "Retry", patient)
+        return waits
+
+    @pytest.mark.parametrize("fault", [
+        faults.status(503), TOO_MANY_REQUESTS, faults.reset()], ids=["503", "429", "reset"])
+    def test_go_on_for_as_long_as_there_is_time(self, changed, failure, slept, fault):
+        changed.faults = faults.always(fault)
+        text = failure(max_attempts="", deadline="600", tenant_namespaces="0")
+        assert "out of time after" in text
+        waits = max(slept, key=len)
+        assert waits[:7] == [1, 2, 4, 8, 16, 32, 60]
+        assert max(waits) == 60
+        assert 540 <= sum(waits) <= 600
+
+    def test_for_one_list_leave_time_for_the_next(self, changed, run, splunkd, slept):
+        changed.faults = faults.when(lambda request: request.path.endswith("/usersignups"), faults.status(503))
+        assert run(max_attempts="", deadline="600")[0] == 1
+        assert 240 <= sum(max(slept, key=len)) <= 300
+        assert len(splunkd.records("tenant_namespaces")) == 18
+
+    def test_are_no_more_than_a_setting_says(self, changed, failure, slept):
+        changed.faults = faults.always(faults.status(503))
+        failure(max_attempts="4", tenant_namespaces="0")
+        assert max(slept, key=len) == [1, 2, 4]
 
 
 WRITE, READ, DELETE = ("POST", DATA + "usersignups/batch_save"), ("GET", DATA + "usersignups"), (

@@ -20,9 +20,6 @@ from tests.fakes.kubernetes import TOKEN
 from tests.fakes.kubernetes_objects import signup
 from tests.fakes.proxy import FakeProxy
 
-# The client's affair with its urllib3, not ours.
-pytestmark = pytest.mark.filterwarnings("ignore:HTTPResponse.getheaders:DeprecationWarning")
-
 
 def users(splunkd, cluster="host"):
     return {document["username"]: document["sso_user_id"] for document in splunkd.records("usersignups")

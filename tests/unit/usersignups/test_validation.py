@@ -9,9 +9,6 @@ from tests.fakes.kubernetes import EXEC_CREDENTIALS, TOKEN, Account, FakeKuberne
 from tests.fakes.kubernetes_objects import HOST_NAMESPACE
 from tests.fakes.proxy import FakeProxy
 
-# The client's affair with its urllib3, not ours.
-pytestmark = pytest.mark.filterwarnings("ignore:HTTPResponse.getheaders:DeprecationWarning")
-
 MAY_LIST_SIGNUPS = ("usersignups.toolchain.dev.openshift.com", HOST_NAMESPACE)
 
 
@@ -94,7 +91,7 @@ def test_a_proxy_that_asks_for_credentials(says, fake):
     with FakeProxy(user="splunk", password="hunter2") as proxy:
         assert says(proxy_url=proxy.url) == (
             "%s cannot be reached through proxy %s: the proxy failed: Tunnel connection failed: 407 Proxy "
-            "Authentication Required. Check proxy_url, and its credentials in the password store" % (
+            "Authentication Required. Check proxy_url, and its credentials" % (
                 fake.url, proxy.url))
 
 

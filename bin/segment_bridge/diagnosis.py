@@ -1,0 +1,75 @@
+"""Why an API server cannot be reached: the step of the way that failed, in plain words, and what to do.
+
+Sources: urllib3 1.26 (which exceptions hold which); OpenSSL's names of reasons, as Python's ssl gives them.
+"""
+import http.client
+import re
+import socket
+import ssl
+from typing import Iterator, NamedTuple, Optional
+
+import urllib3
+from urllib3.util.ssl_match_hostname import CertificateError
+
+_NO_TLS = re.compile("WRONG_VERSION_NUMBER|HTTP_REQUEST|UNKNOWN_PROTOCOL|PACKET_LENGTH_TOO_LONG|RECORD_LAYER_FAILURE")
+_NO_CLIENT = re.compile("ALERT_(UNKNOWN_CA|ACCESS_DENIED|.*CERTIFICATE.*)")
+
+_NO_TLS_CURE = "The port speaks plain HTTP or something else, but no TLS: set server to the API server's https port"
+_NO_CLIENT_CURE = "The server does not take the %s: give it one of a CA that it trusts, and that has not expired"
+_BROKEN_TLS_CURE = "The connection broke off: check that the port is the API server's, and what is in between"
+_TCP_CURE = "Check host and port, and whether a firewall or a proxy (proxy_url) is in between"
+_HTTP_CURE = "The connection broke or stalled: if it stays so, check the API server's health"
+
+
+class Diagnosis(NamedTuple):
+    """`is_passing`: it may well be over by itself in a while."""
+
+    step: str
+    what: str
+    cure: str
+    is_passing: bool
+
+
+def diagnosis(error: Optional[BaseException], tls_cure: str, credential: str) -> Diagnosis:
+    """
+    Args:
+        error: what urllib3 raised.
+        tls_cure: what to do about a certificate that cannot be verified.
+        credential: what the server is shown, in words.
+    """
+    causes = list(_causes(error))
+    text = _words(causes[-1])
+    reasons = " ".join(getattr(cause, "reason", None) or "" for cause in causes if isinstance(cause, ssl.SSLError))
+
+    def met(*types: type) -> bool:
+        return any(isinstance(cause, types) for cause in causes)
+
+    if met(urllib3.exceptions.ProxyError):
+        return Diagnosis("the proxy", text, "Check proxy_url, and its credentials", "407" not in text)
+    if met(socket.gaierror):
+        return Diagnosis("DNS", text, "Check the host name, and this machine's name servers", True)
+    if _NO_TLS.search(reasons):
+        return Diagnosis("TLS", text, _NO_TLS_CURE, False)
+    if _NO_CLIENT.search(reasons):
+        return Diagnosis("TLS", text, _NO_CLIENT_CURE % credential, False)
+    if met(ssl.SSLCertVerificationError, CertificateError):
+        return Diagnosis("TLS", text, tls_cure, False)
+    if met(ssl.SSLError, urllib3.exceptions.SSLError):
+        return Diagnosis("TLS", text, _BROKEN_TLS_CURE, True)
+    if met(urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError):
+        return Diagnosis("TCP", text, _TCP_CURE, True)
+    return Diagnosis("HTTP", text, _HTTP_CURE, True)
+
+
+def _causes(error: Optional[BaseException]) -> Iterator[BaseException]:
+    """An exception and the failures that led to it; urllib3 hands those on as an argument or as context."""
+    while isinstance(error, (OSError, ValueError, urllib3.exceptions.HTTPError, http.client.HTTPException)):
+        yield error
+        inner = [argument for argument in error.args if isinstance(argument, BaseException)]
+        error = inner[-1] if inner else error.__cause__ or error.__context__
+
+
+def _words(error: BaseException) -> str:
+    """An exception in the operating system's words, or its own, without urllib3's objects."""
+    words = getattr(error, "verify_message", "") or getattr(error, "strerror", "") or str(error) or type(error).__name__
+    return re.sub(r"^<[^>]*>: |^HTTPS?ConnectionPool\([^)]*\): ", "", words).rstrip(".")
