@@ -1,6 +1,6 @@
 # What there is to do here: "make" lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup package demo test bench dashboard test-splunk up down lock clean
+.PHONY: help setup package demo test audit appinspect bench dashboard test-splunk up down lock clean
 SHELL := bash
 
 # Any Python from 3.9 on. (The app itself is tried under both Pythons that Splunk has, where they are found.)
@@ -31,8 +31,20 @@ package: setup  ## build dist/segment_bridge-<version>.tar.gz
 demo: setup  ## the whole job, here on loopback (KEEP=1 leaves it running)
 	@package=$$(./package.sh) && $(VENV)/bin/python -m tests.demo $(if $(KEEP),--keep) "$$(tail -n 1 <<< "$$package")"
 
-test: package $(TOOLS)/appinspect/ready $(TOOLS)/slim/ready  ## everything that is checked (ARGS="tests/unit -k retry" for a part)
+test: package $(TOOLS)/appinspect/ready $(TOOLS)/slim/ready $(TOOLS)/workflows/ready  ## everything that is checked (ARGS="tests/unit -k retry" for a part)
 	@$(VENV)/bin/python -m pytest $(ARGS)
+
+audit: $(TOOLS)/audit/ready  ## whether known weaknesses of the libraries that the app ships bite
+	@$(TOOLS)/audit/bin/pip-audit --strict --require-hashes --disable-pip -r app/lib/requirements.txt \
+	    $$(sed -n 's/^[^#]* \(GHSA-[a-z0-9-]*\) .*/--ignore-vuln \1/p' tests/package/advisories.txt)
+
+NEWEST := $(TOOLS)/appinspect-newest
+
+# The one place where what is newest is wanted, and so not pinned.
+appinspect: package  ## what Splunk's newest AppInspect says of the package
+	@test -x $(NEWEST)/bin/python || "$$($(VENV)/bin/python -m tests.pythons 3.13 3.9 || echo $(PYTHON))" -m venv $(NEWEST)
+	@$(NEWEST)/bin/python -m pip install -qq --disable-pip-version-check --upgrade splunk-appinspect pylibmagic
+	@APPINSPECT=$(abspath $(NEWEST))/bin/python $(VENV)/bin/python -m pytest tests/package/test_appinspect.py
 
 bench: package  ## how fast the command is
 	@$(VENV)/bin/python -m tests.bench $(ARGS)
@@ -77,9 +89,10 @@ lock: setup  ## pin anew what the requirements.in files ask for
 	@test -x $(TOOLS)/uv/bin/uv || { $(VENV)/bin/python -m venv $(TOOLS)/uv && $(TOOLS)/uv/bin/python -m pip install -qq uv; }
 	@cd app/lib && ../../$(TOOLS)/uv/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.9 \
 	    --no-emit-package tzdata --no-emit-package websocket-client requirements.in -o requirements.txt
-	@for name in tests/build tests/requirements tests/package/appinspect tests/package/slim tests/bench/requirements; do \
+	@for name in tests/build tests/requirements tests/package/appinspect tests/package/slim tests/package/audit \
+	    tests/package/workflows tests/bench/requirements; do \
 	    $(TOOLS)/uv/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.9 --universal --fork-strategy fewest \
-	        $$name.in -o $$name.txt || exit 1; \
+	        --no-strip-extras $$name.in -o $$name.txt || exit 1; \
 	done
 
 clean:  ## remove what was built (not .venv)

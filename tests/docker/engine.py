@@ -76,7 +76,8 @@ class Engine:
         while not condition():
             state = self.state(service)
             if state not in ("running", "created", "restarting"):
-                raise NotStarted(self._with_log(service, "the container %s is %s" % (service, state or "gone")))
+                what = "%s has ended: its container is %s" % (service, state or "gone")
+                raise NotStarted(self._with_log(service, what))
             if time.monotonic() > deadline:
                 raise NotStarted(self._with_log(service, "%s was not ready in %g s" % (service, seconds)))
             time.sleep(1)

@@ -4,13 +4,15 @@ Without tags it runs all checks there are: cloud, private apps, future versions.
 """
 
 import json
+import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
 
-PYTHON = ROOT / "build/venvs/appinspect/bin/python"
+PYTHON = Path(os.environ.get("APPINSPECT", ROOT / "build/venvs/appinspect/bin/python"))
 
 # It looks into files with libmagic, which pylibmagic brings for machines that have none.
 APPINSPECT = "import pylibmagic; from splunk_appinspect.main import execute; execute()"
