@@ -1,14 +1,24 @@
-"""A Splunk with the app, and what it would have logged by the hour, had the job, the input and a cluster been at work.
+"""A Splunk with the app, and what it would have left by the hour, had the job, the input and a cluster been at work.
 
-Only what is looked at is real: the app's saved searches, their schedule and their alerts. Lines of the run log have the
-app's own form (segment_bridge.logs), those of scheduler.log splunkd's.
+What is looked at is real: the app's saved searches, their schedule and their alerts. The run log and the collection
+segment_runs are written by the app's own code, of facts that a run gives (test_site.py sees to that); lines of
+scheduler.log are as splunkd writes them.
 """
+import contextlib
+import io
+import itertools
+import json
+import tempfile
 import time
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional
+from types import SimpleNamespace
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence
+from unittest import mock
 
 from segment_bridge import logs
-from tests.standin.jobs import Dispatch, Job
+from segment_bridge.errors import ClusterError, SegmentBridgeError
+from segment_bridge.splunk import runs
+from tests.standin.jobs import Dispatch, Job, saved_sid
 from tests.standin.sessions import SYSTEM_USER
 from tests.standin.splunkd import Splunkd
 from tests.standin.stores.events import Event
@@ -37,23 +47,71 @@ class Fired(NamedTuple):
     name: str
 
 
+class Problem(NamedTuple):
+    """A line of the run log on what became of some events."""
+
+    event: str
+    status: str
+    reason: str
+    count: int
+    error: str
+    http: Optional[int] = None
+
+
+def tell(log: logs.RunLog, problem: Problem) -> None:
+    """As a run does: a warning, or the error by which it failed."""
+    if problem.event == "error":
+        log.error("error", reason=problem.reason, error=problem.error)
+    else:
+        log.warning(**problem._asdict())
+
+
+class _Direct:
+    """What the app keeps goes to the collections without a request, of which a year has many."""
+
+    authority = "in memory"
+
+    def __init__(self, splunkd: Splunkd):
+        self._splunkd = splunkd
+
+    def post(self, path: str, headers, body: str):
+        *_, name, operation = path.split("/")
+        assert operation == "batch_save"
+        saved = self._collection(name).save(json.loads(body))
+        return SimpleNamespace(body=io.BytesIO(json.dumps(saved).encode()))
+
+    def delete(self, path: str, query: str):
+        self._collection(path.rsplit("/", 1)[1]).delete(json.loads(query))
+        return SimpleNamespace(body=io.BytesIO())
+
+    def _collection(self, name: str):
+        return self._splunkd.kvstore.collection(APP, name, "nobody")
+
+
 class Site:
     """Writes what happens, and runs what looks at it. Times are epoch seconds."""
 
     def __init__(self, splunkd: Splunkd, clock, package: Path):
         self.splunkd, self.clock = splunkd, clock
         clock.move_to(START)
+        splunkd.started = START - HOUR
         splunkd.install(package, update=False)
         splunkd.confs.write("indexes", "search", AUDIT_INDEX, {"homePath": "$SPLUNK_DB/%s/db" % AUDIT_INDEX})
         self._fired: Dict[str, Fired] = {}
+        self._service = _Direct(splunkd)
+        self._numbers = itertools.count(1)
         self._unwritten: List[Event] = []  # events are indexed when somebody looks: a transaction each would take long
 
     # --- What happens ---
 
-    def run_log(self, at: float, **facts) -> None:
-        """A line of segment_bridge.log."""
-        stamp = time.strftime("%Y-%m-%d %H:%M:%S.000 +0000", time.gmtime(at))
-        self._index("%s INFO %s" % (stamp, logs.line(**facts)), "segment_bridge.log", "segment_bridge:log")
+    @contextlib.contextmanager
+    def run_log(self, at: float, component: str, sid: str = "", **facts) -> Iterator[logs.RunLog]:
+        """A run of the app that logs at a time."""
+        with mock.patch.object(time, "time", lambda: at), tempfile.TemporaryDirectory() as folder:
+            with logs.RunLog(component, sid, folder, **facts) as log:
+                yield log
+            for line in Path(folder, logs.FILE_NAME).read_text().splitlines():
+                self._index(line, logs.FILE_NAME, "segment_bridge:log")
 
     def scheduled(self, seconds: float, facts: str, name: str = JOB) -> None:
         """A line of scheduler.log."""
@@ -66,15 +124,20 @@ class Site:
         source = str(self.splunkd.logs.folder / file)
         self._unwritten.append(Event(raw, None, "_internal", "standin", source, sourcetype))
 
-    def job(self, seconds: float, status: str = "ok", name: str = JOB, **facts) -> str:
-        """A scheduled run that did what the facts say; its sid."""
-        sid = "scheduler__nobody__%s__RMD5_at_%d_%d" % (APP, seconds, len(name))
-        run = {"component": "segmentsend", "sid": sid, "destination": "segment"}
-        counts = {"accepted": 100, "rejected": 0, "failed": 0, "unsent": 0, "duplicate": 0, "requests": 1, "retries": 0,
-                  "bytes": 60_000, "wire_bytes": 9_000, **facts}
-        self.run_log(seconds + 20, event="run_end", **run, status=status, dryrun=False, **counts,
-                     rows=sum(counts[each] for each in ("accepted", "rejected", "failed", "unsent", "duplicate")),
-                     duration_s=19.5)
+    def job(self, seconds: float, status: str = "ok", name: str = JOB, problems: Sequence[Problem] = (),
+            owner: str = "nobody", user: str = "scheduler", window_s: float = 4 * HOUR, **facts) -> str:
+        """A run of a saved search that did what the facts say; its sid."""
+        sid = saved_sid(user, owner, APP, name, seconds, next(self._numbers))
+        counts = {"accepted": 100, "rejected": 0, "failed": 0, "unsent": 0, "duplicate": 0, **facts}
+        rows = sum(counts[each] for each in ("accepted", "rejected", "failed", "unsent", "duplicate"))
+        end = {**counts, "rows": rows, "requests": 1, "retries": 0,
+               "bytes": 60_000, "wire_bytes": 9_000, "waited_s": 0.0, "dead_letters": 0,
+               "dead_letters_lost": 0, **facts, "status": status, "duration_s": 19.5}
+        with self.run_log(seconds + 20, "segmentsend", sid, destination="segment", dryrun=False) as log:
+            for problem in problems:
+                tell(log, problem)
+            log.info("run_end", **end, earliest="%.3f" % (seconds - window_s), latest="%.3f" % seconds)
+            runs.keep(self._service, log, **end, earliest="%.3f" % (seconds - window_s))
         if status == "ok":
             self.scheduled(seconds + 21, 'status=success, scheduled_time=%d, sid="%s"' % (seconds, sid), name)
         else:
@@ -84,23 +147,30 @@ class Site:
                         'No actions executed' % (stamp, APP, name), "scheduler.log", "scheduler")
         return sid
 
+    def rehearsal(self, seconds: float, problems: Sequence[Problem]) -> None:
+        """The job as a dry run."""
+        sid = saved_sid("scheduler", "nobody", APP, JOB, seconds, next(self._numbers))
+        with self.run_log(seconds, "segmentsend", sid, destination="segment", dryrun=True) as log:
+            for problem in problems:
+                tell(log, problem)
+            log.info("run_end", rows=3, rehearsed=3, status="ok")
+            runs.keep(self._service, log, rows=3, rehearsed=3, status="ok", earliest="0")
+
     def skipped_job(self, seconds: float) -> None:
         self.scheduled(seconds, 'status=skipped, scheduled_time=%d, reason="The maximum number of concurrent running '
                        'jobs for this historical scheduled search on this instance has been reached"' % seconds)
 
-    def outcome(self, seconds: float, sid: str, event: str, status: str, reason: str, count: int, error: str) -> None:
-        """A reason in the run log for events that were not accepted."""
-        self.run_log(seconds, event=event, component="segmentsend", sid=sid, destination="segment", status=status,
-                     reason=reason, count=count, error=error)
-
-    def input(self, seconds: float, status: str = "ok", users: int = 1000, error: str = "",
+    def input(self, seconds: float, status: str = "ok", users: int = 1000, error: Optional[SegmentBridgeError] = None,
               cluster: str = CLUSTER) -> None:
         """A run of the usersignups input."""
-        run = {"component": "usersignups", "cluster": cluster}
-        if error:
-            self.run_log(seconds, event="error", **run, error=error)
-        self.run_log(seconds + 1, event="run_end", **run, status=status, listed=users, written=0, deleted=0,
-                     unchanged=users if status == "ok" else 0, duration_s=0.8)
+        end: dict = {"cluster": cluster, "status": status, "duration_s": 0.8}
+        if status == "ok":
+            end.update(listed=users, written=0, deleted=0, unchanged=users)
+        with self.run_log(seconds + 1, "usersignups") as log:
+            if error:
+                log.error("error", reason=error.reason, cluster=cluster, error=error)
+            log.info("run_end", **end)
+            runs.keep(self._service, log, **end, users=users if status == "ok" else None)
 
     def audit_event(self, seconds: float, raw: str = "") -> None:
         raw = raw or _AUDIT_EVENT % ("%032x" % int(seconds))
@@ -152,6 +222,10 @@ class Site:
         for name in names:
             self.splunkd.confs.write("savedsearches", APP, name, {"enableSched": "1"})
         self.splunkd.scheduler.tick()
+
+    def unschedule(self, *names: str) -> None:
+        for name in names:
+            self.splunkd.confs.write("savedsearches", APP, name, {"enableSched": "0"})
 
     def end_of_hour(self, hour: int) -> None:
         """Lets the alerts of an hour after START run, as they are scheduled."""
@@ -231,15 +305,19 @@ def ordinary_hour(site: Site, hour: int, job: str = "ok", inputs: str = "ok", au
             site.audit_event(begins + minute * 60)
     if inputs:
         for minute in (0, 15, 30, 45):
-            error = "" if inputs == "ok" else "https://api.example.com:6443 refused the connection"
-            site.input(begins + minute * 60, inputs, error=error)
+            site.input(begins + minute * 60, inputs, error=None if inputs == "ok" else REFUSED)
     at = begins + 7 * 60
     if job == "skipped":
         site.skipped_job(at)
     elif job == "failed":
-        sid = site.job(at, "failed", accepted=0, failed=100)
-        site.outcome(at + 19, sid, "outcome", "failed", "http_503", 100, "Segment answered 503")
+        site.job(at, "failed", problems=[DOWN, NOT_SENT], accepted=0, failed=100)
     elif job:
-        sid = site.job(at, accepted=360, rejected=40)
-        site.outcome(at + 19, sid, "rejection", "rejected", "no_user_anon_id", 40, "neither userId nor anonymousId")
+        site.job(at, problems=[NOBODY], accepted=360, rejected=40)
         site.activity(begins - HOUR)
+
+
+REFUSED = ClusterError("https://api.example.com:6443 refused the connection")
+DOWN = Problem("outcome", "failed", "http_503", 100, "HTTP 503: Service Unavailable", 503)
+NOT_SENT = Problem("error", "", "not_sent", 0, '100 of 100 events did not get to destination "segment": 100 failed '
+                   "(http_503): HTTP 503: Service Unavailable")
+NOBODY = Problem("rejection", "rejected", "no_user_anon_id", 40, "neither userId nor anonymousId")

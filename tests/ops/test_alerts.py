@@ -5,10 +5,12 @@ from segment_bridge.directory import USERS
 from segment_bridge.errors import SuddenShrinkage
 from segment_bridge.synchronisation import Source, Tally, synchronise
 from tests import recorded
-from tests.ops.site import ALERT, CLUSTER, HOUR, START, Fired, hours
+from tests.ops.site import ALERT, CLUSTER, HOUR, NOT_SENT, START, Fired, Problem, hours
+from tests.standin.stores.kvstore import READY, STARTING
 
 DEAD_LETTERS, JOB, NOT_ACCEPTED = "Dead letters are waiting", "The job has not succeeded", "Events were not accepted"
 UNREADABLE, SILENCE = "Audit events cannot be read", "No audit events arrive"
+KV_STORE, FAILED = "KV store is not up", "failed"
 MAP, UNKNOWN = "The user map is out of date", "Many users are not known"
 
 
@@ -27,20 +29,21 @@ def pass_by(site, first, last, **what):
 
 def test_every_alert_is_tested(site):
     assert {name[len(ALERT):] for name in site.splunkd.confs.stanzas("savedsearches", "segment_bridge")
-            if name.startswith(ALERT)} == {DEAD_LETTERS, JOB, NOT_ACCEPTED, UNREADABLE, SILENCE, MAP, UNKNOWN}
+            if name.startswith(ALERT)} == {DEAD_LETTERS, JOB, KV_STORE, NOT_ACCEPTED, UNREADABLE, SILENCE, MAP, UNKNOWN}
 
 
 def test_a_healthy_week_with_ordinary_hiccups_is_silent(watched):
     site = watched
     for hour in hours(site, 0, 24):
         if hour == 5:  # events in a batch that took three attempts
-            site.run_log(START + hour * HOUR + 440, event="batch", component="segmentsend", sid="1",
-                         destination="segment", batch=1, events=100, bytes=60_000, accepted=100, http=200, attempts=3)
+            with site.run_log(START + hour * HOUR + 440, "segmentsend", "1", destination="segment") as log:
+                log.info("batch", batch=1, events=100, bytes=60_000, accepted=100, http=200, attempts=3, seconds=9.0)
         if hour == 8:  # an event that came twice
-            site.outcome(START + hour * HOUR + 440, "2", "outcome", "duplicate", "duplicate", 1, "sent before")
+            site.job(START + hour * HOUR + 440, problems=[
+                Problem("outcome", "duplicate", "duplicate", 1, "an earlier row has the same messageId")], duplicate=1)
         if hour == 11:  # what somebody tries out
-            site.run_log(START + hour * HOUR + 100, event="rejection", component="segmentsend", sid="3",
-                         dryrun=True, status="rejected", reason="event_not_defined", count=3, error="no event")
+            site.rehearsal(START + hour * HOUR + 100, [
+                Problem("rejection", "rejected", "event_not_defined", 3, "no event")])
     pass_by(site, 24, 27, job="skipped")
     pass_by(site, 27, 48)
     pass_by(site, 48, 51, job="")  # a restart, and one that took long
@@ -71,22 +74,72 @@ class TestTheJobHasNotSucceeded:
 
     def test_a_run_of_which_the_scheduler_says_that_it_went_well_and_the_command_does_not(self, watched):
         pass_by(watched, 0, 2)
-        for hour in hours(watched, 2, 7, job=""):
+        for hour in hours(watched, 2, 7, job="failed"):
             watched.scheduled(START + hour * HOUR + 430, 'status=success, sid="sid%d"' % hour)
-            watched.run_log(START + hour * HOUR + 429, event="run_end", component="segmentsend", sid="sid%d" % hour,
-                            destination="segment", status="failed", dryrun=False)
         assert [each for each in watched.fired if each.name == JOB] == [Fired(5, JOB)]
 
-    def test_what_others_send_is_not_the_job(self, watched):
+    @pytest.mark.parametrize("other", [
+        {"name": "Segment Bridge - Send dead letters again"}, {"owner": "bob", "user": "bob"},
+        {"owner": "admin"}, {"name": "Segment Bridge - Send user journeys 2"}, {"window_s": 900}], ids=str)
+    def test_what_is_not_the_job_is_no_success(self, watched, other):
+        """Another search's run, anybody's own search of the job's name, and the job's over a quarter of an hour."""
         pass_by(watched, 0, 2)
         for hour in hours(watched, 2, 7, job=""):
-            watched.job(START + hour * HOUR + 240, name="Segment Bridge - Send dead letters again")
+            watched.job(START + hour * HOUR + 240, **other)
         assert [each for each in watched.fired if each.name == JOB] == [Fired(5, JOB)]
+
+    def test_a_rehearsal_of_the_job_is_no_success(self, watched):
+        pass_by(watched, 0, 2)
+        for hour in hours(watched, 2, 7, job=""):
+            watched.rehearsal(START + hour * HOUR + 420, [])
+        assert [each for each in watched.fired if each.name == JOB] == [Fired(5, JOB)]
+
+    def test_the_job_run_by_hand_is_one(self, watched):
+        pass_by(watched, 0, 2)
+        for hour in hours(watched, 2, 7, job=""):
+            watched.job(START + hour * HOUR + 240, user="admin")
+        assert watched.fired == []
 
     def test_a_job_that_never_ran(self, watched):
         pass_by(watched, 0, 7, job="")
         assert [each.name for each in watched.fired if each.name == JOB] == [JOB]
         assert watched.fired[0].hour >= 4
+
+    def test_what_happened_before_anybody_watched_is_not_held_against_it(self, watched):
+        pass_by(watched, 0, 2)
+        watched.unschedule(ALERT + JOB)
+        watched.clock.move_to(START + 200 * HOUR)
+        watched.enable_alerts()
+        pass_by(watched, 200, 203, job="")
+        assert not [each for each in watched.fired if each.name == JOB]
+
+    def test_of_an_internal_index_that_this_member_does_not_have(self, watched, monkeypatch):
+        """A search head cluster's members do not search each other: help.splunk.com, "Connect the search heads in
+        clusters to search peers"."""
+        monkeypatch.setattr(watched, "_index", lambda *_: None)
+        pass_by(watched, 0, 8)
+        assert watched.fired == []
+        pass_by(watched, 8, 9, job="failed")
+        assert watched.fired == [Fired(8, NOT_ACCEPTED)]
+
+
+class TestKVStoreIsNotUp:
+    @pytest.mark.parametrize("status", [STARTING, FAILED])
+    def test_in_the_hour_in_which_it_is_down_and_again_while_it_lasts(self, watched, status):
+        pass_by(watched, 0, 2)
+        watched.splunkd.kvstore.status = status
+        for hour in range(2, 9):
+            watched.tick(hour, 58 * 60)
+        watched.splunkd.kvstore.status = READY
+        assert [each for each in watched.fired if each.name != MAP] == [Fired(2, KV_STORE), Fired(8, KV_STORE)]
+
+    def test_not_while_splunk_starts(self, watched):
+        watched.splunkd.kvstore.status = STARTING
+        watched.clock.move_to(START + HOUR)
+        watched.splunkd.started = START + HOUR - 120
+        assert watched.run(ALERT + KV_STORE) == []
+        watched.splunkd.kvstore.status = FAILED
+        assert [row["status"] for row in watched.run(ALERT + KV_STORE)] == [FAILED]
 
 
 class TestEventsWereNotAccepted:
@@ -97,26 +150,27 @@ class TestEventsWereNotAccepted:
         assert watched.fired == [Fired(2, NOT_ACCEPTED)]
 
     def test_it_names_reasons_with_an_example_the_most_frequent_first(self, site):
-        sid = site.job(START, "failed")
-        site.outcome(START + 20, sid, "rejection", "rejected", "too_large", 2, "40,000 bytes")
-        site.outcome(START + 20, sid, "outcome", "unsent", "circuit_open", 70, "5 batches in a row have failed")
+        site.job(START, "failed", problems=[
+            Problem("rejection", "rejected", "too_large", 2, "40,000 bytes"),
+            Problem("outcome", "unsent", "circuit_open", 70, "5 batches in a row have failed"), NOT_SENT])
         rows = site.run(ALERT + NOT_ACCEPTED, START + 900)
-        assert [(row["status"], row["reason"], row["events"], row["example"]) for row in rows] == [
+        assert [(row["status"], row["reason"], float(row["events"]), row["example"]) for row in rows] == [
             ("unsent", "circuit_open", 70, "5 batches in a row have failed"),
             ("rejected", "too_large", 2, "40,000 bytes")]
 
     def test_a_setting_that_is_wrong(self, site):
-        site.run_log(START, event="error", component="segmentsend", sid="1", destination="segment",
-                     error="no write key of [segment] in the password store")
-        rows = site.run(ALERT + NOT_ACCEPTED, START + 900)
-        assert [row["example"] for row in rows] == ["no write key of [segment] in the password store"]
+        text = "there is no write key of [segment] in the password store"
+        site.job(START, "failed", problems=[Problem("error", "", "secret", 0, text)], accepted=0)
+        row, = site.run(ALERT + NOT_ACCEPTED, START + 900)
+        assert (row["status"], row["reason"], row["example"]) == ("error", "secret", text)
 
     def test_dead_letters_that_there_was_no_room_for(self, site):
-        site.job(START, "failed", failed=9, dead_letters=0, dead_letters_lost=9)
-        site.run_log(START + 21, event="dropped", component="segmentsend", sid="1", destination="segment",
-                     status="dropped", reason="number", count=5, error="dead letters that were too many were removed")
+        site.job(START, "failed", problems=[
+            Problem("dropped", "dropped", "number", 5, "dead letters that were too many were removed")],
+            failed=9, dead_letters=0, dead_letters_lost=9)
         rows = site.run(ALERT + NOT_ACCEPTED, START + 900)
-        assert [(row["status"], row["events"]) for row in rows] == [("not kept", 9), ("dropped", 5)]
+        assert [(row["status"], row["reason"], float(row["events"])) for row in rows] == [
+            ("not kept", "letters_lost", 9), ("dropped", "number", 5)]
 
 
 class TestDeadLettersAreWaiting:
@@ -171,7 +225,7 @@ class TestTheUserMapIsOutOfDate:
     def test_when_a_list_was_refused(self, watched):
         for hour in hours(watched, 0, 4):
             if hour == 2:
-                watched.input(START + hour * HOUR + 31 * 60, "failed", error=str(refusal()))
+                watched.input(START + hour * HOUR + 46 * 60, "failed", error=refusal())
         assert watched.fired == [Fired(2, MAP)]
 
     def test_when_it_has_shrunk_within_a_day(self, watched):

@@ -1,7 +1,7 @@
 """A week of a site as a dashboard may show it: working days and nights, an outage of Segment, a refused event."""
 import random
 
-from tests.ops.site import HOUR, JOB, START, Site
+from tests.ops.site import ALERT, HOUR, START, Problem, Site
 
 HOURS = 7 * 24
 END = START + HOURS * HOUR
@@ -32,9 +32,11 @@ def pass_by(site: Site, outage: bool = False, inputs: bool = True) -> None:
     for minute in range(1, 15):
         site.audit_event(END - minute * 60)
     if outage:
-        site.letter("too-large", "rejected", END - 30 * HOUR, reason="too_large", error="the event has 40,112 bytes")
+        site.letter("too-large", "rejected", END - 30 * HOUR, reason="too_large", error="40,112 bytes")
         for number in range(37):
             site.letter("late-%d" % number, "failed", END - 5 * HOUR, reason="http_503")
+    for alert in ("Audit events cannot be read", "No audit events arrive"):
+        site.run(ALERT + alert, END)
 
 
 def _activity(site: Site, chance: random.Random, begins: float, is_lost: bool) -> None:
@@ -50,11 +52,13 @@ def _activity(site: Site, chance: random.Random, begins: float, is_lost: bool) -
 
 def _job(site: Site, chance: random.Random, at: float, is_failed: bool) -> None:
     requests = chance.randint(2, 6)
+    nobody = Problem("rejection", "rejected", "no_user_anon_id", 240, "neither userId nor anonymousId")
     if is_failed:
-        sid = site.job(at, "failed", JOB, accepted=0, failed=2_000, requests=15, wire_bytes=0)
-        site.outcome(at + 19, sid, "outcome", "failed", "http_503", 2_000, "Segment answered 503 Service Unavailable")
-        site.run_log(at + 19, event="error", component="segmentsend", sid=sid, destination="segment",
-                     error="2,000 of 2,240 events did not get to destination 'segment': Segment answered 503")
+        text = "HTTP 503: Service Unavailable"
+        site.job(at, "failed", problems=[
+            nobody, Problem("outcome", "failed", "http_503", 2_000, text, 503),
+            Problem("error", "", "not_sent", 0, '2,000 of 2,240 events did not get to destination "segment": '
+                    "2,000 failed (http_503): " + text)],
+            accepted=0, rejected=240, failed=2_000, requests=15, wire_bytes=0)
     else:
-        sid = site.job(at, accepted=2_000, rejected=240, requests=requests, wire_bytes=requests * 61_000)
-    site.outcome(at + 19, sid, "rejection", "rejected", "no_user_anon_id", 240, "neither userId nor anonymousId")
+        site.job(at, problems=[nobody], accepted=2_000, rejected=240, requests=requests, wire_bytes=requests * 61_000)

@@ -111,6 +111,7 @@ CONF_KEYS = {
             "enableSched": "0",
             "cron_schedule": CRON,
             "schedule_window": NUMBER + "|auto",
+            "schedule_as": "auto|classic",
             "schedule_priority": "default|higher|highest",
             "realtime_schedule": BOOL,
             "max_concurrent": NUMBER,

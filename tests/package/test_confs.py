@@ -212,3 +212,16 @@ def test_files_that_views_load_are_there(app):
             name.strip() for key in ("script", "stylesheet") for name in root.get(key, "").split(",") if name.strip()
         ]
         assert [name for name in loaded if not (app / "appserver/static" / name).is_file()] == [], path.name
+
+
+def test_only_administrators_write_what_the_job_goes_by(conf, app):
+    """Whoever may write to a collection may erase it, segment_dead_letters say, with what others wait for."""
+    settings = Conf.read(app / "metadata/default.meta")
+    for name in conf("collections"):
+        access = settings.get("collections/" + name, settings["collections"])["access"]
+        assert "write : [ admin, sc_admin ]" in access, name
+
+
+def test_types_are_enforced_in_every_collection(conf):
+    """So that no document of a wrong shape comes in by outputlookup or by REST."""
+    assert all(collection["enforceTypes"] == "true" for collection in conf("collections").values())

@@ -132,10 +132,11 @@ class Splunkd:
         Raises:
             Refusal: the search is wrong.
         """
-        settings = self.confs.stanzas("savedsearches", app, session.user)[name].settings
+        stanza = self.confs.stanzas("savedsearches", app, session.user)[name]
         own = {key: value for key, value in arguments.items() if key.startswith("dispatch.")}
         on_end = self.alerts.judged if is_true(arguments.get("trigger_actions", "0")) else None
-        return self.jobs.dispatch_saved(app, name, {**settings, **own}, session, on_end=on_end)
+        return self.jobs.dispatch_saved(app, name, {**stanza.settings, **own}, session, owner=stanza.user,
+                                        on_end=on_end)
 
     def call_rest(self, session: Session, path: str, parameters: Dict[str, str]) -> List[dict]:
         """The entries that a GET of this path gives this session's user.

@@ -9,6 +9,7 @@ import splunklib.results
 from splunklib.binding import HTTPError
 
 from tests.standin.conftest import PASSWORD
+from tests.standin.jobs import saved_sid
 from tests.standin.stores.events import Event
 
 
@@ -163,3 +164,15 @@ class TestRights:
         search = 'search index=_internal sourcetype=st | stats count'
         counts = [rows(each.jobs.oneshot(search, output_mode="json")) for each in (service, user)]
         assert counts == [[{"count": "1"}], [{"count": "0"}]]
+
+
+@pytest.mark.parametrize(("user", "app", "name", "sid"), [
+    ("scheduler", "splunk_archiver", "Bucket Copy Trigger",
+     "scheduler__nobody_c3BsdW5rX2FyY2hpdmVy__RMD5473cbac83d6c9db7_at_1667128620_1"),
+    ("admin", "search", "Errors in the last 24 hours", "admin__nobody__search__RMD55d9ebac05a79f513_at_1667128620_1"),
+    ("admin", "SplunkforSnort", "Top 10 signatures",
+     "admin__nobody__SplunkforSnort__RMD5bd4c9c15bd2e7f88_at_1667128620_1"),
+])
+def test_the_id_of_a_saved_search_s_job(user, app, name, sid):
+    """As in public logs of Splunk (the times are ours)."""
+    assert saved_sid(user, "nobody", app, name, 1_667_128_620, 1) == sid

@@ -144,7 +144,7 @@ class Collection:
             return Unavailable(text + "If it stays so, look at: splunk show kvstore-status")
         return SplunkdError(text + {
             401: "This run's session has ended: it is over by itself with the next run",
-            403: "Let the user of this run write to the collection: [collections] in the app's metadata",
+            403: "Only administrators and the app's own scheduled searches may write to it",
             404: "The app's collections.conf is not loaded: restart Splunk; or KV store is turned off in server.conf",
         }.get(error.status, "Compare its fields with collections.conf"), error.status)
 

@@ -36,7 +36,7 @@ def keep(service: Service, log: RunLog, *, earliest: str = "", **facts: Any) -> 
     if log.run.get("dryrun"):
         return
     known = {name: fact for name, fact in {**log.run, **facts}.items() if name in _FACTS and fact is not None}
-    document = {"_key": uuid.uuid4().hex, "time": time.time(), "problems": json.dumps(_problems(log)), **known}
+    document = {"_key": uuid.uuid4().hex, "time": time.time(), "problems": json.dumps(_problems(log, facts)), **known}
     with contextlib.suppress(ValueError):
         document["earliest"] = float(earliest)
     # KV store that is down has failed the run already; a run that is told to stop has a second.
@@ -51,9 +51,13 @@ def keep(service: Service, log: RunLog, *, earliest: str = "", **facts: Any) -> 
         collection.delete({"component": known["component"], "time": {"$lt": time.time() - KEPT_S}})
 
 
-def _problems(log: RunLog) -> List[Dict[str, Any]]:
-    return [{name: _plain(facts[name]) for name in _PROBLEM_FACTS if facts.get(name) is not None}
-            for facts in log.problems[:_MOST_PROBLEMS]]
+def _problems(log: RunLog, facts: Dict[str, Any]) -> List[Dict[str, Any]]:
+    problems = [{name: _plain(problem[name]) for name in _PROBLEM_FACTS if problem.get(name) is not None}
+                for problem in log.problems[:_MOST_PROBLEMS]]
+    if facts.get("dead_letters_lost"):
+        problems.append({"event": "run_end", "status": "not kept", "reason": "letters_lost",
+                         "count": facts["dead_letters_lost"]})
+    return problems
 
 
 def _plain(fact: Any) -> Any:

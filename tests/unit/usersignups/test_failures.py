@@ -319,7 +319,7 @@ class TestKVStore:
 
     @STEPS
     @pytest.mark.parametrize(("fault", "says"), [
-        ((404, "Collection not found."), "collections.conf is not loaded"), ((403, "no"), "Let the user of this run"),
+        ((404, "Collection not found."), "collections.conf is not loaded"), ((403, "no"), "Only administrators"),
         ((401, "no"), "session has ended")], ids=["missing", "403", "401"])
     def test_that_refuses_is_an_error_at_once(self, changed, run, splunkd, step, fault, says):
         splunkd.fault = at_step(step, fault)
