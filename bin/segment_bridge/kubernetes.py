@@ -132,9 +132,12 @@ class ApiServer:
                 page_size //= 2
                 continue
             yield page["items"] or []
-            token = page["metadata"].get("continue")
+            before, token = token, page["metadata"].get("continue")
             if not token:
                 return
+            if token == before:
+                raise ClusterError("%s answered two pages of the %s with the same token to go on from, and would do so "
+                                   "for ever: see what answers there" % (self.address, resource.plural))
 
     def _page(self, resource: Resource, query: List[tuple]) -> Dict[str, Any]:
         accepted = "gzip" if self._endpoint.is_compressed else "identity"

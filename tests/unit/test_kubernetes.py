@@ -324,6 +324,12 @@ class TestAPage:
         fake.faults = faults.always(faults.status(200, body))
         assert "with something else" in failure()
 
+    def test_that_leads_to_itself_is_an_error(self, fake, failure):
+        body = '{"kind":"UserSignupList","metadata":{"continue":"again"},"items":[]}'
+        fake.faults = faults.always(faults.status(200, body))
+        assert "the same token to go on from" in failure()
+        assert len(fake.requests) == 2
+
     def test_with_numbers_of_any_length_is_read(self, fake, listed):
         digits = "9" * 1_000_000
         fake.faults = faults.always(faults.status(

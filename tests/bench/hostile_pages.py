@@ -1,0 +1,47 @@
+"""A hundred thousand odd answers of an API server, listed by the input's own client in a process of its own.
+
+    python -m tests.bench hostile_pages --pages 100000 --seed 1
+
+See tests.flow.hostile_pages for what is odd, and what must come of it. It ends with the outcomes by number, or at the
+first that is otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests import pythons
+from tests.flow import hostile_pages
+
+ROOT = Path(__file__).resolve().parents[2]
+MAX_PEAK_MB = 120
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(prog="python -m tests.bench hostile_pages", description=__doc__.splitlines()[0])
+    options.add_argument("--pages", type=int, default=100_000)
+    options.add_argument("--seed", type=int, default=1)
+    given = options.parse_args()
+    for version in pythons.SPLUNKS:
+        python = pythons.find(version)
+        if python is None:
+            sys.exit(f"Python {version} is not on this machine")
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "bin").symlink_to(ROOT / "bin")
+            (Path(folder) / "lib").symlink_to(ROOT / "build/lib")
+            found = hostile_pages.list_pages(python, Path(folder), given.pages, given.seed)
+        outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in found.outcomes.most_common())
+        took_s = time.monotonic() - began
+        print(
+            f"Python {version}, seed {given.seed}: {given.pages:,} answers in {took_s:.0f} s, {outcomes}; the longest "
+            f"took {found.longest_s:.1f} s; peak {found.peak_mb:.0f} MB (target: under {MAX_PEAK_MB})"
+        )
+
+
+if __name__ == "__main__":
+    main()
