@@ -7,10 +7,12 @@ import re
 import socket
 import ssl
 from typing import Iterator, NamedTuple, Optional
+from urllib.parse import urlsplit
 
 import urllib3
 from urllib3.util.ssl_match_hostname import CertificateError
 
+_PROBE_S = 5
 _NO_TLS = re.compile("WRONG_VERSION_NUMBER|HTTP_REQUEST|UNKNOWN_PROTOCOL|PACKET_LENGTH_TOO_LONG|RECORD_LAYER_FAILURE")
 _NO_CLIENT = re.compile("ALERT_(UNKNOWN_CA|ACCESS_DENIED|.*CERTIFICATE.*)")
 
@@ -30,9 +32,10 @@ class Diagnosis(NamedTuple):
     is_passing: bool
 
 
-def diagnosis(error: Optional[BaseException], tls_cure: str, credential: str) -> Diagnosis:
+def diagnosis(error: Optional[BaseException], url: str, tls_cure: str, credential: str) -> Diagnosis:
     """
     Args:
+        url: of the server, to see what it speaks; empty where it can only be reached through a proxy.
         error: what urllib3 raised.
         tls_cure: what to do about a certificate that cannot be verified.
         credential: what the server is shown, in words.
@@ -55,10 +58,24 @@ def diagnosis(error: Optional[BaseException], tls_cure: str, credential: str) ->
     if met(ssl.SSLCertVerificationError, CertificateError):
         return Diagnosis("TLS", text, tls_cure, False)
     if met(ssl.SSLError, urllib3.exceptions.SSLError):
+        if url and _speaks_plain_http(url):
+            return Diagnosis("TLS", text, _NO_TLS_CURE, False)
         return Diagnosis("TLS", text, _BROKEN_TLS_CURE, True)
     if met(urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError):
         return Diagnosis("TCP", text, _TCP_CURE, True)
     return Diagnosis("HTTP", text, _HTTP_CURE, True)
+
+
+def _speaks_plain_http(url: str) -> bool:
+    """Some servers without TLS just hang up on a client that begins with it; those with TLS say so in plain HTTP."""
+    parts = urlsplit(url)
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or 443), _PROBE_S) as connection:
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            answer = connection.recv(1_000)
+    except OSError:
+        return False
+    return answer.startswith(b"HTTP/") and b"HTTPS" not in answer
 
 
 def _causes(error: Optional[BaseException]) -> Iterator[BaseException]:

@@ -204,7 +204,8 @@ class ApiServer:
 
     def _no_connection(self, error: Optional[BaseException]) -> SegmentBridgeError:
         """Which step of the way to the server failed, and what to do."""
-        found = diagnosis(error, self._endpoint.tls_cure, self._endpoint.credential)
+        url = "" if self._endpoint.proxy_url else self.address
+        found = diagnosis(error, url, self._endpoint.tls_cure, self._endpoint.credential)
         raised = Unavailable if found.is_passing else ClusterError
         via = " through proxy %s" % self._endpoint.proxy_url if self._endpoint.proxy_url else ""
         return raised("%s cannot be reached%s: %s failed: %s. %s" % (

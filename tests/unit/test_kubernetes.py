@@ -273,6 +273,21 @@ class TestWhatDoesNotPass:
                 "The port speaks plain HTTP or something else, but no TLS: set server to the API server's https port")
             thread.join()
 
+    def test_the_port_speaks_plain_http_and_hangs_up_on_tls(self, failure):
+        """As etcd's does."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            def answer():
+                for _ in range(2):
+                    connection, _ = listener.accept()
+                    with connection:
+                        if connection.recv(1000).startswith(b"GET "):
+                            connection.sendall(b"HTTP/1.0 404 Not Found\r\n\r\n")
+            thread = threading.Thread(target=answer)
+            thread.start()
+            text = failure(server="https://127.0.0.1:%d" % listener.getsockname()[1])
+            thread.join()
+        assert "The port speaks plain HTTP or something else, but no TLS" in text
+
     @pytest.mark.parametrize(("ca_file", "says"), [
         ("/nowhere.pem", "No such file"), (__file__, "must hold CA certificates")])
     def test_the_ca_file_cannot_be_used(self, failure, ca_file, says):
@@ -383,6 +398,24 @@ class TestWhatCannotBeReached:
         assert "through proxy %s: the proxy failed: Connection refused" % proxy.url in failure(
             Unavailable, proxy_url=proxy.url)
         proxy.stop()
+
+
+    @pytest.mark.parametrize("said", [
+        b"", b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
+    ], ids=["silent", "says so"])
+    def test_a_port_that_hangs_up_and_may_well_have_tls(self, failure, said):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            def answer():
+                for _ in range(2 * 3):
+                    connection, _ = listener.accept()
+                    with connection:
+                        if connection.recv(1000).startswith(b"GET "):
+                            connection.sendall(said)
+            thread = threading.Thread(target=answer)
+            thread.start()
+            assert "The connection broke off" in failure(
+                Unavailable, server="https://127.0.0.1:%d" % listener.getsockname()[1])
+            thread.join()
 
 
 class TestAListThatExpires:
