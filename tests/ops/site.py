@@ -12,16 +12,18 @@ import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
 from unittest import mock
 
 from segment_bridge import logs
 from segment_bridge.errors import ClusterError, SegmentBridgeError
 from segment_bridge.splunk import runs
 from tests.standin.jobs import Dispatch, Job, saved_sid
+from tests.standin.refusal import Refusal
 from tests.standin.sessions import SYSTEM_USER
 from tests.standin.splunkd import Splunkd
 from tests.standin.stores.events import Event
+from tests.standin.stores.kvstore import Collection
 from tests.standin.values import Results
 
 APP = "segment_bridge"
@@ -77,15 +79,18 @@ class _Direct:
     def post(self, path: str, headers, body: str):
         *_, name, operation = path.split("/")
         assert operation == "batch_save"
-        saved = self._collection(name).save(json.loads(body))
+        saved = self._done(lambda collection: collection.save(json.loads(body)), name)
         return SimpleNamespace(body=io.BytesIO(json.dumps(saved).encode()))
 
     def delete(self, path: str, query: str):
-        self._collection(path.rsplit("/", 1)[1]).delete(json.loads(query))
+        self._done(lambda collection: collection.delete(json.loads(query)), path.rsplit("/", 1)[1])
         return SimpleNamespace(body=io.BytesIO())
 
-    def _collection(self, name: str):
-        return self._splunkd.kvstore.collection(APP, name, "nobody")
+    def _done(self, what: Callable[[Collection], Any], name: str) -> Any:
+        try:
+            return what(self._splunkd.kvstore.collection(APP, name, "nobody"))
+        except Refusal as refusal:
+            raise ConnectionError(refusal.text) from None
 
 
 class Site:

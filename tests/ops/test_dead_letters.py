@@ -1,10 +1,12 @@
 """What Segment did not take is kept, sent again until it is accepted, or else left to a person who can deal with it."""
 import json
+import re
 
 import pytest
 
 from segment_bridge.splunk import conf, deadletters
 from segment_bridge.splunk.deadletters import MAX_AGE_S, DeadLetters
+from tests.conftest import ROOT
 from tests.ops.bridge import AGAIN
 from tests.ops.site import HOUR, JOB, START
 from tests.standin.sessions import SYSTEM_USER
@@ -15,6 +17,12 @@ DAY = 24 * HOUR
 
 def letters(bridge):
     return {document["message_id"]: document for document in bridge.documents(LETTERS)}
+
+
+def readme(beginning: str) -> str:
+    """The example of README in the paragraph that begins so."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return re.search(r"^%s.*?\n\n((?:    [^\n]*\n)+)" % beginning, text, re.M | re.S)[1]
 
 
 @pytest.fixture
@@ -112,22 +120,57 @@ class TestAPerson:
         assert set(letters(bridge)) == {"another"}
 
     def test_edits_one_and_has_it_sent_again(self, bridge):
-        bridge.letter("m", "rejected", START)
+        bridge.letter("m", "rejected", START - 9 * DAY)
         bridge.clock.move_to(START + HOUR)
-        bridge.search('| inputlookup segment_dead_letters where message_id="m" '
-                      '| eval payload=json_set(payload, "event", "Page closed"), status="failed", first_time=now() '
-                      '| outputlookup append=true segment_dead_letters')
+        bridge.search(readme("Edit one").replace("...", "m"))
+        assert letters(bridge)["m"]["first_time"] == START - 9 * DAY
         bridge.try_to_run(AGAIN, START + HOUR + 900)
-        assert bridge.segment.accepted["m"].message["event"] == "Page closed"
+        sent = bridge.segment.accepted["m"].message
+        assert (sent["event"], sent["timestamp"]) == ("Page opened", "2026-11-04T00:00:00.000Z")
+        assert letters(bridge) == {}
+
+    def test_edits_one_of_a_search_without_ids(self, bridge):
+        """It is found again by the id that the row and the run log name, and goes out with it and with its time."""
+        bridge.search('| makeresults | eval _time=%d, userId="42", type="track" | segmentsend dead_letters=true' % (
+            START + 1))
+        (message_id,) = letters(bridge)
+        bridge.clock.move_to(START + HOUR)
+        bridge.search(readme("Edit one").replace("...", message_id))
+        for number in range(2):
+            assert bridge.try_to_run(AGAIN, START + HOUR + 900 * (number + 1))
+        (sent,) = bridge.segment.accepted.values()
+        assert (sent.message["messageId"], sent.message["timestamp"]) == (message_id, "2026-11-04T00:00:01.000Z")
         assert letters(bridge) == {}
 
     def test_drops_some(self, bridge):
-        bridge.letter("m", "rejected", START)
-        bridge.letter("other", "rejected", START, reason="too_large")
-        bridge.search('| inputlookup segment_dead_letters where reason="http_500" | eval status="dropped" '
-                      '| outputlookup append=true segment_dead_letters')
+        bridge.letter("m", "rejected", START, reason="too_large")
+        bridge.letter("other", "rejected", START)
+        bridge.search(readme("Drop some"))
         bridge.try_to_run(AGAIN, START + HOUR)
         assert set(letters(bridge)) == {"other"}
+
+    def test_sends_none_of_another_destination(self, bridge):
+        bridge.letter("a", "failed", START, _key="other/a", destination="other")
+        bridge.search("| `segment_bridge_dead_letters` | `segment_bridge_send_again(segment)`")
+        assert not bridge.segment.accepted
+
+
+@pytest.mark.parametrize("poison", [
+    {"payload": None}, {"payload": "no JSON"}, {"payload": "7"}, {"message_id": None}, {"status": None},
+    {"destination": None}, {"reason": None}], ids=str)
+def test_a_letter_of_a_wrong_shape_holds_up_no_other_and_is_shown(bridge, poison):
+    bridge.letter("right", "failed", START)
+    bridge.letter("wrong", "failed", START)
+    wrong = {**bridge.documents(LETTERS)[1], **poison}
+    bridge.save(LETTERS, {name: value for name, value in wrong.items() if value is not None and name != "_user"})
+    before = {key: value for key, value in bridge.documents(LETTERS)[1].items() if key != "_user"}
+    assert bridge.try_to_run(AGAIN, START + HOUR)
+    assert set(bridge.segment.accepted) <= {"right", "wrong"}
+    assert "right" in bridge.segment.accepted
+    if "wrong" not in bridge.segment.accepted:
+        assert {key: value for key, value in bridge.documents(LETTERS)[0].items() if key != "_user"} == before
+        row, = bridge.search("| `segment_bridge_dead_letters` | table waits_for")
+        assert row["waits_for"] == "a person"
 
 
 class TestBounds:

@@ -12,8 +12,9 @@ from tests.fakes.segment import WRITE_KEY
 from tests.ops import overview
 from tests.ops.bridge import AGAIN, BACKFILL, bridge
 from tests.ops.site import APP, HOUR, JOB, START, ordinary_hour
-from tests.ops.test_alerts import CUT, DEAD_LETTERS, MAP, NOT_ACCEPTED
+from tests.ops.test_alerts import DEAD_LETTERS, MAP, NOT_ACCEPTED, UNREADABLE
 from tests.ops.test_alerts import JOB as JOB_ALERT
+from tests.ops.test_alerts import KV_STORE as KV_STORE_ALERT
 from tests.standin.stores.kvstore import READY, STARTING
 
 YEAR = 365 * 24
@@ -148,8 +149,9 @@ def test_the_right_alerts_fired_at_the_right_hours_and_no_others(year):
     # The last time in the first hour after: it looks back on what failed in the last.
     assert fired.pop(NOT_ACCEPTED) == [begins + hour for begins, lasts in outages for hour in range(lasts + 1)]
     assert fired.pop(JOB_ALERT) == [
-        SEGMENT_6H + 3, *range(SEGMENT_3D + 3, SEGMENT_3D + 72, 6), KV_STORE + 3, WRONG_KEY + 3]
-    assert fired.pop(CUT) == [TRUNCATED]
+        SEGMENT_6H + 3, *range(SEGMENT_3D + 3, SEGMENT_3D + 72, 6), WRONG_KEY + 3]
+    assert fired.pop(KV_STORE_ALERT) == [KV_STORE, KV_STORE + 6]
+    assert fired.pop(UNREADABLE) == [TRUNCATED]
     assert fired.pop(MAP) == [CLUSTER + 3]
     assert fired.pop(DEAD_LETTERS) == [SEGMENT_6H + 4, *range(SEGMENT_3D + 4, SEGMENT_3D + 72, 24), WRONG_KEY + 4]
     assert fired == {}
