@@ -137,7 +137,7 @@ class Site:
         rows = sum(counts[each] for each in ("accepted", "rejected", "failed", "unsent", "duplicate"))
         end = {**counts, "rows": rows, "requests": 1, "retries": 0,
                "bytes": 60_000, "wire_bytes": 9_000, "waited_s": 0.0, "dead_letters": 0,
-               "dead_letters_lost": 0, **facts, "status": status, "duration_s": 19.5}
+               "dead_letters_lost": 0, "rehearsed": 0, **facts, "status": status, "duration_s": 19.5}
         with self.run_log(seconds + 20, "segmentsend", sid, destination="segment", dryrun=False) as log:
             for problem in problems:
                 tell(log, problem)

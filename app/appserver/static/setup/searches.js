@@ -5,9 +5,9 @@ import { get, path, post } from "./splunkd.js";
 const PREFIX = "Segment Bridge - ";
 export const JOB = "Segment Bridge - Send user journeys";
 
-/** Those that the app brought along: their settings and names. */
+/** Those that the app brought along: their settings and names. (What splunkd's filter `search` compares is nowhere said.) */
 export async function savedSearches() {
-  const { entry } = await get("saved/searches", { count: 0, search: PREFIX });
+  const { entry } = await get("saved/searches", { count: 0 });
   return entry
     .filter(({ name, acl }) => acl.app === "segment_bridge" && name.startsWith(PREFIX))
     .map(({ name, content }) => ({ ...content, name }));
