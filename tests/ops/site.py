@@ -118,6 +118,10 @@ class Site:
             for line in Path(folder, logs.FILE_NAME).read_text().splitlines():
                 self._index(line, logs.FILE_NAME, "segment_bridge:log")
 
+    def keep(self, log: logs.RunLog, **facts) -> None:
+        """As a run does at its end."""
+        runs.keep(self._service, log, **facts)
+
     def scheduled(self, seconds: float, facts: str, name: str = JOB) -> None:
         """A line of scheduler.log."""
         stamp = time.strftime("%m-%d-%Y %H:%M:%S.000 +0000", time.gmtime(seconds))
@@ -142,7 +146,7 @@ class Site:
             for problem in problems:
                 tell(log, problem)
             log.info("run_end", **end, earliest="%.3f" % (seconds - window_s), latest="%.3f" % seconds)
-            runs.keep(self._service, log, **end, earliest="%.3f" % (seconds - window_s))
+            self.keep(log, **end, earliest="%.3f" % (seconds - window_s))
         if status == "ok":
             self.scheduled(seconds + 21, 'status=success, scheduled_time=%d, sid="%s"' % (seconds, sid), name)
         else:
@@ -159,7 +163,7 @@ class Site:
             for problem in problems:
                 tell(log, problem)
             log.info("run_end", rows=3, rehearsed=3, status="ok")
-            runs.keep(self._service, log, rows=3, rehearsed=3, status="ok", earliest="0")
+            self.keep(log, rows=3, rehearsed=3, status="ok", earliest="0")
 
     def skipped_job(self, seconds: float) -> None:
         self.scheduled(seconds, 'status=skipped, scheduled_time=%d, reason="The maximum number of concurrent running '
@@ -175,7 +179,7 @@ class Site:
             if error:
                 log.error("error", reason=error.reason, cluster=cluster, error=error)
             log.info("run_end", **end)
-            runs.keep(self._service, log, **end, users=users if status == "ok" else None)
+            self.keep(log, **end, users=users if status == "ok" else None)
 
     def audit_event(self, seconds: float, raw: str = "") -> None:
         raw = raw or _AUDIT_EVENT % ("%032x" % int(seconds))

@@ -41,6 +41,10 @@ def test_a_healthy_week_with_ordinary_hiccups_is_silent(watched):
         if hour == 8:  # an event that came twice
             site.job(START + hour * HOUR + 440, problems=[
                 Problem("outcome", "duplicate", "duplicate", 1, "an earlier row has the same messageId")], duplicate=1)
+        if hour == 9:  # a run that found something to put right
+            with site.run_log(START + hour * HOUR + 440, "segmentsend", "2", destination="segment") as log:
+                log.warning("warning", reason="no_gzip", error="the receiver takes no gzip")
+                site.keep(log, status="ok", accepted=5)
         if hour == 11:  # what somebody tries out
             site.rehearsal(START + hour * HOUR + 100, [
                 Problem("rejection", "rejected", "event_not_defined", 3, "no event")])

@@ -17,7 +17,7 @@ RUN_LOG = 'search index=_internal sourcetype="segment_bridge:log" | table _raw'
 
 
 def kind(line):
-    """Of a line of the run log: its level, component and event, and the names of its facts but for those that may lack."""
+    """Of a line of the run log: level, component, event, status, and the names of its facts, but for what may lack."""
     facts = dict(_FACT.findall(line["_raw"]))
     names = frozenset(facts) - {"http", "message_id", "owner", "app"}
     return line["_raw"].split()[3], facts["component"], facts["event"], facts.get("status"), names
@@ -73,6 +73,7 @@ def test_documents(made_up, written, collection):
 
 
 def test_runs_have_the_reasons_that_there_are(made_up):
-    problems = [problem for run in made_up.documents("segment_runs") for problem in json.loads(run.get("problems", "[]"))]
-    assert {problem["reason"] for problem in problems} == {"no_user_anon_id", "http_503", "not_sent"}
-    assert all(map(reasons.is_known, {problem["reason"] for problem in problems}))
+    found = {problem["reason"] for run in made_up.documents("segment_runs")
+             for problem in json.loads(run.get("problems", "[]"))}
+    assert found == {"no_user_anon_id", "http_503", "not_sent"}
+    assert all(map(reasons.is_known, found))

@@ -45,7 +45,7 @@ def keep(service: Service, log: RunLog, *, earliest: str = "", **facts: Any) -> 
         collection.save([document])
     except SegmentBridgeError as error:
         if not isinstance(error, SplunkdError) or error.status != 403:
-            log.warning("error", reason="kvstore", error=error)
+            log.error("error", reason="kvstore", error=error)
         return
     with contextlib.suppress(SegmentBridgeError):
         collection.delete({"component": known["component"], "time": {"$lt": time.time() - KEPT_S}})
