@@ -104,13 +104,13 @@ class Layout:
 
     def __init__(self, header: Sequence[str]):
         self._position = {name: position for position, name in enumerate(header)}
-        self._dotted: Dict[str, Objects] = {}
+        self.dotted: Dict[str, Objects] = {}
         for name in header:
             root, _, rest = name.partition(".")
             if root in OBJECTS and rest.strip("."):
-                self._dotted.setdefault(root, Objects(root)).add(name, *self._columns(name))
+                self.dotted.setdefault(root, Objects(root)).add(name, *self._columns(name))
         self.columns = [(name, *self._columns(name)) for name in header
-                        if name in _COLUMNS or name.partition(".")[0] in self._dotted]
+                        if name in _COLUMNS or name.partition(".")[0] in self.dotted]
         self._steps: Dict[str, List[_Step]] = {}
         self.type = self._step("type", quote, "invalid_type")
         self.message_id = self._step("messageId", ids.given_message_id, "id_is_none", several="message_id_not_string")
@@ -143,7 +143,7 @@ class Layout:
 
     def _step(self, name: str, to_json: ToJson, reason: str, missing: str = "",
               several: str = "") -> _Step:
-        return _Step(name, to_json, reason, several or reason, missing, *self._columns(name), self._dotted.get(name))
+        return _Step(name, to_json, reason, several or reason, missing, *self._columns(name), self.dotted.get(name))
 
     def _columns(self, name: str) -> Tuple[Any, Optional[int]]:
         return self._position.get(name), self._position.get("__mv_" + name)
@@ -314,22 +314,11 @@ class _Rows:
         for row, (time, moment) in enumerate(zip(given, self.columns[position])):
             if not time and moment:
                 try:
-                    time = _from_epoch(moment)
+                    time = from_epoch(moment)
                 except ValueError:
                     self.reject(row, "timestamp_invalid", "_time is not a time: %s" % quote(moment[:40]))
             times.append(time)
         return times
-
-
-def draft(layout: Layout, cells: Sequence[str]) -> str:
-    """What a row that gives no message has for one: its columns of the table above, as a JSON object of texts."""
-    members = ["%s:%s" % (quote(name), _as_draft(cells[position], cells[twin] if twin is not None else ""))
-               for name, position, twin in layout.columns if cells[position]]
-    return "{%s}" % ",".join(members)
-
-
-def _as_draft(text: str, twin: str) -> str:
-    return "[%s]" % ",".join(map(quote, values_of(twin))) if twin else quote(text)
 
 
 # --- Texts that become JSON -----------------------------------------------------------------------------------------
@@ -376,7 +365,7 @@ def _iso_8601(text: str) -> str:
     return '"%s"' % text if match[4] is None else '"%s:%s"' % (text[:-2], text[-2:])
 
 
-def _from_epoch(text: str) -> str:
+def from_epoch(text: str) -> str:
     """_time, seconds since 1970, as ISO-8601.
 
     Raises:

@@ -112,7 +112,8 @@ class Retry:
                     raise
                 wait_s = max(self._backoff.wait_s(number, self._chance()), error.retry_after_s or 0.0)
                 if self._ends is not None and self._clock() + wait_s > self._ends:
-                    raise DeadlineExceeded("out of time after %d attempts: %s" % (number, error)) from None
+                    why = error.reason if error.reason != Unavailable.reason else ""
+                    raise DeadlineExceeded("out of time after %d attempts: %s" % (number, error), reason=why) from None
             self._sleep(wait_s)
             number += 1
 

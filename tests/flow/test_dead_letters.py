@@ -42,12 +42,14 @@ def test_what_was_not_accepted_is_kept_with_its_payload_and_reason(segmentsend, 
     assert json.loads(letter["payload"])["messageId"] == "id-00003"
 
 
-def test_what_the_app_rejects_is_kept_as_the_row_that_it_was(segmentsend, letters):
+def test_what_the_app_rejects_is_kept_as_a_draft_of_the_message(segmentsend, letters):
     row = {**rows(1)[0], "event": "", "properties.tags": ["a", "b"], "other": "x"}
     segmentsend([row], "dead_letters=true")
     (letter,) = letters.values()
-    del row["other"], row["event"]
-    assert json.loads(letter["payload"]) == row
+    del row["other"], row["event"], row["_time"]
+    properties = {**json.loads(row.pop("properties")), "tags": row.pop("properties.tags")}
+    context = json.loads(row.pop("context"))
+    assert json.loads(letter["payload"]) == {**row, "properties": properties, "context": context}
     assert (letter["reason"], letter["attempts"]) == ("event_not_defined", 0)
     assert "http" not in letter
 
@@ -77,6 +79,48 @@ def test_a_destination_can_have_them_by_itself(segmentsend, splunkd, letters):
     assert len(letters) == 3
     segmentsend(rows(4, event=""), "dead_letters=false")
     assert len(letters) == 3
+
+
+def test_a_letter_is_found_again_by_the_id_that_row_and_log_name(segmentsend, segment, letters):
+    """A row without a messageId is rejected, corrected, and sent with its letter's id and its own time."""
+    row = {"_time": "1764000000.500", "userId": "1", "event": "", "properties.plan": "pro"}
+    (rejected,) = segmentsend([row], "dead_letters=true").rows
+    ((key, letter),) = letters.items()
+    message_id = rejected["segment_message_id"]
+    assert key == f"segment/{message_id}" and letter["message_id"] == message_id
+    log = (segmentsend.splunk_home / "var/log/splunk/segment_bridge.log").read_text(encoding="utf-8")
+    assert f"message_id={message_id} " in log
+    draft = json.loads(letter["payload"])
+    corrected = {**draft, "event": "x", "properties": json.dumps(draft["properties"])}
+    (again,) = segmentsend([corrected], "dead_letters=true").rows
+    assert (again["segment_status"], again["segment_message_id"]) == ("accepted", message_id)
+    message = segment.accepted[message_id].message
+    assert message["timestamp"] == "2025-11-24T16:00:00.500Z" and message["properties"] == {"plan": "pro"}
+
+
+def test_equal_rows_have_letters_of_their_own_and_the_next_run_has_the_same(segmentsend, letters):
+    sent = [{"_time": "1764000000", "userId": "1", "event": ""}] * 3
+    for _ in range(2):
+        result = segmentsend(sent, "dead_letters=true")
+        assert len(letters) == 3
+        assert {row["segment_message_id"] for row in result.rows} == {key.partition("/")[2] for key in letters}
+
+
+def test_a_letter_that_can_never_be_sent_is_cut(segmentsend, letters):
+    segmentsend(rows(1, properties=json.dumps({"x": "x" * 3_000_000})), "dead_letters=true")
+    (letter,) = letters.values()
+    assert letter["reason"] == "too_large" and len(letter["payload"]) < 40_000
+    assert json.loads(letter["payload"])["messageId"] == "id-00000"
+
+
+def test_what_went_back_as_rejected_is_kept_as_failed_when_the_receiver_turns_out_to_be_lost(
+    segmentsend, segment, letters
+):
+    segment.faults = lambda request: None if request.number == 1 else status(400, "no")
+    options = ("dead_letters=true", "max_batch_events=1", "concurrency=1")
+    result = segmentsend(rows(6), *options, chunk_rows=3)
+    assert [row["segment_status"] for row in result.rows] == ["accepted", *["rejected"] * 2, "failed", *["unsent"] * 2]
+    assert {letter["status"] for letter in letters.values()} == {"failed", "unsent"} and len(letters) == 5
 
 
 def test_letters_that_cannot_be_kept_are_an_error(segmentsend, splunkd):

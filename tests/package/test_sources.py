@@ -16,7 +16,7 @@ FILES = sorted(BIN.rglob("*.py"))
 ROOMS = [
     {"errors", "settings", "clusters", "logs", "texts", "reasons", "credentials"},
     {"messages", "columns", "ids", "jsontext", "seen", "batching", "segment", "retry", "connections", "trust"},
-    {"delivery", "directory", "synchronisation", "spool", "kubeconfig", "access", "diagnosis", "kubernetes"},
+    {"delivery", "drafts", "directory", "synchronisation", "spool", "kubeconfig", "access", "diagnosis", "kubernetes"},
     {"splunk"},
     {"segmentsend", "usersignups", "write_key"},
 ]

@@ -23,7 +23,8 @@ from tests.package.conf import Conf
 DATA = "/servicesNS/nobody/segment_bridge/storage/collections/data/"
 PASSWORDS = "/servicesNS/nobody/segment_bridge/storage/passwords"
 WRITE_KEY = "/servicesNS/nobody/segment_bridge/segment_bridge/write_key"
-COLLECTIONS = ("usersignups", "tenant_namespaces", "usersignups_leases", "segment_runs")
+COLLECTIONS = ("usersignups", "tenant_namespaces", "usersignups_leases", "segment_runs", "segment_dead_letters",
+               "segment_ledger")
 
 CONF = Conf.read(ROOT / "default/collections.conf")
 TYPES = {"string": str, "number": (int, float)}
@@ -94,6 +95,9 @@ class SplunkdDouble:
         documents = self.collections[name]
         if (method, operation) == ("POST", "batch_save"):
             return self._save(name, json.loads(body))
+        if (method, operation) == ("POST", "batch_find"):
+            matchers = [_matcher(query["query"]) for query in json.loads(body)]
+            return 200, [[each for each in documents.values() if matches(each)] for matches in matchers]
         if (method, operation) == ("POST", ""):
             document = json.loads(body)
             if document["_key"] in documents:
@@ -110,9 +114,11 @@ class SplunkdDouble:
         assert method == "GET"
         assert parameters.pop("sort") == "_key"
         limit = min(int(parameters.pop("limit")), self.max_rows_per_query)
+        fields = parameters.pop("fields", "")
         assert not parameters
         found = [documents[key] for key in sorted(documents, reverse=self.answers_backwards) if matches(documents[key])]
-        return 200, found[:limit]
+        return 200, [{name: value for name, value in each.items() if not fields or name in fields.split(",")}
+                     for each in found[:limit]]
 
     def _save(self, name: str, batch: List[Document]) -> tuple:
         if len(batch) > self.max_documents_per_batch_save:
@@ -153,15 +159,16 @@ def _answer(status: int, content: Any) -> Dict[str, Any]:
 
 
 def _matcher(query: Document) -> Callable[[Document], bool]:
-    compare = {"$gt": lambda value, other: value > other, "$lt": lambda value, other: value < other}
+    compare = {"$gt": lambda value, other: value > other, "$lt": lambda value, other: value < other,
+               "$gte": lambda value, other: value >= other, "$lte": lambda value, other: value <= other}
     conditions = []
     for field, wanted in query.items():
         if field in ("$or", "$and"):
             conditions.append(_combined(any if field == "$or" else all, [_matcher(part) for part in wanted]))
         elif isinstance(wanted, dict):
-            (operator, other), = wanted.items()
-            conditions.append(lambda document, field=field, test=compare[operator], other=other: (
-                field in document and test(document[field], other)))
+            conditions += [
+                lambda document, field=field, test=compare[operator], other=other: (
+                    field in document and test(document[field], other)) for operator, other in wanted.items()]
         else:
             conditions.append(lambda document, field=field, wanted=wanted: document.get(field) == wanted)
     return lambda document: all(condition(document) for condition in conditions)

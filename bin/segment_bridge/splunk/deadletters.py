@@ -1,17 +1,20 @@
 """What was rejected, failed or not sent, kept in the collection segment_dead_letters: its message, why, since when.
 
 A document's key is <destination>/<messageId>: what fails again is one document, which keeps its first time and counts
-its attempts. `payload` is the message as it would be sent; of a row that gives no message it is the row's own columns.
-A message that is accepted later, by any run, leaves the collection; so does what is too old, or too much.
+its attempts. `payload` is the message as it would be sent; of a row that gives no message it is a draft of one
+(segment_bridge.drafts), which has an id as well. A message that is accepted later, by any run, leaves the collection;
+so does what is too old, or too much: what was refused before what waits for its next try.
 
 A row of nobody (no_user_anon_id) is not kept: sent again it would be of nobody again. Only the search that made it may
 find out whose it is.
+
+People edit letters, and so may whoever has the role for it: one of a wrong shape is passed over, and counted.
 """
 import contextlib
-import hashlib
 import json
+import math
 import time
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from splunklib.client import Service
 
@@ -22,11 +25,11 @@ from segment_bridge.splunk.kvstore import Collection
 
 COLLECTION = "segment_dead_letters"
 STATUSES = ("rejected", "failed", "unsent")
-DROPPED = "dropped"
-"""The status by which a person says that a letter is to be removed."""
+AGAIN, DROPPED = "again", "dropped"
+"""The statuses by which a person says that a letter is to be sent once more, whatever its age, or to be removed."""
 DROPS = {
     "age": "dead letters were removed that nobody dealt with for 30 days",
-    "number": "dead letters were removed, as there were too many",
+    "number": "there were too many dead letters: the oldest were removed, of those that were refused first",
 }
 MAX_AGE_S = 30 * 86_400
 MAX_LETTERS = 100_000
@@ -34,26 +37,35 @@ _MOST_WAITING, _MOST_WAITING_CHARS = 500, 2_000_000
 _PATIENCE_S = 30.0
 
 
+class _Held(NamedTuple):
+    """What is to be known of a letter in the collection, in the order in which they have to go."""
+
+    waits_for_next_try: bool
+    first_time: float
+
+
 class DeadLetters:
-    """One run's. `error` says why there are no more of them than `kept`, where that is so; `lost` counts the others."""
+    """One run's. `error` says why there are no more of them than `kept`, where that is so; `lost` counts the others.
+
+    `malformed` are those of a wrong shape that the collection has.
+    """
 
     def __init__(self, service: Service, destination: str, clock: Callable[[], float] = time.time):
-        self.kept = self.lost = 0
+        self.kept = self.lost = self.malformed = 0
         self.error: Optional[SegmentBridgeError] = None
+        self._is_away = False
         self._service = service
         self._destination = destination
         self._clock = clock
         self._waiting: Dict[str, Dict[str, Any]] = {}
         self._waiting_chars = 0
-        self._held: Optional[Dict[str, Dict[str, Any]]] = None  # what the collection has, by key, without payloads
+        self._held: Optional[Dict[str, _Held]] = None  # what the collection has, by key
+        self._dropped: List[str] = []  # keys of those that a person dropped
         self._settled: List[str] = []
 
-    def add(self, payload: str, outcome: Outcome) -> None:
-        """Takes one, and writes them when there are enough. A row without a messageId is told by its payload."""
+    def add(self, message_id: str, payload: str, outcome: Outcome) -> None:
+        """Takes one, and writes them when there are enough."""
         message = json.loads(payload)
-        message_id = message.get("messageId")
-        if not isinstance(message_id, str):
-            message_id = hashlib.sha256(payload.encode()).hexdigest()
         key = self._key(message_id)
         document = {
             "_key": key, "destination": self._destination, "message_id": message_id,
@@ -76,44 +88,43 @@ class DeadLetters:
     def write(self) -> None:
         """Writes those that wait, and removes those that were accepted.
 
-        KV store that does not take the former is not asked again in this run. What it keeps of the latter is sent
-        again, and is a repeat to Segment.
+        KV store that does not answer, or takes none, is not asked again in this run. What it keeps of the latter is
+        sent again, and is a repeat to Segment.
         """
         settled, self._settled = self._settled, []
         with contextlib.suppress(SegmentBridgeError):
             self._collection().delete_keys(settled)
         waiting, self._waiting, self._waiting_chars = self._waiting, {}, 0
-        try:
-            if waiting and not self.error:
-                self._save(waiting)
-                self.kept += len(waiting)
-                return
-        except SegmentBridgeError as error:
-            self.error = error
-        self.lost += len(waiting)
+        kept = self._save(waiting) if waiting and not self._is_away else 0
+        self.kept += kept
+        self.lost += len(waiting) - kept
 
     def prune(self) -> Dict[str, int]:
-        """Removes what is too old, the oldest of what is too much, and what a person dropped.
+        """Removes what is too old, what is too much, and what a person dropped.
 
         How many, by reason, but for the last.
         """
         held = self._read() if self._held is None else self._held
-        dropped = [key for key, letter in held.items() if letter.get("status") == DROPPED]
-        ages = sorted((letter.get("first_time", 0), key) for key, letter in held.items()
-                      if letter.get("status") != DROPPED)
-        old = [key for first_time, key in ages if first_time < self._clock() - MAX_AGE_S]
-        surplus = [key for _, key in ages[len(old):][:max(len(ages) - len(old) - MAX_LETTERS, 0)]]
+        old = [key for key, letter in held.items() if letter.first_time < self._clock() - MAX_AGE_S]
+        surplus = sorted(held.keys() - old, key=held.__getitem__)[:max(len(held) - len(old) - MAX_LETTERS, 0)]
         with contextlib.suppress(SegmentBridgeError):  # the next run will do it
-            self._collection().delete_keys(dropped + old + surplus)
+            self._collection().delete_keys(self._dropped + old + surplus)
             return {reason: len(keys) for reason, keys in (("age", old), ("number", surplus)) if keys}
         return {}
 
-    def _read(self) -> Dict[str, Dict[str, Any]]:
+    def _read(self) -> Dict[str, _Held]:
         """Sets and gives `_held`; nothing where KV store cannot be read."""
         self._held = {}
         with contextlib.suppress(SegmentBridgeError):
-            self._held.update((letter["_key"], letter) for letter in self._collection().read(
-                {"destination": self._destination}, "_key,first_time,status"))
+            for letter in self._collection().read({"destination": self._destination}, "_key,first_time,status"):
+                if letter.get("status") == DROPPED:
+                    self._dropped.append(letter["_key"])
+                    continue
+                status, first_time = letter.get("status"), _number(letter.get("first_time"))
+                self.malformed += first_time is None or status not in (*STATUSES, AGAIN)
+                if first_time is None or status == AGAIN:
+                    first_time = self._clock()
+                self._held[letter["_key"]] = _Held(status in ("failed", "unsent", AGAIN), first_time)
         return self._held
 
     def _collection(self) -> Collection:
@@ -122,16 +133,29 @@ class DeadLetters:
     def _key(self, message_id: str) -> str:
         return "%s/%s" % (self._destination, message_id)
 
-    def _save(self, waiting: Dict[str, Dict[str, Any]]) -> None:
+    def _save(self, waiting: Dict[str, Dict[str, Any]]) -> int:
+        """How many KV store took."""
         collection = self._collection()
         now = self._clock()
         for document in waiting.values():
             document["first_time"] = document["last_time"] = now
-        for known in collection.find(waiting):
-            document = waiting[known["_key"]]
-            document["first_time"] = known.get("first_time", now)
-            document["attempts"] += known.get("attempts", 0)
-        documents: List[Dict[str, Any]] = list(waiting.values())
-        collection.save(documents)
+        try:
+            for known in collection.find(waiting):
+                document = waiting[known["_key"]]
+                document["first_time"] = min(_number(known.get("first_time")) or now, now)
+                document["attempts"] += int(_number(known.get("attempts")) or 0)
+        except SegmentBridgeError as error:
+            self.error, self._is_away = error, True
+            return 0
+        saved = collection.save_each([*waiting.values()])
+        self.error, self._is_away = saved.error or self.error, saved.is_hopeless
         if self._held is not None:
-            self._held.update(waiting)
+            self._held.update((key, _Held(waiting[key]["status"] != "rejected", waiting[key]["first_time"]))
+                              for key in saved.keys)
+        return len(saved.keys)
+
+
+def _number(value: Any) -> Optional[float]:
+    """What may be a time or a count, and is; None for anything else."""
+    is_one = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return value if is_one and 0 <= value < 1e12 else None

@@ -9,7 +9,8 @@ import http.client
 import json
 import time
 import uuid
-from typing import Any, Dict, Iterable, Iterator, List, Optional
+from dataclasses import dataclass, field
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Set
 from urllib.parse import quote
 
 from splunklib.binding import HTTPError
@@ -30,8 +31,20 @@ FIND_QUERIES = 500
 """limits.conf: max_queries_per_batch is 1,000."""
 DELETE_QUERY_CHARS = 2_000
 """The keys of a deletion go into the URL."""
+MOST_REFUSED = 20
+"""Where so many documents are refused one by one, and none was saved, it is not about them."""
 
 Document = Dict[str, Any]
+
+
+@dataclass
+class Saved:
+    """Which documents were saved, by key; if not all of them, why the last was not."""
+
+    keys: Set[str] = field(default_factory=set)
+    error: Optional[SegmentBridgeError] = None
+    refused: int = 0
+    is_hopeless: bool = False
 
 
 class Collection:
@@ -60,6 +73,8 @@ class Collection:
         while True:
             rest = query if last is None else {"$and": [query, {"_key": {"$gt": last}}]}
             page = self._call("GET", query=json.dumps(rest), sort="_key", limit=READ_ROWS, **wanted)
+            if not isinstance(page, list):
+                raise SplunkdError("collection %s: KV store gave something else than documents" % self.name)
             if not page:  # a page is no sign of the end by being short: limits.conf may allow less than asked for
                 return
             for document in page:
@@ -89,6 +104,31 @@ class Collection:
                 self._save_documents = len(batch) // 2  # limits.conf may allow less than by default
             else:
                 del rest[:len(batch)]
+
+    def save_each(self, documents: List[Document]) -> "Saved":
+        """As `save`, but what is refused keeps no other document from being saved, and nothing is raised."""
+        saved = Saved()
+        for start in range(0, len(documents), self._save_documents):
+            self._save_what_it_takes(documents[start:start + self._save_documents], saved)
+        return saved
+
+    def _save_what_it_takes(self, batch: List[Document], saved: "Saved") -> None:
+        if saved.is_hopeless:
+            return
+        try:
+            self._call("POST", "/batch_save", json.dumps(batch))
+            saved.keys.update(document["_key"] for document in batch)
+        except SegmentBridgeError as error:
+            saved.error = error
+            if getattr(error, "status", None) not in (400, 413):
+                saved.is_hopeless = True
+            elif len(batch) == 1:
+                saved.refused += 1
+                saved.is_hopeless = saved.refused >= MOST_REFUSED and not saved.keys
+            else:
+                half = len(batch) // 2
+                self._save_what_it_takes(batch[:half], saved)
+                self._save_what_it_takes(batch[half:], saved)
 
     def delete(self, query: Document) -> None:
         """Deletes the documents that match the query, which must not be empty: that would delete all."""
@@ -136,17 +176,19 @@ class Collection:
             raise self._refusal(error) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise Unavailable("collection %s: splunkd cannot be reached at %s: %s" % (
-                self.name, self._service.authority, error or type(error).__name__)) from None
+                self.name, self._service.authority, error or type(error).__name__), reason="kvstore") from None
 
     def _refusal(self, error: HTTPError) -> SegmentBridgeError:
         text = "collection %s: splunkd answered %d: %s. " % (self.name, error.status, conf.said(error))
         if error.status == 429 or error.status >= 500:
-            return Unavailable(text + "If it stays so, look at: splunk show kvstore-status")
+            is_starting = error.status == 503 and "initializing" in text
+            return Unavailable(text + "If it stays so, look at: splunk show kvstore-status",
+                               reason="kvstore_starting" if is_starting else "kvstore")
         return SplunkdError(text + {
             401: "This run's session has ended: it is over by itself with the next run",
             403: "Only administrators and the app's own scheduled searches may write to it",
             404: "The app's collections.conf is not loaded: restart Splunk; or KV store is turned off in server.conf",
-        }.get(error.status, "Compare its fields with collections.conf"), error.status)
+        }.get(error.status, "Compare its fields with collections.conf"), error.status, reason="kvstore")
 
 
 @contextlib.contextmanager

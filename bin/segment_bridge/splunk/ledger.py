@@ -4,25 +4,29 @@ The hourly job reads four hours; with the ledger an event costs one send, not fo
 was not: an id is told by 128 bits that the write key goes into, so what was sent with a wrong key is sent again with
 the right one. What cannot be read or written is done without: events are sent again then, and are repeats to Segment.
 
-Each run adds documents of what it got accepted; they are of no use when they are older than any job's window.
+Each run adds documents of what it got accepted; they are of no use when they are older than any job's window. Whoever
+can write them can have an event taken for sent: by the app's metadata, that is the job and administrators alone. What
+others send is withheld where it is known, and leaves no trace.
 """
 import base64
 import contextlib
 import hashlib
 import time
 import uuid
-from typing import Callable, Iterable, List, Optional, Set
+from typing import Any, Callable, Iterable, List, Optional, Set
 
 from splunklib.client import Service
 
 from segment_bridge.errors import SegmentBridgeError
 from segment_bridge.retry import Retry
-from segment_bridge.splunk.kvstore import Collection
+from segment_bridge.splunk.kvstore import CLOCK_SKEW_S, Collection
 
 COLLECTION = "segment_ledger"
 KEPT_S = 6 * 3_600
 _DIGEST_BYTES = 16
 _DOCUMENT_DIGESTS = 50_000
+_MOST_DIGESTS = 500_000
+"""They take 50 MB. What is beyond them is sent again."""
 _PATIENCE_S = 30.0
 
 
@@ -62,14 +66,28 @@ class Ledger:
                     "_key": "%s/%s" % (self._destination, uuid.uuid4()), "destination": self._destination,
                     "time": self._clock(), "digests": base64.b64encode(digests).decode()}])
             if self._fresh:
-                self._collection.delete({"time": {"$lt": self._clock() - KEPT_S}})
+                now = self._clock()
+                self._collection.delete({"$or": [{"time": {"$lt": now - KEPT_S}}, {"time": {"$gt": now + KEPT_S}}]})
         self._fresh = []
 
     def _read(self) -> Set[bytes]:
+        """What is of a wrong shape, or from times to come, is passed over; so is what would take too much memory."""
         known: Set[bytes] = set()
+        now = self._clock()
         with contextlib.suppress(SegmentBridgeError):
             for document in self._collection.read(
-                    {"destination": self._destination, "time": {"$gte": self._clock() - KEPT_S}}):
-                digests = base64.b64decode(document["digests"])
+                    {"destination": self._destination, "time": {"$gte": now - KEPT_S, "$lte": now + CLOCK_SKEW_S}}):
+                digests = _decoded(document.get("digests"))
                 known.update(digests[start:start + _DIGEST_BYTES] for start in range(0, len(digests), _DIGEST_BYTES))
+                if len(known) > _MOST_DIGESTS:
+                    break
         return known
+
+
+def _decoded(digests: Any) -> bytes:
+    """As `write` has made them; nothing where they are not."""
+    try:
+        found = base64.b64decode(digests, validate=True)
+    except (ValueError, TypeError):
+        return b""
+    return found if len(found) <= _DIGEST_BYTES * _DOCUMENT_DIGESTS and not len(found) % _DIGEST_BYTES else b""

@@ -10,10 +10,12 @@ from typing import Any, Dict, List, Optional, Set, Tuple, Union
 
 from segment_bridge import segment
 from segment_bridge.batching import Batch, Batcher, body_bytes
+from segment_bridge.columns import Columns
 from segment_bridge.delivery import Delivery, Settled
+from segment_bridge.drafts import draft
 from segment_bridge.ids import MessageIds
 from segment_bridge.logs import RunLog
-from segment_bridge.messages import DUPLICATE, Layout, MessageBuilder, Messages, Outcome, draft, mistaken
+from segment_bridge.messages import DUPLICATE, Layout, MessageBuilder, Messages, Outcome, mistaken
 from segment_bridge.settings import Destination, Options
 from segment_bridge.splunk import deadletters
 from segment_bridge.splunk.deadletters import DeadLetters
@@ -117,7 +119,7 @@ class Sending:
                 self._settle_twins(message_id, DUPLICATE)
             if self._dead_letters:
                 for refusal in self._delivery.overturned():  # of an earlier chunk, whose rows are gone
-                    self._dead_letters.add(refusal.payload.decode(), refusal.outcome)
+                    self._dead_letters.add(_id(refusal.payload), refusal.payload.decode(), refusal.outcome)
                 self._dead_letters.write()
             self.rows += len(reply.rest)
         return reply
@@ -128,6 +130,7 @@ class Sending:
         for block in chunk:
             count, start = len(block.texts), len(reply.rest)
             messages = self._builder.build(layout, block.columns, count)
+            self._name_letters(messages, layout, block.columns)
             reply.add(block, self._first_cells(messages))
             self._made.update(start + row for row in messages.made)
             for row, outcome in sorted(messages.withheld.items()):
@@ -137,13 +140,23 @@ class Sending:
                 reply.rest[start + row] = _rest_cells(outcome)
                 self._count(outcome, messages.ids[row])
                 if self._is_dead(outcome):
-                    self._dead_letters.add(draft(layout, [column[row] for column in block.columns]), outcome)
+                    message_id = messages.ids[row]
+                    cells = [column[row] for column in block.columns]
+                    self._dead_letters.add(message_id, draft(layout, cells, message_id), outcome)
             rows = [row for row in range(count) if row not in messages.withheld]
             if self._ledger:
                 rows = self._without_known(messages, rows, start)
             for full in self._batcher.add([messages.payloads[row] for row in rows], [start + row for row in rows]):
                 self._delivery.submit(full)
                 self._batcher.max_bytes = self._delivery.max_batch_bytes
+
+    def _name_letters(self, messages: Messages, layout: Layout, columns: Columns) -> None:
+        """Gives an id to those rows without one of which something is kept: the row has it, the log, and the letter."""
+        for row, outcome in messages.withheld.items():
+            if not messages.ids[row] and self._is_dead(outcome):
+                cells = [column[row] for column in columns]
+                messages.ids[row] = self._message_ids.made(
+                    draft(layout, cells, ""), *layout.occurrence(columns, row))
 
     def _without_known(self, messages: Messages, rows: List[int], start: int) -> List[int]:
         """The rows whose messages the ledger does not have; it may come to have them."""
@@ -204,7 +217,7 @@ class Sending:
                 self._message_ids.forget(message_id)
                 self._settle_twins(message_id, outcome)
             if self._is_dead(outcome):
-                self._dead_letters.add(payload.decode(), outcome)
+                self._dead_letters.add(_id(payload), payload.decode(), outcome)
             elif self._dead_letters:
                 self._dead_letters.settle([payload])
 
@@ -248,6 +261,9 @@ class Sending:
         """What the run came to, as (level, text). An ERROR among them means that the search is to fail."""
         for reason, count in (self._dead_letters.prune() if self._dead_letters else {}).items():
             self._log.warning("dropped", status="dropped", reason=reason, count=count, error=deadletters.DROPS[reason])
+        if self._dead_letters and self._dead_letters.malformed:
+            self._log.warning("warning", reason="malformed", count=self._dead_letters.malformed,
+                              error="dead letters are of a wrong shape: correct or drop them, see README")
         self._notes = notes = []
         for reason in self._reasons.values():
             status, code, _, error, _, _ = reason.outcome
