@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 
 import pytest
-from splunklib.searchcommands import Option
-from splunklib.searchcommands.search_command import SearchCommand
+from splunklib.searchcommands import Option, StreamingCommand
 
 from segment_bridge.splunk.command import SegmentSend
 from tests.conftest import ROOT
@@ -263,7 +263,7 @@ def test_splunklib_evaluates_the_file_that_a_search_names(door, segmentsend, tmp
     assert trace.exists()
 
 
-SPLUNKLIBS = sorted(name for name, option in vars(SearchCommand).items() if isinstance(option, Option))
+SPLUNKLIBS = sorted(name for name, _ in inspect.getmembers(StreamingCommand, lambda each: isinstance(each, Option)))
 
 
 @pytest.mark.parametrize("name", [*SPLUNKLIBS, "no_such_option"])
