@@ -43,7 +43,8 @@ def saved_sid(user: str, owner: str, app: str, name: str, now: float, number: in
 
 
 class Dispatch(NamedTuple):
-    """What a job is started with. Times are epoch seconds, None is no bound; `saved` is the saved search's name."""
+    """What a job is started with. Times are epoch seconds, None is no bound; `saved` is the saved search's name, and
+    who may read that one may see a job of it that `is_shared`."""
 
     search: str
     app: str
@@ -53,6 +54,7 @@ class Dispatch(NamedTuple):
     latest: Optional[float] = None
     sid: str = ""
     saved: str = ""
+    is_shared: bool = False
     max_count: int = 500_000
     max_time: float = 0
     ttl: float = DEFAULT_TTL_S
@@ -248,9 +250,10 @@ class Jobs:
         return job
 
     def dispatch_saved(self, app: str, name: str, settings: Mapping[str, str], session: Session, *,
-                       owner: str = NOBODY, scheduled_time: Optional[float] = None,
+                       owner: str = NOBODY, caller: str = "", scheduled_time: Optional[float] = None,
                        on_end: Optional[Callable[[Job], None]] = None) -> Job:
-        """Starts a job of a saved search; `settings` are its stanza's.
+        """Starts a job of a saved search, with the session's rights; `settings` are its stanza's. It is the `owner`'s
+        alone, or shared; `caller` is who dispatches it.
 
         Raises:
             Refusal: the search cannot run as it is written.
@@ -264,12 +267,12 @@ class Jobs:
                 bounds[bound] = clock.modified(modifier, now) if modifier else None
             except SplError as error:
                 raise Refusal(400, str(error)) from None
-        user = "scheduler" if scheduled_time is not None else session.user
+        user = "scheduler" if scheduled_time is not None else caller or session.user
         sid = saved_sid(user, owner, app, name, now, next(self._numbers))
         search = settings.get("search", "").strip()
         return self.dispatch(Dispatch(
             search if search.startswith("|") else "search " + search, app, session.user, session, bounds["earliest"],
-            bounds["latest"], sid, name, int(settings.get("dispatch.max_count", "500000")),
+            bounds["latest"], sid, name, owner == NOBODY, int(settings.get("dispatch.max_count", "500000")),
             float(settings.get("dispatch.max_time", "0")), SAVED_TTL_S, on_end))
 
     def get(self, sid: str) -> Job:

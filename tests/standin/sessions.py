@@ -12,7 +12,7 @@ from typing import Dict, FrozenSet, NamedTuple, Set, Tuple
 from werkzeug.wrappers import Request
 
 from .refusal import Refusal
-from .stores.conf import Confs
+from .stores.conf import NOBODY, Confs
 
 SYSTEM_USER, _SYSTEM_ROLE = "splunk-system-user", "splunk-system-role"
 
@@ -69,6 +69,18 @@ class Sessions:
         with self._lock:
             self._sessions[session.key] = session
         return session
+
+    def open_of(self, owner: str) -> Session:
+        """A session of the owner of something; nobody's is splunkd's own.
+
+        Raises:
+            Refusal: there is no such user any more.
+        """
+        if owner == NOBODY:
+            return self.open(SYSTEM_USER)
+        if owner not in self.users:
+            raise Refusal(400, "The owner '%s' does not exist." % owner)
+        return self.open(owner)
 
     def close(self, session: Session) -> None:
         with self._lock:

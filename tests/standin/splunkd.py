@@ -30,7 +30,7 @@ from .scheduler import Scheduler
 from .server import Server, own_certificate
 from .sessions import Session, Sessions
 from .stores import packages
-from .stores.conf import SYSTEM, Confs, is_true
+from .stores.conf import NOBODY, SYSTEM, Confs, is_true
 from .stores.events import Events
 from .stores.kvstore import KvStore
 from .stores.secrets import Secrets
@@ -127,16 +127,28 @@ class Splunkd:
             self.inputs.refresh()
 
     def dispatch_saved(self, app: str, name: str, session: Session, arguments: Dict[str, str]) -> Job:
-        """Runs a saved search now. `arguments` are dispatch.* settings in place of its own, and trigger_actions.
+        """Runs a saved search now, with its owner's rights or with the session's, as dispatchAs says. `arguments` are
+        dispatch.* settings in place of its own, and trigger_actions.
+
+        savedsearches.conf.spec, dispatchAs: it is the owner by default, and counts for searches that are shared.
 
         Raises:
-            Refusal: the search is wrong.
+            Refusal: the search is wrong, or its owner is gone.
         """
         stanza = self.confs.stanzas("savedsearches", app, session.user)[name]
         own = {key: value for key, value in arguments.items() if key.startswith("dispatch.")}
-        on_end = self.alerts.judged if is_true(arguments.get("trigger_actions", "0")) else None
-        return self.jobs.dispatch_saved(app, name, {**stanza.settings, **own}, session, owner=stanza.user,
-                                        on_end=on_end)
+        is_judged = is_true(arguments.get("trigger_actions", "0"))
+        if stanza.user != NOBODY or stanza.settings.get("dispatchAs", "owner") == "user":
+            return self.jobs.dispatch_saved(app, name, {**stanza.settings, **own}, session, owner=stanza.user,
+                                            on_end=self.alerts.judged if is_judged else None)
+        owner = self.sessions.open_of(self.confs.access("savedsearches", name, app).owner)
+
+        def ended(job: Job) -> None:
+            self.sessions.close(owner)
+            if is_judged:
+                self.alerts.judged(job)
+        return self.jobs.dispatch_saved(app, name, {**stanza.settings, **own}, owner, caller=session.user,
+                                        on_end=ended)
 
     def call_rest(self, session: Session, path: str, parameters: Dict[str, str]) -> List[dict]:
         """The entries that a GET of this path gives this session's user.

@@ -116,12 +116,68 @@ class TestRuns:
     def test_a_dispatch_takes_nothing_that_it_does_not_know(self, shipped, arguments):
         assert refusal(shipped.dispatch, **arguments)[0] == 400
 
-    def test_whoever_may_read_it_may_run_it_and_sees_only_their_own_runs(self, splunkd, app, shipped):
-        run(shipped)
+    def test_whoever_may_read_it_may_run_it_and_sees_all_its_runs(self, splunkd, app, shipped):
+        job = run(shipped)
         theirs = connect(splunkd, "user", app, "nobody").saved_searches["Shipped"]
-        job = run(theirs)
-        assert [each.sid for each in theirs.history()] == [job.sid]
+        assert {each.sid for each in theirs.history()} == {job.sid}
+        assert {each.sid for each in theirs.history()} < {run(theirs).sid, job.sid}
         assert len(shipped.history()) == 2
+
+
+class TestRights:
+    """Whose rights a search runs with, and who sees what it found."""
+
+    WHO = "| rest /services/authentication/current-context | table username"
+
+    @pytest.fixture
+    def plain(self, splunkd, app):
+        return connect(splunkd, "user", app, "nobody")
+
+    def who(self, service, search):
+        job = run(service.saved_searches[search])
+        return [row["username"] for row in json.loads(job.results(output_mode="json").read())["results"]]
+
+    @pytest.mark.parametrize("dispatch_as, owner, expected", [
+        (None, "nobody", "splunk-system-user"), ("owner", "nobody", "splunk-system-user"), ("owner", "admin", "admin"),
+        ("user", "nobody", "user"), ("user", "admin", "user")])
+    def test_a_shared_one_runs_as_its_owner_unless_it_says_otherwise(
+            self, service, plain, dispatch_as, owner, expected):
+        search = service.saved_searches.create("Who", self.WHO, **({"dispatchAs": dispatch_as} if dispatch_as else {}))
+        search.acl_update(sharing="app", owner=owner)
+        assert self.who(plain, "Who") == [expected]
+
+    def test_ones_own_runs_as_oneself(self, splunkd, app):
+        own = connect(splunkd, "user", app, "user")
+        own.saved_searches.create("Mine", self.WHO)
+        assert self.who(own, "Mine") == ["user"]
+
+    def test_an_owner_who_is_gone_runs_nothing(self, splunkd, service, plain):
+        connect(splunkd, "power")
+        service.saved_searches.create("Who", self.WHO).acl_update(sharing="app", owner="power")
+        service.delete("authentication/users/power")
+        assert "owner 'power' does not exist" in refusal(plain.saved_searches["Who"].dispatch)[1]
+
+    @pytest.mark.parametrize("meta", ["[savedsearches]\n", "[savedsearches/Shipped]\n"])
+    def test_who_may_not_read_one_sees_neither_it_nor_what_it_found(self, splunkd, shipped, plain, tmp_path, meta):
+        job = run(shipped)
+        assert plain.job(job.sid)["resultCount"] == "3"
+        splunkd.install(package(tmp_path, "one", {
+            "default/savedsearches.conf": CONF, "metadata/default.meta": meta + "access = read : [ power ]\n"}), True)
+        assert "Shipped" not in plain.saved_searches
+        for path in ("saved/searches/Shipped", "saved/searches/Shipped/history", "configs/conf-savedsearches/Shipped",
+                     "search/jobs/%s" % job.sid, "search/v2/jobs/%s/results" % job.sid):
+            assert refusal(plain.get, path)[0] == 404
+        assert refusal(plain.post, "saved/searches/Shipped/dispatch")[0] == 404
+        assert connect(splunkd, "power", "one", "nobody").job(job.sid)["resultCount"] == "3"
+
+    def test_who_may_not_change_one_does_not_end_its_jobs(self, shipped, plain):
+        job = run(shipped)
+        assert refusal(plain.delete, "search/jobs/%s" % job.sid)[0] == 403
+        assert refusal(plain.post, "search/jobs/%s/control" % job.sid, action="cancel")[0] == 403
+
+    def test_a_search_that_is_none_is_ones_own(self, service, plain):
+        job = service.jobs.create("| makeresults")
+        assert refusal(plain.get, "search/jobs/%s" % job.sid)[0] == 404
 
 
 class TestAlerts:

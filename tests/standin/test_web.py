@@ -6,6 +6,7 @@ import requests
 from splunklib.client import _load_atom_entries
 
 from tests.standin.clients import connect, package
+from tests.standin.releases import DEFAULT
 
 NAV = '<nav><view name="other"/><view name="start" default="true"/></nav>'
 VIEW = """<dashboard version="1.1" script="a.js, two:b.js" stylesheet="a.css"><label>Start &amp; more</label>
@@ -190,13 +191,34 @@ class TestViews:
     def test_an_app_opens_with_the_first_view_of_its_navigation(self, browser, app):
         assert browser.get("/en-US/app/one").headers["Location"] == "/en-US/app/one/start"
 
-    def test_a_view_has_its_panels_scripts_and_styles(self, browser, app):
+    @pytest.mark.parametrize("hidden, first", [("start", "chart"), ("none", "start")])
+    def test_who_may_not_read_that_one_gets_the_first_that_he_may(self, plain, splunkd, tmp_path, hidden, first):
+        splunkd.install(package(tmp_path, "one", {
+            **FILES, "default/data/ui/nav/default.xml": '<nav><view name="secret"/><view name="chart"/>'
+                                                        '<view name="start" default="true"/></nav>',
+            "metadata/default.meta": FILES["metadata/default.meta"] + (
+                "[views/%s]\naccess = read : [ admin ]\n" % hidden)}), False)
+        assert plain.get("/en-US/app/one").headers["Location"] == "/en-US/app/one/" + first
+
+    def test_an_app_that_one_may_not_read_is_not_there(self, browser, plain, splunkd, tmp_path):
+        splunkd.install(package(tmp_path, "one", {
+            **FILES, "metadata/default.meta": "[]\naccess = read : [ admin ]\n"}), False)
+        apps = "/en-US/manager/launcher/apps/local"
+        assert ("<li>one</li>" in browser.get(apps).text, "<li>one</li>" in plain.get(apps).text) == (True, False)
+        assert browser.get("/en-US/app/one").status_code == 303
+        for path in ("/en-US/app/one", "/en-US/app/one/start"):
+            assert plain.get(path).status_code == 404
+
+    def test_a_view_has_its_panels_scripts_and_styles(self, browser, splunkd, app, tmp_path):
+        splunkd.install(package(tmp_path, "two", {"default/app.conf": "[install]\nbuild = 7\n"}), False)
         text = browser.get("/en-US/app/one/start").text
         assert '<p id="place">Hello<br>you</p>' in text
         assert "<title>Start &amp; more</title>" in text
-        for part in ('<script src="/en-US/static/app/one/a.js">', '<script src="/en-US/static/app/two/b.js">',
-                     '<link rel="stylesheet" href="/en-US/static/app/one/a.css">'):
+        static = "/en-US/static/@%s:" % DEFAULT.build
+        for part in ('<script src="%s0/app/one/a.js">' % static, '<script src="%s7/app/two/b.js">' % static,
+                     '<link rel="stylesheet" href="%s0/app/one/a.css">' % static):
             assert part in text
+        assert text.index("<style>") < text.index("<link")  # Bootstrap is below the app's own style
 
     def test_one_with_anything_but_html_is_refused_by_name(self, browser, app):
         answer = browser.get("/en-US/app/one/chart")
@@ -218,10 +240,18 @@ class TestViews:
 
     def test_static_files_are_those_of_the_app_alone(self, stranger, app):
         answer = stranger.get("/en-US/static/app/one/a.js")
-        assert (answer.text, answer.headers["Content-Type"].split(";")[0].split("/")[1]) == ("let a;", "javascript")
+        assert answer.headers["Content-Type"].split(";")[0].split("/")[1] == "javascript"
+        assert answer.text.startswith("i18n_register(") and answer.text.endswith("\nlet a;")
+        for build in ("@1:2", "@%s:0" % DEFAULT.build, "@1.5:2"):
+            assert stranger.get("/en-US/static/%s/app/one/a.js" % build).text == answer.text
+        assert stranger.get("/en-US/static/1/app/one/a.js").status_code == 404
         assert stranger.get("/en-US/static/app/one/sub/b.css").text == "b {}"
         for path in ("none.js", "../../default/app.conf", "%2e%2e/%2e%2e/default/app.conf", "sub"):
             assert stranger.get("/en-US/static/app/one/" + path).status_code == 404
+
+    @pytest.mark.parametrize("path", ["/en-US/static/app/one/a.js", "/en-US/app/one/start", "/en-US/none"])
+    def test_no_browser_takes_an_answer_for_another_kind_of_file(self, browser, app, path):
+        assert browser.get(path).headers["X-Content-Type-Options"] == "nosniff"
 
     def test_views_are_listed_over_rest_too(self, splunkd, app):
         service = connect(splunkd, "user", app, "nobody")

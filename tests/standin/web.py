@@ -2,7 +2,7 @@
 
 Admin Manual, "About installing Splunk add-ons"; Dashboards and Visualizations, "Customize Simple XML" (scripts, styles
 and HTML panels). /splunkd and /splunkd/__raw pass on to splunkd what web.conf exposes. Of a view it shows its HTML
-panels, and refuses one with more.
+panels, and refuses one with more. The paths of static files are those of @splunk/splunk-utils, url.js.
 """
 import hmac
 import mimetypes
@@ -35,8 +35,28 @@ _RULES = Map([
     Rule("/%s/splunkd/<path:path>" % _LOCALE, endpoint="proxied"),
     Rule("/%s/app/<app>" % _LOCALE, endpoint="app"), Rule("/%s/app/<app>/<view>" % _LOCALE, endpoint="view"),
     Rule("/%s/static/app/<app>/<path:path>" % _LOCALE, endpoint="static"),
+    Rule("/%s/static/<build>/app/<app>/<path:path>" % _LOCALE, endpoint="static"),
 ], strict_slashes=False)
 _RAW = "/__raw"
+_I18N = b'i18n_register({"plural": function(n) { return n == 1 ? 0 : 1; }, "catalog": {}});\n'
+"""What each script of an app begins with; pages have the function."""
+_GLOBALS = ('window.i18n_register = function () {}; window.$C = {"LOCALE": "%s", "SPLUNKD_PATH": "/%s/splunkd/__raw", '
+            '"MRSPARKLE_ROOT_PATH": ""};' % (_LOCALE, _LOCALE))
+_RESETS = """
+label, input, button, select, textarea { font-size: 14px; line-height: 20px; }
+label { display: block; margin-bottom: 5px; }
+select, textarea, input[type="text"], input[type="password"], input[type="number"], input[type="url"] {
+  box-sizing: content-box; display: inline-block; width: 206px; height: 20px; margin-bottom: 10px; padding: 4px 6px;
+  border: 1px solid #ccc; border-radius: 4px; vertical-align: middle; }
+textarea { height: auto; }
+legend { display: block; width: 100%; margin-bottom: 20px; border-bottom: 1px solid #e5e5e5; font-size: 21px;
+  line-height: 40px; }
+table { max-width: 100%; border-collapse: collapse; border-spacing: 0; background-color: transparent; }
+code { padding: 2px 4px; border: 1px solid #e1e1e8; color: #d14; background-color: #f7f7f9; white-space: nowrap; }
+h1, h2, h3 { margin: 10px 0; line-height: 40px; }
+ul, ol { margin: 0 0 10px 25px; padding: 0; }
+"""
+"""In short what Bootstrap 2.3.2, which Splunk's pages have, does to forms and texts: an app's style is on top of it."""
 _CSRF = "Splunk cannot authenticate the request. CSRF validation failed."
 
 
@@ -48,6 +68,12 @@ class Web:
         self._sessions: Dict[str, Session] = {}
 
     def __call__(self, request: Request) -> Response:
+        response = self._answer(request)
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["X-Frame-Options"] = "SAMEORIGIN"
+        return response
+
+    def _answer(self, request: Request) -> Response:
         try:
             endpoint, names = _RULES.bind("").match(request.path, method=request.method)
             return getattr(self, "_" + endpoint)(request, **names)
@@ -82,8 +108,8 @@ class Web:
         key = secrets.token_urlsafe(32)
         self._sessions[key] = session
         response = entries.json_response({"status": 0})
-        response.set_cookie(self._cookie("splunkd"), key, httponly=True)
-        response.set_cookie(self._cookie("splunkweb_csrf_token"), str(secrets.randbits(63)))
+        response.set_cookie(self._cookie("splunkd"), key, httponly=True, samesite="Lax")
+        response.set_cookie(self._cookie("splunkweb_csrf_token"), str(secrets.randbits(63)), samesite="Lax")
         return response
 
     def _logout(self, request: Request) -> Response:
@@ -130,9 +156,11 @@ class Web:
     # --- Apps -------------------------------------------------------------------------------------------------------
 
     def _apps(self, request: Request) -> Response:
-        if self._session(request) is None:
+        session = self._session(request)
+        if session is None:
             return _to_login(request)
-        return _page("Apps", "<ul>%s</ul>" % "".join("<li>%s</li>" % escape(app) for app in self._splunkd.confs.apps()))
+        readable = [app for app in self._splunkd.confs.apps() if views.may_see(self._splunkd.confs, session, app)]
+        return _page("Apps", "<ul>%s</ul>" % "".join("<li>%s</li>" % escape(app) for app in readable))
 
     def _upload(self, request: Request) -> Response:
         """The package goes to splunkd as a file, with the user's rights."""
@@ -161,10 +189,11 @@ class Web:
     # --- Views ------------------------------------------------------------------------------------------------------
 
     def _app(self, request: Request, app: str) -> Response:
-        """To the view that its navigation has for the first."""
-        if self._session(request) is None:
+        """To the view that its navigation has for the first, of those that the user may read."""
+        session = self._session(request)
+        if session is None:
             return _to_login(request)
-        return _see(_url("app/%s/%s" % (app, views.default_view(self._splunkd.confs, app))))
+        return _see(_url("app/%s/%s" % (app, views.default_view(self._splunkd.confs, session, app))))
 
     def _view(self, request: Request, app: str, view: str) -> Response:
         session = self._session(request)
@@ -174,7 +203,7 @@ class Web:
         setup = self._setup_view(app)
         if setup and view != setup:
             return _see(_url("app/%s/%s" % (app, setup)))
-        return _shown(app, found)
+        return self._shown(app, found)
 
     def _setup_view(self, app: str) -> str:
         """The view that the app's users are led to until it is configured."""
@@ -182,16 +211,39 @@ class Web:
         is_configured = is_true(settings.get("install", {}).get("is_configured", "0"))
         return "" if is_configured else settings.get("ui", {}).get("setup_view", "")
 
-    def _static(self, request: Request, app: str, path: str) -> Response:
+    def _static(self, request: Request, app: str, path: str, build: str = "") -> Response:
+        """`build` keeps caches apart: @SPLUNK:APP, and may be anything. Scripts begin with their translations."""
+        if build and not build.startswith("@"):
+            raise NotFound
         root = (self._splunkd.confs.folder(app) / "appserver" / "static").resolve()
         file = (root / path).resolve()
         if app not in self._splunkd.confs.apps() or root not in file.parents or not file.is_file():
             raise Refusal(404, "%s is not in the app's appserver/static." % path)
         kind = mimetypes.guess_type(file.name)[0]
-        return Response(file.read_bytes(), content_type=kind or "application/octet-stream")
+        return Response((_I18N if file.suffix == ".js" else b"") + file.read_bytes(),
+                        content_type=kind or "application/octet-stream")
+
+    def _asset(self, app: str, name: str) -> str:
+        """`file` of the view's app, or `app:file`."""
+        other, separator, file = name.partition(":")
+        of, path = (other, file) if separator else (app, name)
+        install = self._splunkd.confs.stanza("app", of, "install")
+        build = "@%s:%s" % (self._splunkd.release.build, install.settings.get("build", "0") if install else "0")
+        return _url("static/%s/app/%s/%s" % (quote(build, safe="@:"), quote(of), quote(path)))
+
+    def _shown(self, app: str, view: ElementTree.Element) -> Response:
+        head = ["<style>%s</style><script>%s</script>" % (_RESETS, _GLOBALS)]
+        head += ['<link rel="stylesheet" href="%s">' % escape(self._asset(app, name))
+                 for name in _files(view, "stylesheet")]
+        tail = ['<script src="%s"></script>' % escape(self._asset(app, name)) for name in _files(view, "script")]
+        return _page(view.findtext("label", app), _panels(view) + "".join(tail), head="".join(head))
 
 
-def _shown(app: str, view: ElementTree.Element) -> Response:
+def _panels(view: ElementTree.Element) -> str:
+    """
+    Raises:
+        Refusal: there is more than HTML.
+    """
     panels: List[str] = []
     for element in view.iter():
         if element.tag == "html":
@@ -201,11 +253,8 @@ def _shown(app: str, view: ElementTree.Element) -> Response:
     for element in _outside_of_html(view):
         if element.tag not in known:
             raise Refusal(501, "<%s> of the view is not known here: only HTML panels are shown." % element.tag)
-    head = ['<link rel="stylesheet" href="%s">' % escape(_asset(app, name)) for name in _files(view, "stylesheet")]
-    tail = ['<script src="%s"></script>' % escape(_asset(app, name)) for name in _files(view, "script")]
-    return _page(view.findtext("label", app), "".join(
-        '<div class="dashboard-panel"><div class="panel-element-row html">%s</div></div>' % panel for panel in panels)
-        + "".join(tail), head="".join(head))
+    return "".join('<div class="dashboard-panel"><div class="panel-element-row html">%s</div></div>' % panel
+                   for panel in panels)
 
 
 def _outside_of_html(element: ElementTree.Element):
@@ -217,12 +266,6 @@ def _outside_of_html(element: ElementTree.Element):
 
 def _files(view: ElementTree.Element, attribute: str) -> List[str]:
     return [name.strip() for name in view.get(attribute, "").split(",") if name.strip()]
-
-
-def _asset(app: str, name: str) -> str:
-    """`file` of the view's app, or `app:file`."""
-    other, separator, file = name.partition(":")
-    return _url("static/app/%s/%s" % (quote(other if separator else app), quote(file if separator else name)))
 
 
 def _url(path: str) -> str:

@@ -58,7 +58,7 @@ def _iso(seconds: float) -> str:
 @route("GET", "search/jobs")
 @route("GET", "search/v2/jobs")
 def jobs(call: Call) -> Response:
-    return call.feed([job_entry(job, call) for job in call.splunkd.jobs.all() if _may_see(call, job)])
+    return call.feed([job_entry(job, call) for job in call.splunkd.jobs.all() if may_see(call, job)])
 
 
 @route("POST", "search/jobs", *_DISPATCH)
@@ -95,15 +95,22 @@ def _dispatched(call: Call) -> Job:
         ttl=float(call.argument("timeout", "600"))))
 
 
-def _job(call: Call, sid: str) -> Job:
+def _job(call: Call, sid: str, change: bool = False) -> Job:
     job = call.splunkd.jobs.get(sid)
-    if not _may_see(call, job):
+    if not may_see(call, job):
         raise Refusal(404, "Unknown sid.")
+    if change and not _is_own(call, job):
+        call.check_write("savedsearches", job.saved, job.app)
     return job
 
 
-def _may_see(call: Call, job: Job) -> bool:
-    return job.owner == call.session.user or "admin_all_objects" in call.session.capabilities
+def may_see(call: Call, job: Job) -> bool:
+    """Whoever may read a shared search may see what it has found: Search Manual, "Manage search jobs"."""
+    return _is_own(call, job) or (job.given.is_shared and call.may_read("savedsearches", job.saved, job.app))
+
+
+def _is_own(call: Call, job: Job) -> bool:
+    return job.owner == call.session.user or call.is_admin
 
 
 @route("GET", "search/jobs/<sid>")
@@ -118,14 +125,14 @@ def job(call: Call, sid: str) -> Response:
 @route("DELETE", "search/jobs/<sid>")
 @route("DELETE", "search/v2/jobs/<sid>")
 def remove(call: Call, sid: str) -> Response:
-    call.splunkd.jobs.remove(_job(call, sid).sid)
+    call.splunkd.jobs.remove(_job(call, sid, change=True).sid)
     return entries.messages(200, [("INFO", "Search job cancelled.")], call.as_json)
 
 
 @route("POST", "search/jobs/<sid>/control", "action", "ttl")
 @route("POST", "search/v2/jobs/<sid>/control", "action", "ttl")
 def control(call: Call, sid: str) -> Response:
-    found, action = _job(call, sid), call.argument("action")
+    found, action = _job(call, sid, change=True), call.argument("action")
     if action == "cancel":
         call.splunkd.jobs.remove(sid)
     elif action == "finalize":

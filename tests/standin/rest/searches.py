@@ -15,6 +15,7 @@ from ..stores.conf import NOBODY, Settings, Stanza, is_true
 from ..values import SplError
 from . import entries, objects, validation
 from .entries import Entry
+from .jobs import may_see
 from .objects import Kind
 from .routing import Call, route
 
@@ -149,7 +150,7 @@ objects.permissions(_SEARCHES)
 # --- Runs -----------------------------------------------------------------------------------------------------------
 
 
-@route("POST", _PATH + "/<name>/dispatch", *_DISPATCH)
+@route("POST", _PATH + "/<name>/dispatch", *_DISPATCH, capability="search")
 def dispatch(call: Call, name: str) -> Response:
     stanza = objects.one(call, _CONF, name)
     if is_true(stanza.settings.get("disabled", "0")):
@@ -173,7 +174,7 @@ def history(call: Call, name: str) -> Response:
         "sid": job.sid, "label": name, "search": job.search, "isDone": job.is_done, "isFailed": job.is_failed,
         "isSaved": False, "isScheduled": job.sid.startswith("scheduler__"), "resultCount": job.result_count,
         "start": int(job.created), "durationTime": round(job.run_duration, 3)}, job.app, job.owner, "app", True)
-        for job in call.splunkd.jobs.history(stanza.app, name) if call.is_admin or job.owner == call.session.user])
+        for job in call.splunkd.jobs.history(stanza.app, name) if may_see(call, job)])
 
 
 @route("GET", _PATH + "/<name>/scheduled_times", "earliest_time", "latest_time")

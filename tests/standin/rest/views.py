@@ -66,16 +66,22 @@ def find(confs: Confs, session: Session, app: str, name: str) -> ElementTree.Ele
     raise Refusal(404, "The view \"%s\" of the app \"%s\" was not found." % (name, app))
 
 
-def default_view(confs: Confs, app: str) -> str:
-    """The view that the app's navigation begins with.
+def may_see(confs: Confs, session: Session, app: str) -> bool:
+    """Whether the user sees an app at all."""
+    return "admin_all_objects" in session.capabilities or confs.access(app=app).may_read(session.roles)
+
+
+def default_view(confs: Confs, session: Session, app: str) -> str:
+    """The view that the app's navigation begins with: of those that the user may read the default, else the first.
 
     Raises:
-        Refusal: there is no such app; it has no navigation, or none that says so.
+        Refusal: there is no such app; it has no navigation, or none with such a view.
     """
-    for file in _files(confs, "nav", app) if app in confs.apps() else ():
-        for view in _parsed(file).iter("view"):
-            if view.get("default") == "true":
-                return view.get("name", "")
+    readable = {file.name for file in _visible(confs, session, "views", app)}
+    for file in _files(confs, "nav", app) if app in confs.apps() and may_see(confs, session, app) else ():
+        found = [view for view in _parsed(file).iter("view") if view.get("name") in readable]
+        for view in sorted(found, key=lambda each: each.get("default") != "true"):
+            return view.get("name", "")
     raise Refusal(404, "The app \"%s\" has no default view." % app)
 
 
