@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import time
+from datetime import timezone, tzinfo
 from pathlib import Path
 from typing import Iterator
 
@@ -22,8 +23,8 @@ KNOWN_USERS = ("alice", "bob")
 class FileClock(MovedClock):
     """One that programs of the app go by, too (moved_time)."""
 
-    def __init__(self, file: Path):
-        super().__init__()
+    def __init__(self, file: Path, zone: tzinfo):
+        super().__init__(zone)
         self.file = file
         self.move_to(time.time())
 
@@ -77,9 +78,9 @@ class Bridge(Site):
 
 
 @contextlib.contextmanager
-def bridge(folder: Path, package: Path) -> Iterator[Bridge]:
-    """One that runs."""
-    clock = FileClock(folder / "clock")
+def bridge(folder: Path, package: Path, zone: tzinfo = timezone.utc) -> Iterator[Bridge]:
+    """One that runs, on a server in a time zone."""
+    clock = FileClock(folder / "clock", zone)
     python = folder / "python"
     interpreter = next(filter(None, map(pythons.find, reversed(pythons.SPLUNKS))), sys.executable)
     python.write_text('#!/bin/sh\nexec "%s" "%s" "%s" "$@"\n' % (

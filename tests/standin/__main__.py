@@ -8,8 +8,11 @@ import signal
 import sys
 import tempfile
 import threading
+from datetime import timezone, tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from .clock import Clock
 from .refusal import Refusal
 from .releases import DEFAULT, RELEASES
 from .spl.choices import CHOICES
@@ -29,6 +32,7 @@ def main() -> int:
     parser.add_argument("--other-answers", action="store_true",
                         help="what no source says of Splunk is the other way round: tests.standin.spl.choices")
     parser.add_argument("--splunk-version", choices=RELEASES, default=DEFAULT.version, help="which Splunk it is")
+    parser.add_argument("--timezone", type=_zone, default=timezone.utc, help="the server's, such as Europe/Berlin")
     options = parser.parse_args()
 
     ended = threading.Event()
@@ -37,7 +41,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="splunk-") as fresh:
         home = (options.home or Path(fresh)).absolute()
         ports = Ports(options.port, options.web_port, options.hec_port)
-        with Splunkd(home, options.password, ports, release=RELEASES[options.splunk_version]) as splunkd:
+        with Splunkd(home, options.password, ports, clock=Clock(zone=options.timezone),
+                     release=RELEASES[options.splunk_version]) as splunkd:
             splunkd.jobs.previews = options.previews
             splunkd.jobs.others = frozenset(CHOICES if options.other_answers else ())
             splunkd.jobs.chunk_rows = options.chunk_rows or splunkd.jobs.chunk_rows
@@ -50,6 +55,13 @@ def main() -> int:
                               "password": options.password}), flush=True)
             ended.wait()
     return 0
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, ZoneInfoNotFoundError):
+        raise argparse.ArgumentTypeError("there is no time zone '%s' on this machine" % name) from None
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """A stand-in in the test's own process, whose clock the test moves."""
 import time
+from datetime import timezone, tzinfo
 from typing import Iterator
 
 import pytest
@@ -13,8 +14,8 @@ PASSWORD = "changeme"
 class MovedClock(Clock):
     """Goes as the real one does, from where it was put."""
 
-    def __init__(self) -> None:
-        super().__init__(lambda: time.time() + self.ahead_s)
+    def __init__(self, zone: tzinfo = timezone.utc) -> None:
+        super().__init__(lambda: time.time() + self.ahead_s, zone)
         self.ahead_s = 0.0
 
     def move_to(self, seconds: float) -> None:

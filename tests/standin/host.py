@@ -12,7 +12,6 @@ from typing import Any, Callable, Dict, FrozenSet, Iterable, Iterator, List, Opt
 from .limits import Limits
 from .refusal import Refusal
 from .runner.command import Command, SearchInfo
-from .runner.python import environment
 from .spl.host import Macro
 from .stores.conf import NOBODY, Stanza, is_true, props_for
 from .stores.events import Event
@@ -102,7 +101,7 @@ class SearchHost:
             splunkd_uri=self._splunkd.management_url, splunk_version=self._splunkd.release.version,
             dispatch_dir=self._job.dispatch_dir, earliest=self.earliest, latest=self.latest)
         return Command(name, stanza.settings, self._splunkd.confs.folder(stanza.app),
-                       self._splunkd.pythons.for_settings(stanza.settings), environment(self._splunkd.home), info,
+                       self._splunkd.pythons.for_settings(stanza.settings), self._splunkd.environment, info,
                        self._job)
 
     def rest(self, path: str, parameters: Dict[str, str]) -> List[Row]:

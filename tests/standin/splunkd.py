@@ -25,7 +25,7 @@ from .rest.info import Bulletin
 from .rest.routing import dispatch
 from .runner.handlers import Handlers
 from .runner.inputs import Inputs
-from .runner.python import Pythons
+from .runner.python import Pythons, environment
 from .scheduler import Scheduler
 from .server import Server, own_certificate
 from .sessions import Session, Sessions
@@ -51,7 +51,7 @@ class Splunkd:
     """A context manager, within which it runs; what it keeps lies in `home` and is there again the next time.
 
     Args:
-        clock: what time it is to searches and to the scheduler.
+        clock: what time it is, and in which time zone.
         release: which Splunk it is.
         pythons: those that it has for apps; by default those of the release that are found.
     """
@@ -63,8 +63,8 @@ class Splunkd:
         self.etc, var = home / "etc", home / "var"
         _lay_out(self.etc, var, release)
         self.confs = Confs(self.etc)
-        self.logs = Logs(var / "log" / "splunk", self.clock.now)
-        self.events = Events(var / "lib" / "splunk" / "events.db", self.confs, self.clock.now)
+        self.logs = Logs(var / "log" / "splunk", self.clock)
+        self.events = Events(var / "lib" / "splunk" / "events.db", self.confs, self.clock)
         self.kvstore = KvStore(var / "lib" / "splunk" / "kvstore.db", self.confs)
         self.secrets = Secrets(self.confs, self.etc / "auth" / "splunk.secret")
         self.sessions = Sessions(self.confs, {"admin": (password, frozenset(["admin"]))})
@@ -96,6 +96,11 @@ class Splunkd:
 
     def __exit__(self, *exc_info: object) -> None:
         self._stack.close()
+
+    @property
+    def environment(self) -> Dict[str, str]:
+        """Of the programs of apps."""
+        return environment(self.home, self.clock.zone)
 
     def install(self, archive: Path, update: bool) -> str:
         """Unpacks an app's package; the app's name.

@@ -1,6 +1,10 @@
 """Indexed events: their times, their length, and in which order they are found."""
+from datetime import timezone
+from zoneinfo import ZoneInfo
+
 import pytest
 
+from tests.standin.clock import Clock
 from tests.standin.refusal import Refusal
 from tests.standin.stores.conf import Confs
 from tests.standin.stores.events import Event, Events, lines
@@ -15,7 +19,7 @@ def events(tmp_path):
     (tmp_path / "apps").mkdir()
     (tmp_path / "system" / "default" / "indexes.conf").write_text(INDEXES)
     (tmp_path / "system" / "default" / "props.conf").write_text("[cut]\nTRUNCATE = 5\n[whole]\nTRUNCATE = 0\n")
-    events = Events(tmp_path / "events.db", Confs(tmp_path))
+    events = Events(tmp_path / "events.db", Confs(tmp_path), Clock())
     yield events
     events.close()
 
@@ -76,11 +80,16 @@ class TestTimes:
         ({"TIME_PREFIX": "^", "MAX_TIMESTAMP_LOOKAHEAD": "10"}, "2026-11-24T01:02:03Z", 7),
         ({}, "x" * 128 + "2026-11-24T01:02:03Z", 7), ({}, "2026-13-24T01:02:03Z", 7)])
     def test_the_time_of_a_text(self, props, raw, seconds):
-        assert extracted_time(raw, props, 7) == seconds
+        assert extracted_time(raw, props, 7, timezone.utc) == seconds
+
+    def test_one_that_does_not_say_its_zone_is_in_the_servers(self):
+        props, berlin = {"TIME_FORMAT": "%Y-%m-%d %H:%M:%S"}, ZoneInfo("Europe/Berlin")
+        assert extracted_time("2026-11-24 02:02:03", props, 7, berlin) == 1795482123
+        assert extracted_time("2026-11-24T01:02:03Z", {}, 7, berlin) == 1795482123
 
     def test_a_format_that_is_not_known_here_is_an_error(self):
         with pytest.raises(Refusal, match="%B"):
-            extracted_time("x", {"TIME_FORMAT": "%B"}, 7)
+            extracted_time("x", {"TIME_FORMAT": "%B"}, 7, timezone.utc)
 
 
 class TestLines:

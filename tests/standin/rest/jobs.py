@@ -5,7 +5,7 @@ Splunk REST API reference, "Search endpoint descriptions": search/jobs and searc
 import csv
 import io
 import json
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any, Dict, List, NamedTuple, Sequence
 from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
@@ -35,6 +35,7 @@ class JobEntry(Entry):
 
 
 def job_entry(job: Job, call: Call) -> Entry:
+    zone = call.splunkd.clock.zone
     shown = job.search[len("search "):] if job.search.startswith("search ") else job.search
     return JobEntry("search/jobs", shown, {
         "sid": job.sid, "label": job.saved or None, "search": job.search, "dispatchState": job.state,
@@ -43,13 +44,13 @@ def job_entry(job: Job, call: Call) -> Entry:
         "doneProgress": 1.0 if job.is_done else 0.0, "scanCount": job.scanned, "eventCount": job.scanned,
         "resultCount": job.result_count, "runDuration": round(job.run_duration, 3),
         "ttl": call.splunkd.jobs.ttl(job.sid),
-        "earliestTime": _iso(job.earliest or 0), "latestTime": _iso(job.latest) if job.latest else None,
+        "earliestTime": _iso(job.earliest or 0, zone), "latestTime": _iso(job.latest, zone) if job.latest else None,
         "messages": [{"type": message.level.lower(), "text": message.text} for message in job.messages],
     }, job.app, job.owner, "global", True)
 
 
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="milliseconds")
+def _iso(seconds: float, zone: tzinfo) -> str:
+    return datetime.fromtimestamp(seconds, zone).isoformat(timespec="milliseconds")
 
 
 # --- Jobs -----------------------------------------------------------------------------------------------------------
@@ -212,7 +213,14 @@ def _page(call: Call, job: Job) -> Results:
     wanted = call.request.values.getlist("f") + [
         name for name in call.argument("field_list", "").split(",") if name]
     fields = [name for name in wanted if name in found.fields] if wanted else found.fields
-    return Results(fields, found.rows[offset:][:count if count > 0 else None])
+    rows = found.rows[offset:][:count if count > 0 else None]
+    return Results(fields, [_dated(row, call.splunkd.clock.zone) for row in rows])
+
+
+def _dated(row: Row, zone: tzinfo) -> Row:
+    """_time as a date."""
+    seconds = number(row.get("_time"))
+    return row if seconds is None else {**row, "_time": _iso(seconds, zone)}
 
 
 def _results(call: Call, job: Job) -> Response:
@@ -234,15 +242,13 @@ class _Output(NamedTuple):
         return [{"type": message.level, "text": message.text} for message in self.job.messages]
 
 
-def _cell(name: str, value: Value) -> Any:
-    """A value as the API shows it: texts all, and _time as a date."""
-    if name == "_time" and number(value) is not None:
-        return _iso(number(value))
+def _cell(value: Value) -> Any:
+    """A value as the API shows it: texts all."""
     return [text(each) for each in value] if isinstance(value, list) else text(value)
 
 
 def _shown(row: Row, fields: Sequence[str]) -> Dict[str, Any]:
-    return {name: _cell(name, row[name]) for name in fields if name in row}
+    return {name: _cell(row[name]) for name in fields if name in row}
 
 
 def _json(output: _Output) -> Response:
@@ -255,14 +261,14 @@ def _json(output: _Output) -> Response:
 
 def _json_rows(output: _Output) -> Response:
     fields = output.page.fields
-    rows = [[_cell(name, row[name]) if name in row else None for name in fields] for row in output.page.rows]
+    rows = [[_cell(row[name]) if name in row else None for name in fields] for row in output.page.rows]
     return entries.json_response({"preview": not output.job.is_done, "init_offset": output.offset,
                                   "messages": output.messages, "fields": list(fields), "rows": rows})
 
 
 def _json_cols(output: _Output) -> Response:
     fields, rows = output.page.fields, output.page.rows
-    columns = [[_cell(name, row[name]) if name in row else None for row in rows] for name in fields]
+    columns = [[_cell(row[name]) if name in row else None for row in rows] for name in fields]
     return entries.json_response({"preview": not output.job.is_done, "init_offset": output.offset,
                                   "messages": output.messages, "fields": list(fields), "columns": columns})
 
@@ -273,7 +279,7 @@ def _csv(output: _Output) -> Response:
     if fields:
         writer.writerow(fields)
     for row in output.page.rows:
-        writer.writerow(["\n".join(as_list(_cell(name, row[name]))) if name in row else "" for name in fields])
+        writer.writerow(["\n".join(as_list(_cell(row[name]))) if name in row else "" for name in fields])
     return Response(file.getvalue(), content_type="text/csv; charset=UTF-8")
 
 

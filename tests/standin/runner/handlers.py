@@ -11,7 +11,6 @@ from typing import Any, Dict, Optional
 from ..values import SplError
 from .kinds import ANSWER_TIMEOUT_S, how_it_ended
 from .program import Program
-from .python import environment
 
 _DRIVER = Path(__file__).with_name("persistconn.py")
 
@@ -21,7 +20,7 @@ class _Process:
         self._lock = threading.Lock()
         self._lines: queue.SimpleQueue[Optional[bytes]] = queue.SimpleQueue()
         # -I: neither the driver's folder nor anything from the environment is on its path.
-        self._program = Program([python, "-I", str(_DRIVER)], environment(splunkd.home), lambda line: (
+        self._program = Program([python, "-I", str(_DRIVER)], splunkd.environment, lambda line: (
             splunkd.logs.splunkd("ERROR", "PersistentScript", "From {%s}: %s" % (_DRIVER.name, line))))
         self._program.in_background(self._read)
 

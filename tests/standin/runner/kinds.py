@@ -10,7 +10,6 @@ from typing import Dict, FrozenSet, List, NamedTuple, Set
 from ..values import SplError
 from . import scheme as xml
 from .program import Program
-from .python import environment
 
 ANSWER_TIMEOUT_S = 30
 _NAME = "[0-9a-zA-Z][0-9a-zA-Z_-]*"
@@ -89,7 +88,7 @@ def ask(splunkd, command_line: List[str], purpose: str, given: bytes = b"") -> A
         splunkd.logs.splunkd("ERROR", "ModularInputs", "<stderr> %s: %s" % (purpose, line))
 
     output: List[bytes] = []
-    program = Program(command_line, environment(splunkd.home), log)
+    program = Program(command_line, splunkd.environment, log)
     program.in_background(lambda: output.append(program.stdout.read()))
     program.give(given)
     if not program.ends_within(ANSWER_TIMEOUT_S):

@@ -3,6 +3,7 @@
 commands.conf.spec and inputs.conf.spec, python.version and (from 10.2 on) python.required; splunk-launch.conf.
 """
 import sys
+from datetime import timezone, tzinfo
 from functools import cached_property
 from pathlib import Path
 from typing import Dict, Mapping, Optional
@@ -61,10 +62,10 @@ class Pythons:
         return self._release.pythons[-1] if name == "latest" else name
 
 
-def environment(home: Path) -> Dict[str, str]:
+def environment(home: Path, zone: tzinfo = timezone.utc) -> Dict[str, str]:
     """All that a program finds in its environment; of the stand-in's own nothing is handed on, a proxy least of all."""
     return {
         "SPLUNK_HOME": str(home), "SPLUNK_DB": str(home / "var" / "lib" / "splunk"), "SPLUNK_SERVER_NAME": "Splunkd",
         "PATH": "%s:/usr/local/bin:/usr/bin:/bin" % (home / "bin"), "LANG": "C.UTF-8",
-        "PYTHONHTTPSVERIFY": "0", "PYTHONUTF8": "1",
+        "PYTHONHTTPSVERIFY": "0", "PYTHONUTF8": "1", "TZ": str(zone),
     }

@@ -17,7 +17,6 @@ from ..values import SplError, number
 from . import scheme as xml
 from .kinds import Kind, how_it_ended
 from .program import Program
-from .python import environment
 
 DEFAULT_INDEX = "main"
 _LEVEL = re.compile(r"(DEBUG|INFO|WARN|ERROR|FATAL) +")
@@ -107,7 +106,7 @@ class Run:
     def _run_once(self) -> None:
         started, stream = time.monotonic(), _Indexed(self._splunkd, self.kind, self.stanza)
         with handed_over(self._splunkd, self.kind.name) as metadata:
-            program = Program(self.kind.command_line, environment(self._splunkd.home), self._log_message)
+            program = Program(self.kind.command_line, self._splunkd.environment, self._log_message)
             program.in_background(lambda: stream.read(program.stdout))
             program.give(xml.configuration(metadata, self.stanza))
             while not program.ends_within(_TICK_S):

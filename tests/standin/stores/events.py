@@ -7,12 +7,12 @@ import json
 import re
 import sqlite3
 import threading
-import time
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from ..clock import Clock
 from ..refusal import Refusal
 from ..values import Row, Value
 from .conf import Confs, Settings, is_true, props_for
@@ -38,8 +38,8 @@ class Event(NamedTuple):
 class Events:
     """All indexes; a search reads on a connection of its own, so it sees what was there when it began."""
 
-    def __init__(self, path: Path, confs: Confs, now: Callable[[], float] = time.time):
-        self._path, self._confs, self._now = path, confs, now
+    def __init__(self, path: Path, confs: Confs, clock: Clock):
+        self._path, self._confs, self._clock = path, confs, clock
         self._lock = threading.Lock()
         self._database = sqlite3.connect(str(path), check_same_thread=False, isolation_level=None)
         self._database.executescript(
@@ -71,7 +71,7 @@ class Events:
         Raises:
             Refusal: there is no such index; props.conf has a time format that is not known here.
         """
-        stanzas, now, known = self._confs.stanzas("props"), self._now(), set(self.indexes())
+        stanzas, now, known = self._confs.stanzas("props"), self._clock.now(), set(self.indexes())
         props_of: Dict[tuple, Settings] = {}
         rows = []
         for event in events:
@@ -82,7 +82,9 @@ class Events:
                 props_of[whose] = props_for(stanzas, *whose)
             props = props_of[whose]
             raw = truncated(event.raw, props)
-            seconds = extracted_time(raw, props, now) if event.seconds is None else event.seconds
+            seconds = event.seconds
+            if seconds is None:
+                seconds = extracted_time(raw, props, now, self._clock.zone)
             rows.append((round(seconds, 3), int(now), event.index, event.host, event.source, event.sourcetype, raw,
                          json.dumps(dict(event.fields)) if event.fields else None))
         with self._lock:
@@ -116,7 +118,7 @@ class Events:
 
     def span(self, index: str) -> Tuple[Optional[str], Optional[str]]:
         """The times of the oldest and of the newest event."""
-        return tuple(None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc).isoformat()
+        return tuple(None if seconds is None else datetime.fromtimestamp(seconds, self._clock.zone).isoformat()
                      for seconds in self._one("SELECT min(time), max(time) FROM events WHERE idx = ?", index))
 
     def drop(self, index: str) -> None:

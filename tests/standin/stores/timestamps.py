@@ -3,7 +3,7 @@
 props.conf.spec, TIME_PREFIX, TIME_FORMAT, MAX_TIMESTAMP_LOOKAHEAD; Getting Data In, "Configure timestamp recognition".
 """
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Dict, Match, Optional
 
 from ..refusal import Refusal
@@ -18,8 +18,9 @@ _FORMATS = ("%Y-%m-%d %H:%M:%S.%N %z", "%m-%d-%Y %H:%M:%S.%N %z", "%Y-%m-%dT%H:%
 """What is recognised without TIME_FORMAT: splunkd's own logs, and ISO 8601."""
 
 
-def extracted_time(raw: str, props: Dict[str, str], otherwise: float) -> float:
-    """Seconds since 1970; `otherwise` where the text says no time, as splunkd does with a new source."""
+def extracted_time(raw: str, props: Dict[str, str], otherwise: float, zone: tzinfo) -> float:
+    """Seconds since 1970; `otherwise` where the text says no time, as splunkd does with a new source. `zone` is the
+    server's, in which times are that do not say theirs."""
     if props.get("DATETIME_CONFIG", "").upper() in ("CURRENT", "NONE"):
         return otherwise
     prefix = re.search(props.get("TIME_PREFIX", ""), raw)
@@ -31,7 +32,7 @@ def extracted_time(raw: str, props: Dict[str, str], otherwise: float) -> float:
     for each in [props["TIME_FORMAT"]] if known else _FORMATS:
         pattern = _pattern(each)
         found = pattern.match(text.lstrip()) if known else pattern.search(text)
-        seconds = found and _seconds(found)
+        seconds = found and _seconds(found, zone)
         if seconds is not None:
             return seconds
     return otherwise
@@ -49,13 +50,14 @@ def _pattern(time_format: str):
     return re.compile("".join(_PARTS[piece] if number % 2 else re.escape(piece) for number, piece in enumerate(pieces)))
 
 
-def _seconds(found: Match) -> Optional[float]:
+def _seconds(found: Match, zone: tzinfo) -> Optional[float]:
     parts = found.groupdict()
     fraction = float("0." + parts.get("N", "0"))
     if "s" in parts:
         return int(parts["s"]) + fraction
+    zone = _zone(parts["z"]) if "z" in parts else zone
     try:
-        moment = datetime(*(int(parts.get(name, "0")) for name in "YmdHMS"), tzinfo=_zone(parts.get("z", "Z")))
+        moment = datetime(*(int(parts.get(name, "0")) for name in "YmdHMS"), tzinfo=zone)
     except ValueError:
         return None
     return moment.timestamp() + fraction
