@@ -1,6 +1,6 @@
 # What there is to do here: "make" lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup package demo test audit appinspect bench dashboard test-splunk up down lock clean
+.PHONY: help setup package demo test audit appinspect bench dashboard test-splunk test-sdk up down lock clean
 SHELL := bash
 
 # Any Python from 3.9 on. (The app itself is tried under both Pythons that Splunk has, where they are found.)
@@ -51,6 +51,10 @@ bench: package  ## how fast the command is
 
 test-splunk: package  ## the end-to-end tests in a real Splunk, in containers (SPLUNK_VERSION=9.4)
 	@$(VENV)/bin/python -m tests.docker test $(ARGS)
+
+test-sdk: setup  ## splunk-sdk-python's own tests, against the stand-in (SDK_SOURCE=<a checkout of it>)
+	@test -n "$(SDK_SOURCE)" || { echo "make test-sdk needs SDK_SOURCE=<a checkout of github.com/splunk/splunk-sdk-python>"; exit 1; }
+	@$(VENV)/bin/python -m tests.sdk "$(SDK_SOURCE)"
 
 up: setup  ## a real Splunk, Segment and a cluster in containers, to set the app up by hand
 	@package=$$(./package.sh) && $(VENV)/bin/python -m tests.docker up "$$(tail -n 1 <<< "$$package")"

@@ -209,6 +209,7 @@ class Jobs:
     def __init__(self, splunkd):
         self._splunkd = splunkd
         self._jobs: Dict[str, Job] = {}
+        self._touched: Dict[str, float] = {}
         self._expires: Dict[str, float] = {}
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
@@ -240,7 +241,7 @@ class Jobs:
                 raise Refusal(409, "Search job id=%s already exists." % sid)
             self._sweep()
             job = self._jobs[sid] = Job(self._splunkd, given._replace(sid=sid))
-            self._expires[sid] = time.time() + given.ttl
+            self._touched[sid], self._expires[sid] = time.time(), time.time() + given.ttl
         try:
             job.start()
         except SplError as error:
@@ -293,7 +294,11 @@ class Jobs:
     def keep(self, sid: str, seconds: float) -> None:
         """The job's time to live begins anew."""
         self.get(sid)
-        self._expires[sid] = time.time() + seconds
+        self._touched[sid], self._expires[sid] = time.time(), time.time() + seconds
+
+    def touched(self, sid: str) -> float:
+        """When its time to live began."""
+        return self._touched[sid]
 
     def ttl(self, sid: str) -> int:
         return max(int(self._expires[sid] - time.time()), 0)
@@ -312,6 +317,7 @@ class Jobs:
 
     def _forget(self, sid: str) -> None:
         job = self._jobs.pop(sid, None)
+        self._touched.pop(sid, None)
         self._expires.pop(sid, None)
         if job:
             shutil.rmtree(job.dispatch_dir, ignore_errors=True)

@@ -176,3 +176,21 @@ class TestRights:
 def test_the_id_of_a_saved_search_s_job(user, app, name, sid):
     """As in public logs of Splunk (the times are ours)."""
     assert saved_sid(user, "nobody", app, name, 1_667_128_620, 1) == sid
+
+
+class TestWhatTheSdkTests:
+    """What splunk-sdk-python's own integration tests say of a real Splunk (test_job)."""
+
+    def test_a_touch_is_an_update(self, service):
+        job = finished(service.jobs.create("| makeresults"))
+        before = job.state.updated
+        time.sleep(0.01)
+        job.touch()
+        assert job.refresh().state.updated > before
+
+    @pytest.mark.parametrize("kind", ["results", "results_preview", "events"])
+    def test_results_are_had_by_post_too(self, service, events, kind):
+        job = finished(service.jobs.create("search index=main | head 3"))
+        answer = service.post("search/v2/jobs/%s/%s" % (job.sid, kind), output_mode="json")
+        assert len(json.loads(answer.body.read())["results"]) == 3
+        assert job.refresh()["eventCount"] == "3"

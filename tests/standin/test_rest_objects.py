@@ -236,3 +236,32 @@ class TestPages:
     def test_what_is_wrong_with_the_arguments_is_said(self, shared, name, value, said):
         with pytest.raises(HTTPError, match=said):
             answer(shared("admin"), "configs/conf-macros", **{name: value})
+
+
+class TestWhatTheSdkTests:
+    """What splunk-sdk-python's own integration tests say of a real Splunk (test_macro, test_conf)."""
+
+    def test_iseval_is_0_or_1_however_it_was_said(self, splunkd):
+        service = connect(splunkd, app="search", owner="nobody")
+        for said, kept in (("True", "1"), ("false", "0"), ("1", "1")):
+            service.post("configs/conf-macros", name="m" + said, definition="1", iseval=said)
+            entry, = answer(service, "configs/conf-macros/m" + said)["entry"]
+            assert entry["content"]["iseval"] == kept
+        assert refusal(service.post, "configs/conf-macros/m1", iseval="perhaps")[0] == 400
+
+    def test_a_name_stands_for_all_that_there_are_of_it(self, splunkd):
+        for owner in ("nobody", "admin"):
+            connect(splunkd, app="search", owner=owner).post("configs/conf-macros", name="m", definition=owner)
+        found = answer(connect(splunkd, app="-", owner="-"), "configs/conf-macros/m")["entry"]
+        assert sorted(entry["content"]["definition"] for entry in found) == ["admin", "nobody"]
+
+    def test_a_file_can_be_made_without_a_stanza(self, splunkd):
+        confs = connect(splunkd, app="search", owner="nobody").confs
+        confs.create("fresh")
+        assert "fresh" in confs and confs["fresh"].list() == []
+
+    def test_nobody_may_be_named_as_a_reader(self, splunkd):
+        service = connect(splunkd, app="search", owner="nobody")
+        search = service.saved_searches.create("s", "| makeresults")
+        search.acl_update(sharing="app", owner="nobody", **{"perms.read": "admin, nobody"})
+        assert search.refresh().access["perms"]["read"] == ["admin", "nobody"]

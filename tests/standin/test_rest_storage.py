@@ -240,3 +240,53 @@ class TestLife:
             assert service.kvstore["open"].data.query_by_id("a")["n"] == 1
             assert service.storage_passwords["realm:user:"].clear_password == "secret"
             assert second.events.count("main") == 1
+
+
+class TestWhatTheSdkTests:
+    """What splunk-sdk-python's own integration tests say of a real Splunk (test_storage_passwords, test_kvstore_*)."""
+
+    def test_backslashes_and_colons_of_names_are_escaped(self, splunkd):
+        passwords = connect(splunkd, app="search", owner="nobody").storage_passwords
+        for realm, user, name in (("\\r", "\\u", "\\\\r:\\\\u:"), (":r", "u:", "\\:r:u\\::"),
+                                  ("a\\:b", "c\\", "a\\\\\\:b:c\\\\:")):
+            made = passwords.create("secret", user, realm)
+            assert (made.name, made.realm, made.username) == (name, realm, user)
+            made.delete()
+        assert len(passwords) == 0
+
+    def test_the_colon_at_the_end_of_a_name_may_be_missing(self, splunkd):
+        passwords = connect(splunkd, app="search", owner="nobody").storage_passwords
+        passwords.create("secret", "u", "r")
+        assert "r:u:" in passwords and "r:u" in passwords
+        passwords["r:u"].delete()
+        assert "r:u:" not in passwords
+
+    def test_the_key_is_left_out_by_its_inner_name_too(self, splunkd):
+        service = connect(splunkd, app="search", owner="nobody")
+        service.kvstore.create("c")
+        service.kvstore["c"].data.insert(json.dumps({"_key": "1", "a": 1, "b": 2}))
+        for fields in ("a,_id:0", "a,_key:0"):
+            assert service.kvstore["c"].data.query(fields=fields) == [{"a": 1}]
+
+    def test_a_text_of_a_number_becomes_one_where_types_are_not_enforced(self, splunkd):
+        service = connect(splunkd, app="search", owner="nobody")
+        service.kvstore.create("c")
+        service.kvstore["c"].post(**{"field.a": "number"})
+        for key, value in enumerate(["39", "1.5", "039", "many"]):
+            service.kvstore["c"].data.insert(json.dumps({"_key": str(key), "a": value}))
+        assert [document.get("a") for document in service.kvstore["c"].data.query(sort="_key")] == [39, 1.5, None, None]
+
+    def test_two_apps_may_have_a_collection_of_one_name(self, splunkd):
+        service = connect(splunkd, app="system", owner="nobody")
+        service.kvstore.create("c")
+        service.namespace["app"] = "search"
+        service.kvstore.create("c")
+        assert service.kvstore["c"]["eai:appName"] == "search"
+        service.kvstore["c"].delete()
+        assert service.kvstore["c"]["eai:appName"] == "system"
+
+    def test_definitions_are_nobodys(self, splunkd):
+        service = connect(splunkd)
+        for path in ("storage/collections/config", "storage/collections/config/c"):
+            assert "user context of 'nobody'" in refusal(service.get, path, owner="admin", app="search")[1]
+        assert service.get("storage/collections/config", owner="nobody", app="search").status == 200

@@ -29,7 +29,7 @@ def create(call: Call, conf: str) -> Response:
 
 @route("GET", "configs/conf-<conf>/<name>")
 def stanza(call: Call, conf: str, name: str) -> Response:
-    return call.entry(_kind(conf).entry(call, objects.one(call, conf, name)))
+    return objects.named(call, _kind(conf), name)
 
 
 @route("POST", "configs/conf-<conf>/<name>", "*")
@@ -59,9 +59,10 @@ def files(call: Call) -> Response:
 
 @route("POST", "properties", "__conf")
 def create_file(call: Call) -> Response:
-    """A file comes into being with its first stanza."""
     conf = call.argument("__conf")
     status = 303 if call.splunkd.confs.exists(conf, call.app) else 201
+    call.check_write("", "", call.app)
+    call.splunkd.confs.create(conf, call.app)
     return entries.messages(status, [("INFO", "Created configuration file %s." % conf)], call.as_json)
 
 

@@ -35,6 +35,7 @@ class Entry(NamedTuple):
     write: Collection[str] = ("admin",)
     can_write: bool = True
     actions: Sequence[str] = ()
+    updated: str = _UPDATED
 
     @property
     def href(self) -> str:
@@ -58,7 +59,7 @@ class Entry(NamedTuple):
                 **{action: "%s/%s" % (self.href, action) for action in self.actions}}
 
     def as_json(self, origin: str) -> Dict[str, Any]:
-        return {"name": self.name, "id": origin + self.href, "updated": _UPDATED, "links": self.links(),
+        return {"name": self.name, "id": origin + self.href, "updated": self.updated, "links": self.links(),
                 "author": self.owner, "acl": self.acl(), "content": self.content}
 
     def as_xml(self, origin: str, root: bool = False) -> str:
@@ -68,7 +69,7 @@ class Entry(NamedTuple):
         spaces = ' xmlns="%s" xmlns:s="%s"' % (ATOM, SPLUNK_NS) if root else ""
         return ("<entry%s><title>%s</title><id>%s</id><updated>%s</updated>%s<author><name>%s</name></author>"
                 '<content type="text/xml">%s</content></entry>' % (
-                    spaces, escape(self.name), escape(origin + self.href), _UPDATED, links, escape(self.owner),
+                    spaces, escape(self.name), escape(origin + self.href), self.updated, links, escape(self.owner),
                     _xml(content)))
 
 

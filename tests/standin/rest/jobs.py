@@ -41,12 +41,13 @@ def job_entry(job: Job, call: Call) -> Entry:
         "sid": job.sid, "label": job.saved or None, "search": job.search, "dispatchState": job.state,
         "isDone": job.is_done, "isFailed": job.is_failed, "isFinalized": job.is_finalized, "isPaused": False,
         "isSavedSearch": bool(job.saved), "isZombie": False, "isPreviewEnabled": job.previews,
-        "doneProgress": 1.0 if job.is_done else 0.0, "scanCount": job.scanned, "eventCount": job.scanned,
+        "doneProgress": 1.0 if job.is_done else 0.0, "scanCount": job.scanned,
+        "eventCount": job.result_count if "_raw" in job.results.fields else job.scanned,
         "resultCount": job.result_count, "runDuration": round(job.run_duration, 3),
         "ttl": call.splunkd.jobs.ttl(job.sid),
         "earliestTime": _iso(job.earliest or 0, zone), "latestTime": _iso(job.latest, zone) if job.latest else None,
         "messages": [{"type": message.level.lower(), "text": message.text} for message in job.messages],
-    }, job.app, job.owner, "global", True)
+    }, job.app, job.owner, "global", True, updated=_iso(call.splunkd.jobs.touched(job.sid), zone))
 
 
 def _iso(seconds: float, zone: tzinfo) -> str:
@@ -169,12 +170,14 @@ def results(call: Call, sid: str) -> Response:
 
 @route("GET", "search/jobs/<sid>/results_preview", *_RESULTS)
 @route("GET", "search/v2/jobs/<sid>/results_preview", *_RESULTS)
+@route("POST", "search/v2/jobs/<sid>/results_preview", *_RESULTS)
 def results_preview(call: Call, sid: str) -> Response:
     return _results(call, _job(call, sid))
 
 
 @route("GET", "search/jobs/<sid>/events", *_RESULTS)
 @route("GET", "search/v2/jobs/<sid>/events", *_RESULTS)
+@route("POST", "search/v2/jobs/<sid>/events", *_RESULTS)
 def events(call: Call, sid: str) -> Response:
     return _results(call, _job(call, sid))
 

@@ -95,8 +95,7 @@ def create(call: Call, conf: str, name: str, settings: Settings) -> Stanza:
         Refusal: there is one; the caller may not write there.
     """
     user = check_creatable(call, conf, name)
-    _check_keys(settings)
-    return _write(call, conf, name, settings, user)
+    return _write(call, conf, name, _checked(conf, settings), user)
 
 
 def check_creatable(call: Call, conf: str, name: str) -> str:
@@ -109,7 +108,7 @@ def check_creatable(call: Call, conf: str, name: str) -> str:
     if not name.strip() or name.startswith("_") or any(mark in name for mark in "[]\r\n"):
         raise Refusal(400, "Invalid name '%s'." % name)
     user = NOBODY if conf in NEVER_PRIVATE else call.owner
-    if any((stanza.name, stanza.user) == (name, user) for stanza in visible(call, conf)):
+    if any((stanza.name, stanza.user, stanza.app) == (name, user, call.app) for stanza in visible(call, conf)):
         raise Refusal(409, "Cannot create object, one with name=%s already exists." % name)
     if user == NOBODY:
         call.check_write("", "", call.app)
@@ -125,8 +124,7 @@ def edit(call: Call, conf: str, name: str, settings: Settings) -> Stanza:
         Refusal: there is none; the caller may not write it.
     """
     _check_place(call)
-    stanza = one(call, conf, name)
-    _check_keys(settings)
+    stanza, settings = one(call, conf, name), _checked(conf, settings)
     if not may_change(call, conf, stanza):
         call.forbid()
     if stanza.app != call.app:
@@ -155,10 +153,20 @@ def _check_place(call: Call) -> None:
         raise Refusal(400, "An object cannot be written in a namespace with wildcards: name its owner and its app.")
 
 
-def _check_keys(settings: Settings) -> None:
+def _checked(conf: str, settings: Settings) -> Settings:
+    """As they are written: macros' iseval becomes 0 or 1.
+
+    Raises:
+        Refusal: a key that none can be; iseval is no boolean.
+    """
     for key in settings:
         if key.startswith(_OWN) or not _KEY.fullmatch(key):
             raise Refusal(400, "Argument \"%s\" is not supported by this handler." % key)
+    if conf != "macros" or "iseval" not in settings:
+        return settings
+    if settings["iseval"].lower() not in BOOLEANS:
+        raise Refusal(400, "Invalid value '%s' for argument 'iseval': a boolean is expected." % settings["iseval"])
+    return {**settings, "iseval": "1" if is_true(settings["iseval"]) else "0"}
 
 
 # --- What every kind has --------------------------------------------------------------------------------------------
@@ -167,9 +175,13 @@ def _check_keys(settings: Settings) -> None:
 def reading(kind: Kind) -> None:
     """Registers how a kind's objects are listed and shown."""
     route("GET", kind.path)(lambda call: kind.feed(call, visible(call, kind.conf)))
-    route("GET", kind.path + "/<name>")(lambda call, name: kind.feed(
-        call, [stanza for stanza in visible(call, kind.conf) if stanza.name == name]
-        or [one(call, kind.conf, name)]))
+    route("GET", kind.path + "/<name>")(lambda call, name: named(call, kind, name))
+
+
+def named(call: Call, kind: Kind, name: str) -> Response:
+    """All that the caller may read: in a namespace with wildcards there may be several."""
+    found = [stanza for stanza in visible(call, kind.conf) if stanza.name == name]
+    return kind.feed(call, found or [one(call, kind.conf, name)])
 
 
 def writing(kind: Kind, arguments: Sequence[str], checked: Callable[[Call, Optional[Settings]], Settings]) -> None:
@@ -251,7 +263,7 @@ def _roles(call: Call, right: str, otherwise) -> frozenset:
     if "perms." + right not in call.arguments:
         return otherwise
     roles = frozenset(each.strip() for each in call.arguments["perms." + right].split(",") if each.strip())
-    for role in roles - {"*"}:
+    for role in roles - {"*", NOBODY}:
         if not call.splunkd.confs.stanza("authorize", None, "role_" + role):
             raise Refusal(400, "Role '%s' does not exist." % role)
     return roles

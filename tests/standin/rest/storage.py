@@ -73,7 +73,24 @@ def _checked_definition(call: Call, before: Optional[Settings]) -> Settings:
     return settings
 
 
-objects.reading(_CONFIG)
+def _check_owner(call: Call) -> None:
+    if call.namespaced and call.owner not in (NOBODY, ANY):
+        raise Refusal(400, "Must use user context of 'nobody' when interacting with collection configurations "
+                           "(used user='%s')" % call.owner)
+
+
+@route("GET", _COLLECTIONS)
+def definitions(call: Call) -> Response:
+    _check_owner(call)
+    return _CONFIG.feed(call, objects.visible(call, "collections"))
+
+
+@route("GET", _COLLECTIONS + "/<name>")
+def definition(call: Call, name: str) -> Response:
+    _check_owner(call)
+    return objects.named(call, _CONFIG, name)
+
+
 objects.writing(_CONFIG, _CONFIG_ARGUMENTS, _checked_definition)
 objects.switching(_CONFIG)
 objects.permissions(_CONFIG)

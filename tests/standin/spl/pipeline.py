@@ -88,9 +88,10 @@ def _filled(source: str, given: Dict[str, str]) -> str:
 
 
 def _validate(macro: Macro, given: Dict[str, str], host: Host) -> None:
-    """The validation sees the arguments' texts; it is a predicate, or gives the error's text or null."""
+    """The validation sees the arguments, as texts in place of $name$ and as fields (splunk-sdk-python's own tests have
+    both); it is a predicate, or gives the error's text or null."""
     from .expressions import compiled
-    value = compiled(_filled(macro.validation, given), host)({})
+    value = compiled(_filled(macro.validation, given), host)(given)
     if value is False or (value is None and _is_predicate(macro.validation)):
         raise SplError("Error in 'SearchParser': %s" % (macro.errormsg or "The macro's arguments are invalid."))
     if isinstance(value, str):

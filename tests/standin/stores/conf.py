@@ -132,6 +132,13 @@ class Confs:
             content[name] = {**content.get(name, {}), **fresh}
             self._save(path, content)
 
+    def create(self, conf: str, app: str) -> None:
+        """Makes a file without stanzas in local/ of an app, where the app has none."""
+        with self._lock:
+            path = self.folder(app) / "local" / (conf + ".conf")
+            if not path.exists():
+                self._save(path, {})
+
     def remove(self, conf: str, app: str, name: str, user: str = NOBODY) -> None:
         """Removes what local/ has of a stanza, and its permissions.
 

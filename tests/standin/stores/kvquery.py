@@ -203,13 +203,14 @@ def sort_keys(text: str) -> List[Tuple[str, int]]:
 
 
 def projection(text: str) -> Callable[[Document], Document]:
-    """`a,b` keeps these and _key, `a:0` leaves a out; only _key:0 goes with the first form."""
+    """`a,b` keeps these and _key, `a:0` leaves a out; only the key goes with the first form, as _key:0 or _id:0."""
     wanted, unwanted = [], []
     for part in filter(None, text.split(",")):
         name, _, flag = part.partition(":")
         if flag not in ("", "0", "1"):
             raise Refusal(400, "Invalid field '%s'." % part)
-        (unwanted if flag == "0" else wanted).append(name.strip())
+        name = {"_id": "_key"}.get(name.strip(), name.strip())  # which is what it is in the database below
+        (unwanted if flag == "0" else wanted).append(name)
     if wanted and set(unwanted) - {"_key"}:
         raise Refusal(400, "Fields to include and fields to exclude cannot be mixed.")
     kept = set(wanted) | {"_key"} if wanted else None

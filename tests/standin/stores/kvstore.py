@@ -25,6 +25,7 @@ MAX_ACCELERATIONS = MAX_ACCELERATED_FIELDS = 10
 READY, STARTING = "ready", "starting"
 _TYPES = ("number", "bool", "string", "time", "array", "cidr")
 _KEY = "_key"
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
 
 Document = Dict[str, Any]
 
@@ -217,7 +218,8 @@ class Collection:
             self._database.execute("COMMIT")
 
     def _checked(self, document: Any) -> Document:
-        """As it is stored: with `_key` and `_user`; where types are not enforced, without fields that have others."""
+        """As it is stored: with `_key` and `_user`. Where types are not enforced, texts of numbers become numbers, and
+        fields of other types are left out."""
         stored = {}
         for name, value in _object(document).items():
             if name.startswith("$") or "\0" in name:
@@ -225,6 +227,8 @@ class Collection:
             kind = self.fields.get(name)
             if kind is None or value is None or _is(kind, value):
                 stored[name] = value
+            elif kind in ("number", "time") and not self._enforced and _is_number(value):
+                stored[name] = json.loads(value)
             elif self._enforced:
                 raise Refusal(400, "Value for field '%s' is not of type '%s'." % (name, kind))
         key = stored.setdefault(_KEY, uuid.uuid4().hex[:24])
@@ -248,6 +252,10 @@ def _object(document: Any) -> Document:
     if not isinstance(document, dict):
         raise Refusal(400, "JSON in the request is invalid: a document is an object.")
     return document
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, str) and _NUMBER.fullmatch(value) is not None
 
 
 def _is(kind: str, value: Any) -> bool:

@@ -13,10 +13,11 @@ from .conf import Confs
 
 MAX_CHARS = 255
 _PREFIX, _STANZA = "$7$", "credential:"
+_PARTS = re.compile(r"((?:\\.|[^:\\])*):((?:\\.|[^:\\])*):", re.S)
 
 
 class Secret(NamedTuple):
-    """`name` is that of its resource: realm:username: with a backslash before each colon inside."""
+    """`name` is that of its resource: realm:username: with a backslash before each colon and backslash inside."""
 
     name: str
     realm: str
@@ -41,15 +42,18 @@ class Secrets:
         found = []
         for name, stanza in sorted(self._confs.stanzas("passwords", app).items()):
             if name.startswith(_STANZA):
-                parts = [part.replace("\\:", ":") for part in re.split(r"(?<!\\):", name)]
-                found.append(Secret(name[len(_STANZA):], parts[1], parts[2], stanza.settings["password"], stanza.app))
+                resource = name[len(_STANZA):]
+                realm, username = (re.sub(r"\\(.)", r"\1", part) for part in _PARTS.fullmatch(resource).groups())
+                found.append(Secret(resource, realm, username, stanza.settings["password"], stanza.app))
         return found
 
     def get(self, app: str, name: str) -> Secret:
+        """The colon at the name's end may be missing."""
         by_name: Dict[str, Secret] = {secret.name: secret for secret in self.list(app)}
-        if name not in by_name:
+        found = by_name.get(name) or by_name.get(name + ":")
+        if not found:
             raise Refusal(404, "Could not find object id=%s" % name)
-        return by_name[name]
+        return found
 
     def clear(self, secret: Secret) -> str:
         return self._cipher.decrypt(secret.encrypted[len(_PREFIX):].encode()).decode()
@@ -65,10 +69,12 @@ class Secrets:
         return self.get(app, name)
 
     def change(self, app: str, name: str, password: str) -> None:
-        self._write(self.get(app, name).app, name, password)
+        secret = self.get(app, name)
+        self._write(secret.app, secret.name, password)
 
     def remove(self, app: str, name: str) -> None:
-        self._confs.remove("passwords", self.get(app, name).app, _STANZA + name)
+        secret = self.get(app, name)
+        self._confs.remove("passwords", secret.app, _STANZA + secret.name)
 
     def _write(self, app: str, name: str, password: str) -> None:
         if not password or len(password) > MAX_CHARS:
@@ -78,4 +84,4 @@ class Secrets:
 
 
 def _escaped(text: str) -> str:
-    return text.replace(":", "\\:")
+    return re.sub(r"([:\\])", r"\\\1", text)
