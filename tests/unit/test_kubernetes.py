@@ -93,6 +93,11 @@ class TestAList:
         assert [len(page) for page in pages] == [5, 5, 5, 1]
         assert every(pages) == names(recorded.usersignups())
 
+    def test_is_never_asked_for_at_resource_version_0_which_ignores_the_limit(self, fake, listed):
+        listed(TENANTS)
+        assert {name for exchange in fake.requests for name in re.findall(r"[?&](\w+)=", exchange.target)} == {
+            "limit", "labelSelector", "continue"}
+
     def test_is_of_one_state_of_the_cluster(self, fake, listed):
         def change(request):
             fake.usersignups.put(signup("zoe", "1"))

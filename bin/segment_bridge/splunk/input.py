@@ -31,6 +31,8 @@ from segment_bridge.synchronisation import Page, Source, Tally, synchronise
 
 CHECK_TIMEOUT_S, CHECK_DEADLINE_S = 5, 20
 LONGEST_WAIT_S = 60
+TOO_LARGE = "the run took longer than its deadline of %g s: raise that for a cluster so large, else find what is slow"
+LATE = "the run took longer than its deadline of %g s, for what went wrong before"
 ARGUMENTS = {
     "server": ("API server", "URL of the cluster's API server, such as https://api.example.com:6443. Its bearer token "
                              "is in the password store: realm segment_bridge, user usersignups:<name of this input>."),
@@ -200,9 +202,8 @@ def _counts(tallies: Dict[str, Tally]) -> Dict[str, int]:
 def _synchronise(cluster: Cluster, service: Service, host: str, tallies: Dict[str, Tally]) -> List[SegmentBridgeError]:
     """Does the work; what went wrong, with one map or both, is returned, the cause first."""
     access = _access(cluster, service)
-    late = "the run took longer than its deadline of %g s: raise that for a cluster so large, else find what is slow"
     ends = time.monotonic() + cluster.deadline
-    with _deadline(cluster.deadline, late), lease(service, cluster.name, cluster.deadline, host):
+    with _deadline(cluster.deadline, TOO_LARGE), lease(service, cluster.name, cluster.deadline, host):
         return _bring_up_to_date(cluster, access, service, ends, tallies)
 
 
@@ -226,10 +227,13 @@ def _bring_up_to_date(cluster: Cluster, access: Access, service: Service, ends: 
                 synchronise(Source(kind.of, cluster.name, pages, kind.entries), collection, int(now.timestamp()),
                             None if may_shrink else cluster.max_shrink_percent, tally)
             except SegmentBridgeError as error:
-                errors += _distinct([*met, error])
-                if time.monotonic() >= ends:
+                errors += [each for each in met if each is not error]
+                is_late = time.monotonic() >= ends
+                # Where something went wrong before, that is to be mended, and not how large the cluster is.
+                errors.append(DeadlineExceeded(LATE % cluster.deadline) if errors and is_late else error)
+                if is_late:
                     break
-    return errors
+    return _distinct(errors)
 
 
 def _noting(met: List[SegmentBridgeError], pages: Callable[[], Iterator[Page]]) -> Callable[[], Iterator[Page]]:
