@@ -21,14 +21,15 @@ import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Union
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set
 
 from segment_bridge.batching import Batch, body, body_bytes
+from segment_bridge.errors import unforeseen
 from segment_bridge.messages import Outcome
 from segment_bridge.retry import Backoff, Breaker, Throttle
 from segment_bridge.segment import Answer, Kind
 from segment_bridge.settings import Destination
-from segment_bridge.trust import Refusal, Trust
+from segment_bridge.trust import Delivered, Fate, Refusal, Settled, Trust
 
 BACKOFF = Backoff()
 SHORTEST_HOLD_S = 1.0
@@ -38,16 +39,6 @@ _REFUSED = (Kind.REFUSED, Kind.TOO_LARGE, Kind.DENIED)
 _NOT_ABOUT_EVENTS = (401, 407, 415)
 """What answers so has not looked at the events; unless it has accepted others, there is no use in asking again."""
 
-Fate = Union[Outcome, Refusal]
-"""Of a message; of one that was refused alone it may be decided later."""
-
-
-class Settled(NamedTuple):
-    """A batch whose fate is known, message by message."""
-
-    batch: Batch
-    outcomes: List[Outcome]
-    seconds: float
 
 
 class Stop(NamedTuple):
@@ -98,8 +89,8 @@ class Delivery:
         self._pool = ThreadPoolExecutor(threads, "segment")
         # As many again wait for their turn, so that a thread that is done finds the next one ready.
         self._most_pending = 2 * destination.concurrency
-        self._pending: Set[Future[_Delivered]] = set()
-        self._undecided: List[_Delivered] = []
+        self._pending: Set[Future[Delivered]] = set()
+        self._undecided: List[Delivered] = []
 
     def __enter__(self) -> "Delivery":
         return self
@@ -140,7 +131,7 @@ class Delivery:
             self.stopped = self.stopped or Stop(reason, error, http)
             self._changed.notify_all()
 
-    def _settle(self, done: Set["Future[_Delivered]"]) -> None:
+    def _settle(self, done: Set["Future[Delivered]"]) -> None:
         """Hands on what is decided."""
         self._pending -= done
         delivered = self._undecided + [future.result() for future in done]
@@ -153,9 +144,16 @@ class Delivery:
 
     # --- For the pool's threads ---
 
-    def _process(self, batch: Batch) -> "_Delivered":
+    def _process(self, batch: Batch) -> Delivered:
         began = self._clock()
-        return _Delivered(batch, self._deliver(batch, 0), self._clock() - began)
+        fates: List[Fate]
+        try:
+            fates = self._deliver(batch, 0)
+        except Exception as error:  # of the app's own: no row is to be lost for it
+            told = unforeseen(error)
+            self.stop(told.reason, str(told))
+            fates = [Outcome("failed", told.reason, error=str(told), batch=batch.number, attempts=1)] * len(batch)
+        return Delivered(batch, fates, self._clock() - began)
 
     def _deliver(self, batch: Batch, calls: int) -> List[Fate]:
         """What becomes of a batch's messages, which had been in so many calls before."""
@@ -166,7 +164,10 @@ class Delivery:
             return [self._stopped_outcome(batch, attempt, calls)] * len(batch)
         if answer.kind not in _REFUSED:
             status = self._accepted if answer.kind is Kind.ACCEPTED else "failed"
-            return [self._outcome(status, answer, batch, attempt)] * len(batch)
+            outcome = self._outcome(status, answer, batch, attempt)
+            errors = map(answer.exception, batch.payloads) if answer.excepted else [""] * len(batch)
+            return [outcome._replace(status="rejected", reason="success_false", error=error) if error else outcome
+                    for error in errors]
         if len(batch) > 1:
             return self._isolate(batch, answer, attempt.calls, is_whole=not calls)
         return [self._refused_alone(batch, answer, attempt)]
@@ -373,22 +374,6 @@ class Delivery:
             self._throttle.answered_well()
             if answer.kind is Kind.MISCONFIGURED:
                 self.stop(answer.reason, answer.error)
-
-
-class _Delivered(NamedTuple):
-    """A batch as its thread left it. What was refused alone may be undecided."""
-
-    batch: Batch
-    fates: List[Fate]
-    seconds: float
-
-    @property
-    def is_decided(self) -> bool:
-        return all(fate.is_decided for fate in self.fates if isinstance(fate, Refusal))
-
-    def settled(self) -> Settled:
-        outcomes = [fate.outcome if isinstance(fate, Refusal) else fate for fate in self.fates]
-        return Settled(self.batch, outcomes, self.seconds)
 
 
 @dataclass

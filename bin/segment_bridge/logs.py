@@ -13,7 +13,7 @@ import os
 import sys
 import time
 from logging.handlers import RotatingFileHandler
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, TextIO
 
 from segment_bridge import texts
 
@@ -91,7 +91,13 @@ class _Formatter(logging.Formatter):
 
 
 class _Handler(RotatingFileHandler):
+    """Its files are for whom Splunk's own logs are: the user that Splunk runs as, alone."""
+
     _complained = False
+
+    def _open(self) -> TextIO:
+        return open(self.baseFilename, self.mode, encoding=self.encoding,
+                    opener=lambda path, flags: os.open(path, flags, 0o600))
 
     def handleError(self, record: logging.LogRecord) -> None:
         """A full disk, say. By default each line would put a traceback onto stderr."""

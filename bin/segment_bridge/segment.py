@@ -5,6 +5,7 @@ Answers are typed: `Answer.kind` says what is to be done, `reason` is the code t
 | answer | kind |
 |---|---|
 | 2xx with JSON (or nothing, or OK, as RudderStack says) | ACCEPTED: queued by Segment, which looks at it later |
+| 2xx with `okEvents` and `errors`, as Jitsu says | ACCEPTED, but for the messages that the errors name |
 | 2xx with anything else: a captive portal's or proxy's page | TRANSIENT |
 | 408, 410, 421, 425, 460, other 5xx; no connection, no answer, half of one | TRANSIENT |
 | 429 | THROTTLED |
@@ -29,7 +30,7 @@ import ssl
 import threading
 import time
 import zlib
-from typing import Any, List, NamedTuple, Optional
+from typing import Any, List, NamedTuple, Optional, Tuple
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -66,6 +67,13 @@ class Answer(NamedTuple):
     http: Optional[int] = None
     error: str = ""  # for people; without secrets
     retry_after_s: Optional[float] = None
+    excepted: Tuple[str, ...] = ()
+    """Of an answer that accepts all but some: what it says of these, each by its id."""
+
+    def exception(self, payload: bytes) -> str:
+        """What it says of a message that it does not accept; empty for the others."""
+        name = re.compile(r"(?<![\w-])%s(?![\w-])" % re.escape(json.loads(payload)["messageId"]))
+        return next(filter(name.search, self.excepted), "")
 
     @property
     def reason_of_event(self) -> str:
@@ -211,6 +219,9 @@ class Segment:
             value = json.loads(said) if said and said.upper() != "OK" else None
         except (ValueError, RecursionError):
             value = ()
+        errors = value.get("errors") if isinstance(value, dict) and value.get("okEvents") else None
+        if errors and isinstance(errors, list):  # as Jitsu answers
+            return Answer(Kind.ACCEPTED, "", status, excepted=tuple(self._clean(str(error)) for error in errors))
         if value is False or (isinstance(value, dict) and any(
                 value[name] in bad if bad else value[name] for name, bad in _REFUSALS if name in value)):
             return Answer(Kind.DENIED, "success_false", status, "HTTP %d, but: %s" % (status, self._clean(said)))

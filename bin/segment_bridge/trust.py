@@ -19,8 +19,9 @@ as many of them as the one before.
 """
 import math
 from dataclasses import dataclass
-from typing import List, Optional, Tuple
+from typing import List, NamedTuple, Optional, Tuple, Union
 
+from segment_bridge.batching import Batch
 from segment_bridge.messages import Outcome
 
 REFUSALS = 3
@@ -47,6 +48,34 @@ class Refusal:
     def fail(self, reason: str = "", error: str = "") -> None:
         self.outcome = self.outcome._replace(
             status="failed", reason=reason or self.reason, error=error or self.outcome.error)
+
+
+Fate = Union[Outcome, Refusal]
+"""Of a message; of one that was refused alone it may be decided later."""
+
+
+class Settled(NamedTuple):
+    """A batch whose fate is known, message by message."""
+
+    batch: Batch
+    outcomes: List[Outcome]
+    seconds: float
+
+
+class Delivered(NamedTuple):
+    """A batch all of whose messages were sent, or are not going to be. What was refused alone may be undecided."""
+
+    batch: Batch
+    fates: List[Fate]
+    seconds: float
+
+    @property
+    def is_decided(self) -> bool:
+        return all(fate.is_decided for fate in self.fates if isinstance(fate, Refusal))
+
+    def settled(self) -> Settled:
+        outcomes = [fate.outcome if isinstance(fate, Refusal) else fate for fate in self.fates]
+        return Settled(self.batch, outcomes, self.seconds)
 
 
 class Trust:

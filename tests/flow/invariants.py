@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 
+from segment_bridge.reasons import is_known
 from tests.fakes.segment import WRITE_KEY
 
 STATUSES = {"accepted", "rejected", "failed", "unsent", "duplicate"}
@@ -48,6 +49,7 @@ def check(result, sent, segment):
     for row, given in zip(result.rows, sent):
         assert {name: value for name, value in row.items() if not name.startswith("segment_")} == given
         assert (row["segment_status"] == "accepted") == ("segment_reason" not in row)
+        assert is_known(row.get("segment_reason", "duplicate"))
     assert WRITE_KEY not in result.stderr + repr(result.messages) + repr(result.rows)
 
 

@@ -375,6 +375,30 @@ def test_rows_that_have_gone_back_stand_when_something_is_accepted():
     assert chunks(in_turn(ACCEPTED, REFUSED, REFUSED), 3, 2) == (["arr", "aa"], [[], []])
 
 
+def test_what_an_answer_excepts_is_rejected_and_the_others_are_not_sent_again():
+    some = Answer(Kind.ACCEPTED, http=200, excepted=("Message ID: id-3: no", "Message ID: id-7: no"))
+    found = []
+    client = Client(lambda messages: some)
+    destination = Destination("segment", url="https://example.com/v1/batch")
+    with Delivery(client, destination, found.append) as run:
+        run.resume()
+        run.submit(Batch(1, [b'{"messageId":"id-%d"}' % number for number in range(10)], list(range(10))))
+        run.drain()
+    assert statuses(found[0].outcomes) == "aaaraaaraa"
+    assert found[0].outcomes[3][1:4] == ("success_false", 200, "Message ID: id-3: no")
+    assert len(client.calls) == 1
+
+
+def test_what_nobody_foresaw_loses_no_row():
+    def answer(ids):
+        raise KeyError("s3cret")
+
+    outcomes, _, run = deliver(answer, count=3)
+    assert statuses(outcomes) == "f" * 10 + "u" * 20
+    assert {outcome.reason for outcome in outcomes} == {"internal"}
+    assert "KeyError in tests.unit.test_delivery:" in run.stopped.error and "s3cret" not in run.stopped.error
+
+
 # --- gzip ---
 
 

@@ -1,9 +1,11 @@
 """What the command takes and gives is in the README, in the search assistant and in the spec file, all of it."""
 
+import ast
 import re
 
 import pytest
 
+from segment_bridge import reasons
 from segment_bridge.messages import OBJECTS, TYPES
 from segment_bridge.settings import Destination, Options
 from segment_bridge.splunk.sending import COLUMNS, PAYLOAD_COLUMN
@@ -11,6 +13,7 @@ from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SECTION = README.partition("\n## Send events of your own\n")[2].partition("\n## ")[0]
+REASONS = README.partition("\n### Reasons\n")[2].partition("\n#")[0]
 SEARCHBNF = (ROOT / "default/searchbnf.conf").read_text(encoding="utf-8")
 SPEC = (ROOT / "app/README/segment_bridge.conf.spec").read_text(encoding="utf-8")
 
@@ -42,3 +45,40 @@ def test_a_setting_is_in_the_spec(setting):
 def test_a_field_or_type_is_documented(name):
     assert "`%s`" % name in SECTION or name == "segment_status"
     assert re.search(r"\b%s\b" % name, SEARCHBNF)
+
+
+def test_the_reasons_are_those_that_are_documented():
+    cells = [line.split("|")[1] for line in REASONS.splitlines() if line.startswith("| `")]
+    codes = [code for cell in cells for code in re.findall("`([^`]+)`", cell)]
+    assert len(codes) == len(set(codes))
+    told = {code.replace("<object>", name) for code in codes for name in OBJECTS} - {"http_<status>"}
+    assert "http_<status>" in codes and told == reasons.ALL
+
+
+TAKES_REASON = {"reject": 1, "Outcome": 1, "Answer": 1, "stop": 0, "Stop": 0, "_note": 1}
+"""Functions and classes, and where they have a reason, if it is not called so."""
+
+
+def reasons_in(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            yield from (word.value for word in node.keywords if word.arg == "reason")
+            if len(node.args) > TAKES_REASON.get(name, len(node.args)):
+                yield node.args[TAKES_REASON[name]]
+        elif isinstance(node, ast.Assign) and any(getattr(each, "id", "") == "reason" for each in node.targets):
+            yield node.value
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "bin").rglob("*.py")), ids=lambda file: file.stem)
+def test_no_reason_is_given_that_is_not_listed(file):
+    found = [each.value for each in reasons_in(ast.parse(file.read_text(encoding="utf-8")))
+             if isinstance(each, ast.Constant) and each.value]  # fmt: skip
+    listed = reasons.ALL | {code.partition("_")[2] for code in reasons.EVENT}  # of an object
+    assert set(found) <= listed
+
+
+def test_every_reason_that_is_listed_is_given():
+    code = "".join(file.read_text("utf-8") for file in (ROOT / "bin").rglob("*.py") if file.stem != "reasons")
+    words = set(re.findall(r"[a-z]+(?:_[a-z]+)*", code))
+    assert not [reason for reason in reasons.ALL if not {reason, reason.partition("_")[2]} & words]

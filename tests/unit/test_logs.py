@@ -1,5 +1,6 @@
 """Lines that Splunk reads by itself, and a log that never ends a run."""
 
+import os
 import re
 
 import pytest
@@ -67,6 +68,19 @@ def test_a_full_disk_is_complained_of_once(tmp_path, capfd):
     said = capfd.readouterr().err
     assert said.startswith("segment_bridge: the run log cannot be written: ") and "No space left" in said
     assert len(said.splitlines()) == 1
+
+
+def test_the_log_is_for_splunks_user_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(logs, "_MAX_BYTES", 200)
+    before = os.umask(0)
+    try:
+        with RunLog("c", folder=str(tmp_path)) as log:
+            for _ in range(9):
+                log.info("x", text="x" * 90)
+    finally:
+        os.umask(before)
+    assert len([*tmp_path.iterdir()]) == 5
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
 
 
 def test_the_log_does_not_grow_without_end(tmp_path, monkeypatch):
