@@ -15,7 +15,7 @@ from tests.fakes.segment import WRITE_KEY
 
 FILE = ROOT / "build" / "test-splunk.md"
 _ONE_LINE_CHARACTERS = 300
-_SECRETS = re.compile(r"\beyJ[\w-]{10,}\.[\w-]+\.[\w-]+|\b(?:Splunk|Bearer|Basic) [\w^+/=.-]{16,}")
+_SECRETS = re.compile(r"\beyJ[\w-]{10,}\.[\w-]+\.[\w-]+|\b(?:Splunk|Bearer|Basic) [\w^+/=.~-]{16,}")
 SAME, OTHER, CHOICE, NOT_ASKED = "same", "different", "different, by our choice", "not asked"
 """What a vector can come to."""
 

@@ -1,0 +1,55 @@
+"""A Splunk of somebody else's: touched only if its owner says so, and only in what is ours. It is the stand-in here."""
+import pytest
+
+from tests.administrator import APP, Administrator
+from tests.docker.elsewhere import CONSENT, SplunkElsewhere
+from tests.docker.engine import NotStarted
+from tests.standin.process import StandinProcess
+
+
+@pytest.fixture(scope="module")
+def owners(tmp_path_factory):
+    with StandinProcess(tmp_path_factory.mktemp("splunk")) as splunk:
+        yield splunk
+
+
+def elsewhere(owners, **variables):
+    return SplunkElsewhere({"SPLUNK_URL": owners.management, "SPLUNK_WEB_URL": owners.web, "SPLUNK_HEC_URL": owners.hec,
+                            "SPLUNK_PASSWORD": owners.password, CONSENT: "yes", **variables})
+
+
+@pytest.fixture
+def admin(owners):
+    return Administrator(owners.management, owners.web, owners.hec, owners.password, app="search")
+
+
+def test_it_may_be_used(owners):
+    elsewhere(owners).check()
+
+
+@pytest.mark.parametrize(("variables", "reason"), [
+    ({CONSENT: ""}, "its owner has to say %s=yes" % CONSENT),
+    ({"SPLUNK_PASSWORD": "fake-other"}, "does not answer at .* as admin"),
+    ({"SPLUNK_URL": "https://127.0.0.1:1"}, "does not answer at https://127.0.0.1:1 "),
+])
+def test_where_it_may_not_or_cannot_one_line_says_why(owners, variables, reason):
+    with pytest.raises(NotStarted, match=reason) as raised:
+        elsewhere(owners, **variables).check()
+    assert "\n" not in str(raised.value)
+
+
+def test_what_has_a_name_of_ours_is_not_touched(owners, admin):
+    admin.service.post("/services/apps/local", name=APP)
+    with pytest.raises(NotStarted, match="is not touched: .*app " + APP):
+        elsewhere(owners).check()
+    admin.service.delete("/services/apps/local/" + APP)
+
+
+def test_what_is_ours_goes_and_what_is_others_stays(owners, admin):
+    admin.service.indexes.create("somebodys")
+    admin.service.post("/services/apps/local", name=APP)
+    admin.add_user(APP + "_sender", "fake-password", "user")
+    with elsewhere(owners) as ours:
+        Administrator(ours.management, ours.web, ours.hec, ours.password).receive_audit_events()
+    elsewhere(owners).check()
+    assert "somebodys" in [index.name for index in admin.service.indexes.list()]
