@@ -212,7 +212,7 @@ def _der(certificates: str) -> Trust:
                 cadata=b"".join(base64.b64decode(each, validate=True) for each in certificates.split(",")))
         except (ValueError, ssl.SSLError) as error:
             raise ClusterError("The CA certificates in the password store cannot be used: %s. Save them anew on the "
-                               "app's setup page" % error) from None
+                               "app's setup page" % error, reason="tls") from None
     return load
 
 

@@ -31,6 +31,11 @@ class Diagnosis(NamedTuple):
     cure: str
     is_passing: bool
 
+    @property
+    def reason(self) -> str:
+        """The code, one of segment_bridge.reasons."""
+        return {"the proxy": "proxy", "TLS": "tls"}.get(self.step, "network")
+
 
 def diagnosis(error: Optional[BaseException], url: str, tls_cure: str, credential: str) -> Diagnosis:
     """

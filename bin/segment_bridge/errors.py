@@ -35,6 +35,10 @@ class SegmentBridgeError(Exception):
         super().__init__(texts.printable(text, _LONGEST_TEXT))
         self.reason = reason or self.reason
 
+    def told(self, program: str) -> str:
+        """As a program of the app says it, for people and for the set-up page, which goes by program and code."""
+        return "%s: %s (reason=%s)" % (program, self, self.reason)
+
 
 class SettingsError(SegmentBridgeError):
     """A setting of a .conf file or an option of the command, by name, what it must be, and what it is."""

@@ -181,7 +181,8 @@ class ApiServer:
             return ListExpired(said)
         if error.status == 429 or error.status >= 500:
             return Unavailable(said, retry_after_s(error.headers, time.time()))
-        return ClusterError("%s. %s" % (said, self._cure(resource, error.status, said)))
+        return ClusterError("%s. %s" % (said, self._cure(resource, error.status, said)),
+                            reason="http_%d" % error.status)
 
     def _cure(self, resource: Resource, status: int, said: str) -> str:
         path = urlsplit(self.address).path
@@ -209,7 +210,7 @@ class ApiServer:
         raised = Unavailable if found.is_passing else ClusterError
         via = " through proxy %s" % self._endpoint.proxy_url if self._endpoint.proxy_url else ""
         return raised("%s cannot be reached%s: %s failed: %s. %s" % (
-            self.address, via, found.step, self._shown(found.what), found.cure))
+            self.address, via, found.step, self._shown(found.what), found.cure), reason=found.reason)
 
     def _said(self, body: bytes) -> str:
         """The message of a Status object, else how the body begins."""

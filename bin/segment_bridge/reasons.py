@@ -27,7 +27,7 @@ LETTER = frozenset({"age", "number", "malformed"})
 """A dead letter was removed, or passed over."""
 
 RUN = frozenset({
-    "settings", "secret", "splunkd", "kvstore", "kvstore_starting", "cluster", "list_expired", "shrinkage",
+    "settings", "secret", "proxy", "splunkd", "kvstore", "kvstore_starting", "cluster", "list_expired", "shrinkage",
     "unavailable", "not_sent", "letters_lost",
 })
 """A run could not do its work, or not all of it; so do those of STOP and ANSWER."""

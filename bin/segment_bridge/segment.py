@@ -257,6 +257,11 @@ class Rehearsal:
     """In place of `Segment` where nothing is to be sent."""
 
     def __init__(self, destination: Destination):
+        """
+        Raises:
+            SettingsError: as `Segment`.
+        """
+        _check_ca_file(destination)
         self.gzip = destination.gzip
         self.requests = self.body_bytes = self.wire_bytes = 0
 

@@ -158,27 +158,28 @@ class _Run:
             if not options.dryrun:
                 raise
             write_key = ""
-            self._note("WARN", "%s. (Without it, made messageIds are others than in a run that sends)" % error,
-                       error.reason)
+            self._note("WARN", SecretError(
+                "%s. (Without it, made messageIds are others than in a run that sends)" % error, reason=error.reason))
         if not destination.url and len(write_key) not in (0, WRITE_KEY_CHARS):
-            self._note("WARN", "the write key of [%s] has %d characters, Segment's have %d: events may vanish without "
-                       "an error" % (name, len(write_key), WRITE_KEY_CHARS), SecretError.reason)
+            self._note("WARN", SecretError(
+                "the write key of [%s] has %d characters, Segment's have %d: events may vanish without an error" % (
+                    name, len(write_key), WRITE_KEY_CHARS)))
         keeps = destination.dead_letters and not options.dryrun
         letters = DeadLetters(service, name) if keeps else None
         ledger = Ledger(service, name, fingerprint(write_key)) if destination.ledger and not options.dryrun else None
         window = self._info.earliest_time, self._info.latest_time
         return Sending(options, destination, write_key, self._log, letters, ledger, window)
 
-    def _note(self, level: str, text: str, reason: str) -> None:
-        self._notes.append((level, "segmentsend: " + text))
+    def _note(self, level: str, error: SegmentBridgeError) -> None:
+        self._notes.append((level, error.told("segmentsend")))
         if level == "ERROR":
-            self._log.error("error", reason=reason, error=text)
+            self._log.error("error", reason=error.reason, error=str(error))
         else:
-            self._log.warning("warning", reason=reason, error=text)
+            self._log.warning("warning", reason=error.reason, error=str(error))
 
     def _fail(self, stdout: BinaryIO, error: SegmentBridgeError) -> None:
         """The last reply: no rows, and why."""
-        self._note("ERROR", str(error), error.reason)
+        self._note("ERROR", error)
         self._end("failed")
         rows.write_head(stdout, _metadata(self._notes, True), 0)
         stdout.flush()

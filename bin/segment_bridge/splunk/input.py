@@ -61,6 +61,9 @@ MANIFESTS = {(True, True): "kubernetes/reader.yaml", (True, False): "kubernetes/
              (False, True): "kubernetes/member.yaml"}
 """The file of the app that grants what an input needs, by whether it lists UserSignups and tenant namespaces."""
 
+DRAFT, NONE = ":draft", "-"
+"""In the names of secrets that are to be checked (usersignups:<name>:draft is a token), and in place of no secret."""
+
 
 class UserSignups(Script):
     """What splunkd starts: with --scheme, with --validate-arguments, or to run."""
@@ -77,21 +80,16 @@ class UserSignups(Script):
     def run(self, argv) -> int:
         return self.run_script(argv, _Writer(), sys.stdin)
 
-    @foreseen()
     def validate_input(self, definition) -> None:
         """Checks every setting, then asks for one object of each kind, with little patience.
 
         Raises:
             SegmentBridgeError: splunklib hands its text to whoever saves the input.
         """
-        service = conf.connect(definition.metadata["server_uri"], definition.metadata["session_key"])
-        cluster = Cluster.parse(definition.metadata["name"], definition.parameters)
-        access = replace(_access(cluster, service), connect_timeout_s=CHECK_TIMEOUT_S, read_timeout_s=CHECK_TIMEOUT_S,
-                         answer_timeout_s=CHECK_DEADLINE_S)
-        with _deadline(CHECK_DEADLINE_S, "the API server began to answer, but took longer than %g s"), \
-                ApiServer(access, Retry(max_attempts=1)) as server:
-            for kind in _kinds(cluster):
-                next(server.pages(kind.resource, page_size=1))
+        try:
+            _check(definition)
+        except SegmentBridgeError as error:
+            raise SegmentBridgeError(error.told("usersignups"), reason=error.reason) from None
 
     def stream_events(self, inputs, ew: EventWriter) -> None:
         """A run for each stanza; splunkd hands over one, as use_single_instance is off.
@@ -104,6 +102,18 @@ class UserSignups(Script):
                     for stanza, parameters in inputs.inputs.items()]
         if not all(outcomes):
             sys.exit(1)
+
+
+@foreseen()
+def _check(definition) -> None:
+    service = conf.connect(definition.metadata["server_uri"], definition.metadata["session_key"])
+    cluster = Cluster.parse(definition.metadata["name"], definition.parameters)
+    access = replace(_access(cluster, service, is_check=True), connect_timeout_s=CHECK_TIMEOUT_S,
+                     read_timeout_s=CHECK_TIMEOUT_S, answer_timeout_s=CHECK_DEADLINE_S)
+    with _deadline(CHECK_DEADLINE_S, "the API server began to answer, but took longer than %g s"), \
+            ApiServer(access, Retry(max_attempts=1)) as server:
+        for kind in _kinds(cluster):
+            next(server.pages(kind.resource, page_size=1))
 
 
 class _Writer(EventWriter):
@@ -140,20 +150,32 @@ def _kinds(cluster: Cluster) -> List[Kind]:
     return kinds
 
 
-def _access(cluster: Cluster, service: Service) -> Access:
-    """How to reach the cluster, secrets included.
+def _access(cluster: Cluster, service: Service, is_check: bool = False) -> Access:
+    """How to reach the cluster, secrets included. A check takes the draft of a secret where there is one: what is saved
+    is replaced when that was found right.
 
     Raises:
         SecretError: there is no token for the API server.
     """
     user = "usersignups:" + cluster.name
+
+    def draft(suffix: str, what: str) -> str:
+        return secrets.find(service, user + DRAFT + suffix, what) if is_check else ""
+
+    def find(suffix: str, what: str) -> str:
+        found = draft(suffix, what) or secrets.find(service, user + suffix, what)
+        return "" if found == NONE else found
+
+    entered = draft("", "bearer token") if cluster.server else ""
     return Access(
-        server=cluster.server, token=secrets.read(service, user, "bearer token") if cluster.server else "",
-        token_place='in the password store (realm "%s", username "%s")' % (secrets.REALM, user),
+        server=cluster.server,
+        token=entered or (secrets.read(service, user, "bearer token") if cluster.server else ""),
+        token_place="that was entered" if entered else
+        'in the password store (realm "%s", username "%s")' % (secrets.REALM, user),
         ca_file=cluster.ca_file,
-        ca=secrets.find(service, user + ":ca", "CA certificates") if cluster.server and not cluster.ca_file else "",
+        ca=find(":ca", "CA certificates") if cluster.server and not cluster.ca_file else "",
         kubeconfig=cluster.kubeconfig, context=cluster.context, proxy_url=cluster.proxy_url,
-        proxy_credentials=secrets.find(service, user + ":proxy", "proxy's credentials") if cluster.proxy_url else "",
+        proxy_credentials=find(":proxy", "proxy's credentials") if cluster.proxy_url else "",
         connect_timeout_s=cluster.connect_timeout, read_timeout_s=cluster.timeout, answer_timeout_s=cluster.deadline)
 
 

@@ -109,12 +109,14 @@ def run(script, fake):
 
 @pytest.fixture
 def validate(script, fake):
-    """Asks for validation as splunkd does when an input is saved; status and message."""
+    """Asks for validation as splunkd does when an input is saved; status, and the sentence of the message."""
     def start(name="host", **settings):
         settings = {"server": fake.url, "ca_file": str(fake.ca_file), **settings}
         status, out, _ = script("--validate-arguments", xml=(
             "<items><server_host>sh1</server_host><server_uri>https://127.0.0.1:8089</server_uri>"
             "<session_key>key</session_key><checkpoint_dir>/tmp</checkpoint_dir>"
             '<item name="%s">%s</item></items>' % (name, _parameters(settings))))
-        return (status, ElementTree.fromstring(out).findtext("message") if out else "")
+        message = ElementTree.fromstring(out).findtext("message") if out else ""
+        start.code = re.sub(r"(?s).* \(reason=(\w+)\)\Z", r"\1", message)
+        return status, re.sub(r"(?s)\Ausersignups: (.*) \(reason=\w+\)\Z", r"\1", message)
     return start

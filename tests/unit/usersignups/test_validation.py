@@ -193,3 +193,40 @@ class TestPatience:
         fake.faults = faults.always(faults.status(503))
         assert "answered 503" in says()
         assert len(fake.requests) == 1
+
+
+# --- What the set-up page needs -------------------------------------------------------------------------------------
+
+
+def test_a_draft_of_a_secret_is_checked_in_place_of_what_is_saved(validate, splunkd, fake):
+    assert validate() == (0, "")
+    splunkd.passwords["usersignups:host:draft"] = "wrong"
+    assert "The bearer token that was entered is unknown or has expired" in validate()[1]
+    splunkd.passwords.update({"usersignups:host": "expired", "usersignups:host:draft": TOKEN})
+    assert validate() == (0, ""), "and a first token has no other place"
+    del splunkd.passwords["usersignups:host"]
+    assert validate() == (0, "")
+
+
+def test_a_draft_may_be_that_there_is_none(validate, splunkd, fake):
+    splunkd.passwords["usersignups:host:ca"] = "".join(fake.ca_file.read_text("ascii").split("-----")[2].split())
+    assert validate(ca_file="") == (0, "")
+    splunkd.passwords["usersignups:host:ca:draft"] = "no such name"
+    assert validate(ca_file="") == (0, "")
+    splunkd.passwords["usersignups:host:draft:ca"] = "-"
+    assert "TLS failed" in validate(ca_file="")[1]
+
+
+def test_an_error_has_a_code(validate, splunkd, fake):
+    def code(**settings):
+        assert validate(**settings)[0] == 1
+        return validate.code
+    assert code(server="api") == "settings"
+    assert code(server="https://127.0.0.1:1") == "network"
+    assert code(server="https://nowhere.invalid") == "network"
+    assert code(proxy_url="http://127.0.0.1:1") == "proxy"
+    assert code(ca_file="") == "tls"
+    splunkd.passwords["usersignups:host"] = "expired"
+    assert code() == "http_401"
+    del splunkd.passwords["usersignups:host"]
+    assert code() == "secret"
