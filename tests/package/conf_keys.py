@@ -137,6 +137,7 @@ CONF_KEYS = {
             r"action\.email\.(subject|message|message\.alert|subject\.alert)": TEXT,
             r"action\.email\.(inline|sendresults|include\.\w+)": BOOL,
             r"action\.email\.format": "table|raw|csv",
+            r"action\.email\.priority": "[1-5]",
             r"display\.(general|page|statistics|visualizations|events)\.[\w.]+": TEXT,
         },
     },

@@ -97,3 +97,34 @@ def test_saved_searches_are_there(app, spl):
     known = set(Conf.read(app / "default/savedsearches.conf"))
     named = {(where, (name or job).strip('"')) for where, text in spl for name, job in SAVED.findall(text)}
     assert {(where, name) for where, name in named if name not in known} == set()
+
+
+def alerts(app: Path):
+    searches = Conf.read(app / "default/savedsearches.conf")
+    return {name: saved for name, saved in searches.items() if " - Alert - " in name}
+
+
+def test_a_mail_says_what_it_means_what_to_do_and_where(app):
+    """alert_actions.conf.spec, [email]: as Splunk ships, it says that the condition was triggered, and no more."""
+    views = {path.stem for path in (app / "default/data/ui/views").glob("*.xml")}
+    for name, alert in alerts(app).items():
+        assert re.match(r"Means: .+ To\s+do: .+", alert["description"], re.DOTALL), name
+        text = alert["action.email.message.alert"]
+        assert text.startswith("$description$\n"), name
+        assert re.search(r"/app/segment_bridge/(\w+)$", text)[1] in views, name
+        assert alert["action.email.priority" if alert["alert.severity"] == "5" else "action.email.inline"] in "12", name
+
+
+def test_a_mails_subject_has_a_fact_of_the_result(app):
+    macros = Conf.read(app / "default/macros.conf")
+    for name, alert in alerts(app).items():
+        search = alert["search"] + "".join(macros.get(called[1], {}).get("definition", "") for called in MACRO.finditer(
+            alert["search"]))
+        facts = re.findall(r"\$result\.(\w+)\$", alert["action.email.subject"])
+        assert facts or name.endswith("No audit events arrive"), name
+        assert [fact for fact in facts if not re.search(r"\b%s\b" % fact, search)] == [], name
+
+
+def test_no_address_is_empty(app):
+    """Splunk's rule for action.email.to refuses that wherever the search is saved: restmap.conf, alert_action_part."""
+    assert [name for name, alert in alerts(app).items() if "action.email.to" in alert] == []

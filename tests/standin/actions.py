@@ -8,6 +8,7 @@ import json
 import re
 import smtplib
 import urllib.request
+from datetime import datetime
 from email.message import EmailMessage
 from typing import Mapping, Tuple
 
@@ -39,15 +40,16 @@ def run(splunkd, job, settings: Mapping[str, str], results: Results) -> Tuple[st
     return tuple(done)
 
 
-def _filled(template: str, job, results: Results) -> str:
-    """With its tokens: $name$, $app$, $sid$ (job.sid), $result.FIELD$ of the first row."""
+def _filled(template: str, job, settings: Mapping[str, str], results: Results) -> str:
+    """With its tokens: $name$, $description$, $app$, $sid$ (job.sid), $result.FIELD$ of the first row."""
     first = results.rows[0] if results.rows else {}
 
     def value(match) -> str:
         token = match.group(1)
         if token.startswith("result."):
             return "\n".join(map(text, as_list(first.get(token[len("result."):]))))
-        known = {"name": job.saved, "app": job.app, "job.sid": job.sid, "job.resultCount": str(len(results.rows))}
+        known = {"name": job.saved, "description": settings.get("description", ""), "app": job.app, "job.sid": job.sid,
+                 "job.resultCount": str(len(results.rows))}
         return known.get(token, "")
     return re.sub(r"\$([\w.]+)\$", value, template)
 
@@ -59,8 +61,11 @@ def _email(splunkd, job, settings: Mapping[str, str], results: Results) -> None:
         raise ValueError("action.email.to is empty")
     message = EmailMessage()
     message["From"], message["To"] = get("from", "splunk"), ", ".join(recipients)
-    message["Subject"] = _filled(get("subject", "Splunk Alert: $name$"), job, results)
-    body = _filled(get("message.alert", "The alert condition for '$name$' was triggered."), job, results)
+    message["Subject"] = _filled(get("subject", "Splunk Alert: $name$"), job, settings, results)
+    body = _filled(get("message.alert", "The alert condition for '$name$' was triggered."), job, settings, results)
+    if is_true(get("include.trigger_time", "0")):
+        triggered = datetime.fromtimestamp(splunkd.clock.now(), splunkd.clock.zone)
+        body += "\n\nTrigger time: " + triggered.strftime("%H:%M:%S on %B %d, %Y")
     if is_true(get("include.results_link", "1")):
         body += "\n\nView results in Splunk: %s/en-US/app/%s/@go?sid=%s" % (splunkd.web_url, job.app, job.sid)
     if is_true(get("sendresults", "0")) and is_true(get("inline", "0")):

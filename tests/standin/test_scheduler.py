@@ -207,6 +207,17 @@ class TestActions:
         assert "Subject: Splunk Alert: mailed" in mails[0]
         assert "http_400" in mails[0]
 
+    def test_an_email_has_what_its_tokens_stand_for(self, splunkd, clock, saved, mail_server):
+        address, mails = mail_server
+        saved("told", '| makeresults | eval reason="http_400"', description="What it means", **ON_RESULTS, **{
+            "action.email": "1", "action.email.to": "ops@example.com", "action.email.mailserver": address,
+            "action.email.subject": "It is $result.reason$", "action.email.message.alert": "$description$.",
+            "action.email.include.trigger_time": "1"})
+        self.run(splunkd, clock)
+        assert "Subject: It is http_400" in mails[0]
+        assert "What it means." in mails[0]
+        assert "Trigger time: " in mails[0]
+
     def test_an_action_that_fails_is_logged_and_the_alert_stands(self, splunkd, clock, saved):
         saved("unheard", "| makeresults", **ON_RESULTS,
               **{"action.email": "1", "action.email.to": "ops@example.com", "action.email.mailserver": "127.0.0.1:1"})
