@@ -62,7 +62,7 @@ class Step:
     def problem(self, label: str) -> str:
         """What is said beside a field; "" if it is not marked as wrong."""
         field = self.field(label)
-        return field.description if field.attribute("aria-invalid") is not None else ""
+        return field.description if field.attribute("aria-invalid") == "true" else ""
 
     def choose(self, label: str) -> None:
         self.field(label).click()

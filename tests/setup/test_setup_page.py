@@ -1,6 +1,7 @@
 """The set-up page, from the upload of the package to the first accepted event, without touching a file."""
 import re
 from typing import Dict, Optional
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -9,7 +10,9 @@ from tests.administrator import APP, AUDIT_INDEX, AUDIT_SOURCETYPE, JOB
 from tests.environment import CLUSTER
 from tests.fakes.kubernetes import SYNC
 from tests.fakes.segment import WRITE_KEY
+from tests.fakes.tls import Authority
 from tests.setup.browser import END, ENTER, TAB, Browser, missing
+from tests.setup.calls import calls
 from tests.setup.page import SetupPage
 
 if missing():
@@ -17,6 +20,7 @@ if missing():
                 allow_module_level=True)
 
 LINES = recorded.audit_lines()[:600]
+OTHER_CA = Authority().ca_pem.decode("ascii")
 SEARCH = 'index="%s" sourcetype="%s"' % (AUDIT_INDEX, AUDIT_SOURCETYPE)
 TOKEN = "fake-" + "".join(chr(ord("a") + number % 26) for number in range(900))
 """As long as those of real service accounts are."""
@@ -51,7 +55,7 @@ def set_up(environment, browser) -> None:
     page.destination.press("Save")
     page.destination.wait_for("Saved. Nothing was sent yet")
     assert environment.segment.requests == []
-    page.destination.press("Send a test event")
+    page.destination.press("Save, and send a test event")
     page.destination.wait_for("accepted.* Debugger")
     assert [event.message["event"] for event in environment.segment.accepted.values()] == ["Segment Bridge test"]
 
@@ -66,6 +70,9 @@ def set_up(environment, browser) -> None:
     page.audit.wait_for("events in the last hour")
 
     page.alerts.fill_in({"E-mail addresses": "ops@example.com; data@example.com"})
+    page.alerts.press("Save")
+    page.alerts.wait_for("Saved.\nSplunk's mail server is set to this machine itself")
+    admin.set("alert_actions", "email", {"mailserver": "mail.example.com"})
     page.alerts.press("Save")
     page.alerts.wait_for("alerts go to ops@example.com, data@example.com")
 
@@ -147,6 +154,68 @@ def test_a_replaced_token_leaves_nothing_of_the_old_one(page, environment):
             if re.fullmatch("usersignups:host(#.*)?", entry.username)} == {"usersignups:host": "fake-short-token"}
 
 
+def secrets_of(environment, pattern):
+    return {entry.username: entry.clear_password for entry in environment.admin.service.storage_passwords.list()
+            if re.fullmatch(pattern, entry.username)}
+
+
+def test_what_works_stays_until_the_new_one_was_found_right(page, environment):
+    before = secrets_of(environment, "usersignups:host.*")
+    service = environment.admin.service
+    stanza = dict(service.confs["inputs"]["usersignups://host"].content)
+    page.clusters.press("Edit cluster host")
+    page.clusters.press("Replace what is saved: Bearer token")
+    page.clusters.fill_in({"Bearer token": "fake-wrong"})
+    page.clusters.press("Test and save")
+    page.browser.wait_for(lambda: page.clusters.problem("Bearer token"), "401")
+    page.browser.wait_for(lambda: page.browser.focused.name, "Bearer token")
+    assert secrets_of(environment, "usersignups:host.*") == before, "and no draft is left"
+    page.clusters.press("Replace what is saved: CA certificates")
+    page.clusters.fill_in({"Bearer token": environment.cluster.token, "CA certificates": OTHER_CA})
+    page.clusters.press("Test and save")
+    page.browser.wait_for(lambda: page.clusters.problem("CA certificates"), "TLS failed")
+    page.browser.wait_for(lambda: page.browser.focused.name, "CA certificates")
+    assert secrets_of(environment, "usersignups:host.*") == before
+    assert dict(service.confs["inputs"]["usersignups://host"].content) == stanza
+
+
+def test_a_destination_stays_until_the_new_one_was_found_right(page, environment):
+    stanzas = environment.admin.service.confs["segment_bridge"]
+    before, key = dict(stanzas["segment"].content), secrets_of(environment, "segment.*")
+    page.destination.unfold("Network")
+    page.destination.press("Replace what is saved: Write key")
+    page.destination.fill_in({"CA file": "/nowhere/ca.pem", "Write key": "n" * 32})
+    page.destination.press("Save")
+    page.browser.wait_for(lambda: page.destination.problem("CA file"), "ca_file")
+    page.browser.wait_for(lambda: page.browser.focused.name, "CA file")
+    assert dict(stanzas["segment"].content) == before
+    assert secrets_of(environment, "segment.*") == key
+    assert [stanza.name for stanza in stanzas.list()] == ["segment"], "no draft is left"
+
+
+@pytest.mark.parametrize("key", ["has blank", "has:colon", "schl\u00fcssel"])
+def test_a_key_that_no_header_can_carry_is_told_beside_its_field(page, environment, key):
+    page.destination.press("Replace what is saved: Write key")
+    page.destination.fill_in({"Write key": key})
+    page.destination.press("Save")
+    assert "without blanks and colons" in page.destination.problem("Write key")
+    assert secrets_of(environment, "segment.*") == {"segment": WRITE_KEY}
+
+
+def test_a_test_event_is_of_what_is_on_the_screen(page, environment):
+    before = environment.admin.service.confs["segment_bridge"]["segment"]["url"]
+    page.destination.fill_in({"Address that takes batches": "http://127.0.0.1:1/v1/batch"})
+    page.destination.press("Save, and send a test event")
+    page.browser.wait_for(lambda: page.destination.problem("Address that takes batches"), "not accepted")
+    problem = page.destination.problem("Address that takes batches")
+    assert "Do firewalls let this search head through" in problem
+    assert page.destination.text.count("not accepted") == 1
+    assert page.destination.report == ""
+    page.destination.fill_in({"Address that takes batches": before})
+    page.destination.press("Save, and send a test event")
+    page.destination.wait_for("accepted.* Debugger")
+
+
 def test_what_is_optional_can_be_removed(page, environment):
     def names():
         return {entry.username.partition("#")[0] for entry in environment.admin.service.storage_passwords.list()}
@@ -221,6 +290,16 @@ def test_a_search_that_finds_nothing_is_to_do(page, environment):
     environment.admin.set_macro("segment_bridge_audit", SEARCH)
 
 
+def test_events_that_are_no_audit_events_are_not_enough(page, environment):
+    page.audit.field("Search for them").enter("index=_internal sourcetype=segment_bridge:log")
+    page.audit.press("Save and count")
+    page.audit.wait_for("no audit events of a Kubernetes API server")
+    assert page.audit.mark == "To do"
+    page.power.press("Turn it on again, and run the job")
+    assert page.power.report == "First: 3. Audit events."
+    environment.admin.set_macro("segment_bridge_audit", SEARCH)
+
+
 @pytest.fixture(scope="module")
 def cut_event(set_up, environment):
     """As Splunk indexes a long one unless it is told not to."""
@@ -230,7 +309,7 @@ def cut_event(set_up, environment):
 
 def test_cut_events_are_warned_of(cut_event, page):
     page.audit.press("Save and count")
-    page.audit.wait_for(r"are no JSON.* \[kube:audit\], set TRUNCATE = 0")
+    page.audit.wait_for(r"they are no JSON any more. To do: .* \[kube:audit\]: TRUNCATE = 0")
 
 
 @pytest.mark.parametrize(("label", "text", "problem"), [
@@ -314,12 +393,70 @@ def test_off_is_off_and_on_is_on_again(page, environment):
 
 
 def test_whoever_is_no_administrator_is_told(environment, set_up):
-    environment.admin.add_user(APP + "_curious", "fake-password", "user")
+    environment.admin.add_user(APP + "_colleague", "fake-password", "segment_bridge_sender")
     with Browser() as browser:
         page = SetupPage(browser, environment.splunk.web)
-        page.log_in(APP + "_curious", "fake-password")
-        page.open()
-        page.destination.wait_for("This needs the rights of an administrator of Splunk")
+        page.log_in(APP + "_colleague", "fake-password")
+        browser.open(environment.splunk.web + "/en-US/app/segment_bridge/setup")
+        browser.wait_for_text("An administrator sets this app up")
+        assert len(page.answers()) == 2, "nothing is looked for"
+
+
+@pytest.mark.parametrize(("addresses", "problem"), [
+    ("ops@example.c1", '"ops@example.c1" is no e-mail address'), ("ops@corp", '"ops@corp" is'),
+    ("a b@example.com", '"a" is')])
+def test_addresses_are_those_that_splunk_takes(page, addresses, problem):
+    page.alerts.fill_in({"E-mail addresses": addresses})
+    page.alerts.press("Save")
+    assert problem in page.alerts.problem("E-mail addresses")
+
+
+def test_who_gets_no_mail_is_told(page, environment):
+    environment.admin.set("alert_actions", "email", {"allowedDomainList": "example.com, corp.example"})
+    page.alerts.fill_in({"E-mail addresses": "ops@example.com, me@elsewhere.example"})
+    page.alerts.press("Save")
+    page.alerts.wait_for(r"Saved\.\nSplunk leaves out me@elsewhere\.example, without a word")
+    assert "alerts go to" not in page.alerts.report
+    environment.admin.set("alert_actions", "email", {"allowedDomainList": "allow_all"})
+    page.alerts.press("Save")
+    page.alerts.wait_for("alerts go to ops@example.com, me@elsewhere.example")
+
+
+def test_mail_can_be_turned_off_and_on(page, environment):
+    def mailed():
+        searches = environment.admin.service.saved_searches.list()
+        return [search.name for search in searches if "email" in (search.content.get("actions") or "")]
+    assert mailed()
+    page.alerts.field("E-mail addresses").enter("")
+    page.alerts.press("Save")
+    page.alerts.wait_for("nobody gets mail")
+    assert mailed() == []
+    page.open()
+    assert (page.alerts.mark, page.alerts.field("E-mail addresses").value) == ("Optional", "")
+    page.alerts.fill_in({"E-mail addresses": "ops@example.com, data@example.com"})
+    page.alerts.press("Save")
+    page.alerts.wait_for("alerts go to ops@example.com, data@example.com")
+
+
+def test_a_disabled_input_is_not_done(page, environment):
+    environment.admin.service.post("data/inputs/usersignups/host/disable")
+    page.open()
+    assert page.clusters.mark == "Off: host"
+    environment.admin.service.post("data/inputs/usersignups/host/enable")
+    page.open()
+    assert page.clusters.mark == "Done"
+
+
+def test_no_call_is_made_that_is_not_listed(page, browser):
+    """The test of what Splunk Web passes on goes by that list."""
+    page.clusters.press("Test cluster host")
+    page.clusters.wait_for("Cluster host answers")
+    listed = [(method, re.compile(re.escape(where).replace(r"\*", "[^/]+"))) for method, where in calls()]
+    made = {(answer["method"], urlsplit(answer["url"]).path.partition("/nobody/segment_bridge/")[2])
+            for answer in page.answers()}
+    assert len(made) > 8
+    assert [call for call in made if not any(
+        method == call[0] and where.fullmatch(unquote(call[1])) for method, where in listed)] == []
 
 
 # --- For everybody --------------------------------------------------------------------------------------------------
@@ -367,9 +504,9 @@ return [...document.querySelectorAll(".sb-setup *")]
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_text_can_be_read_in_light_and_dark(cut_event, page, browser, theme):
-    """WCAG 2's contrast of 4.5 to 1."""
-    browser.devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
-    page.open()
+    """WCAG 2's contrast of 4.5 to 1. Splunk's own styles may come after the page."""
+    browser.run("document.body.style.background = arguments[0]; dispatchEvent(new Event('load'))",
+                {"light": "#ffffff", "dark": "#171d21"}[theme])
     page.clusters.press("Edit cluster host")
     page.audit.press("Save and count")
     page.audit.wait_for("TRUNCATE")

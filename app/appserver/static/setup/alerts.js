@@ -4,13 +4,17 @@ import { button, element, Section } from "./dom.js";
 import { addresses, emails } from "./rules.js";
 import { allValid, Field } from "./fields.js";
 import { savedSearches } from "./searches.js";
-import { path, post } from "./splunkd.js";
+import { content, path, post } from "./splunkd.js";
 
 const PREFIX = "Segment Bridge - Alert - ";
+const MAIL = "configs/conf-alert_actions/email";
+
+const actionsOf = (alert) => (alert.actions ?? "").split(/[\s,]+/).filter(Boolean);
 
 export class Alerts extends Section {
-  constructor() {
+  constructor({ isCloud }) {
     super("alerts", "4. Alerts", "Who is told when events do not get through, or the hourly job does not run.");
+    this._isCloud = isCloud;
     this.to = new Field("email", "E-mail addresses", {
       check: emails, placeholder: "ops@example.com, data@example.com", width: "wide",
       help: "Separated by commas. Without any, alerts are listed under Activity > Triggered Alerts only. Splunk sends mail by "
@@ -21,8 +25,9 @@ export class Alerts extends Section {
 
   async load() {
     this._alerts = (await savedSearches()).filter(({ name }) => name.startsWith(PREFIX));
-    this.to.value = this._alerts.map((alert) => alert["action.email.to"]).find(Boolean);
-    this.mark(Boolean(this.to.value), this.to.value ? "Done" : "Optional");
+    const mailed = this._alerts.find((alert) => actionsOf(alert).includes("email"));
+    this.to.value = mailed?.["action.email.to"];
+    this.mark(Boolean(mailed), mailed ? "Done" : "Optional");
   }
 
   async save() {
@@ -31,15 +36,40 @@ export class Alerts extends Section {
       return;
     }
     await this.during("Saving ...", async () => {
-      const to = addresses(this.to.value).join(", ");
-      for (const { name, actions = "" } of this._alerts) {
-        const others = actions.split(/[\s,]+/).filter((action) => action && action !== "email");
-        await post(path`saved/searches/${name}`, {
-          actions: [...others, ...(to ? ["email"] : [])].join(","), "action.email.to": to,
-        });
+      const to = addresses(this.to.value);
+      for (const alert of this._alerts) {
+        const others = actionsOf(alert).filter((action) => action !== "email");
+        // Splunk refuses an empty action.email.to: without the action, the addresses are of no matter.
+        await post(path`saved/searches/${alert.name}`, to.length
+          ? { actions: [...others, "email"].join(","), "action.email": 1, "action.email.to": to.join(", ") }
+          : { actions: others.join(","), "action.email": 0 });
       }
       await this.load();
-      this.report.say("good", to ? `Saved: ${this._alerts.length} alerts go to ${to}.` : "Saved: nobody gets mail.");
+      if (!to.length) {
+        this.report.say("good", "Saved: nobody gets mail.");
+        return;
+      }
+      const doubts = await this._doubts(to);
+      this.report.say("good", doubts.length ? "Saved." : `Saved: ${this._alerts.length} alerts go to ${to.join(", ")}.`);
+      doubts.forEach((doubt) => this.report.add("warning", doubt));
     });
+  }
+
+  /** Why Splunk may not send mail to these addresses. Source: alert_actions.conf.spec, [email]. */
+  async _doubts(to) {
+    const settings = await content(MAIL).catch(() => null);
+    if (!settings) {
+      return [`Splunk will try to send the alerts to ${to.join(", ")}: how it sends mail, this page may not see.`];
+    }
+    const listed = (settings.allowedDomainList ?? "").toLowerCase().split(/[\s,;]+/).filter(Boolean);
+    const allowed = listed.includes("deny_all") ? [] : listed.filter((each) => each !== "allow_all");
+    const isOpen = listed.every((each) => each === "allow_all");
+    const left = isOpen ? [] : to.filter((each) => !allowed.includes(each.toLowerCase().split("@")[1]));
+    return [
+      left.length && `Splunk leaves out ${left.join(", ")}, without a word: the domains that it may send mail to are `
+        + `${allowed.join(", ") || "none"} (Settings > Server settings > Email domains).`,
+      !this._isCloud && settings.mailserver === "localhost" && "Splunk's mail server is set to this machine itself, as it ships. Does "
+        + "it run one? Otherwise set yours, under Settings > Server settings > Email settings.",
+    ].filter(Boolean);
   }
 }

@@ -1,4 +1,4 @@
-/* Step 3: where the audit events are, the macro segment_bridge_audit, and whether there are any. */
+/* Step 3: where the audit events are, the macro segment_bridge_audit, and whether there are any that the app can read. */
 
 import { button, code, element, Section } from "./dom.js";
 import { allValid, Field } from "./fields.js";
@@ -6,11 +6,10 @@ import { baseSearch, required } from "./rules.js";
 import { content, post, search } from "./splunkd.js";
 
 const MACRO = "configs/conf-macros/segment_bridge_audit";
+/* Whatever was done to an audit event on its way, auditID is in it. */
+const LATEST = "search `segment_bridge_audit` | head 100 | stats count AS events count(eval(like(_raw, \"%auditID%\"))) AS audit";
 const COUNT = "search `segment_bridge_audit` | stats count";
-/* A cut event is no JSON any more: Splunk's default is to cut at 10,000 bytes, when it indexes an event. */
-const SAMPLE = "search `segment_bridge_audit` | head 1000 "
-  + "| eval cut=if(json_valid(_raw), null(), len(_raw)), of=if(isnull(cut), null(), sourcetype) "
-  + "| stats count AS events count(cut) AS cut max(cut) AS longest values(of) AS sourcetypes";
+const UNREADABLE = "search `segment_bridge_unreadable`";
 
 export class Audit extends Section {
   constructor() {
@@ -25,10 +24,13 @@ export class Audit extends Section {
     );
   }
 
+  /** Looks at the latest events alone: to count all of an hour may take its time. */
   async load() {
     this.search.value = (await content(MACRO)).definition;
-    this.report.say("busy", "Counting the events of the last hour ...");
-    await this._count();
+    this.report.say("busy", "Looking for events of the last hour ...");
+    if (await this._isThere()) {
+      this.report.say("good", "There are audit events of the last hour.");
+    }
   }
 
   async save() {
@@ -36,45 +38,42 @@ export class Audit extends Section {
       this.report.clear();
       return;
     }
+    this._latest = undefined;
     await this.during("Saving, and counting the events of the last hour ...", async () => {
       await post(MACRO, { definition: this.search.value });
-      await this._count();
+      if (!await this._isThere()) {
+        return;
+      }
+      const [count, unreadable] = await Promise.all([search(COUNT), search(UNREADABLE)]);
+      this.report.say("good", `${Number(count.rows[0].count).toLocaleString()} events in the last hour.`);
+      unreadable.rows.forEach((row) => this._warn(row));
     });
   }
 
-  /** Both searches name the macro alone: what somebody typed is in no search of this page's. A count that is still
-      under way when the next one begins is of no interest any more. */
-  async _count() {
-    const own = Symbol("count");
+  /** Whether there are audit events; else what there is instead is said. All searches here name macros alone: what somebody
+      typed is in none of them. */
+  async _isThere() {
+    const own = Symbol("search");
     this._latest = own;
-    const count = Number((await search(COUNT)).rows[0].count);
-    const sample = count ? (await search(SAMPLE)).rows[0] : undefined;
+    const { events, audit } = (await search(LATEST)).rows[0];
     if (this._latest !== own) {
-      return;
+      return false;
     }
-    this.mark(count > 0);
-    if (!count) {
+    this.mark(Number(audit) > 0);
+    if (!Number(events)) {
       this.report.say("warning", "No events in the last hour. Are the index and its filters right, and may your roles search it?");
-      return;
+    } else if (!Number(audit)) {
+      this.report.say("warning", "There are events in the last hour, but the latest ones are no audit events of a Kubernetes API "
+        + "server: none has an auditID. Are the index and its filters right?");
     }
-    this.report.say("good", `${count.toLocaleString()} events in the last hour.`);
-    this._warn(sample);
+    return Number(audit) > 0;
   }
 
-  _warn({ events, cut, longest, sourcetypes }) {
-    if (!Number(cut)) {
-      return;
-    }
-    const [few, all, length] = [cut, events, longest].map((count) => Number(count).toLocaleString());
+  /** Of a kind of events that cannot become user journeys, because of how they are logged. */
+  _warn({ events, what, cure, index, sourcetype }) {
     this.report.add(
-      "warning",
-      `${few} of the latest ${all} are no JSON, and lost to the app; the longest of them has ${length} characters. Unless it `
-        + "is told not to, Splunk cuts events at 10,000 bytes when it indexes them. On the indexers or heavy forwarders, in "
-        + "props.conf under ",
-      code([sourcetypes].flat().map((type) => `[${type}]`).join(", ")),
-      ", set ",
-      code("TRUNCATE = 0"),
-      ".",
+      "warning", `${Number(events).toLocaleString()} of them, in index `, code(index), " with source type ", code(sourcetype),
+      ", may be user journeys, and the app cannot read them: ", `${what}. `, element("strong", {}, "To do: "), `${cure}.`,
     );
   }
 }

@@ -1,12 +1,13 @@
 /* The form for one cluster: the settings of [usersignups://NAME] that a site may need; README/inputs.conf.spec has all. */
 
 import { button, code, details, element } from "./dom.js";
-import { allValid, Choice, failWhere, Field, SecretField, Tick } from "./fields.js";
+import { allValid, Choice, failAt, Field, SecretField, Tick } from "./fields.js";
 import { certificates, derCertificates, filePath, httpsUrl, name, namespace, optional, proxyUrl, required, seconds } from "./rules.js";
 import { isTrue } from "./splunkd.js";
 
 /** The settings that the form has. */
-export const SETTINGS = ["server", "ca_file", "kubeconfig", "context", "namespace", "proxy_url", "tenant_namespaces", "interval"];
+export const SETTINGS = ["server", "ca_file", "kubeconfig", "context", "namespace", "proxy_url", "usersignups", "tenant_namespaces",
+  "interval"];
 
 /** A cluster's secrets: what follows usersignups:NAME in their names. */
 export const SECRETS = ["", ":ca", ":proxy"];
@@ -14,8 +15,8 @@ const [TOKEN, CA, PROXY] = SECRETS;
 
 export class ClusterForm {
   /** `cluster` has no name if it is a new one; `saved` are the names of the secrets that there are, `taken` those of
-      clusters. */
-  constructor(cluster, saved, taken, { save, cancel }) {
+      clusters. `isSecret`: it is for the secrets alone, the settings are made elsewhere. */
+  constructor(cluster, saved, taken, isSecret, { save, cancel }) {
     this.cluster = cluster;
     this._save = save;
     this._makeFields(taken);
@@ -25,16 +26,23 @@ export class ClusterForm {
       { class: "sb-form", novalidate: true, "aria-label": cluster.name ? `Cluster ${cluster.name}` : "New cluster",
         submit: (event) => this._submit(event) },
       element("h3", {}, cluster.name ? `Cluster ${cluster.name}` : "New cluster"),
-      ...[this.name, this.way, this.server, this.token, this.ca, this.kubeconfig, this.context].map((each) => each.element),
-      details("More settings", ...[this.caFile, this.namespace, this.tenants, this.interval, this.proxy, this.proxyCredentials]
-        .map((each) => each.element)),
+      ...(isSecret
+        ? this._elements(this.name, this.token, this.ca, this.proxyCredentials)
+        : [...this._elements(this.name, this.way, this.server, this.token, this.ca, this.kubeconfig, this.context),
+          element("div", { class: "sb-field" }, ...this._elements(this.signups, this.tenants)),
+          details("More settings", ...this._elements(this.caFile, this.namespace, this.interval, this.proxy,
+            this.proxyCredentials))]),
       element(
         "div",
         { class: "sb-actions" },
-        element("button", { type: "submit", class: "sb-button sb-primary" }, "Test and save"),
+        element("button", { type: "submit", class: "sb-button sb-primary" }, isSecret ? "Save" : "Test and save"),
         button("Cancel", cancel),
       ),
     );
+  }
+
+  _elements(...fields) {
+    return fields.map((field) => field.element);
   }
 
   _makeFields(taken) {
@@ -48,12 +56,13 @@ export class ClusterForm {
       pod: "The service account of the pod that Splunk runs in",
     }, (way) => this._choose(way));
     this.server = new Field("server", "API server", {
-      check: required(httpsUrl), placeholder: "https://api.example.com:6443", width: "wide", help: "Of the host cluster.",
+      check: required(httpsUrl), placeholder: "https://api.example.com:6443", width: "wide", help: "Of the host cluster, or of a member cluster where the tenants live.",
     });
     this.token = new SecretField("token", "Bearer token", {
       help: [
         "Of an account that may list UserSignups and namespaces: ", code("kubectl apply -f kubernetes/reader.yaml"),
-        " (from the app's package) makes one, and says how to read its token. It is kept in Splunk's password store.",
+        " (from the app's package) makes one, and says how to read its token; for one of both alone there are ",
+        code("host.yaml"), " and ", code("member.yaml"), ". It is kept in Splunk's password store.",
       ],
     });
     this.ca = new SecretField("ca", "CA certificates", {
@@ -75,8 +84,9 @@ export class ClusterForm {
     this.namespace = new Field("namespace", "Namespace of the UserSignups", {
       check: optional(namespace), placeholder: "toolchain-host-operator", help: "",
     });
+    this.signups = new Tick("usersignups", "List UserSignups", "They say whose a username is. A host cluster has them.");
     this.tenants = new Tick("tenant_namespaces", "List tenant namespaces",
-      "So that what a controller does counts as the doing of the workspace's owner.");
+      "So that what a controller does counts as the doing of the workspace's owner. Member clusters have them.");
     this.interval = new Field("interval", "Seconds between two reads", { check: optional(seconds), placeholder: "900", help: "" });
     this.proxy = new Field("proxy_url", "Proxy", {
       check: optional(proxyUrl), placeholder: "http://proxy.example.com:3128", width: "wide",
@@ -97,6 +107,7 @@ export class ClusterForm {
       field.value = cluster[key];
     }
     this.name.element.hidden = Boolean(cluster.name);
+    this.signups.value = isTrue(cluster.usersignups ?? true);
     this.tenants.value = isTrue(cluster.tenant_namespaces ?? true);
     for (const [suffix, field] of Object.entries(this._secrets)) {
       field.show(saved.has(`usersignups:${cluster.name}${suffix}`));
@@ -120,7 +131,7 @@ export class ClusterForm {
   _submit(event) {
     event.preventDefault();
     const fields = [this.name, this.server, this.token, this.ca, this.kubeconfig, this.context, this.caFile,
-      this.namespace, this.interval, this.proxy, this.proxyCredentials];
+      this.namespace, this.interval, this.proxy, this.proxyCredentials].filter((field) => this.element.contains(field.element));
     if (!allValid(fields)) {
       return;
     }
@@ -128,35 +139,29 @@ export class ClusterForm {
     const settings = {
       server: visible(this.server), ca_file: visible(this.caFile), kubeconfig: visible(this.kubeconfig),
       context: visible(this.context), namespace: this.namespace.value, proxy_url: this.proxy.value,
-      tenant_namespaces: this.tenants.value ? 1 : 0, interval: this.interval.value || 900,
+      usersignups: this.signups.value ? 1 : 0, tenant_namespaces: this.tenants.value ? 1 : 0, interval: this.interval.value || 900,
     };
     // What a new input does not set it does not have; what an old one no longer sets has to be emptied.
     const given = Object.entries(settings).filter(([, value]) => this.cluster.name || value !== "");
     this._save(this.name.value, Object.fromEntries(given), new Map(this._changedSecrets()));
   }
 
-  /** Names of secrets, and what to keep there: "" if nothing. */
+  /** What follows usersignups:NAME in the names of secrets, and what to keep there: "" if nothing. */
   * _changedSecrets() {
     for (const [suffix, field] of Object.entries(this._secrets)) {
       const value = field === this.ca ? derCertificates(field.value) : field.value;
       if (!field.element.hidden && (value || field.isRemoved)) {
-        yield [`usersignups:${this.name.value}${suffix}`, value];
+        yield [suffix, value];
       }
     }
   }
 
-  /** Shows what splunkd said beside the field that it is about, which is returned, if it is about one. */
-  fail(text) {
-    const about = (setting) => new RegExp(`\\[usersignups://[^\\]]*\\] ${setting} `);
-    return failWhere(text, [
-      [about("server"), this.server], [about("ca_file"), this.caFile], [about("kubeconfig"), this.kubeconfig],
-      [about("context"), this.context], [about("namespace"), this.namespace], [about("proxy_url"), this.proxy],
-      [/token or client certificate|bearer token/, this.token],
-      [/ca_file \S+ cannot be used/, this.caFile],
-      [/TLS failed|CA certificates/, this.ca],
-      [/the proxy failed/, this.proxy],
-      [/kubeconfig/, this.kubeconfig],
-      [/cannot be reached/, this.server],
-    ]);
+  /** Shows a failure beside the field that it is about, which is returned, if it is about one. */
+  fail(failure) {
+    return failAt(failure, {
+      server: this.server, ca_file: this.caFile, kubeconfig: this.kubeconfig, context: this.context, namespace: this.namespace,
+      proxy_url: this.proxy, interval: this.interval,
+      secret: this.token, http_401: this.token, tls: this.ca, proxy: this.proxy, network: this.server,
+    });
   }
 }

@@ -1,6 +1,6 @@
-/* Step 2: the clusters whose UserSignups say who is who; each is an input, [usersignups://NAME], and its token. */
+/* Step 2: the clusters that say who is who; each is an input, [usersignups://NAME], and its token. */
 
-import { button, code, element, Section } from "./dom.js";
+import { button, code, element, Section, table } from "./dom.js";
 import { ClusterForm, SECRETS, SETTINGS } from "./clusterform.js";
 import * as secrets from "./secrets.js";
 import { get, isTrue, path, post, remove, search } from "./splunkd.js";
@@ -8,37 +8,67 @@ import { get, isTrue, path, post, remove, search } from "./splunkd.js";
 export const INPUTS = "data/inputs/usersignups";
 const COLLECTIONS = ["usersignups", "tenant_namespaces"];
 const COUNT = "| inputlookup usersignups | stats count BY cluster";
+/* In place of no secret: bin/segment_bridge/splunk/input.py. */
+const NONE = "-";
 
-/** The settings of all clusters, by name. */
+/** The settings of all clusters, by name. Where Splunk does not let this page see and change inputs, there are none, and
+    `refusal` says so. */
 export async function all() {
-  const { entry } = await get(INPUTS, { count: 0 });
-  return entry.map(({ name, content }) => ({ ...content, name }));
+  try {
+    const { entry } = await get(INPUTS, { count: 0 });
+    return { clusters: entry.map(({ name, content }) => ({ ...content, name })) };
+  } catch (failure) {
+    if ([403, 404, 405].includes(failure.status)) {
+      return { clusters: [], refusal: failure };
+    }
+    throw failure;
+  }
+}
+
+const secretName = (name, suffix) => `usersignups:${name}${suffix}`;
+const draftName = (name, suffix) => `usersignups:${name}:draft${suffix}`;
+
+async function forgetDrafts(name) {
+  for (const suffix of SECRETS) {
+    await secrets.forget(draftName(name, suffix));
+  }
 }
 
 export class Clusters extends Section {
-  /** `isOn` tells whether a new cluster is to be read from now on, or only when the app is turned on. */
-  constructor(isOn) {
+  /** `isOn` tells whether the app is on: a new cluster is read from now on then, else when it is turned on. */
+  constructor(isOn, { isMember }) {
     super(
       "clusters",
       "2. Clusters",
-      "The Kubernetes clusters that know the users: their UserSignups say whose a username is. Each is read every "
-        + "quarter of an hour.",
+      "The Kubernetes clusters that know the users: the host cluster's UserSignups say whose a username is, tenant namespaces "
+        + "whose a workspace is. Each is read every quarter of an hour.",
     );
     this._isOn = isOn;
     this._list = element("div", {});
     this._form = element("div", {});
-    this._note = element("p", { class: "sb-about", hidden: true });
     this._add = button("Add a cluster", () => this._open({ name: "" }));
-    this.body.append(this._list, element("div", { class: "sb-actions" }, this._add), this._form, this._note);
+    this.body.append(this._list, element("div", { class: "sb-actions" }, this._add), this._form);
+    if (isMember) {
+      this.body.append(element("p", { class: "sb-about" }, "This search head is a member of a cluster. An input that is made "
+        + "here runs on this member, and all members share what it finds. That suffices; if all are to have it, distribute it "
+        + "with the deployer."));
+    }
   }
 
   async load() {
-    const [clusters, saved] = await Promise.all([all(), secrets.saved()]);
-    this.clusters = clusters;
-    this._saved = saved;
-    this._list.replaceChildren(...(clusters.length ? [this._table()] : []));
-    this.mark(clusters.length > 0);
-    await Promise.all([this._count(), this._noteOnMembers()]);
+    const [{ clusters, refusal }, saved] = await Promise.all([all(), secrets.saved()]);
+    Object.assign(this, { clusters, refusal, _saved: saved });
+    this._list.replaceChildren(...(clusters.length ? [this._table()] : []), ...(refusal ? [this._instead(refusal)] : []));
+    this._add.textContent = refusal ? "Save a cluster's token" : "Add a cluster";
+    const off = clusters.filter(({ disabled }) => isTrue(disabled)).map(({ name }) => name);
+    if (refusal) {
+      this.mark(true, "By hand", false);
+    } else if (off.length) {
+      this.mark(true, this._isOn() ? `Off: ${off.join(", ")}` : "Off until step 5", false);
+    } else {
+      this.mark(clusters.length > 0);
+    }
+    await this._count();
   }
 
   _table() {
@@ -63,9 +93,9 @@ export class Clusters extends Section {
       "tr",
       {},
       element("th", { scope: "row" }, cluster.name),
-      element("td", {}, cluster.server || cluster.kubeconfig || "this pod's service account"),
-      element("td", { "data-cluster": cluster.name }, "..."),
-      element("td", {}, isTrue(cluster.disabled) ? "Off" : "On"),
+      element("td", { "data-heading": "Read from" }, cluster.server || cluster.kubeconfig || "this pod's service account"),
+      element("td", { "data-heading": "Usernames known", "data-cluster": cluster.name }, "..."),
+      element("td", { "data-heading": "State" }, isTrue(cluster.disabled) ? "Off" : "On"),
       element("td", { class: "sb-row-actions" },
         action("Test", () => this._test(cluster)),
         action("Edit", () => this._open(cluster)),
@@ -73,23 +103,32 @@ export class Clusters extends Section {
     );
   }
 
+  /** What to do where inputs are not for this page. */
+  _instead(refusal) {
+    return element(
+      "div",
+      { class: "sb-note sb-warning" },
+      element("p", {}, "This page cannot see or change inputs here: ", refusal.message),
+      "Splunk's own page does the same: Settings > Data inputs > UserSignups. First save the cluster's token here, then make the "
+        + "input there, with the same name, the API server's address, and enabled. The other steps do not depend on it.",
+    );
+  }
+
   async _count() {
-    const counts = new Map((await search(COUNT)).rows.map(({ cluster, count }) => [cluster, count]));
+    const { rows } = await search(COUNT);
+    const counts = new Map(rows.map(({ cluster, count }) => [cluster, count]));
     this._list.querySelectorAll("[data-cluster]").forEach((cell) => {
       cell.textContent = counts.get(cell.dataset.cluster) ?? "none yet";
     });
-  }
-
-  async _noteOnMembers() {
-    const { entry } = await get("server/info");
-    this._note.hidden = !entry[0].content.server_roles?.includes("shc_member");
-    this._note.textContent = "This search head is a member of a cluster. An input that is made here runs on this member, "
-      + "and all members share what it finds. That suffices; if all are to have it, distribute it with the deployer.";
+    if (this.refusal && rows.length) {
+      this._list.append(table(rows, { cluster: "Cluster", count: "Usernames known" }, "What the inputs have found"));
+    }
   }
 
   /** A cluster is right if splunkd takes its settings once more: it has the input check them against the cluster. */
   async _test(cluster) {
     await this.during(`Asking cluster ${cluster.name} ...`, async () => {
+      await forgetDrafts(cluster.name);
       const settings = SETTINGS.filter((each) => each in cluster).map((each) => [each, cluster[each]]);
       await post(path`data/inputs/usersignups/${cluster.name}`, Object.fromEntries(settings));
       this.report.say("good", `Cluster ${cluster.name} answers, and lets its account list what the app needs.`);
@@ -97,8 +136,8 @@ export class Clusters extends Section {
   }
 
   _open(cluster) {
-    const form = new ClusterForm(cluster, this._saved, this.clusters.map(({ name }) => name), {
-      save: (...changes) => this._save(form, ...changes),
+    const form = new ClusterForm(cluster, this._saved, this.clusters.map(({ name }) => name), Boolean(this.refusal), {
+      save: (...changes) => this.refusal ? this._saveSecrets(...changes) : this._save(form, ...changes),
       cancel: () => this._close().focus(),
     });
     this.report.clear();
@@ -112,30 +151,45 @@ export class Clusters extends Section {
     return this._add;
   }
 
-  /** `given` are secrets, by name. The input's check reads the token out of the password store, so that goes first. */
+  /** `given` are secrets, by what follows usersignups:NAME in their names; "" is none. They are drafts until splunkd has
+      taken the settings: it has the input check these with the drafts. */
   async _save(form, name, settings, given) {
     const isNew = !form.cluster.name;
     await this.during(`Asking cluster ${name} ...`, async () => {
-      for (const [user, secret] of given) {
-        await (secret ? secrets.save(user, secret) : secrets.forget(user));
-      }
       try {
+        await forgetDrafts(name);
+        for (const [suffix, secret] of given) {
+          await secrets.save(draftName(name, suffix), secret || NONE);
+        }
         await (isNew
           ? post(INPUTS, { name, ...settings, disabled: this._isOn() ? 0 : 1 })
           : post(path`data/inputs/usersignups/${name}`, settings));
-      } catch (error) {
-        if (isNew) {
-          await Promise.all([...given.keys()].map(secrets.forget));
+        for (const [suffix, secret] of given) {
+          await secrets.save(secretName(name, suffix), secret);
         }
-        const field = form.fail(error.message);
+      } catch (failure) {
+        const field = form.fail(failure);
         if (!field) {
-          throw error;
+          throw failure;
         }
         this.report.clear();
         return field;
+      } finally {
+        await forgetDrafts(name);
       }
       await this.load();
       this.report.say("good", `Saved. Cluster ${name} answers, and lets its account list what the app needs.`);
+      return this._close();
+    });
+  }
+
+  /** Where the input is made by hand. */
+  async _saveSecrets(name, settings, given) {
+    await this.during("Saving ...", async () => {
+      for (const [suffix, secret] of given) {
+        await secrets.save(secretName(name, suffix), secret);
+      }
+      this.report.say("good", "Saved. Now make the input under Settings > Data inputs > UserSignups, with the name ", code(name), ".");
       return this._close();
     });
   }
@@ -166,8 +220,9 @@ export class Clusters extends Section {
   async _remove({ name }, isForgotten) {
     await this.during(`Removing cluster ${name} ...`, async () => {
       await remove(path`data/inputs/usersignups/${name}`);
+      await forgetDrafts(name);
       for (const suffix of SECRETS) {
-        await secrets.forget(`usersignups:${name}${suffix}`);
+        await secrets.forget(secretName(name, suffix));
       }
       for (const collection of isForgotten ? COLLECTIONS : []) {
         await remove(path`storage/collections/data/${collection}`, { query: JSON.stringify({ cluster: name }) });

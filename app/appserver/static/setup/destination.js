@@ -1,15 +1,31 @@
-/* Step 1: where events are sent to, segment_bridge.conf [segment], and its write key. */
+/* Step 1: where events are sent to, segment_bridge.conf [segment], and its write key.
+
+   What is on the screen is tried as a destination of its own, a draft, before it takes the place of what is saved. */
 
 import { button, code, details, element, Section } from "./dom.js";
-import { allValid, Choice, failWhere, Field, SecretField } from "./fields.js";
-import { batchUrl, filePath, optional, proxyUrl, required } from "./rules.js";
+import { allValid, Choice, failAt, Field, SecretField } from "./fields.js";
+import { Failure, plain } from "./failure.js";
+import { batchUrl, filePath, optional, proxyUrl, required, writeKey } from "./rules.js";
 import * as secrets from "./secrets.js";
-import { content, post, search } from "./splunkd.js";
+import { content, post, remove, search } from "./splunkd.js";
 
+const ALL = "configs/conf-segment_bridge";
 const SETTINGS = "configs/conf-segment_bridge/segment";
 const SECRET = "segment";
+const DRAFT = "segment.draft";
+const DRAFTED = "configs/conf-segment_bridge/segment.draft";
+/* Stands for the saved key, which this page does not know. A dry run asks for one, and for no more. */
+const ANY_KEY = "0".repeat(32);
 const EVENT = "Segment Bridge test";
 const ONE_ROW = `| makeresults | eval type="track", event="${EVENT}", anonymousId="segment-bridge-setup"`;
+const CURES = {
+  network: "Is the address right? Do firewalls let this search head through, or is a proxy needed (Network)?",
+  tls: "If a private authority signed the certificate, its PEM file goes into CA file (Network).",
+  auth: "The receiver does not take this write key, or not from here.",
+  wrong_url: "Is the address right, with its path?",
+  redirect: "Is the address right? Redirects are not followed; a proxy that asks for a login answers so, too.",
+  unexpected_body: "What answered is not a receiver of Segment's protocol: is the address right, with its path?",
+};
 
 export class Destination extends Section {
   constructor() {
@@ -26,6 +42,7 @@ export class Destination extends Section {
       help: "With its path. Region does not matter then.",
     });
     this.key = new SecretField("write_key", "Write key", {
+      check: writeKey,
       help: "In Segment: Connections > Sources > your HTTP API source > Settings > API Keys. It is kept in Splunk's password store.",
     });
     this.proxy = new Field("proxy_url", "Proxy", {
@@ -45,8 +62,8 @@ export class Destination extends Section {
       element(
         "div",
         { class: "sb-actions" },
-        button("Save", () => this.save(), "primary"),
-        button("Send a test event", () => this.test()),
+        button("Save", () => this._with("Saving ...", () => this.save()), "primary"),
+        button("Save, and send a test event", () => this._with("Saving ...", () => this.test())),
       ),
     );
   }
@@ -61,63 +78,93 @@ export class Destination extends Section {
     this.mark(this.key.isSaved);
   }
 
-  async save() {
-    const fields = [this.url, this.key, this.proxy, this.ca];
-    if (!allValid(fields)) {
+  /** Does something with what is on the screen, if it can be right. What is wrong is said beside its field, which gets the
+      focus, where it is about one. */
+  async _with(text, action) {
+    if (!allValid([this.url, this.key, this.proxy, this.ca])) {
       this.report.clear();
       return;
     }
-    await this.during("Saving ...", async () => {
-      const where = this.where.value;
-      await post(SETTINGS, {
-        ...(where === "url" ? { url: this.url.value } : { region: where, url: "" }),
-        proxy_url: this.proxy.value,
-        ca_file: this.ca.value,
-      });
-      if (this.key.value) {
-        await secrets.save(SECRET, this.key.value);
+    await this.during(text, async () => {
+      try {
+        await action();
+      } catch (failure) {
+        const field = failAt(failure, {
+          url: this.url, proxy_url: this.proxy, ca_file: this.ca, secret: this.key, auth: this.key, tls: this.ca,
+          wrong_url: this.url, redirect: this.url, network: this.url, unexpected_body: this.url,
+        });
+        if (!field) {
+          throw failure;
+        }
+        this.report.clear();
+        return field;
       }
-      await this.load();
-      return this._rehearse();
+      return undefined;
     });
   }
 
-  /** Everything but sending: the settings can be read, and there is a write key. Returns the field that is wrong. */
-  async _rehearse() {
-    try {
-      const { messages } = await search(`${ONE_ROW} | segmentsend dryrun=true`);
-      this.report.say("good", "Saved. Nothing was sent yet: a test event shows whether Segment can be reached.");
-      this._warn(messages);
-    } catch (error) {
-      this.mark(false);
-      const field = failWhere(error.message, [
-        [/ url /, this.url], [/ proxy_url /, this.proxy], [/ ca_file /, this.ca], [/write key/, this.key],
-      ]);
-      if (!field) {
-        throw error;
-      }
-      this.report.clear();
-      return field;
+  async save() {
+    const messages = await this._rehearse();
+    await post(SETTINGS, this._settings());
+    if (this.key.value) {
+      await secrets.save(SECRET, this.key.value);
     }
-    return undefined;
+    await this.load();
+    this.report.say("good", "Saved. Nothing was sent yet: a test event shows whether Segment can be reached.");
+    this._warn(messages);
+  }
+
+  _settings() {
+    const where = this.where.value;
+    return {
+      ...(where === "url" ? { url: this.url.value } : { region: where, url: "" }),
+      proxy_url: this.proxy.value,
+      ca_file: this.ca.value,
+    };
+  }
+
+  /** Everything but sending, with the draft, of which nothing is left then. */
+  async _rehearse() {
+    const known = Object.entries(await content(SETTINGS)).filter(([name]) => name !== "disabled" && !name.startsWith("eai:"));
+    await this._forgetDraft();
+    try {
+      await post(ALL, { name: DRAFT, ...Object.fromEntries(known), ...this._settings() });
+      await secrets.save(DRAFT, this.key.value || ANY_KEY);
+      return (await search(`${ONE_ROW} | segmentsend dryrun=true destination="${DRAFT}"`)).messages;
+    } finally {
+      await this._forgetDraft();
+    }
+  }
+
+  async _forgetDraft() {
+    await secrets.forget(DRAFT);
+    await remove(DRAFTED).catch((failure) => {
+      if (failure.status !== 404) {
+        throw failure;
+      }
+    });
   }
 
   async test() {
-    await this.during("Sending one event ...", async () => {
-      const { messages } = await search(`${ONE_ROW} | segmentsend`);
-      this.report.say(
-        "good",
-        "The event was accepted: Splunk reaches the receiver, and its certificate is in order. ",
-        element("strong", {}, "Whether the write key is right, nobody can tell from here: "),
-        "Segment also accepts events with a wrong key or for a disabled source, and drops them. Look for ",
-        code(EVENT),
-        " in the source's Debugger in Segment.",
-      );
-      this._warn(messages);
-    });
+    await this.save();
+    this.report.say("busy", "Sending one event ...");
+    const { rows: [row], messages } = await search(`${ONE_ROW} | segmentsend onfail=warn`);
+    if (row.segment_status !== "accepted") {
+      throw new Failure(row.segment_reason, `Saved, but the test event was not accepted: ${row.segment_error}. `
+        + (CURES[row.segment_reason] ?? `README lists what ${row.segment_reason} means.`));
+    }
+    this.report.say(
+      "good",
+      "The event was accepted: Splunk reaches the receiver, and its certificate is in order. ",
+      element("strong", {}, "Whether the write key is right, nobody can tell from here: "),
+      "Segment also accepts events with a wrong key or for a disabled source, and drops them. Look for ",
+      code(EVENT),
+      " in the source's Debugger in Segment.",
+    );
+    this._warn(messages);
   }
 
   _warn(messages) {
-    messages.filter(({ type }) => type === "WARN").forEach(({ text }) => this.report.add("warning", text));
+    messages.filter(({ type }) => type === "WARN").forEach(({ text }) => this.report.add("warning", plain(text)));
   }
 }

@@ -25,13 +25,13 @@ export const details = (summary, ...children) =>
 
 /** Rows of a search as a table; `columns` are field -> heading. */
 export function table(rows, columns, caption) {
-  const cells = (tag, texts) => texts.map((text) => element(tag, tag === "th" ? { scope: "col" } : {}, text));
   return element(
     "table",
     { class: "sb-table" },
     element("caption", {}, caption),
-    element("thead", {}, element("tr", {}, ...cells("th", Object.values(columns)))),
-    element("tbody", {}, ...rows.map((row) => element("tr", {}, ...cells("td", Object.keys(columns).map((key) => row[key] ?? ""))))),
+    element("thead", {}, element("tr", {}, ...Object.values(columns).map((text) => element("th", { scope: "col" }, text)))),
+    element("tbody", {}, ...rows.map((row) => element("tr", {}, ...Object.entries(columns).map(([key, heading]) =>
+      element("td", { "data-heading": heading }, row[key] ?? ""))))),
   );
 }
 
@@ -73,10 +73,11 @@ export class Section {
     );
   }
 
-  mark(isDone, text = isDone ? "Done" : "To do") {
+  /** `isDone`: whether the last step may be taken; `isGood`: whether it is to look so. */
+  mark(isDone, text = isDone ? "Done" : "To do", isGood = isDone) {
     this.isDone = isDone;
     this._mark.textContent = text;
-    this._mark.className = `sb-mark ${isDone ? "sb-done" : "sb-todo"}`;
+    this._mark.className = `sb-mark ${isGood ? "sb-done" : "sb-todo"}`;
   }
 
   /** Does something, in which time nothing else of the section can be done, and reports if it fails. What is inert loses

@@ -41,7 +41,11 @@ export class Field {
 
   fail(problem) {
     this._problem.textContent = problem;
-    this.control.toggleAttribute("aria-invalid", Boolean(problem));
+    if (problem) {
+      this.control.setAttribute("aria-invalid", "true");
+    } else {
+      this.control.removeAttribute("aria-invalid");
+    }
   }
 
   /** Whether the value can be what it is. */
@@ -154,11 +158,11 @@ export function allValid(fields) {
   return wrong.length === 0;
 }
 
-/** Shows an error of splunkd's beside the field that it speaks of, which is returned, if it speaks of one. `causes` are
-    [pattern, field], of which the first that fits counts. */
-export function failWhere(text, causes) {
-  const field = causes.find(([pattern, each]) => pattern.test(text) && !each.element.hidden)?.[1];
-  field?.fail(text);
+/** Shows a failure beside the field that it is about, which is returned, if it is about one that can be seen: `fields` has
+    them by setting, or by the failure's code. */
+export function failAt(failure, fields) {
+  const field = [fields[failure.setting], fields[failure.code]].find((each) => each && !each.element.hidden);
+  field?.fail(failure.short);
   field?.element.closest("details")?.setAttribute("open", "");
   return field;
 }

@@ -2,8 +2,9 @@
 
 import { all } from "./clusters.js";
 import { button, code, element, Section, table } from "./dom.js";
+import { plain } from "./failure.js";
 import { JOB, scheduled, setScheduled } from "./searches.js";
-import { finished, get, isTrue, path, pause, post } from "./splunkd.js";
+import { content, finished, get, isTrue, path, pause, post } from "./splunkd.js";
 
 const WAIT_FOR_USERS_MS = 120_000;
 const POLL_MS = 1_000;
@@ -11,14 +12,18 @@ const COLUMNS = { journey: "Journey", segment_status: "Outcome", segment_reason:
 
 export class Power extends Section {
   /** `steps` are the sections that have to be done before; `changed` is called when the app was turned on or off. */
-  constructor(steps, changed) {
+  constructor(steps, { isMember }, changed) {
     super("power", "5. Turn it on", "Reads the clusters, schedules the hourly job and the alerts, and runs the job once.");
     this._steps = steps;
+    this._isMember = isMember;
     this._changed = changed;
     this.isOn = false;
     this._on = button("Turn it on", () => this._turnOn(), "primary");
     this._off = button("Turn it off", () => this._turnOff());
-    this.body.append(element("div", { class: "sb-actions" }, this._on, this._off));
+    this._note = element("p", { class: "sb-about", hidden: true }, "It is on in this search head cluster, but this member does not "
+      + "know that it is set up, and leads everybody here first: Splunk does not share that among members. Turn it on again, "
+      + "here, once; or have the deployer distribute is_configured = true in local/app.conf, under [install].");
+    this.body.append(element("div", { class: "sb-actions" }, this._on, this._off), this._note);
   }
 
   async load() {
@@ -27,6 +32,7 @@ export class Power extends Section {
     this.mark(this.isOn, this.isOn ? "On" : "Off");
     this._on.textContent = this.isOn ? "Turn it on again, and run the job" : "Turn it on";
     this._off.hidden = !this.isOn;
+    this._note.hidden = !(this._isMember && this.isOn && !isTrue((await content("apps/local/segment_bridge")).configured));
   }
 
   async _turnOn() {
@@ -37,11 +43,12 @@ export class Power extends Section {
       return;
     }
     await this.during("Turning the clusters' inputs on ...", async () => {
-      const clusters = await all();
+      const { clusters } = await all();
       for (const { name } of clusters) {
         await post(path`data/inputs/usersignups/${name}/enable`);
       }
-      const unknown = await this._waitForUsers(clusters.map(({ name }) => name));
+      const unknown = await this._waitForUsers(clusters.filter(({ usersignups }) => isTrue(usersignups ?? true))
+        .map(({ name }) => name));
       this.report.say("busy", "Scheduling the job and the alerts ...");
       for (const { name } of await scheduled()) {
         await setScheduled(name, true);
@@ -53,6 +60,7 @@ export class Power extends Section {
         code('index=_internal sourcetype="segment_bridge:log" component=usersignups')));
       // The last action, and without a reload, for which Splunk Web would restart.
       await post("apps/local/segment_bridge", { configured: true });
+      this._note.hidden = true;
     });
   }
 
@@ -78,8 +86,8 @@ export class Power extends Section {
     const { sid } = await post(path`saved/searches/${JOB}/dispatch`, { trigger_actions: 1 });
     try {
       this._show(await finished(sid));
-    } catch (error) {
-      this.report.say("warning", "It is on, but the first run failed; the next one tries again. ", error.message);
+    } catch (failure) {
+      this.report.say("warning", "It is on, but the first run failed; the next one tries again. ", failure.message);
     }
   }
 
@@ -89,7 +97,7 @@ export class Power extends Section {
     } else {
       this.report.say("good", "It is on. The first run found no user journeys in the last four hours.");
     }
-    messages.filter(({ type }) => type === "WARN").forEach(({ text }) => this.report.add("warning", text));
+    messages.filter(({ type }) => type === "WARN").forEach(({ text }) => this.report.add("warning", plain(text)));
   }
 
   async _turnOff() {
@@ -97,11 +105,15 @@ export class Power extends Section {
       for (const { name } of await scheduled()) {
         await setScheduled(name, false);
       }
-      for (const { name } of await all()) {
+      const { clusters, refusal } = await all();
+      for (const { name } of clusters) {
         await post(path`data/inputs/usersignups/${name}/disable`);
       }
       await this._changed();
       this.report.say("good", "It is off: nothing is read or sent. All settings stay.");
+      if (refusal) {
+        this.report.add("warning", "But for the inputs, which this page cannot turn off here: Settings > Data inputs > UserSignups.");
+      }
     });
   }
 }

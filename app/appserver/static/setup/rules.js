@@ -30,6 +30,11 @@ export function batchUrl(text) {
   return url.pathname === "/" ? "Must end with the path that takes batches, such as /v1/batch" : "";
 }
 
+/** What a header can carry: bin/segment_bridge/segment.py. */
+export function writeKey(text) {
+  return /^[!-9;-~]+$/.test(text) ? "" : "Must be plain letters, digits and signs, without blanks and colons.";
+}
+
 export function proxyUrl(text) {
   if (!["http:", "https:"].includes(parsed(text)?.protocol)) {
     return "Must be a URL that begins with http:// or https://";
@@ -85,8 +90,9 @@ export function baseSearch(text) {
 
 export const addresses = (text) => text.split(/[\s,;]+/).filter(Boolean);
 
+/** Splunk's own rule: restmap.conf, [validation:alert_action_part] action.email.to, from 9.3.0 to 10.4.2. */
 export function emails(text) {
-  const wrong = addresses(text).find((each) => !/^[^\s@"'<>]+@[^\s@"'<>]+\.[^\s@."'<>]+$/.test(each));
+  const wrong = addresses(text).find((each) => !/^[^@\s]+@(?:[^@\s.]+\.)+[a-z]{2,}$/i.test(each));
   return wrong ? `"${wrong}" is no e-mail address.` : "";
 }
 

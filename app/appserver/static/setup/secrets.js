@@ -20,28 +20,21 @@ export async function saved() {
   return new Set((await entries()).keys());
 }
 
-/** Puts a secret in place of the one that may be there. */
+/** Puts a secret in place of the one that may be there; "" is none. */
 export async function save(name, secret) {
   const known = await entries();
-  const pieces = secret.trim().match(new RegExp(`.{1,${PIECE_CHARS}}`, "gsu"));
+  const pieces = secret.trim().match(new RegExp(`.{1,${PIECE_CHARS}}`, "gsu")) ?? [];
   for (const [index, password] of pieces.entries()) {
     const user = pieceName(name, index);
     await (known.has(user)
       ? post(path`storage/passwords/${known.get(user)}`, { password })
       : post("storage/passwords", { name: user, realm: REALM, password }));
   }
-  await removeFrom(known, name, pieces.length);
-}
-
-/** Removes a secret, where there is one. */
-export async function forget(name) {
-  await removeFrom(await entries(), name, 0);
-}
-
-async function removeFrom(known, name, first) {
-  for (let index = first; known.has(pieceName(name, index)); index += 1) {
+  for (let index = pieces.length; known.has(pieceName(name, index)); index += 1) {
     await remove(path`storage/passwords/${known.get(pieceName(name, index))}`);
   }
 }
+
+export const forget = (name) => save(name, "");
 
 const pieceName = (name, index) => (index ? `${name}#${index + 1}` : name);

@@ -1,24 +1,18 @@
 /* splunkd's REST API as Splunk Web passes it on, in the app's namespace.
 
-   Sources: Splunk REST API reference; REST API User Manual, "Namespace". Splunk Web takes a change only with the form
-   key of its session in a header, which a page of another origin cannot know. */
+   Sources: Splunk REST API reference; REST API User Manual, "Namespace"; web.conf.spec, [expose:...]. Splunk Web takes a
+   change only with the form key of its session in a header, which a page of another origin cannot know. */
+
+import { Failure, toldBy } from "./failure.js";
 
 const APP = "segment_bridge";
 const POLL_MS = 500;
+/* A job ends when nobody has asked for it for so long: the page was left. */
+const AUTO_CANCEL_S = 60;
 
-/** What Splunk Web has before /app/: the locale, and a root_endpoint if there is one. */
-export const ROOT = location.pathname.split("/app/")[0];
-
-/** An answer other than 2xx. `status` is 0 where there was none. */
-export class SplunkdError extends Error {
-  constructor(status, text) {
-    super(text);
-    this.status = status;
-  }
-}
-
-/** A search that failed; the text is what its job says of it. */
-export class SearchError extends Error {}
+/** Splunk Web says where it has splunkd. Else: behind the locale, and a root_endpoint if there is one. */
+const SPLUNKD = window.$C?.SPLUNKD_PATH
+  ?? `${location.pathname.replace(/\/app\/segment_bridge(\/.*)?$/, "")}/splunkd/__raw`;
 
 /** A path whose parts are encoded: path`saved/searches/${name}`. */
 export function path(texts, ...parts) {
@@ -35,13 +29,15 @@ export async function content(where, query = {}) {
 }
 
 /** A search's result rows and messages. `spl` is never put together from what somebody typed.
-    Throws SearchError if it fails. */
+    Throws a Failure if it fails. */
 export async function search(spl, earliest = "-1h") {
-  const { sid } = await post("search/jobs", { search: spl, earliest_time: earliest, latest_time: "now" });
+  const { sid } = await post("search/jobs", {
+    search: spl, earliest_time: earliest, latest_time: "now", auto_cancel: AUTO_CANCEL_S,
+  });
   return finished(sid);
 }
 
-/** The result rows and messages of a search job, as soon as it is done. Throws SearchError if it fails. */
+/** The result rows and messages of a search job, as soon as it is done. Throws a Failure if it fails. */
 export async function finished(sid) {
   let job = await content(path`search/jobs/${sid}`);
   while (!isTrue(job.isDone) && !isTrue(job.isFailed)) {
@@ -51,7 +47,7 @@ export async function finished(sid) {
   const messages = job.messages.map(({ type, text }) => ({ type: type.toUpperCase(), text }));
   if (isTrue(job.isFailed)) {
     const errors = messages.filter(({ type }) => type === "ERROR" || type === "FATAL").map(({ text }) => text);
-    throw new SearchError(errors.join(" ") || "The search failed; its job says no more.");
+    throw toldBy(errors.length ? errors : ["The search failed; its job says no more."]);
   }
   const { results } = await get(path`search/v2/jobs/${sid}/results`, { count: 0 });
   return { rows: results, messages };
@@ -68,7 +64,7 @@ async function request(method, where, parameters) {
     [value].flat().forEach((each) => form.append(name, each));
   }
   const isForm = method === "POST";
-  const url = `${ROOT}/splunkd/__raw/servicesNS/nobody/${APP}/${where}${isForm ? "" : `?${form}`}`;
+  const url = `${SPLUNKD}/servicesNS/nobody/${APP}/${where}${isForm ? "" : `?${form}`}`;
   let answer;
   try {
     answer = await fetch(url, {
@@ -77,13 +73,23 @@ async function request(method, where, parameters) {
       headers: { "X-Requested-With": "XMLHttpRequest", "X-Splunk-Form-Key": formKey() },
     });
   } catch {
-    throw new SplunkdError(0, "Splunk Web cannot be reached. Is the network up, and Splunk running?");
+    throw new Failure("unreachable", "Splunk Web cannot be reached; or your session has ended, and it led to another page to "
+      + "log in. Log in again, and open this page once more.");
   }
-  const text = await answer.text();
-  if (!answer.ok) {
-    throw new SplunkdError(answer.status, reason(answer.status, text));
+  const told = parsed(await answer.text());
+  if (answer.ok && told !== undefined) {
+    return told;
   }
-  return text ? JSON.parse(text) : null;
+  throw refusal(answer, where, told);
+}
+
+/** What an answer says, as JSON; null if that is nothing, undefined if it is something else: not splunkd's. */
+function parsed(text) {
+  try {
+    return text ? JSON.parse(text) : null;
+  } catch {
+    return undefined;
+  }
 }
 
 function formKey() {
@@ -92,15 +98,29 @@ function formKey() {
   return decodeURIComponent(cookie.slice(name.length));
 }
 
-function reason(status, text) {
-  if (status === 401) {
-    return "Your session has ended. Log in again, and open this page once more.";
+function refusal({ status, ok }, where, told) {
+  if (status === 401 || ok) {
+    return new Failure("ended", "Your session has ended. Log in again, and open this page once more.", status);
   }
-  let said;
-  try {
-    said = JSON.parse(text).messages.map((message) => message.text).join(" ");
-  } catch {
-    said = `Splunk answered with status ${status}.`;
+  if (told === undefined && (status === 404 || status === 405)) {
+    return new Failure("not_exposed", `Splunk Web does not pass on ${where} (status ${status}). Has Splunk been restarted since `
+      + "the app was installed? Otherwise some web.conf takes away what the app's own exposes.", status);
   }
-  return status === 403 ? `This needs the rights of an administrator of Splunk. ${said}` : said;
+  const said = told?.messages?.map(({ text }) => text) ?? [`Splunk answered with status ${status}.`];
+  if (status === 403) {
+    return new Failure("forbidden", `Splunk refuses this to you. ${needed(where)} ${said.join(" ")}`, status);
+  }
+  if (status === 503 && where.startsWith("storage/collections/")) {
+    return new Failure("kvstore", "KV store is not ready yet: it starts some minutes after Splunk. Try again then.", status);
+  }
+  return toldBy(said, status);
+}
+
+function needed(where) {
+  if (where.startsWith("data/inputs/")) {
+    return "It takes the capability edit_modinput_usersignups.";
+  }
+  return where.startsWith("storage/passwords")
+    ? "It takes the capabilities list_storage_passwords and edit_storage_passwords."
+    : "It takes the role admin (in Splunk Cloud: sc_admin), or write permission for the app.";
 }
