@@ -199,10 +199,10 @@ class TestEveryErrorIsSaid:
         def plan(request):
             return faults.ask(ETCD_STALLED, request) if request.path.endswith("/usersignups") else faults.hang()
         changed.faults = plan
-        lines = failure(deadline="1", max_attempts="2").splitlines()
+        lines = failure(deadline="3", max_attempts="2").splitlines()
         assert len(lines) == 2
         assert "answered 504" in lines[0]
-        assert lines[1].endswith("the run took longer than its deadline of 1 s, for what went wrong before")
+        assert lines[1].endswith("the run took longer than its deadline of 3 s, for what went wrong before")
         assert [line["reason"] for line in log("error")] == ["unavailable", "deadline"]
 
     def test_of_the_attempts_at_one_page(self, changed, failure):
