@@ -131,8 +131,8 @@ class TestAPerson:
 
     def test_edits_one_of_a_search_without_ids(self, bridge):
         """It is found again by the id that the row and the run log name, and goes out with it and with its time."""
-        bridge.search('| makeresults | eval _time=%d, userId="42", type="track" | segmentsend dead_letters=true' % (
-            START + 1))
+        bridge.search('| makeresults | eval _time=%d, userId="42", type="track", "properties.plan"="pro" '
+                      '| segmentsend dead_letters=true' % (START + 1))
         (message_id,) = letters(bridge)
         bridge.clock.move_to(START + HOUR)
         bridge.search(readme("Edit one").replace("...", message_id))
@@ -140,6 +140,7 @@ class TestAPerson:
             assert bridge.try_to_run(AGAIN, START + HOUR + 900 * (number + 1))
         (sent,) = bridge.segment.accepted.values()
         assert (sent.message["messageId"], sent.message["timestamp"]) == (message_id, "2026-11-04T00:00:01.000Z")
+        assert sent.message["properties"] == {"plan": "pro"}
         assert letters(bridge) == {}
 
     def test_drops_some(self, bridge):
