@@ -51,6 +51,13 @@ class TestTheRecordedHour:
         total = recorded.expected_counts()["total"]
         assert (ends[0]["accepted"], ends[0]["rejected"]) == (str(total["sent"]), str(total["no_sso_user_id"]))
 
+    def test_it_counts_as_the_job_s_success_wherever_somebody_looks(self, bridge, run):
+        """By its search ID, of which the macro says what is relied on."""
+        kept, = bridge.admin.search('| inputlookup segment_runs where sid="%s" | table status time' % run.sid).rows
+        assert kept["status"] == "ok"
+        success, = bridge.admin.search("| `segment_bridge_last_success` | table last_success").rows
+        assert float(success["last_success"]) >= float(kept["time"])
+
 
 @pytest.mark.skipif(is_real(), reason="Splunk decides itself about chunks and Pythons")
 @pytest.mark.parametrize("chunk_rows", [1, 7, 50_000])
