@@ -63,7 +63,10 @@ def read(response: urllib3.HTTPResponse, most_bytes: int) -> Content:
 
 def _pieces(response: urllib3.HTTPResponse) -> Iterator[bytes]:
     while True:
-        piece = response.read(_PIECE_BYTES, decode_content=False)
+        try:
+            piece = response.read(_PIECE_BYTES, decode_content=False)
+        except ValueError:  # http.client's, of a chunk whose size is negative
+            raise ProtocolError("the answer is no HTTP") from None
         if not piece:
             break
         yield piece

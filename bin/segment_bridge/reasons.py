@@ -37,7 +37,7 @@ WARNING = frozenset({"columns", "undated", "no_gzip"})
 
 ALL = EVENT | ANSWER | STOP | REPEAT | LETTER | RUN | WARNING
 
-_HTTP = re.compile(r"http_[1-5]\d\d")
+_HTTP = re.compile(r"http_[1-9]\d\d")
 
 
 def is_known(code: str) -> bool:

@@ -42,6 +42,8 @@ from segment_bridge.errors import SecretError, SettingsError
 from segment_bridge.retry import retry_after_s
 from segment_bridge.settings import Destination
 
+_BROKEN = (requests.RequestException, HTTPError, http.client.HTTPException, OSError, ValueError)
+"""What requests, and what it is made of, raise where an answer is none: not all of it in their own clothes."""
 _LONGEST_ANSWER = 65_536
 _EXCERPT_CHARS = 200
 # Level 1 takes half the time of level 6, and makes batches of events a twentieth of their size as well.
@@ -176,11 +178,11 @@ class Segment:
         except requests.ConnectionError as error:
             if not is_used or not _is_dropped(error):
                 return self._no_answer(error)
-        except (requests.RequestException, HTTPError, OSError) as error:
+        except _BROKEN as error:
             return self._no_answer(error)
         try:
             return self._send(line, call)
-        except (requests.RequestException, HTTPError, OSError) as error:
+        except _BROKEN as error:
             return self._no_answer(error)
 
     def _send(self, line: "_Line", call: Call) -> Answer:

@@ -125,6 +125,7 @@ def test_what_was_not_asked_for_is_not_decoded(body, encoding):
         sized(b"x" * 100)[:-1],
         OK + b"Transfer-Encoding: chunked\r\n\r\n3\r\nab",
         OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nab",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n-5\r\nab",
         OK + b"Content-Length: 5",
         b"",
         b"no HTTP at all\r\n\r\n",
