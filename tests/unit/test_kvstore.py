@@ -199,6 +199,14 @@ class TestALease:
         with lease(splunkd.service(), "host", 0.05, "sh1"):
             assert splunkd.records(LEASES)[0]["lease"] != left["lease"]
 
+    @pytest.mark.parametrize("expires", [{}, {"expires": None}, {"expires": "never"}, {"expires": 4_102_444_800}],
+                             ids=["none", "null", "text", "the year 2100"])
+    def test_that_no_run_wrote_is_no_hindrance(self, splunkd, expires):
+        splunkd.collections[LEASES]["host"] = {"_key": "host", "_user": "nobody", "holder": "sh2", **expires}
+        with lease(splunkd.service(), "host", 60, "sh1"):
+            assert splunkd.records(LEASES)[0]["holder"] == "sh1"
+        assert splunkd.records(LEASES) == []
+
     def test_is_given_back_by_who_has_it_alone(self, splunkd):
         with lease(splunkd.service(), "host", 60, "sh1"):
             splunkd.collections[LEASES]["host"].update(holder="sh2", lease="another")  # ours took too long

@@ -25,6 +25,8 @@ LEASES = "usersignups_leases"
 READ_ROWS = 5_000
 CLOCK_SKEW_S = 60
 LEASE_POLL_S = 1
+LONGEST_LEASE_S = 86_400 + 60 * CLOCK_SKEW_S
+"""The longest deadline there is, and an hour for clocks that differ more."""
 SAVE_DOCUMENTS = 1_000
 """limits.conf: max_documents_per_batch_save."""
 FIND_QUERIES = 500
@@ -210,7 +212,7 @@ def lease(service: Service, name: str, seconds: float, holder: str) -> Iterator[
 
     def take() -> None:
         if not _take(leases, name, holder, lease_id, time.time() + seconds + CLOCK_SKEW_S):
-            leases.delete({"_key": name, "expires": {"$lt": time.time()}})
+            _end_what_is_over(leases, name)
             raise Unavailable("collection %s: another run is at work on %s. If there is none, its lease ends by itself "
                               "%g s after it began" % (LEASES, name, seconds + CLOCK_SKEW_S))
     leases.delete({"_key": name, "holder": holder})
@@ -222,6 +224,16 @@ def lease(service: Service, name: str, seconds: float, holder: str) -> Iterator[
         hasty = Collection(service, LEASES, Retry(max_attempts=3, first_wait_s=0.2))
         with contextlib.suppress(SegmentBridgeError):
             hasty.delete({"_key": name, "lease": lease_id})
+
+
+def _end_what_is_over(leases: Collection, name: str) -> None:
+    """A lease that has expired, or that no run wrote: without an end, or with one further away than any run's."""
+    now = time.time()
+    leases.delete({"_key": name, "expires": {"$lt": now}})
+    for found in leases.read({"_key": name}):
+        expires = found.get("expires")
+        if not isinstance(expires, (int, float)) or expires > now + LONGEST_LEASE_S:
+            leases.delete({field: value for field, value in found.items() if field != "_user"})
 
 
 def _take(leases: Collection, name: str, holder: str, lease_id: str, expires: float) -> bool:
