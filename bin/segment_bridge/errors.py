@@ -129,8 +129,10 @@ def hide_tracebacks() -> None:
     """What nobody catches goes to stderr, and so into splunkd.log or search.log, as `unforeseen` tells it."""
     def say(error: Any) -> None:
         if error is not None and not isinstance(error, (SystemExit, KeyboardInterrupt)):
-            print("ERROR segment_bridge: %s" % unforeseen(error), file=sys.stderr)
+            told = error if isinstance(error, SegmentBridgeError) else unforeseen(error)
+            print("ERROR segment_bridge: %s" % told, file=sys.stderr)
 
     sys.excepthook = lambda kind, error, trace: say(error)
-    sys.unraisablehook = lambda found: say(found.exc_value)
+    # A deadline that meets a finalizer comes again.
+    sys.unraisablehook = lambda found: None if isinstance(found.exc_value, DeadlineExceeded) else say(found.exc_value)
     threading.excepthook = lambda found: say(found.exc_value)

@@ -188,7 +188,10 @@ def check_trouble(result, segment, expected: Staying, home):
     assert expected.is_handled or not segment.accepted
     assert result.exit_code != 0
     assert re.search(expected.says, " ".join(result.texts("ERROR")))
-    assert '100 of 100 events did not get to destination "segment"' in " ".join(result.texts("ERROR"))
+    said = '100 of 100 events did not get to destination "segment"'
+    assert said in " ".join(result.texts("ERROR"))
+    error = log_facts(home, "error")
+    assert error["reason"] == "not_sent" and said.replace('"', "'") in error["error"]
     check_report(result, home)
 
 

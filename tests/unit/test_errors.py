@@ -57,6 +57,20 @@ def test_what_was_foreseen_goes_through_as_it_is():
 
 
 @pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("raise SettingsError('x must be y')", "ERROR segment_bridge: x must be y\n"),
+        ("raise SystemExit(0)", ""),
+        ("class X:\n    def __del__(self): raise DeadlineExceeded('late')\nX()", ""),
+    ],
+)
+def test_what_was_foreseen_is_told_in_its_own_words(fault, said):
+    program = "import sys; sys.path.insert(0, 'bin')\nfrom segment_bridge.errors import *\nhide_tracebacks()\n" + fault
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr == said
+
+
+@pytest.mark.parametrize(
     "fault",
     [
         "raise ValueError(secret)",

@@ -47,7 +47,7 @@ def find(service: Service, name: str, what: str) -> str:
     except SplunkdError as error:
         if error.status not in (401, 403):
             raise
-        return _lent(service, name, what)
+        return checked(_lent(service, name, what), "%s that was lent" % what)
     stored = {entry["content"]["username"]: entry["content"]["clear_password"]
               for entry in entries if entry["content"].get("realm") == REALM}
     found: List[str] = []
