@@ -168,7 +168,9 @@ def _matcher(query: Document) -> Callable[[Document], bool]:
         elif isinstance(wanted, dict):
             conditions += [
                 lambda document, field=field, test=compare[operator], other=other: (
-                    field in document and test(document[field], other)) for operator, other in wanted.items()]
+                    # As MongoDB, values of one type alone.
+                    isinstance(document.get(field), str if isinstance(other, str) else (int, float))
+                    and test(document[field], other)) for operator, other in wanted.items()]
         else:
             conditions.append(lambda document, field=field, wanted=wanted: document.get(field) == wanted)
     return lambda document: all(condition(document) for condition in conditions)
