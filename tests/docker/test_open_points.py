@@ -64,11 +64,6 @@ def test_a_cron_schedule_is_an_interval_of_an_input(bridge):
     bridge.admin.remove_cluster("cron")
 
 
-def test_btool_knows_every_key(container):
-    said = container.splunk("btool", "check", "--debug")
-    assert [line for line in said.splitlines() if "/apps/segment_bridge/" in line and "nvalid key" in line] == []
-
-
 def test_the_run_log_is_indexed_with_its_source_type(bridge):
     bridge.admin.run_saved_search(JOB)
     assert bridge.admin.wait_for_rows(

@@ -1,0 +1,29 @@
+"""What can only be seen inside Splunk's container."""
+import base64
+
+import pytest
+
+from tests.administrator import JOB
+from tests.environment import is_real
+from tests.fakes.segment import WRITE_KEY
+
+if not is_real():
+    pytest.skip("needs a real Splunk: make test-splunk", allow_module_level=True)
+
+
+def files_with(container, *texts):
+    """Splunk's own that hold one of these, which come by standard input: arguments are in the list of processes."""
+    search = "grep -rlF -f - /opt/splunk/etc /opt/splunk/var || true"
+    return container.engine.run("splunk", ["sudo", "-u", "splunk", "sh", "-c", search], "\n".join(texts) + "\n").split()
+
+
+def test_btool_knows_every_key(container):
+    said = container.splunk("btool", "check", "--debug")
+    assert [line for line in said.splitlines() if "/apps/segment_bridge/" in line and "nvalid key" in line] == []
+
+
+def test_no_file_of_splunks_holds_a_secret_as_it_is(bridge, container):
+    assert not bridge.admin.run_saved_search(JOB).failed
+    assert any(file.endswith("/segment_bridge.log") for file in files_with(container, "event=run_end"))
+    as_header = base64.b64encode((WRITE_KEY + ":").encode()).decode()
+    assert files_with(container, WRITE_KEY, as_header, bridge.cluster.token) == []
