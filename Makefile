@@ -93,7 +93,7 @@ lock: setup  ## pin anew what the requirements.in files ask for
 	@test -x $(TOOLS)/uv/bin/uv || { $(VENV)/bin/python -m venv $(TOOLS)/uv && $(TOOLS)/uv/bin/python -m pip install -qq uv; }
 	@cd app/lib && ../../$(TOOLS)/uv/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.9 \
 	    --no-emit-package tzdata --no-emit-package websocket-client requirements.in -o requirements.txt
-	@for name in tests/build tests/requirements tests/package/appinspect tests/package/slim tests/package/audit \
+	@for name in docs/requirements tests/build tests/requirements tests/package/appinspect tests/package/slim tests/package/audit \
 	    tests/package/workflows tests/bench/requirements; do \
 	    $(TOOLS)/uv/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.9 --universal --fork-strategy fewest \
 	        --no-strip-extras $$name.in -o $$name.txt || exit 1; \

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds dist/segment_bridge-<version>.tar.gz out of app/, bin/, default/, lookups/ and the libraries that
-# app/lib/requirements.txt pins; its path is the last line of output. The same sources give the same bytes.
+# Builds dist/segment_bridge-<version>.tar.gz out of app/, bin/, default/, lookups/, the libraries that
+# app/lib/requirements.txt pins, and the pages of docs/; its path is the last line of output. The same sources give the
+# same bytes.
 #
 # Needs Python >= 3.9 with pip: .venv (make setup) where there is one, else python3, or what PYTHON names.
 set -euo pipefail
@@ -55,29 +56,37 @@ kubernetes_slice='
     config/__init__.py config/config_exception.py config/dateutil.py config/exec_provider.py
     config/incluster_config.py config/kube_config.py'
 
+digest() {
+    cat "$@" | "$PYTHON" -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())'
+}
+
+# download LIST FOLDER: the wheels that a list pins, unpacked and no more; a source archive pip would ask for its
+# metadata, by running it. They are those of one platform, so that every machine gets the same files.
+download() {
+    local archive
+    "$PYTHON" -m pip --version >/dev/null 2>&1 || fail "$PYTHON has no pip: run \"make setup\", or name a Python that has it in PYTHON"
+    "$PYTHON" -m pip download -qq --disable-pip-version-check --dest "$2.archives" \
+        --no-deps --require-hashes --only-binary :all: -r "$1" \
+        --python-version 3.9 --implementation cp --abi cp39 --abi none --platform manylinux2014_x86_64 --platform any ||
+        fail "the libraries could not be downloaded (pip's message is above)"
+    mkdir "$2"
+    for archive in "$2.archives"/*.whl; do
+        "$PYTHON" -m zipfile -e "$archive" "$2"
+    done
+}
+
 libraries() {
     local key
-    key=$(cat app/lib/requirements.txt package.sh | "$PYTHON" -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())')
+    key=$(digest app/lib/requirements.txt package.sh)
     if [[ -d build/lib && $(cat build/lib.key 2>/dev/null) == "$key" ]]; then
         echo "libraries: build/lib is up to date"
         return
     fi
     echo "libraries: downloading what app/lib/requirements.txt pins"
-    "$PYTHON" -m pip --version >/dev/null 2>&1 || fail "$PYTHON has no pip: run \"make setup\", or name a Python that has it in PYTHON"
-    # One fixed platform, so that every machine gets the same files; what is compiled in them is left out below. Wheels
-    # are unpacked and no more; a source archive pip would ask for its metadata, by running it.
-    "$PYTHON" -m pip download -qq --disable-pip-version-check --dest "$work/archives" \
-        --no-deps --require-hashes --only-binary :all: -r <(sed '/^splunk-sdk==/,/--hash=[^\\]*$/d' app/lib/requirements.txt) \
-        --python-version 3.9 --implementation cp --abi cp39 --abi none --platform manylinux2014_x86_64 --platform any ||
-        fail "the libraries could not be downloaded (pip's message is above)"
-    # The SDK comes as a source archive alone. Its modules are ready to use.
+    local lib=$work/lib
+    # The SDK comes as a source archive alone. Its modules are ready to use. What is compiled is left out below.
+    download <(sed '/^splunk-sdk==/,/--hash=[^\\]*$/d' app/lib/requirements.txt) "$lib"
     fetch_by_hash splunk-sdk "$work/splunk-sdk.tar.gz"
-
-    local lib=$work/lib archive
-    mkdir "$lib"
-    for archive in "$work"/archives/*.whl; do
-        "$PYTHON" -m zipfile -e "$archive" "$lib"
-    done
     tar -xzf "$work/splunk-sdk.tar.gz" -C "$work"
     mv "$work"/splunk-sdk-*/splunklib "$lib"
     slice_kubernetes "$lib"
@@ -148,6 +157,22 @@ import kubernetes.client.api_client, kubernetes.config, requests, splunklib.modu
 PYTHON
 }
 
+# --- The pages of the view "help", which docs/build.py makes with the libraries of docs/requirements.txt ---------------
+
+# help_pages FOLDER
+help_pages() {
+    local key
+    key=$(digest docs/requirements.txt)
+    if [[ ! -d build/markdown || $(cat build/markdown.key 2>/dev/null) != "$key" ]]; then
+        echo "help: downloading what docs/requirements.txt pins"
+        download docs/requirements.txt "$work/markdown"
+        rm -rf build/markdown
+        mv "$work/markdown" build/markdown
+        echo "$key" > build/markdown.key
+    fi
+    PYTHONPATH=build/markdown "$PYTHON" -s -B docs/build.py "$1" || fail "the pages of docs/ could not be made (the reason is above)"
+}
+
 # --- The package ----------------------------------------------------------------------------------------------------
 
 assemble() {
@@ -158,6 +183,7 @@ assemble() {
     mkdir "$stage"
     cp -R app/. bin default lookups "$stage"
     cp -R build/lib/. "$stage/lib"
+    help_pages "$stage/appserver/static/help"
     find "$stage" -name __pycache__ -prune -exec rm -r {} +
 }
 

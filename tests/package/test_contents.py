@@ -24,7 +24,7 @@ from tests.package.conf import Conf
 CONTENTS = [
     r"LICENSE|NOTICE|app\.manifest",
     r"README/[a-z_]+\.conf\.spec",
-    r"appserver/static/([\w.-]+\.(js|css|png|svg)|setup/[a-z]+\.js)",
+    r"appserver/static/([\w.-]+\.(js|css|png|svg)|(setup|help)/[a-z]+\.js|help/[a-z_.]+\.(html|png|svg))",
     r"bin/(segmentsend|usersignups|write_key)\.py",
     r"bin/segment_bridge/(splunk/)?[a-z_]+\.py",
     r"default/[a-z_]+\.conf",
@@ -108,18 +108,23 @@ def sources(tmp_path):
     """A copy of what package.sh reads, elsewhere."""
     copy = tmp_path / "elsewhere"
     copy.mkdir()
-    for name in ("app", "bin", "default", "lookups"):
+    for name in ("app", "bin", "default", "lookups", "docs"):
         shutil.copytree(ROOT / name, copy / name)
-    shutil.copy(ROOT / "package.sh", copy)
+    for name in ("package.sh", "SECURITY.md", "CHANGELOG.md"):
+        shutil.copy(ROOT / name, copy)
     return copy
 
 
 @pytest.fixture
 def sources_with_libraries(sources, package):
-    (sources / "build").mkdir()
-    shutil.copytree(ROOT / "build/lib", sources / "build/lib")
-    shutil.copy(ROOT / "build/lib.key", sources / "build/lib.key")
+    keep_built(sources, "lib")
+    keep_built(sources, "markdown")
     return sources
+
+
+def keep_built(sources, libraries):
+    shutil.copytree(ROOT / "build" / libraries, sources / "build" / libraries)
+    shutil.copy(ROOT / "build" / (libraries + ".key"), sources / "build")
 
 
 def build(sources, **environment):
@@ -233,6 +238,7 @@ WHEEL_INFO = {
 @pytest.fixture
 def index(sources, package, tmp_path):
     """The address of a package index: the libraries as one wheel, and an SDK whose setup.py leaves a trace."""
+    keep_built(sources, "markdown")
     libraries, sdk = tmp_path / "simple/libraries", tmp_path / "simple/splunk-sdk"
     for folder in (libraries, sdk, tmp_path / "splunk-sdk-2.1.1"):
         folder.mkdir(parents=True)

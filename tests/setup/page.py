@@ -10,7 +10,7 @@ window.answers = [];
 const plain = window.fetch;
 window.fetch = async (...call) => {
     const answer = await plain(...call);
-    window.answers.push({url: String(call[0]), method: call[1].method, text: await answer.clone().text()});
+    window.answers.push({url: String(call[0]), method: call[1]?.method ?? "GET", text: await answer.clone().text()});
     return answer;
 };
 """

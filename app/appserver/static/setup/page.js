@@ -7,6 +7,7 @@ import { Destination } from "./destination.js";
 import { element } from "./dom.js";
 import { Power } from "./power.js";
 import { content } from "./splunkd.js";
+import { followTheme } from "../theme.js";
 
 const OLDEST = [9, 3];
 const RIGHTS = ["list_storage_passwords", "edit_storage_passwords"];
@@ -61,23 +62,4 @@ function showSteps(place, title, host) {
   );
   const load = (section) => section.load().catch((failure) => section.report.say("bad", failure.message));
   load(power).then(() => sections.filter((section) => section !== power).forEach(load));
-}
-
-/** Light or dark, by what stands behind the page; that may still change while Splunk's own styles are loaded. */
-function followTheme(place) {
-  const follow = () => {
-    place.dataset.theme = theme(place);
-  };
-  follow();
-  addEventListener("load", follow);
-}
-
-function theme(place) {
-  for (let each = place.parentElement; each; each = each.parentElement) {
-    const [red, green, blue, alpha = 1] = getComputedStyle(each).backgroundColor.match(/[\d.]+/g).map(Number);
-    if (alpha > 0) {
-      return red + green + blue < 3 * 128 ? "dark" : "light";
-    }
-  }
-  return (window.__splunk_ui_theme__ ?? window.$C?.SPLUNK_UI_THEME) === "dark" ? "dark" : "light";
 }

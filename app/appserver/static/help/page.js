@@ -1,0 +1,45 @@
+/* The view "help": one of the pages beside this file, which package.sh makes out of docs/. The address names it, and a
+   heading in it: help?page=glossary#glossary. */
+
+import { followTheme } from "../theme.js";
+
+const FIRST = "index";
+const ID = "help-"; // before the ids of a page, as Splunk's own elements have ids, too
+
+/** Puts the page that the address names into `place`. */
+export async function show(place) {
+  const name = new URLSearchParams(location.search).get("page") ?? FIRST;
+  if (!/^[\w-]+(\.[\w-]+)*$/.test(name)) {
+    throw new Error(`there is no page ${name}`);
+  }
+  const address = new URL(`${name}.html`, import.meta.url);
+  const answer = await fetch(address);
+  if (!answer.ok) {
+    throw new Error(answer.status === 404 ? `there is no page ${name}` : `Splunk Web answered ${answer.status}`);
+  }
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html").body;
+  for (const each of page.querySelectorAll("[id]")) {
+    each.id = ID + each.id;
+  }
+  for (const link of page.querySelectorAll("a[href]")) {
+    link.setAttribute("href", inView(link.getAttribute("href")));
+  }
+  for (const image of page.querySelectorAll("img")) {
+    image.src = new URL(image.getAttribute("src"), address);
+  }
+  place.className = page.className;
+  followTheme(place);
+  place.replaceChildren(...page.children);
+  addEventListener("hashchange", goToHeading);
+  goToHeading();
+}
+
+/** The address in this view of a link between pages. */
+function inView(address) {
+  const [, name, anchor] = address.match(/^([\w.-]+)\.html(#.*)?$/) ?? [];
+  return name ? `?page=${name}${anchor ?? ""}` : address;
+}
+
+function goToHeading() {
+  document.getElementById(ID + decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();
+}
