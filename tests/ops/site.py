@@ -8,7 +8,6 @@ import contextlib
 import io
 import itertools
 import json
-import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,11 +18,10 @@ from segment_bridge import logs
 from segment_bridge.errors import ClusterError, SegmentBridgeError
 from segment_bridge.splunk import runs
 from tests.standin.jobs import Dispatch, Job, saved_sid
-from tests.standin.refusal import Refusal
 from tests.standin.sessions import SYSTEM_USER
 from tests.standin.splunkd import Splunkd
 from tests.standin.stores.events import Event
-from tests.standin.stores.kvstore import Collection
+from tests.standin.stores.kvstore import READY, Collection
 from tests.standin.values import Results
 
 APP = "segment_bridge"
@@ -74,7 +72,8 @@ class _Direct:
     authority = "in memory"
 
     def __init__(self, splunkd: Splunkd):
-        self._splunkd = splunkd
+        self._kvstore = splunkd.kvstore
+        self._collections: Dict[str, Collection] = {}
 
     def post(self, path: str, headers, body: str):
         *_, name, operation = path.split("/")
@@ -87,10 +86,11 @@ class _Direct:
         return SimpleNamespace(body=io.BytesIO())
 
     def _done(self, what: Callable[[Collection], Any], name: str) -> Any:
-        try:
-            return what(self._splunkd.kvstore.collection(APP, name, "nobody"))
-        except Refusal as refusal:
-            raise ConnectionError(refusal.text) from None
+        if self._kvstore.status != READY:
+            raise ConnectionError("KV store is not ready")
+        if name not in self._collections:
+            self._collections[name] = self._kvstore.collection(APP, name, "nobody")
+        return what(self._collections[name])
 
 
 class Site:
@@ -104,6 +104,8 @@ class Site:
         splunkd.confs.write("indexes", "search", AUDIT_INDEX, {"homePath": "$SPLUNK_DB/%s/db" % AUDIT_INDEX})
         self._fired: Dict[str, Fired] = {}
         self._service = _Direct(splunkd)
+        self._folder = splunkd.home / "runs"
+        self._folder.mkdir()
         self._numbers = itertools.count(1)
         self._unwritten: List[Event] = []  # events are indexed when somebody looks: a transaction each would take long
 
@@ -112,11 +114,13 @@ class Site:
     @contextlib.contextmanager
     def run_log(self, at: float, component: str, sid: str = "", **facts) -> Iterator[logs.RunLog]:
         """A run of the app that logs at a time."""
-        with mock.patch.object(time, "time", lambda: at), tempfile.TemporaryDirectory() as folder:
-            with logs.RunLog(component, sid, folder, **facts) as log:
-                yield log
-            for line in Path(folder, logs.FILE_NAME).read_text().splitlines():
-                self._index(line, logs.FILE_NAME, "segment_bridge:log")
+        file = self._folder / logs.FILE_NAME
+        with mock.patch.object(time, "time", lambda: at), logs.RunLog(
+                component, sid, str(self._folder), **facts) as log:
+            yield log
+        for line in file.read_text(encoding="utf-8").splitlines():
+            self._index(line, logs.FILE_NAME, "segment_bridge:log")
+        file.unlink()
 
     def keep(self, log: logs.RunLog, **facts) -> None:
         """As a run does at its end."""
