@@ -49,6 +49,15 @@ class Access:
     """For a whole answer, however it comes."""
 
 
+class _ProxyContext(ssl.SSLContext):
+    """Looks at the name in a proxy's certificate, which urllib3 leaves to it without that name if it is an address."""
+
+    host = ""
+
+    def wrap_socket(self, *args: Any, **settings: Any) -> ssl.SSLSocket:
+        return super().wrap_socket(*args, **{"server_hostname": self.host, **settings})
+
+
 Trust = Callable[[ssl.SSLContext], None]
 """Loads the CAs that a connection verifies with into its context."""
 
@@ -74,9 +83,10 @@ class Endpoint:
 
     @property
     def proxy_tls(self) -> ssl.SSLContext:
-        """For a proxy's own certificate, whose name urllib3 leaves to the context."""
-        context = _context(self.trust)
-        context.check_hostname = True
+        """For the certificate of a proxy that is spoken to in TLS."""
+        context = _ProxyContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.host = urlsplit(self.proxy_url).hostname or ""
+        self.trust(context)
         return context
 
 

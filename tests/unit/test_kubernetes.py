@@ -449,6 +449,16 @@ class TestAProxy:
         assert "the proxy failed: Tunnel connection failed: 407" in text
         assert "wrong" not in text
 
+    def test_may_speak_tls_and_is_verified_then_name_and_all(self, fake, listed):
+        with FakeProxy(tls=fake.authority.server()) as proxy:
+            assert listed(proxy_url=proxy.url)
+            assert proxy.targets
+        for wrong in fake.authority.server("proxy.example.com"), FakeKubernetes().authority.server():
+            with FakeProxy(tls=wrong) as proxy:
+                with pytest.raises((ClusterError, Unavailable), match="certificate"):
+                    listed(proxy_url=proxy.url)
+                assert proxy.targets == []
+
     def test_of_the_environment_is_not_used(self, listed, monkeypatch):
         for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
             monkeypatch.setenv(name, "http://127.0.0.1:1")
