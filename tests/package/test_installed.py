@@ -7,6 +7,7 @@ import time
 from urllib.parse import quote
 
 import pytest
+import requests
 from splunklib.binding import HTTPError
 
 from tests.administrator import APP, JOB, Administrator, wait
@@ -93,6 +94,64 @@ def test_a_role_may_do_what_the_readme_says_and_no_more(someone, act, role):
     else:
         with pytest.raises((HTTPError, Refused, KeyError)):
             action(someone[role])
+
+
+READS = {
+    "see the app": "apps/local/segment_bridge",
+    "look up who is who": "storage/collections/data/usersignups",
+    "read other secrets": "storage/passwords/" + quote("segment_bridge:segment:"),
+    "see where events go": "configs/conf-segment_bridge/segment",
+    "see and change inputs": "configs/conf-inputs/" + quote("usersignups://" + CLUSTER, safe=""),
+    "see and run the saved searches": "saved/searches/" + quote(JOB),
+}
+"""What of the table can be had with a GET, at any door."""
+
+
+def web_session(user):
+    """A requests session of Splunk Web's, as the login page makes it."""
+    session = requests.Session()
+    session.trust_env = False
+    login = user.web + "/en-US/account/login"
+    session.get(login, timeout=30)
+    session.post(login, timeout=30, data={"username": user.user, "password": user.service.password,
+                                          "cval": session.cookies.get("cval", "")}).raise_for_status()
+    return session
+
+
+def found_by_rest(user, path):
+    """The rows of the search command rest, run in an app that everybody sees."""
+    try:
+        answer = user.service.post("search/jobs", owner=user.user, app="search", exec_mode="oneshot",
+                                   output_mode="json", search="| rest splunk_server=local " + path)
+    except HTTPError:
+        return []
+    return json.loads(answer.body.read())["results"]
+
+
+@pytest.mark.parametrize("what", READS)
+@pytest.mark.parametrize("role", EVERYBODY)
+def test_splunk_web_and_rest_show_a_role_no_more_and_no_less(someone, what, role):
+    """By Splunk Web's way to splunkd, and by the search command rest, which goes there with the rights of its user."""
+    user, path = someone[role], "/servicesNS/nobody/segment_bridge/" + READS[what]
+    is_allowed = role in ACTS[what][0]
+    with web_session(user) as session:
+        answer = session.get("%s/en-US/splunkd/__raw%s?output_mode=json" % (user.web, path), timeout=30)
+    assert (answer.status_code == 200) is is_allowed, answer.text
+    if "storage/collections" not in path:  # its answers are no entries, which rest could make rows of
+        assert bool(found_by_rest(user, path)) is is_allowed
+
+
+@pytest.mark.parametrize("role", EVERYBODY)
+def test_who_is_let_into_the_app_sees_a_view_and_others_see_none(someone, role):
+    user = someone[role]
+    with web_session(user) as session:
+        answer = session.get(user.web + "/en-US/app/segment_bridge", timeout=30)
+        views = [session.get("%s/en-US/app/segment_bridge/%s" % (user.web, view), timeout=30).status_code
+                 for view in ("overview", "setup")]
+    if role in SENDER:
+        assert answer.status_code == 200 and 200 in views
+    else:
+        assert answer.status_code >= 400 and set(views) == {404}
 
 
 @pytest.fixture
