@@ -52,6 +52,8 @@ def diagnosis(error: Optional[BaseException], url: str, tls_cure: str, credentia
     def met(*types: type) -> bool:
         return any(isinstance(cause, types) for cause in causes)
 
+    if met(UnicodeError, urllib3.exceptions.LocationParseError):
+        return Diagnosis("DNS", text, "No host can have this name: check it, and that of the proxy", False)
     if met(urllib3.exceptions.ProxyError):
         return Diagnosis("the proxy", text, "Check proxy_url, and its credentials", "407" not in text)
     if met(socket.gaierror):

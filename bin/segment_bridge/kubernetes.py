@@ -152,7 +152,7 @@ class ApiServer:
             if error.status:
                 raise self._refusal(resource, error) from None
             raise self._no_connection(error.__context__) from None
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+        except (urllib3.exceptions.HTTPError, OSError, UnicodeError) as error:  # the latter of a host name
             raise self._no_connection(error) from None
         return self._parsed(resource, response.data)
 

@@ -222,6 +222,13 @@ class TestWhatDoesNotPass:
         assert 'answered 404 to a list of usersignups.toolchain.dev.openshift.com: "404 page not found"' in text
         assert "check that this is the right cluster" in text
 
+    @pytest.mark.parametrize("host", ["a" * 64 + ".com", "a..b", ".", "\u2603.invalid"])
+    @pytest.mark.parametrize("proxy_url", ["", "http://%s.invalid:1" % ("b" * 64)])
+    def test_a_host_name_that_is_none(self, failure, host, proxy_url):
+        text = failure(server="https://%s:6443" % host, proxy_url=proxy_url)
+        assert "DNS failed" in text
+        assert "No host can have this name" in text
+
     def test_a_redirection_which_would_take_the_token_elsewhere(self, fake, failure):
         with FakeKubernetes(authority=fake.authority) as other:
             fake.faults = faults.always(faults.status(302, Location=other.url + SIGNUPS.path))
