@@ -1,11 +1,14 @@
 """The alerts: each fires in its situation, at its hour, and none in a healthy week with its ordinary hiccups."""
+import re
+
 import pytest
 
 from segment_bridge.directory import USERS
 from segment_bridge.errors import SuddenShrinkage
 from segment_bridge.synchronisation import Source, Tally, synchronise
 from tests import recorded
-from tests.ops.site import ALERT, CLUSTER, HOUR, NOT_SENT, START, Fired, Problem, hours
+from tests.conftest import ROOT
+from tests.ops.site import ALERT, CLUSTER, HOUR, NOT_SENT, REFUSED, START, Fired, Problem, hours
 from tests.standin.stores.kvstore import READY, STARTING
 
 DEAD_LETTERS, JOB, NOT_ACCEPTED = "Dead letters are waiting", "The job has not succeeded", "Events were not accepted"
@@ -161,6 +164,19 @@ class TestEventsWereNotAccepted:
         assert [(row["status"], row["reason"], float(row["events"]), row["example"]) for row in rows] == [
             ("unsent", "circuit_open", 70, "5 batches in a row have failed"),
             ("rejected", "too_large", 2, "40,000 bytes")]
+
+    def test_all_that_went_wrong_within_a_day_has_errors_too(self, site):
+        """As README asks for it."""
+        site.job(START, "failed", problems=[Problem("rejection", "rejected", "too_large", 2, "40,000 bytes"), NOT_SENT])
+        site.job(START + 60)
+        site.input(START, "failed", error=REFUSED)
+        site.clock.move_to(START + HOUR)
+        text = (ROOT / "README.md").read_text(encoding="utf-8")
+        asked, = re.findall(r"^    (\| inputlookup segment_runs \| where .*\n    .*)", text, re.M)
+        rows = site.search(asked.replace("\n", " "))
+        assert {(row["component"], row["status"], row["reason"], float(row["number"])) for row in rows} == {
+            ("segmentsend", "rejected", "too_large", 2), ("segmentsend", "error", "not_sent", 1),
+            ("usersignups", "error", "cluster", 1)}
 
     def test_a_setting_that_is_wrong(self, site):
         text = "there is no write key of [segment] in the password store"
