@@ -45,6 +45,9 @@ class Host:
         self.messages: List[tuple] = []
         self.collected: List[Row] = []
 
+    def allow(self, command: str) -> None:
+        """Everybody may run everything."""
+
     def scan(self, indexes, earliest, latest) -> Iterator[Row]:
         for number, event in reversed(list(enumerate(self._events))):
             given = event if isinstance(event, dict) else {"_raw": event}

@@ -56,9 +56,10 @@ def _filled(template: str, job, settings: Mapping[str, str], results: Results) -
 
 def _email(splunkd, job, settings: Mapping[str, str], results: Results) -> None:
     get = lambda name, default="": settings.get("action.email." + name, default)  # noqa: E731
-    recipients = [each.strip() for each in get("to").split(",") if each.strip()]
+    named = [each.strip() for each in re.split("[,;]", get("to")) if each.strip()]
+    recipients = [each for each in named if may_get_mail(each, get("allowedDomainList"))]
     if not recipients:
-        raise ValueError("action.email.to is empty")
+        raise ValueError("action.email.to is empty" if not named else "allowedDomainList lets no recipient through")
     message = EmailMessage()
     message["From"], message["To"] = get("from", "splunk"), ", ".join(recipients)
     message["Subject"] = _filled(get("subject", "Splunk Alert: $name$"), job, settings, results)
@@ -74,6 +75,12 @@ def _email(splunkd, job, settings: Mapping[str, str], results: Results) -> None:
     host, _, port = get("mailserver", "localhost").partition(":")
     with smtplib.SMTP(host, int(port or 25), timeout=_TIMEOUT_S) as server:
         server.send_message(message)
+
+
+def may_get_mail(address: str, domains: str) -> bool:
+    """`domains` is alert_actions.conf's allowedDomainList; it takes recipients away without a word."""
+    listed = [each.strip().lower() for each in domains.split(",") if each.strip()]
+    return listed in ([], ["allow_all"]) or address.rpartition("@")[2].lower() in listed
 
 
 def _table(results: Results) -> str:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Callable, Dict, Iterable, Iterator, List, Set
 
 from .clock import UNITS
+from .limits import SHIPPED
 from .rest.routing import routes
+from .settings import HONOURED, IDLE
 from .spl.commands import aggregates, charts
 from .spl.functions.registry import FUNCTIONS, MANY
 from .spl.registry import COMMANDS, GENERATING
@@ -29,6 +31,7 @@ def text() -> str:
         ("## The search command", "Not known, hence refused: %s." % _listed(UNKNOWN)),
         ("## Times", "Units of time modifiers: %s. Variables of strftime: %s. Of strptime: %s." % (
             _listed(UNITS), _listed("%" + name for name in WRITABLE), _listed("%" + name for name in READABLE))),
+        ("## Settings of .conf files", _table(("file", "honoured", "nothing to act on here"), _settings())),
         ("## REST endpoints", _table(("path", "methods"), _endpoints())),
     ]
     return "\n".join("%s\n\n%s\n" % section for section in sections)
@@ -37,6 +40,12 @@ def text() -> str:
 _INTRODUCTION = """\
 Made from the code by `python -m tests.standin.coverage`; a test checks that it is up to date. What is not here is
 refused with a message that names it. How each of it behaves is in the vectors of `tests/compliance/`."""
+
+
+def _settings() -> Iterator[List[str]]:
+    for conf in sorted({*HONOURED, *IDLE}):
+        yield [conf, *(_listed(sorted(table.get(conf, ()))) for table in (HONOURED, IDLE))]
+    yield ["limits", _listed(sorted("[%s] %s" % key for key in SHIPPED)), ""]
 
 
 def _commands() -> Iterator[List[str]]:

@@ -19,6 +19,10 @@ from .stores.kvstore import MAX_DOCUMENTS_PER_BATCH_SAVE, MAX_ROWS_PER_QUERY, ST
 from .values import Row, SplError, as_list, from_list, number, text
 
 DEFAULT_MAX_MATCHES = 1_000
+_CAPABILITIES = {"collect": "run_collect", "inputlookup": "input_file", "outputlookup": "output_file",
+                 "rest": "rest_access_server_endpoints"}
+"""What commands take, as authorize.conf.spec says; it does not say which of the rest command's endpoints are the
+server's, so all are."""
 
 
 class SearchHost:
@@ -34,6 +38,12 @@ class SearchHost:
     def limits(self) -> Limits:
         stanzas = self._splunkd.confs.stanzas("limits", self.app)
         return Limits({name: stanza.settings for name, stanza in stanzas.items()})
+
+    def allow(self, command: str) -> None:
+        capability = _CAPABILITIES.get(command, "")
+        if capability and capability not in self._job.session.capabilities:
+            raise SplError("You do not have a role with the capability='%s' required to run this command='%s'. Contact "
+                           "your Splunk administrator to request this capability." % (capability, command))
 
     def scan(self, indexes: Sequence[str], earliest: Optional[float], latest: Optional[float]) -> Iterator[Row]:
         events = self._splunkd.events

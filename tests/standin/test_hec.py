@@ -171,8 +171,8 @@ class TestRaw:
             ("2026-11-24T02:00:00Z two", "1795485600.000", "h"), ("2026-11-24T01:00:00Z one", "1795482000.000", "h")]
 
     @pytest.mark.parametrize(("name", "value"), [("SHOULD_LINEMERGE", "true"), ("TIME_FORMAT", "%B")])
-    def test_what_is_not_known_here_of_props_is_named(self, service, collector, name, value):
-        service.confs["props"].create("made:up", **{name: value})
+    def test_what_is_not_known_here_of_props_is_named(self, splunkd, collector, name, value):
+        splunkd.confs.write("props", "search", "made:up", {name: value})
         answer = collector.send("x", "/services/collector/raw")
         assert (answer.status_code, name in answer.json()["text"]) == (400, True)
         assert collector.events() == []

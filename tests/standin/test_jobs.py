@@ -8,6 +8,7 @@ import splunklib.client
 import splunklib.results
 from splunklib.binding import HTTPError
 
+from tests.standin.clients import connect, package
 from tests.standin.conftest import PASSWORD
 from tests.standin.jobs import saved_sid
 from tests.standin.stores.events import Event
@@ -176,6 +177,17 @@ class TestRights:
 def test_the_id_of_a_saved_search_s_job(user, app, name, sid):
     """As in public logs of Splunk (the times are ours)."""
     assert saved_sid(user, "nobody", app, name, 1_667_128_620, 1) == sid
+
+
+class TestCommands:
+    @pytest.mark.parametrize("search, capability", [
+        ("| inputlookup none.csv", "input_file"), ("| makeresults | outputlookup a.csv", "output_file"),
+        ("| rest /services/server/info", "rest_access_server_endpoints"),
+        ("| makeresults | append [| inputlookup none.csv]", "input_file")])
+    def test_a_command_takes_a_capability(self, splunkd, tmp_path, search, capability):
+        splunkd.install(package(tmp_path, "one", {"default/authorize.conf": "[role_lone]\nsearch = enabled\n"}), False)
+        job = finished(connect(splunkd, "lone").jobs.create(search))
+        assert "capability='%s'" % capability in str(job["messages"])
 
 
 class TestWhatTheSdkTests:

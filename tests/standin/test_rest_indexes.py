@@ -23,12 +23,15 @@ def events(splunkd, index="main"):
 
 class TestIndexes:
     def test_one_is_there_at_once(self, splunkd, service):
-        service.indexes.create("fresh", frozenTimePeriodInSecs="86400")
+        service.indexes.create("fresh")
         index = service.indexes["fresh"]
-        assert (index["frozenTimePeriodInSecs"], index["totalEventCount"], index["disabled"]) == ("86400", "0", "0")
+        assert (index["totalEventCount"], index["disabled"]) == ("0", "0")
         index.submit("hello", sourcetype="st", source="s", host="h")
         assert events(splunkd, "fresh") == [("hello", "st", "s", "h")]
         assert index.refresh()["totalEventCount"] == "1"
+
+    def test_nothing_grows_old_so_no_age_is_taken(self, service):
+        assert refusal(service.indexes.create, "fresh", frozenTimePeriodInSecs="86400")[0] == 400
 
     @pytest.mark.parametrize("name", ["Upper", "_internal2", "-dash", "with space", "kvstore1", ""])
     def test_a_name_that_cannot_be(self, service, name):

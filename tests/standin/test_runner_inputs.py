@@ -176,7 +176,7 @@ class TestKinds:
         splunkd.inputs.refresh()
         names = set(app.notes("environment")[0]) - {"LC_CTYPE", "__CF_USER_TEXT_ENCODING"}
         assert names == {"SPLUNK_HOME", "SPLUNK_DB", "SPLUNK_SERVER_NAME", "PATH", "LANG", "PYTHONHTTPSVERIFY",
-                         "PYTHONUTF8"}
+                         "PYTHONUTF8", "TZ"}
 
     @pytest.mark.parametrize("script, reason", [
         ("sys.exit(3)", "Introspecting scheme=probe: script running failed (exited with code 3)."),

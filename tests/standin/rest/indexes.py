@@ -16,17 +16,13 @@ from .entries import xml_response
 from .objects import Kind
 from .routing import Call, route
 
-_NUMBERS = {"maxTotalDataSizeMB": 500_000, "frozenTimePeriodInSecs": 188_697_600, "maxHotBuckets": 3,
-            "maxWarmDBCount": 300}
-"""Settings that can be given, with indexes.conf's defaults."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 
 
 def _content(call: Call, stanza: Stanza) -> Dict[str, Any]:
     settings, events = stanza.settings, call.splunkd.events
     span = events.span(stanza.name)
-    return {**{name: int(settings.get(name, default)) for name, default in _NUMBERS.items()},
-            "datatype": "event", "disabled": is_true(settings.get("disabled", "0")),
+    return {"datatype": "event", "disabled": is_true(settings.get("disabled", "0")),
             "homePath": "$SPLUNK_DB/%s/db" % stanza.name, "coldPath": "$SPLUNK_DB/%s/colddb" % stanza.name,
             "thawedPath": "$SPLUNK_DB/%s/thaweddb" % stanza.name, "isInternal": stanza.name.startswith("_"),
             "totalEventCount": events.count(stanza.name), "currentDBSizeMB": 1, "minTime": span[0], "maxTime": span[1],
@@ -37,7 +33,7 @@ _INDEXES = Kind("data/indexes", "indexes", _content, ("enable", "disable"))
 objects.reading(_INDEXES)
 
 
-@route("POST", "data/indexes", "name", "datatype", *_NUMBERS, capability="indexes_edit")
+@route("POST", "data/indexes", "name", "datatype", capability="indexes_edit")
 def create(call: Call) -> Response:
     name = call.argument("name")
     if not _NAME.fullmatch(name) or "kvstore" in name:
@@ -49,17 +45,8 @@ def create(call: Call) -> Response:
         raise Refusal(409, "Index name=%s already exists." % name)
     paths = {path: "$SPLUNK_DB/%s/%s" % (name, folder) for path, folder in (
         ("homePath", "db"), ("coldPath", "colddb"), ("thawedPath", "thaweddb"))}
-    made = objects.create(call, "indexes", name, {**_numbers(call), **paths})
+    made = objects.create(call, "indexes", name, paths)
     return call.entry(_INDEXES.entry(call, made), 201)
-
-
-@route("POST", "data/indexes/<name>", *_NUMBERS, capability="indexes_edit")
-def edit(call: Call, name: str) -> Response:
-    return call.entry(_INDEXES.entry(call, objects.edit(call, "indexes", name, _numbers(call))))
-
-
-def _numbers(call: Call) -> Dict[str, str]:
-    return {name: str(call.whole(name, default)) for name, default in _NUMBERS.items() if name in call.arguments}
 
 
 @route("DELETE", "data/indexes/<name>", capability="indexes_edit")

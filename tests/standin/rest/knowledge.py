@@ -13,8 +13,8 @@ from .routing import Call
 _MACROS = Kind("admin/macros", "macros", objects.content, ("disable",))
 _LOOKUPS = Kind("data/transforms/lookups", "transforms", objects.content, ("disable",))
 _MACRO_ARGUMENTS = ("definition", "args", "iseval", "validation", "errormsg", "description", "disabled")
-_LOOKUP_ARGUMENTS = ("external_type", "collection", "fields_list", "filename", "max_matches", "min_matches",
-                     "default_match", "case_sensitive_match", "match_type", "filter", "disabled")
+_LOOKUP_ARGUMENTS = ("external_type", "collection", "fields_list", "filename", "max_matches",
+                     "case_sensitive_match", "disabled")
 
 
 def _checked_macro(call: Call, before: Optional[Settings]) -> Settings:

@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 from werkzeug.wrappers import Response
 
 from ..refusal import Refusal
+from ..settings import check
 from ..stores.conf import NOBODY, SYSTEM, Access, Settings, Stanza, is_true
 from .entries import Entry
 from .routing import ANY, Call, route
@@ -95,7 +96,7 @@ def create(call: Call, conf: str, name: str, settings: Settings) -> Stanza:
         Refusal: there is one; the caller may not write there.
     """
     user = check_creatable(call, conf, name)
-    return _write(call, conf, name, _checked(conf, settings), user)
+    return _write(call, conf, name, _checked(call, conf, name, settings), user)
 
 
 def check_creatable(call: Call, conf: str, name: str) -> str:
@@ -124,7 +125,7 @@ def edit(call: Call, conf: str, name: str, settings: Settings) -> Stanza:
         Refusal: there is none; the caller may not write it.
     """
     _check_place(call)
-    stanza, settings = one(call, conf, name), _checked(conf, settings)
+    stanza, settings = one(call, conf, name), _checked(call, conf, name, settings)
     if not may_change(call, conf, stanza):
         call.forbid()
     if stanza.app != call.app:
@@ -153,15 +154,17 @@ def _check_place(call: Call) -> None:
         raise Refusal(400, "An object cannot be written in a namespace with wildcards: name its owner and its app.")
 
 
-def _checked(conf: str, settings: Settings) -> Settings:
+def _checked(call: Call, conf: str, name: str, settings: Settings) -> Settings:
     """As they are written: macros' iseval becomes 0 or 1.
 
     Raises:
-        Refusal: a key that none can be; iseval is no boolean.
+        Refusal: a key that none can be, or that is not known here; iseval is no boolean.
     """
     for key in settings:
         if key.startswith(_OWN) or not _KEY.fullmatch(key):
             raise Refusal(400, "Argument \"%s\" is not supported by this handler." % key)
+    kind = call.splunkd.inputs.kinds().get(name.partition("://")[0]) if conf == "inputs" else None
+    check(conf, name, settings, kind.parameters if kind else ())
     if conf != "macros" or "iseval" not in settings:
         return settings
     if settings["iseval"].lower() not in BOOLEANS:

@@ -49,6 +49,7 @@ def pipeline(search: str, host: Host, chunks: Iterator[Results], inner: bool = F
 
 def _started(stage: Stage, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
     name, source = stage
+    context.host.allow(name)
     external = None if name in COMMANDS else context.host.command(name)
     if name not in COMMANDS and external is None:
         raise SplError("Unknown search command '%s'." % name)

@@ -59,6 +59,13 @@ class Host(Protocol):
     earliest: Optional[float]
     latest: Optional[float]
 
+    def allow(self, command: str) -> None:
+        """
+        Raises:
+            SplError: the user may not run a command of this name.
+        """
+        ...
+
     def scan(self, indexes: Sequence[str], earliest: Optional[float], latest: Optional[float]) -> Iterator[Row]:
         """Events, newest first: _raw, _time, _indextime, index, host, source, sourcetype, splunk_server, _cd, _bkt."""
         ...

@@ -16,6 +16,8 @@ from typing import Dict
 from ksconf.conf.parser import PARSECONF_STRICT_NC, ConfParserException, parse_conf
 
 from ..refusal import Refusal
+from ..runner.kinds import declared
+from ..settings import check, check_meta
 
 
 def install(etc: Path, archive: Path, update: bool) -> str:
@@ -94,12 +96,24 @@ def _check(unpacked: Path) -> None:
             content: Dict[str, Dict[str, str]] = parse_conf(str(path), PARSECONF_STRICT_NC)
         except (ConfParserException, UnicodeDecodeError) as error:
             raise Refusal(400, "Error during app install: %s of the app '%s': %s" % (path.name, app, error)) from None
+        _check_settings(unpacked, path, content)
         if path.name == "app.conf":
             for stanza, key in (("package", "id"), ("id", "name")):
                 name = content.get(stanza, {}).get(key, app)
                 if name != app:
                     raise Refusal(400, "Error during app install: the app's folder is '%s', its app.conf says '%s'." % (
                         app, name))
+
+
+def _check_settings(unpacked: Path, path: Path, content: Dict[str, Dict[str, str]]) -> None:
+    """That the stand-in goes by all settings of a file."""
+    inputs = declared(unpacked) if path.name == "inputs.conf" else {}
+    for stanza, found in content.items():
+        given = {key: value for key, value in found.items() if not key.startswith("#")}
+        if path.suffix == ".meta":
+            check_meta(path.name, stanza, given)
+        else:
+            check(path.stem, stanza, given, inputs.get(stanza.partition("://")[0], ()))
 
 
 def _keep(former: Path, fresh: Path) -> None:
