@@ -1,6 +1,6 @@
 # What there is to do here: "make" lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup package demo test audit appinspect bench dashboard test-splunk test-sdk up down lock clean
+.PHONY: help setup package demo test audit appinspect bench dashboard release test-splunk test-sdk up down lock clean
 SHELL := bash
 
 # Any Python from 3.9 on. (The app itself is tried under both Pythons that Splunk has, where they are found.)
@@ -45,6 +45,9 @@ appinspect: package  ## what Splunk's newest AppInspect says of the package
 	@test -x $(NEWEST)/bin/python || "$$($(VENV)/bin/python -m tests.pythons 3.13 3.9 || echo $(PYTHON))" -m venv $(NEWEST)
 	@$(NEWEST)/bin/python -m pip install -qq --disable-pip-version-check --upgrade splunk-appinspect pylibmagic
 	@APPINSPECT=$(abspath $(NEWEST))/bin/python $(VENV)/bin/python -m pytest tests/package/test_appinspect.py
+
+release: setup $(TOOLS)/sbom/ready  ## the package of the version that is tagged, after all tests, with checksums and an SBOM
+	@.ci/release
 
 bench: package  ## how fast the command is
 	@$(VENV)/bin/python -m tests.bench $(ARGS)
@@ -93,8 +96,8 @@ lock: setup  ## pin anew what the requirements.in files ask for
 	@test -x $(TOOLS)/uv/bin/uv || { $(VENV)/bin/python -m venv $(TOOLS)/uv && $(TOOLS)/uv/bin/python -m pip install -qq uv; }
 	@cd app/lib && ../../$(TOOLS)/uv/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.9 \
 	    --no-emit-package tzdata --no-emit-package websocket-client requirements.in -o requirements.txt
-	@for name in docs/requirements tests/build tests/requirements tests/package/appinspect tests/package/slim tests/package/audit \
-	    tests/package/workflows tests/bench/requirements; do \
+	@for name in docs/requirements tests/build tests/requirements tests/package/appinspect tests/package/slim \
+	    tests/package/audit tests/package/sbom tests/package/workflows tests/bench/requirements; do \
 	    $(TOOLS)/uv/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.9 --universal --fork-strategy fewest \
 	        --no-strip-extras $$name.in -o $$name.txt || exit 1; \
 	done

@@ -1,4 +1,4 @@
-"""Why: the codes in `segment_reason`, in dead letters, and in `reason` of the run log. README says what each means.
+"""Why: the codes in `segment_reason`, in dead letters, and in `reason` of the run log; docs/reasons.md explains each.
 
 People read sentences, which may change; alerts, pages and tests read these. A code is never used for something else.
 """

@@ -120,7 +120,7 @@ def test_of_the_recorded_events_those_that_are_cut():
 
 
 def policy():
-    text = re.search(r"```yaml\n(apiVersion: audit.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)[1]
+    text = re.search(r"```yaml\n(apiVersion: audit.*?)```", (ROOT / "docs/setup.md").read_text("utf-8"), re.S)[1]
     return yaml.safe_load(text)
 
 

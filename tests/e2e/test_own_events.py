@@ -1,7 +1,11 @@
 """Events of one's own, out of searches as people write them."""
 import json
+import re
 
 import pytest
+
+from segment_bridge.messages import TYPES
+from tests.conftest import ROOT
 
 WHOLE = '{"userId":"7","event":"Order","properties":{"total":9.5,"products":[{"sku":"A","price":1},{"sku":"B"}]}}'
 
@@ -57,3 +61,11 @@ def test_rows_without_a_time_are_other_events_in_another_window(bridge):
 
     day = {"earliest_time": "1764000000", "latest_time": "1764086400"}
     assert made(**day) == made(**day) != made(earliest_time="1764086400", latest_time="1764172800")
+
+
+def test_the_documented_example_of_each_type_is_accepted(bridge):
+    text = (ROOT / "docs/segmentsend.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^    \| makeresults\n(?:    \|.*\n)+", text, re.MULTILINE)
+    rows = [row for example in examples for row in bridge.admin.search(example).rows]
+    assert [row["segment_status"] for row in rows] == ["accepted"] * len(examples)
+    assert {row.get("type", "track") for row in rows} == TYPES.keys() - {"screen"}

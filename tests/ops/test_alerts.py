@@ -171,7 +171,7 @@ class TestEventsWereNotAccepted:
         site.job(START + 60)
         site.input(START, "failed", error=REFUSED)
         site.clock.move_to(START + HOUR)
-        text = (ROOT / "README.md").read_text(encoding="utf-8")
+        text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
         asked, = re.findall(r"^    (\| inputlookup segment_runs \| where .*\n    .*)", text, re.M)
         rows = site.search(asked.replace("\n", " "))
         assert {(row["component"], row["status"], row["reason"], float(row["number"])) for row in rows} == {

@@ -19,9 +19,9 @@ def letters(bridge):
     return {document["message_id"]: document for document in bridge.documents(LETTERS)}
 
 
-def readme(beginning: str) -> str:
-    """The example of README in the paragraph that begins so."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def documented(beginning: str) -> str:
+    """The example behind the paragraph that begins so."""
+    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
     return re.search(r"^%s.*?\n\n((?:    [^\n]*\n)+)" % beginning, text, re.M | re.S)[1]
 
 
@@ -122,7 +122,7 @@ class TestAPerson:
     def test_edits_one_and_has_it_sent_again(self, bridge):
         bridge.letter("m", "rejected", START - 9 * DAY)
         bridge.clock.move_to(START + HOUR)
-        bridge.search(readme("Edit one").replace("...", "m"))
+        bridge.search(documented("Edit one").replace("...", "m"))
         assert letters(bridge)["m"]["first_time"] == START - 9 * DAY
         bridge.try_to_run(AGAIN, START + HOUR + 900)
         sent = bridge.segment.accepted["m"].message
@@ -135,7 +135,7 @@ class TestAPerson:
                       '| segmentsend dead_letters=true' % (START + 1))
         (message_id,) = letters(bridge)
         bridge.clock.move_to(START + HOUR)
-        bridge.search(readme("Edit one").replace("...", message_id))
+        bridge.search(documented("Edit one").replace("...", message_id))
         for number in range(2):
             assert bridge.try_to_run(AGAIN, START + HOUR + 900 * (number + 1))
         (sent,) = bridge.segment.accepted.values()
@@ -146,7 +146,7 @@ class TestAPerson:
     def test_drops_some(self, bridge):
         bridge.letter("m", "rejected", START, reason="too_large")
         bridge.letter("other", "rejected", START)
-        bridge.search(readme("Drop some"))
+        bridge.search(documented("Drop some"))
         bridge.try_to_run(AGAIN, START + HOUR)
         assert set(letters(bridge)) == {"other"}
 

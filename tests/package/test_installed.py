@@ -47,11 +47,11 @@ SENDER, ADMIN = EVERYBODY[2:], EVERYBODY[3:]
 ACTS = {
     "see the app": (SENDER, lambda user: user.service.apps[APP]),
     "run segmentsend": (SENDER, lambda user: succeed(user, ROW)),
-    "look up who is who": (SENDER, lambda user: succeed(user, "| inputlookup usersignups")),
+    "look up the user map": (SENDER, lambda user: succeed(user, "| inputlookup usersignups")),
     "read write keys": (SENDER, lambda user: known_key(user)),
     "read other secrets": (ADMIN, lambda user: user.service.storage_passwords.list()),
     "save secrets": (ADMIN, lambda user: user.service.storage_passwords.create("x", "x", APP).delete()),
-    "change who is who": (ADMIN, lambda user: user.service.kvstore["usersignups"].data.insert(
+    "change the user map": (ADMIN, lambda user: user.service.kvstore["usersignups"].data.insert(
         '{"_key": "x/y", "username": "y", "cluster": "x"}')),
     "see where events go": (SENDER, lambda user: user.service.confs["segment_bridge"]["segment"]["region"]),
     "change where events go": (ADMIN, lambda user: user.set_destination(max_attempts="3")),
@@ -59,7 +59,7 @@ ACTS = {
     "see and change inputs": (ADMIN, lambda user: user.service.get("data/inputs/usersignups/" + CLUSTER)),
     "see and run the saved searches": (ADMIN, lambda user: user.run_saved_search(JOB)),
 }
-"""A line of README's table -> the roles that may, and how it is tried."""
+"""A line of docs/permissions.md -> the roles that may, and how it is tried."""
 
 
 def succeed(user, search):
@@ -87,7 +87,7 @@ class Refused(Exception):
 
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("role", EVERYBODY)
-def test_a_role_may_do_what_the_readme_says_and_no_more(someone, act, role):
+def test_a_role_may_do_what_is_documented_and_no_more(someone, act, role):
     allowed, action = ACTS[act]
     if role in allowed:
         action(someone[role])
@@ -98,7 +98,7 @@ def test_a_role_may_do_what_the_readme_says_and_no_more(someone, act, role):
 
 READS = {
     "see the app": "apps/local/segment_bridge",
-    "look up who is who": "storage/collections/data/usersignups",
+    "look up the user map": "storage/collections/data/usersignups",
     "read other secrets": "storage/passwords/" + quote("segment_bridge:segment:"),
     "see where events go": "configs/conf-segment_bridge/segment",
     "see and change inputs": "configs/conf-inputs/" + quote("usersignups://" + CLUSTER, safe=""),
@@ -176,8 +176,9 @@ def test_nothing_but_a_write_key_is_lent(someone, staging, name, status):
     assert refused.value.status == status
 
 
-def test_the_readme_has_the_same_table():
-    lines = re.findall(r"^\| ([a-z ]+?) +\| (.*) \|$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+def test_the_documentation_has_the_same_table():
+    text = (ROOT / "docs/permissions.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^\| ([a-z ]+?) +\| (.*) \|$", text, re.MULTILINE)
     table = {act: [cell.strip() for cell in cells.split("|")] for act, cells in lines if act in ACTS}
     columns = [("user", "power"), ("segment_bridge_sender",), ("admin",)]
     assert table == {act: ["yes" if set(roles) <= set(allowed) else "no" for roles in columns]

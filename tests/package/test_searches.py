@@ -112,6 +112,8 @@ def test_a_mail_says_what_it_means_what_to_do_and_where(app):
         text = alert["action.email.message.alert"]
         assert text.startswith("$description$\n"), name
         assert re.search(r"/app/segment_bridge/(\w+)$", text)[1] in views, name
+        heading = name.rpartition(" - ")[2].lower().replace(" ", "-")
+        assert "/app/segment_bridge/help?page=operations#%s\n" % heading in text, name
         assert alert["action.email.priority" if alert["alert.severity"] == "5" else "action.email.inline"] in "12", name
 
 

@@ -1,4 +1,4 @@
-"""What the command takes and gives is in the README, in the search assistant and in the spec file, all of it."""
+"""What the command takes and gives is in its page, in the search assistant and in the spec file, all of it."""
 
 import ast
 import re
@@ -11,9 +11,8 @@ from segment_bridge.settings import Destination, Options
 from segment_bridge.splunk.sending import COLUMNS, PAYLOAD_COLUMN
 from tests.conftest import ROOT
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SECTION = README.partition("\n## Send events of your own\n")[2].partition("\n## ")[0]
-REASONS = README.partition("\n### Reasons\n")[2].partition("\n#")[0]
+SECTION = (ROOT / "docs/segmentsend.md").read_text(encoding="utf-8")
+REASONS = (ROOT / "docs/reasons.md").read_text(encoding="utf-8")
 SEARCHBNF = (ROOT / "default/searchbnf.conf").read_text(encoding="utf-8")
 SPEC = (ROOT / "app/README/segment_bridge.conf.spec").read_text(encoding="utf-8")
 

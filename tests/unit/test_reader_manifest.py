@@ -1,4 +1,4 @@
-"""The manifests in app/kubernetes, and what README and the error for missing rights say of them: enough, no more."""
+"""The manifests in app/kubernetes, and what docs/setup.md and the error for missing rights say: enough, no more."""
 import re
 import subprocess
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.fakes.kubernetes import TOKEN, Account, FakeKubernetes
 from tests.unit.splunkd_double import DATA, SplunkdDouble
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTED = (ROOT / "docs/setup.md").read_text(encoding="utf-8")
 
 
 HOST, MEMBER = "toolchain-host-operator", "toolchain-member-operator"
@@ -97,16 +97,16 @@ def test_it_says_how_to_read_the_token(file, settings, home, kinds, needed, list
     assert "kubectl -n %s get secret segment-bridge -o" % home in text
 
 
-def test_readme_names_the_files_and_the_secret():
-    assert "kubectl apply -f app/kubernetes/reader.yaml" in README
+def test_the_page_names_the_files_and_the_secret():
+    assert "kubectl apply -f app/kubernetes/reader.yaml" in DOCUMENTED
     for file in "host.yaml", "member.yaml":
-        assert "(app/kubernetes/%s)" % file in README
-    assert "kubectl -n %s get secret segment-bridge -o" % HOST in README
+        assert "(../app/kubernetes/%s)" % file in DOCUMENTED
+    assert "kubectl -n %s get secret segment-bridge -o" % HOST in DOCUMENTED
 
 
 def commands(beginning):
-    """The block of commands in README that begins so."""
-    return re.search(r"^    %s.*\n(?:    .*\n)*" % re.escape(beginning), README, re.MULTILINE).group()
+    """The block of commands in the page that begins so."""
+    return re.search(r"^    %s.*\n(?:    .*\n)*" % re.escape(beginning), DOCUMENTED, re.MULTILINE).group()
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def curl(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("length", [1, 255, 256, 1_100, 3_000])
-def test_readmes_commands_store_a_token_as_it_is_read(curl, tmp_path, length):
+def test_documented_commands_store_a_token_as_it_is_read(curl, tmp_path, length):
     token = "".join(chr(65 + number % 26) for number in range(length))
     (tmp_path / "token.txt").write_text(token, encoding="ascii")
     stored = {}
@@ -136,7 +136,7 @@ def test_readmes_commands_store_a_token_as_it_is_read(curl, tmp_path, length):
     assert stored == secrets.pieces("usersignups:prod", token)
 
 
-def test_readmes_commands_delete_a_clusters_records_and_no_others(curl):
+def test_documented_commands_delete_a_clusters_records_and_no_others(curl):
     splunkd = SplunkdDouble()
     for name in "usersignups", "tenant_namespaces":
         for cluster in "prod", "prod2":

@@ -263,7 +263,7 @@ class Sending:
             self._log.warning("dropped", status="dropped", reason=reason, count=count, error=deadletters.DROPS[reason])
         if self._dead_letters and self._dead_letters.malformed:
             self._log.warning("warning", reason="malformed", count=self._dead_letters.malformed,
-                              error="dead letters are of a wrong shape: correct or drop them, see README")
+                              error="dead letters have a wrong shape: correct or drop them (Help > Operations)")
         self._notes = notes = []
         for reason in self._reasons.values():
             status, code, _, error, _, _ = reason.outcome

@@ -1,6 +1,6 @@
 /* Step 4: who is told when something goes wrong, the e-mail of the app's alerts. */
 
-import { button, element, Section } from "./dom.js";
+import { button, element, helpLink, Section } from "./dom.js";
 import { addresses, emails } from "./rules.js";
 import { allValid, Field } from "./fields.js";
 import { savedSearches } from "./searches.js";
@@ -13,7 +13,8 @@ const actionsOf = (alert) => (alert.actions ?? "").split(/[\s,]+/).filter(Boolea
 
 export class Alerts extends Section {
   constructor({ isCloud }) {
-    super("alerts", "4. Alerts", "Who is told when events do not get through, or the hourly job does not run.");
+    super("alerts", "4. Alerts", ["Who is told when events do not get through, or the hourly job does not run. ",
+      helpLink("What each alert means", "operations", "alerts")]);
     this._isCloud = isCloud;
     this.to = new Field("email", "E-mail addresses", {
       check: emails, placeholder: "ops@example.com, data@example.com", width: "wide",

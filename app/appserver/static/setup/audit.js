@@ -1,6 +1,6 @@
 /* Step 3: where the audit events are, the macro segment_bridge_audit, and whether there are any that the app can read. */
 
-import { button, code, element, Section } from "./dom.js";
+import { button, code, element, helpLink, Section } from "./dom.js";
 import { allValid, Field } from "./fields.js";
 import { baseSearch, required } from "./rules.js";
 import { content, post, search } from "./splunkd.js";
@@ -13,7 +13,8 @@ const UNREADABLE = "search `segment_bridge_unreadable`";
 
 export class Audit extends Section {
   constructor() {
-    super("audit", "3. Audit events", "Where the Kubernetes API servers' audit logs are in Splunk.");
+    super("audit", "3. Audit events", ["Where the Kubernetes API servers' audit logs are in Splunk. ",
+      helpLink("What audit events need", "setup", "what-audit-events-need")]);
     this.search = new Field("audit", "Search for them", {
       check: required(baseSearch), placeholder: 'index="k8s_audit" sourcetype="kube:audit"', width: "wide",
       help: "An index, and what tells audit events from others in it. The app looks for user journeys among what this finds.",

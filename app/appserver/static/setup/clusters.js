@@ -1,6 +1,6 @@
 /* Step 2: the clusters that say who is who; each is an input, [usersignups://NAME], and its token. */
 
-import { button, code, element, Section, table } from "./dom.js";
+import { button, code, element, helpLink, Section, table } from "./dom.js";
 import { ClusterForm, SECRETS, SETTINGS } from "./clusterform.js";
 import * as secrets from "./secrets.js";
 import { get, isTrue, path, post, remove, search } from "./splunkd.js";
@@ -40,8 +40,9 @@ export class Clusters extends Section {
     super(
       "clusters",
       "2. Clusters",
-      "The Kubernetes clusters that know the users: the host cluster's UserSignups say whose a username is, tenant namespaces "
-        + "whose a workspace is. Each is read every quarter of an hour.",
+      ["The Kubernetes clusters that know the users: the host cluster's UserSignups say whose a username is, tenant namespaces "
+        + "whose a workspace is. Each is read every quarter of an hour. ",
+      helpLink("Several clusters", "setup", "several-clusters")],
     );
     this._isOn = isOn;
     this._list = element("div", {});

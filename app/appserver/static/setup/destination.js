@@ -151,7 +151,7 @@ export class Destination extends Section {
     const { rows: [row], messages } = await search(`${ONE_ROW} | segmentsend onfail=warn`);
     if (row.segment_status !== "accepted") {
       throw new Failure(row.segment_reason, `Saved, but the test event was not accepted: ${row.segment_error}. `
-        + (CURES[row.segment_reason] ?? `README lists what ${row.segment_reason} means.`));
+        + (CURES[row.segment_reason] ?? `The page Reasons under Help says what ${row.segment_reason} means.`));
     }
     this.report.say(
       "good",

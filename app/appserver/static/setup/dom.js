@@ -20,6 +20,13 @@ export const button = (text, click, kind = "secondary") =>
 
 export const code = (text) => element("code", {}, text);
 
+/** A link to a heading of a page of Help, in a tab of its own: the page by itself, as the view "help" leads here until the
+    app is set up. */
+export const helpLink = (text, page, heading) => {
+  const href = new URL(`../help/${page}.html#${heading}`, import.meta.url);
+  return element("a", { href, target: "_blank", rel: "noopener" }, text);
+};
+
 export const details = (summary, ...children) =>
   element("details", { class: "sb-details" }, element("summary", {}, summary), ...children);
 
@@ -67,7 +74,7 @@ export class Section {
       "section",
       { class: "sb-section", id: `sb-${id}`, "aria-labelledby": `sb-${id}-title` },
       element("h2", { id: `sb-${id}-title`, tabindex: "-1" }, title, " ", this._mark),
-      element("p", { class: "sb-about" }, about),
+      element("p", { class: "sb-about" }, ...[about].flat()),
       this.body,
       this.report.element,
     );
