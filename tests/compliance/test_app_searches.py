@@ -29,7 +29,9 @@ class AppHost(Host):
         fields = {name: [each.strip() for each in stanza["fields_list"].split(",")] if "fields_list" in stanza else
                   (DEFAULT.parent / "lookups" / stanza["filename"]).read_text().splitlines()[0].split(",")
                   for name, stanza in parse_conf(str(DEFAULT / "transforms.conf"), PARSECONF_STRICT_NC).items()}
-        super().__init__(app_macros(), {name: Lookup(each, [], "kvstore") for name, each in fields.items()})
+        server = {"serverName": "sh1", "kvStoreStatus": "ready", "startup_time": "1600928786"}
+        super().__init__(app_macros(), {name: Lookup(each, [], "kvstore") for name, each in fields.items()},
+                         rest={"/services/server/info": [server]})
 
     def command(self, name):
         return PassedOn() if name == "segmentsend" else None
