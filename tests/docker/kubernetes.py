@@ -4,13 +4,13 @@ import json
 from typing import Any, Callable, Dict, List
 
 from tests import recorded
-from tests.docker.engine import COMPOSE, ROOT, Engine
+from tests.docker.engine import COMPOSE, ROOT, Engine, NotStarted
 from tests.fakes.kubernetes_objects import HOST_NAMESPACE
 
 URL = "https://127.0.0.1:6443"
 _ACCOUNT = "segment-bridge"
 _START_S = 120
-_SERVERS_OWN = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields")
+_SERVERS_OWN = ("uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "generation", "managedFields")
 
 
 class Kubernetes:
@@ -31,7 +31,7 @@ class Kubernetes:
         self._wait(lambda: self._kubectl("get", "namespaces"))
         self._apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOST_NAMESPACE}}])
         for file in (COMPOSE.parent / "usersignups.yaml", ROOT / "app" / "kubernetes" / "reader.yaml"):
-            self._kubectl("apply", "-f", "-", text=file.read_text(encoding="utf-8"))
+            self._apply_text(file.read_text(encoding="utf-8"))
         self._apply([{"apiVersion": "v1", "kind": "Namespace", **each} for each in recorded.namespaces()["items"]])
         self._wait(lambda: self._kubectl("get", "usersignups", "-n", HOST_NAMESPACE))
         self._apply(recorded.usersignups()["items"])
@@ -44,7 +44,13 @@ class Kubernetes:
 
     def _apply(self, things: List[Dict[str, Any]]) -> None:
         items = [_without_the_servers_own(thing) for thing in things]
-        self._kubectl("apply", "-f", "-", text=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+        self._apply_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+
+    def _apply_text(self, text: str) -> None:
+        try:
+            self._kubectl("apply", "-f", "-", text=text)
+        except RuntimeError as error:
+            raise NotStarted("the cluster does not take what the tests need: %s" % error) from None
 
     def _kubectl(self, *arguments: str, text: str = "") -> str:
         return self._engine.run("kubernetes", ["kwokctl", "kubectl", *arguments], text)

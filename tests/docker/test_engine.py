@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import recorded
 from tests.docker import __main__ as commands
 from tests.docker import engine as engines
-from tests.docker import report
+from tests.docker import kubernetes, report
 from tests.docker.engine import ROOT, Engine, NotStarted
 from tests.docker.splunk import SplunkContainer
 from tests.fakes.segment import WRITE_KEY
@@ -122,6 +123,13 @@ def test_where_the_cluster_does_not_start_splunk_stays_with_its_password_shown(s
     assert said.err.splitlines() == [
         "kubernetes does not start", "The others stay up: make up tries again, make down ends them"]
     assert engine.state("splunk") == "running"
+
+
+def test_what_a_cluster_has_set_itself_is_not_asked_of_another():
+    """A second make up applies the same again, and a real API server refuses to change these."""
+    for thing in (*recorded.namespaces()["items"], *recorded.usersignups()["items"]):
+        kept = kubernetes._without_the_servers_own(thing)["metadata"]
+        assert not {"uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "generation"} & set(kept)
 
 
 def test_where_splunk_does_not_start_nothing_is_left(state, capsys):
