@@ -7,7 +7,7 @@ import pytest
 from tests.compliance.test_vectors import FOLDER
 from tests.standin.spl import choices
 
-NAMES = ["NULL_IN_LOOKUP", "MISSING_PATH"]
+NAMES = ["NULL_IN_LOOKUP", "MISSING_PATH", "NULL_ELEMENT", "NESTED_ARRAY"]
 """EMPTY_CELL is not the language's: tests/standin/test_runner_command.py shows both of its answers."""
 
 

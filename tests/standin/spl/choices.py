@@ -9,4 +9,8 @@ MISSING_PATH = "json_extract with several paths of which one is missing"
 """Is null in the array; or else is left out of it."""
 EMPTY_CELL = "an empty cell of a custom command's reply"
 """Is null; or else an empty text."""
-CHOICES = (NULL_IN_LOOKUP, MISSING_PATH, EMPTY_CELL)
+NULL_ELEMENT = "json_array_to_mv of an array with a null"
+"""It is left out; or else is the text null."""
+NESTED_ARRAY = "json_array_to_mv of an array in an array"
+"""It is one value; or else its elements are."""
+CHOICES = (NULL_IN_LOOKUP, MISSING_PATH, EMPTY_CELL, NULL_ELEMENT, NESTED_ARRAY)

@@ -5,7 +5,7 @@ Relies on: Search Reference, "JSON functions".
 from typing import Any, Callable, List
 
 from ...values import SplError, as_list, from_list, text
-from ..choices import MISSING_PATH
+from ..choices import MISSING_PATH, NESTED_ARRAY, NULL_ELEMENT
 from ..host import Host
 from ..jsontext import Steps, at_path, dumped, jsonable, native, parsed, steps, value_of
 from ..operators import truth
@@ -72,14 +72,16 @@ def json_entries(source):
     return dumped([{"key": key, "value": member} for key, member in value.items()])
 
 
-@function("json_array_to_mv", 1, 2)
-def json_array_to_mv(source, keep_quotes=False):
+@function("json_array_to_mv", 1, 2, hosted=True)
+def json_array_to_mv(source, keep_quotes=False, *, host):
     value = value_of(source)
     if not isinstance(value, list):
         return None
-    quoted = truth(keep_quotes)
-    return from_list([dumped(each) if quoted and type(each) is str else native(each)
-                      for each in value if each is not None])
+    if NESTED_ARRAY in host.others:
+        value = [inner for each in value for inner in (each if isinstance(each, list) else [each])]
+    quoted, null = truth(keep_quotes), "null" if NULL_ELEMENT in host.others else None
+    found = (dumped(each) if quoted and type(each) is str else null if each is None else native(each) for each in value)
+    return from_list([each for each in found if each is not None])
 
 
 @function("json_object", 0, MANY, nulls=True)
