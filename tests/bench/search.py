@@ -1,11 +1,15 @@
 """What the hourly job's search costs in a busy hour of a build cluster.
 
-    python -m tests.bench search                 # 10 builds; --builds 30 for a longer hour
+    python -m tests.bench search                            # 10 builds; --builds 30 for a longer hour
+    python -m tests.bench search --before old/macros.conf   # and beside it what those macros cost, and give
 
 The hour is made of the recorded events (tests/data/README.md), one of each kind as a pattern, in the proportions of a
 real cluster: a build is one PipelineRun (created, 40 updates of its status of 20 to 120 KB) with 25 TaskRuns (created,
-8 updates each of 10 to 60 KB); beside it a component and a release are worked on, and as many reads, leases and other
-resources are logged. Two of a hundred events of these groups are journeys.
+8 updates each of 10 to 60 KB), to which Tekton Chains and Tekton Results write what they have done with them. Somebody
+requested it; a PipelineRun that tests it, a snapshot, a component and a release come with it, and as many reads, leases
+and other resources are logged. The pipeline's description says that it is there "to create a container image", as that
+of Konflux's docker-build does, and a third of the builds' events have managedFields. Two of a hundred events of these
+groups are journeys.
 
 The stand-in's search language runs it (tests/standin/spl/meter.py says what is counted); processor time and peak memory
 are of a process that does nothing else, and are the stand-in's, not Splunk's. Linux only.
@@ -15,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import hashlib
 import json
 import random
 import re
@@ -25,9 +30,10 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple
 
 from tests import recorded
-from tests.compliance.app import app_lookups, app_macros
+from tests.compliance.app import MACROS, app_lookups, app_macros
 from tests.compliance.host import Host
 from tests.standin.spl import pipeline
+from tests.standin.spl.host import Macro
 from tests.standin.spl.meter import metered
 from tests.standin.values import Row
 
@@ -36,6 +42,7 @@ RUN_BYTES, TASK_BYTES = (20_000, 120_000), (10_000, 60_000)
 BEGAN = 1_700_000_000
 SEARCH = "search `segment_bridge_audit` `segment_bridge_candidates` | `segment_bridge_events`"
 GROUPS = ("tekton.dev", "appstudio.redhat.com")
+DESCRIPTION = "Uses buildah to create a container image. It also optionally creates a source image and runs some tests."
 TASK_NAMES = ["init", "clone-repository", "build-container", "clair-scan", "sast-snyk-check", "summary"]
 Event = Dict[str, Any]
 _SPEC_TASK = {"name": "task", "params": [{"name": "IMAGE", "value": "$(tasks.build-container.results.IMAGE_URL)"}],
@@ -46,6 +53,15 @@ _CHILD = {"apiVersion": "tekton.dev/v1", "kind": "TaskRun", "name": "build-x-tas
 _STEP = {"container": "step-build", "imageID": "registry.example.com/task@sha256:" + 64 * "0", "name": "build",
          "terminated": {"containerID": "cri-o://" + 64 * "0", "exitCode": 0, "reason": "Completed",
                         "finishedAt": "2023-11-14T22:13:20Z", "startedAt": "2023-11-14T22:13:20Z"}}
+_MANAGED = [{"apiVersion": "tekton.dev/v1", "fieldsType": "FieldsV1", "manager": manager, "operation": "Update",
+             "time": "2023-11-14T22:13:20Z", "fieldsV1": {"f:" + part: {"f:" + field: {} for field in fields}}, **more}
+            for manager, part, fields, more in (
+                ("pipelines-as-code-controller", "metadata", ["labels", "annotations", "generateName"], {}),
+                ("openshift-pipelines-controller", "status", [
+                    "childReferences", "completionTime", "conditions", "pipelineSpec", "startTime"],
+                 {"subresource": "status"}))]
+_COMPONENT = {"containerImage": "registry.example.com/component@sha256:" + 64 * "0", "name": "component", "source": {
+    "git": {"context": "./", "dockerfileUrl": "Dockerfile", "revision": 40 * "0", "url": "https://git.example.com/it"}}}
 
 
 def _first(lines: List[Event], resource: str, verb: str, holds: Callable[[Event], bool]) -> Event:
@@ -102,7 +118,9 @@ class Hour:
         self._released = _first(lines, "releases", "patch", lambda event: updated(event) and
                                 _condition(event, "Released").get("reason") == "Succeeded" and
                                 "completionTime" in event["responseObject"]["status"])
-        self.journeys = builds * 5  # a PipelineRun is created, started and ends; a scan; a release
+        self._snapshot = _first(lines, "snapshots", "create", lambda event: True)
+        self._requested = _first(lines, "components", "patch", lambda event: "impersonatedUser" in event)
+        self.journeys = builds * 6  # it is requested; a PipelineRun is created, started and ends; a scan; a release
 
     def lines(self) -> Iterator[str]:
         """In the order of time."""
@@ -119,20 +137,47 @@ class Hour:
                            "%s.%06dZ" % (received, number % 100 * 10_000)}, separators=(",", ":"))
 
     def _build(self, build: int) -> List[Event]:
-        spread = [self._pipelinerun(build, number) for number in range(UPDATES)]
+        created = self._grown(copy.deepcopy(self._created), RUN_BYTES[0], "childReferences", _CHILD)
+        updates = [self._pipelinerun(number, UPDATES) for number in range(UPDATES)]
+        spread = [self._requested, created, *updates, *(self._annotated(updates[-1]) for _ in range(3))]
         for task in range(TASKS):
             name = TASK_NAMES[task] if task < len(TASK_NAMES) else "task-%d" % task
-            spread += [self._task_created, *(self._taskrun(name, number) for number in range(TASK_UPDATES))]
+            updates = [self._taskrun(name, number) for number in range(TASK_UPDATES)]
+            spread += [self._task_created, *updates, self._annotated(updates[-1]), self._annotated(updates[-1])]
+        spread += map(self._of_a_test, [created, *(self._pipelinerun(number, 10) for number in range(10))])
         spread += [copy.deepcopy(self._component) for _ in range(4)]
         spread += [self._release(number) for number in range(6)]
-        return [self._grown(copy.deepcopy(self._created), RUN_BYTES[0], "childReferences", _CHILD), *spread]
+        snapshot = copy.deepcopy(self._snapshot)
+        snapshot["responseObject"]["spec"] = {"application": "it", "components": 20 * [_COMPONENT]}
+        spread += [snapshot, *(self._annotated(snapshot) for _ in range(3))]
+        return spread if build % 3 else [self._managed(event) for event in spread]
 
-    def _pipelinerun(self, build: int, number: int) -> Event:
+    @staticmethod
+    def _annotated(event: Event) -> Event:
+        """What is written to it when it is done: the answer is the whole object."""
+        event = {**event, "verb": "patch", "responseStatus": {"code": 200}, "requestObject": {"metadata": {
+            "annotations": {"chains.tekton.dev/signed": "true", "results.tekton.dev/stored": "true"}}}}
+        event["objectRef"] = {key: value for key, value in event["objectRef"].items() if key != "subresource"}
+        return event
+
+    @staticmethod
+    def _of_a_test(event: Event) -> Event:
+        event = copy.deepcopy(event)
+        for holder in ("requestObject", "responseObject"):
+            event[holder]["metadata"]["labels"]["pipelines.appstudio.openshift.io/type"] = "test"
+        return event
+
+    @staticmethod
+    def _managed(event: Event) -> Event:
+        whole = event["responseObject"]
+        return {**event, "responseObject": {**whole, "metadata": {**whole["metadata"], "managedFields": _MANAGED}}}
+
+    def _pipelinerun(self, number: int, updates: int) -> Event:
         """The first update starts it, the last ends it; in between tasks are completed."""
         event = copy.deepcopy(self._started if number == 0 else self._ended)
-        if 0 < number < UPDATES - 1:
+        if 0 < number < updates - 1:
             self._go_on(event, "Running", "Tasks Completed: %d (Failed: 0, Cancelled 0), Incomplete: %d, Skipped: 0" % (
-                number * TASKS // UPDATES + 1, TASKS - number * TASKS // UPDATES))
+                number * TASKS // updates + 1, TASKS - number * TASKS // updates))
         return self._grown(event, self._chance.randint(*RUN_BYTES), "childReferences", _CHILD)
 
     def _taskrun(self, task: str, number: int) -> Event:
@@ -167,11 +212,12 @@ class Hour:
 
     @staticmethod
     def _grown(event: Event, size: int, part: str, entry: Event) -> Event:
-        """Fills it up to the size: a third of it into the spec, the rest into the status."""
+        """Fills it up to the size: a third of it into the spec, the rest into the status, where it has one."""
         missing = max(0, size - len(json.dumps(event))) // 2
         for holder in ("requestObject", "responseObject"):
             whole = event[holder]
-            whole["spec"] = {**whole.get("spec", {}), "pipelineSpec": {"tasks": _filled(_SPEC_TASK, missing // 3)}}
+            whole["spec"] = {**whole.get("spec", {}), "pipelineSpec": {"description": DESCRIPTION, "tasks": _filled(
+                _SPEC_TASK, missing // 3 if "status" in whole else missing)}}
             if "status" in whole:
                 whole["status"][part] = _filled(entry, missing - missing // 3)
         return event
@@ -184,8 +230,8 @@ def _filled(entry: Event, size: int) -> List[Event]:
 class Site(Host):
     """An index that holds the hour."""
 
-    def __init__(self, hour: Hour):
-        super().__init__(app_macros(), app_lookups())
+    def __init__(self, hour: Hour, macros: Dict[str, Macro]):
+        super().__init__(macros, app_lookups())
         self._hour = hour
 
     def scan(self, indexes, earliest, latest) -> Iterator[Row]:
@@ -196,6 +242,10 @@ class Site(Host):
 
 class Cost(NamedTuple):
     journeys: int
+    found: str
+    """A digest of all rows."""
+    read: int
+    """Events that have the words of the terms: whether phrases and case fit is known once they are read from disk."""
     events: int
     event_bytes: int
     json_bytes: int
@@ -204,9 +254,9 @@ class Cost(NamedTuple):
     peak_mb: float
 
 
-def measure(builds: int) -> Cost:
+def measure(builds: int, macros: Path) -> Cost:
     """In this process, which should do nothing else; the making of the hour is taken away from processor time."""
-    hour = Hour(builds)
+    hour, known = Hour(builds), app_macros(macros)
     began = time.process_time()
     for _ in hour.lines():
         pass
@@ -215,35 +265,54 @@ def measure(builds: int) -> Cost:
     hour = Hour(builds)
     began = time.process_time()
     with metered() as meter:
-        rows = [row for chunk in pipeline(SEARCH, Site(hour), iter(())) for row in chunk.rows]
-    cpu = time.process_time() - began - making
+        rows = [row for chunk in pipeline(SEARCH, Site(hour, known), iter(())) for row in chunk.rows]
+    cpu, peak = time.process_time() - began - making, _peak_mb() - before
     assert len(rows) == hour.journeys, "%d journeys, not %d" % (len(rows), hour.journeys)
-    return Cost(len(rows), meter.events, meter.event_bytes, meter.json_bytes, meter.sent_bytes, cpu,
-                _peak_mb() - before)
+    found = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
+    return Cost(len(rows), found, _read(Hour(builds), known), meter.events, meter.event_bytes, meter.json_bytes,
+                meter.sent_bytes, cpu, peak)
+
+
+def _read(hour: Hour, macros: Dict[str, Macro]) -> int:
+    candidates = macros["segment_bridge_candidates"]
+    words = re.sub(r'"((?:[^"\\]|\\.)*)"', lambda phrase: "(%s)" % " ".join(re.findall(r"\w+", phrase[1])),
+                   re.sub(r"CASE(\(\w+\))", r"\1", candidates.definition))
+    site = Site(hour, {**macros, "segment_bridge_candidates": candidates._replace(definition=words)})
+    return sum(len(chunk.rows) for chunk in pipeline(SEARCH.partition("|")[0], site, iter(())))
 
 
 def _peak_mb() -> float:
     return int(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text("utf-8")).group(1)) / 1024
 
 
+FIGURES = (
+    ("events that pass the terms, a journey", "3", lambda cost: "%.1f" % (cost.events / cost.journeys)),
+    ("... and events that are read from disk for it", "", lambda cost: "%.1f" % (cost.read / cost.journeys)),
+    ("JSON bytes parsed / bytes of those events", "2", lambda cost: "%.2f" % (cost.json_bytes / cost.event_bytes)),
+    ("bytes to the search head, a journey", "2,048", lambda cost: "{:,.0f}".format(cost.sent_bytes / cost.journeys)),
+    ("processor time of the search", "a fifth", lambda cost: "%.2f s" % cost.cpu_s),
+    ("peak memory of the search", "a fifth", lambda cost: "%.0f MB" % cost.peak_mb))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench search")
     parser.add_argument("--builds", type=int, default=10)
-    parser.add_argument("--only", action="store_true", help=argparse.SUPPRESS)  # one measurement, as JSON
+    parser.add_argument("--before", type=Path, metavar="MACROS", help="another macros.conf, to compare with")
+    parser.add_argument("--only", type=Path, help=argparse.SUPPRESS)  # one measurement of these macros, as JSON
     options = parser.parse_args()
     if options.only:
-        print(json.dumps(measure(options.builds)))
+        print(json.dumps(measure(options.builds, options.only)))
         return
-    command = [sys.executable, "-m", "tests.bench.search", "--only", "--builds", str(options.builds)]
-    cost = Cost(*json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout))
-    print("%d builds, %d journeys\n\n| | |\n|---|---|" % (options.builds, cost.journeys))
-    for name, figure in (
-            ("events that pass the terms, a journey", "%.1f" % (cost.events / cost.journeys)),
-            ("JSON bytes parsed / bytes of those events", "%.2f" % (cost.json_bytes / cost.event_bytes)),
-            ("bytes to the search head, a journey", "{:,.0f}".format(cost.sent_bytes / cost.journeys)),
-            ("processor time of the search", "%.2f s" % cost.cpu_s),
-            ("peak memory of the search", "%.0f MB" % cost.peak_mb)):
-        print("| %s | %s |" % (name, figure))
+    costs = []
+    for macros in [MACROS, *([options.before] if options.before else [])]:
+        command = [sys.executable, "-m", "tests.bench.search", "--only", str(macros), "--builds", str(options.builds)]
+        costs.append(Cost(*json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout)))
+    print("%d builds, %d journeys\n\n| | wanted, at most | found |%s\n|---|---|---|%s" % (
+        options.builds, costs[0].journeys, *((" before |", "---|") if options.before else ("", ""))))
+    for name, wanted, figure in FIGURES:
+        print("| %s |" % " | ".join([name, wanted, *map(figure, costs)]))
+    if options.before:
+        print("\nThe rows are %s." % ("the same" if costs[0].found == costs[1].found else "NOT the same"))
 
 
 if __name__ == "__main__":

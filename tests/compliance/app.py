@@ -9,10 +9,11 @@ from tests.compliance.host import Lookup
 from tests.standin.spl.host import Macro
 
 ROOT = Path(__file__).parents[2]
+MACROS = ROOT / "default/macros.conf"
 
 
-def app_macros():
-    stanzas = parse_conf(str(ROOT / "default/macros.conf"), PARSECONF_STRICT_NC)
+def app_macros(file=MACROS):
+    stanzas = parse_conf(str(file), PARSECONF_STRICT_NC)
     return {name: Macro(stanza["definition"], [arg.strip() for arg in stanza.get("args", "").split(",") if arg.strip()])
             for name, stanza in stanzas.items()}
 
