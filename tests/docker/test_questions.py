@@ -20,6 +20,12 @@ SEARCHES = {
     "json_extract by several paths, of which one is missing":
         r'| makeresults | eval j="{\"a\":1,\"c\":3}", x=json_extract(j, "a", "b", "c") '
         "| eval n=mvcount(json_array_to_mv(x)) | table x n",
+    "json_array_to_mv of a null and of a list in a list":
+        '| makeresults | eval x=json_array_to_mv("[1,null,[2,3]]"), n=mvcount(x) | table x n',
+    "a phrase with quotes finds, of a text, the word in a text, and the text in capitals":
+        '| makeresults count=3 | streamstats count AS n '
+        r'| eval _raw=case(n=1, "{\"a\" : \"b\"}", n=2, "{\"a\":\"a b c\"}", n=3, "{\"a\":\"B\"}") '
+        r'| search "\"b\"" | table n',
     "an empty cell of a command's reply is":
         '| makeresults | eval userId="u", event="E" | segmentsend dryrun=true '
         '| eval n=if(isnull(segment_reason), "null", "text [".segment_reason."]") | stats count BY n',
