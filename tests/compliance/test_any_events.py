@@ -6,6 +6,7 @@ PHP and html-safe writers the slash, Python what is not ASCII; none escapes anot
 writes: with v1beta1 it could hold the TaskRuns' status in the PipelineRun's (feature flag embedded-status), with v1 it
 does not; its messages are in pkg/reconciler/pipelinerun/resources/pipelinerunstate.go (GetPipelineConditionStatus).
 """
+import copy
 import json
 import random
 import re
@@ -108,20 +109,20 @@ PUT = [
 
 
 def changed(event, chance, number):
-    """The event with up to four changes in what it says."""
-    event = json.loads(json.dumps(event))
+    """The event with some changes in what it says; what was sent and what is held stay alike."""
+    event = copy.deepcopy(event)
     for _ in range(chance.choice([0, 1, 1, 2, 4])):
         path, values = chance.choice(PUT)
         value = chance.choice([*values, ...])
         if value is ...:
             taken(event, path)
         else:
-            put(event, path, value.replace("%d", str(number % 7)) if isinstance(value, str) else value)
+            put(event, path, value.replace("%d", str(number % 7)) if isinstance(value, str) else copy.deepcopy(value))
     conditions = plainly._status(event).get("conditions")
-    if conditions and chance.random() < 0.5:
+    if conditions and chance.random() < 0.8:
         each = chance.choice(conditions)
         if isinstance(each, dict):
-            each["reason"] = chance.choice([each.get("reason"), *REASONS])
+            each["reason"] = chance.choice([each.get("reason")] * len(REASONS) + REASONS)
             each["message"] = chance.choice([each.get("message"), *SAID])
         chance.shuffle(conditions)
     status = plainly._status(event)
@@ -130,6 +131,8 @@ def changed(event, chance, number):
             if one in status:
                 status[other] = status.pop(one)
                 break
+    for result in status.get("results") or status.get("taskResults") or []:
+        result["name"] = chance.choice([result.get("name"), "SCAN_OUTPUT", "TEST_OUTPUT"])
     sent, held = event.get("requestObject"), event.get("responseObject")
     if isinstance(sent, dict) and isinstance(held, dict) and event.get("verb") in ("create", "update"):
         sent.update((part, held[part]) for part in ("metadata", "spec", "status") if part in sent and part in held)
