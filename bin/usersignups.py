@@ -1,4 +1,4 @@
-"""The modular input `usersignups`: who is who in a Kubernetes cluster. See segment_bridge.splunk.input."""
+"""The modular input `usersignups`: keeps the user map of a cluster. See segment_bridge.splunk.input."""
 import sys
 
 from segment_bridge.errors import hide_tracebacks

@@ -221,7 +221,7 @@ def _der(certificates: str) -> Trust:
             context.load_verify_locations(
                 cadata=b"".join(base64.b64decode(each, validate=True) for each in certificates.split(",")))
         except (ValueError, ssl.SSLError) as error:
-            raise ClusterError("The CA certificates in the password store cannot be used: %s. Save them anew on the "
+            raise ClusterError("The CA certificates in the password store cannot be used: %s. Save them again on the "
                                "app's setup page" % error, reason="tls") from None
     return load
 

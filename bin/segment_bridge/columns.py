@@ -45,14 +45,14 @@ def _number(text: str) -> str:
     text = text.strip()
     if jsontext.NUMBER.fullmatch(text):
         return text
-    return _none(text, "a number is due, such as 12.5 or -1e3")
+    return _none(text, "must be a number, such as 12.5 or -1e3")
 
 
 def _boolean(text: str) -> str:
     text = text.strip()
     if text.lower() in ("true", "false"):  # eval's tostring() writes True
         return text.lower()
-    return _none(text, 'true or false is due, by eval x=if(..., "true", "false"), say')
+    return _none(text, 'must be true or false, by eval x=if(..., "true", "false"), say')
 
 
 def _none(text: str, due: str) -> str:
@@ -87,7 +87,7 @@ def _meaning(name: str) -> Tuple[str, ToJson, str, bool]:
             path, to_json = rest, TYPES[word]
         elif word.strip(" {}").lower() in _NEARLY:
             reason = "unknown_type"
-            to_json = _refusing('"%s" is no type: call it %s:%s (or %s:string, if it is part of the name)' % (
+            to_json = _refusing('"%s" is not a type: call it %s:%s (or %s:string, if it is part of the name)' % (
                 word, rest, ", :".join(TYPES), name))
     is_array = path.endswith("{}")
     path = path[:-2] if is_array else path

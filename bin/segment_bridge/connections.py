@@ -66,7 +66,7 @@ def _pieces(response: urllib3.HTTPResponse) -> Iterator[bytes]:
         try:
             piece = response.read(_PIECE_BYTES, decode_content=False)
         except ValueError:  # http.client's, of a chunk whose size is negative
-            raise ProtocolError("the answer is no HTTP") from None
+            raise ProtocolError("the answer is not HTTP") from None
         if not piece:
             break
         yield piece

@@ -30,4 +30,4 @@ def checked(secret: str, place: str) -> str:
         fault = "a control character"
     else:
         fault = "a character that is not Latin-1, such as a quotation mark from a word processor"
-    raise SecretError("the %s cannot be sent: it holds %s. Copy it anew, as plain text on one line" % (place, fault))
+    raise SecretError("the %s cannot be sent: it holds %s. Copy it again, as plain text on one line" % (place, fault))

@@ -16,7 +16,7 @@ _PROBE_S = 5
 _NO_TLS = re.compile("WRONG_VERSION_NUMBER|HTTP_REQUEST|UNKNOWN_PROTOCOL|PACKET_LENGTH_TOO_LONG|RECORD_LAYER_FAILURE")
 _NO_CLIENT = re.compile("ALERT_(UNKNOWN_CA|ACCESS_DENIED|.*CERTIFICATE.*)")
 
-_NO_TLS_CURE = "The port speaks plain HTTP or something else, but no TLS: set server to the API server's https port"
+_NO_TLS_CURE = "The port speaks plain HTTP or something else, but not TLS: set server to the API server's https port"
 _NO_CLIENT_CURE = "The server does not take the %s: give it one of a CA that it trusts, and that has not expired"
 _BROKEN_TLS_CURE = "The connection broke off: check that the port is the API server's, and what is in between"
 _TCP_CURE = "Check host and port, and whether a firewall or a proxy (proxy_url) is in between"

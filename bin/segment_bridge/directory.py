@@ -108,7 +108,7 @@ ADD, REPLACE, KEEP, DELETE, MALFORMED = "add", "replace", "keep", "delete", "mal
 class Change(NamedTuple):
     """What becomes of a record of the collection; `record` is the new one, or where there is none the old one.
 
-    Both DELETE and MALFORMED are to be deleted: the latter is none that a synchronisation wrote, and nobody's loss.
+    Both DELETE and MALFORMED are to be deleted; no synchronisation wrote the latter, and nobody loses anything by it.
     """
 
     action: str
@@ -148,7 +148,7 @@ def _same(wanted: Record, present: Record) -> bool:
 def is_sudden_shrinkage(actions: Mapping[str, int], max_shrink_percent: float) -> bool:
     """Whether changes, counted by action, look less like people who left than like a list that is wrong.
 
-    Such is a list of nobody (a namespace that does not exist lists empty), and one that lacks more than so many percent
+    Such is an empty list (that of a namespace that does not exist), and one that lacks more than so many percent
     of what a collection holds that is not small.
     """
     held = actions[KEEP] + actions[REPLACE] + actions[DELETE]

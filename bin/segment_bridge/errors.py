@@ -36,7 +36,7 @@ class SegmentBridgeError(Exception):
         self.reason = reason or self.reason
 
     def told(self, program: str) -> str:
-        """As a program of the app says it, for people and for the set-up page, which goes by program and code."""
+        """As a program of the app says it, for people and for the setup page, which goes by program and code."""
         return "%s: %s (reason=%s)" % (program, self, self.reason)
 
 
@@ -106,7 +106,7 @@ def unforeseen(error: BaseException) -> Unforeseen:
               traceback.walk_tb(error.__traceback__)] or ["an unknown place"]
     own = [place for place in places if place.startswith("segment_bridge.")]
     through = ", called from %s" % own[-1] if own and own[-1] != places[-1] else ""
-    return Unforeseen("internal error: %s in %s%s. This is a fault of the app's: please report it, in these words" % (
+    return Unforeseen("internal error: %s in %s%s. This is a fault of the app: please report it, in these words" % (
         type(error).__name__, places[-1], through))
 
 

@@ -36,8 +36,8 @@ def given(text: str) -> str:
     seen = "".join(each for each in text if unicodedata.category(each) not in _UNSEEN and each not in _FILLERS)
     bare = " ".join(seen.split()).strip(_AROUND).lower()
     if not bare or bare in _NONE:
-        raise ValueError("%s is no id, all who had it would be one person: empty the cell, or leave out the row" % (
-            quote(text[:40])))
+        raise ValueError("%s is not an id, everybody who had it would be one person: empty the cell, or leave out the "
+                         "row" % quote(text[:40]))
     return text
 
 

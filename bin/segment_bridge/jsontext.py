@@ -34,7 +34,7 @@ def checked(text: str) -> str:
     if text[-1:] != "}" or text[:1] != "{":
         text = text.strip(" \t\r\n")
         if text[:1] != "{":
-            raise ValueError("a JSON object is due, it begins with %s" % quote(text[:20]))
+            raise ValueError("must be a JSON object, but begins with %s" % quote(text[:20]))
     return _checked(text)
 
 

@@ -127,7 +127,7 @@ class _Reader:
     def _fields(self, kind: str, given: Any) -> Dict[str, Any]:
         """Those that are set; null, an empty text, an empty list and false are as if they were not there."""
         if not isinstance(given, dict):
-            raise self._refused("has %s that is no mapping of fields" % ("a " + kind if kind else "a content"))
+            raise self._refused("has %s that is not a mapping of fields" % ("a " + kind if kind else "a content"))
         fields = {}
         for name, value in given.items():
             if name not in FIELDS[kind]:

@@ -198,7 +198,7 @@ class ApiServer:
         if status == 403 and "cannot list resource" in said:
             return "Give its account %s, as in %s in the app's folder" % (resource.rule, resource.manifest)
         if status == 403:
-            return "That is no lack of rights to list: find out what refuses, which may be a proxy"
+            return "The right to list is not what is missing: find out what refuses, which may be a proxy"
         if status == 404:
             return "The resource is not installed there: check that this is the right cluster"
         return "Check that it is a Kubernetes API server"

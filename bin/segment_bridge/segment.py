@@ -128,7 +128,7 @@ class Segment:
         write_key = credentials.checked(write_key, place)
         if not re.fullmatch(r"[!-9;-~]+", write_key):
             raise SecretError("the %s has white space, a colon or characters beyond ASCII, which no write key has: "
-                              "save it anew" % place)
+                              "save it again" % place)
         _check_ca_file(destination)
         self._destination = destination
         basic = base64.b64encode(write_key.encode() + b":").decode()

@@ -176,7 +176,7 @@ class Destination:
             raise SettingsError("%s is disabled: set disabled = 0" % where)
         for key in own:
             if key not in cls.__dataclass_fields__:
-                raise SettingsError('%s has "%s", which is no setting: see segment_bridge.conf.spec' % (where, key))
+                raise SettingsError('%s has "%s", which is not a setting: see segment_bridge.conf.spec' % (where, key))
         destination = replace(parse(cls, where, own, name=name), **overrides)
         if not destination.region and not destination.url:
             raise SettingsError("%s region must be set to us or eu, whichever the Segment workspace is in (or url, for "

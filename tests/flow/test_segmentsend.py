@@ -289,7 +289,7 @@ def test_splunklib_knows_of_no_option():
     [
         ("url", "http://example.com/v1/batch", "url must be a URL that begins with https://"),
         ("gzip", "perhaps", "gzip must be true or false"),
-        ("max_batch_byte", "1", "which is no setting"),
+        ("max_batch_byte", "1", "which is not a setting"),
         ("disabled", "1", "is disabled"),
         ("ca_file", "/nowhere/ca.pem", "ca_file /nowhere/ca.pem cannot be used"),
     ],

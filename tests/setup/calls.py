@@ -1,4 +1,4 @@
-"""What the set-up page asks of splunkd, as its modules have it: (method, path), with * for what is put into a path.
+"""What the setup page asks of splunkd, as its modules have it: (method, path), with * for what is put into a path.
 
     post(path`saved/searches/${name}`)   ("POST", "saved/searches/*")
     get(INPUTS)                          ("GET", "data/inputs/usersignups"), INPUTS being the constant of a module

@@ -27,7 +27,7 @@ def browser(environment: Environment) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, environment: Environment) -> SetupPage:
-    """The page as the administrator finds it on opening the app's set-up."""
+    """The page as the administrator finds it on opening the app's setup."""
     page = SetupPage(browser, environment.splunk.web)
     page.open()
     return page

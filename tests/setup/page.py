@@ -1,4 +1,4 @@
-"""The set-up page as its user knows it: five steps, with fields, buttons and what they report."""
+"""The setup page as its user knows it: five steps, with fields, buttons and what they report."""
 from typing import Dict
 
 from tests.setup.browser import Browser, Element

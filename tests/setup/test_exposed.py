@@ -1,4 +1,4 @@
-"""Splunk Web passes the set-up page's calls on: each is exposed, by Splunk's own web.conf or by the app's.
+"""Splunk Web passes the setup page's calls on: each is exposed, by Splunk's own web.conf or by the app's.
 
 Source: web.conf.spec, [expose:<unique_name>]; what each version of Splunk ships, tests/standin/splunk/README.md.
 """

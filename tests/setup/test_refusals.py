@@ -1,4 +1,4 @@
-"""The set-up page where Splunk refuses something, is another one, or is not ready: one sentence, and the rest goes on.
+"""The setup page where Splunk refuses something, is another one, or is not ready: one sentence, and the rest goes on.
 
 What this Splunk would not answer, the test has the browser get instead.
 """

@@ -1,4 +1,4 @@
-"""The set-up page, from the upload of the package to the first accepted event, without touching a file."""
+"""The setup page, from the upload of the package to the first accepted event, without touching a file."""
 import re
 from typing import Dict, Optional
 from urllib.parse import unquote, urlsplit
@@ -46,7 +46,7 @@ def set_up(environment, browser) -> None:
     environment.index(LINES, ago_s=600)
     page = SetupPage(browser, environment.splunk.web)
     page.open("/en-US/app/segment_bridge")
-    assert browser.address.endswith("/app/segment_bridge/setup"), "the app leads to its set-up until that is done"
+    assert browser.address.endswith("/app/segment_bridge/setup"), "the app leads to its setup until that is done"
     assert [step.mark for step in (page.destination, page.clusters)] == ["To do", "To do"]
 
     page.destination.choose("Elsewhere: a proxy of yours, or another receiver of Segment's protocol")
@@ -83,7 +83,7 @@ def set_up(environment, browser) -> None:
 
 @pytest.fixture
 def page(set_up, page) -> SetupPage:
-    """After the set-up, opened anew."""
+    """After the setup, opened anew."""
     return page
 
 
@@ -354,7 +354,7 @@ def test_text_from_outside_is_text(page, environment):
     assert "<img" in page.audit.field("Search for them").value
     page.alerts.field("E-mail addresses").enter("<img src=x onerror=window.hurt=1>")
     page.alerts.press("Save")
-    assert "is no e-mail address" in page.alerts.problem("E-mail addresses")
+    assert "is not an e-mail address" in page.alerts.problem("E-mail addresses")
     assert page.browser.run("return [window.hurt ?? null, document.images.length]") == [None, 0]
     environment.admin.set_macro("segment_bridge_audit", SEARCH)
 
@@ -403,7 +403,7 @@ def test_whoever_is_no_administrator_is_told(environment, set_up):
 
 
 @pytest.mark.parametrize(("addresses", "problem"), [
-    ("ops@example.c1", '"ops@example.c1" is no e-mail address'), ("ops@corp", '"ops@corp" is'),
+    ("ops@example.c1", '"ops@example.c1" is not an e-mail address'), ("ops@corp", '"ops@corp" is'),
     ("a b@example.com", '"a" is')])
 def test_addresses_are_those_that_splunk_takes(page, addresses, problem):
     page.alerts.fill_in({"E-mail addresses": addresses})

@@ -374,7 +374,8 @@ REFUSED = {
     ),
     "another kind": ({"config": {"kind": "List"}}, "is not of kind Config"),
     "a list that is none": ({"config": {"users": {"user": {}}}}, '"users" that must be a list'),
-    "a user that is none": ({"config": {"users": [{"name": "user", "user": "text"}]}}, "has a user that is no mapping"),
+    "a user that is none": (
+        {"config": {"users": [{"name": "user", "user": "text"}]}}, "has a user that is not a mapping"),
 }
 
 
@@ -422,8 +423,8 @@ def test_a_credential_that_no_header_can_carry_is_refused_by_its_place_and_not_s
     ("content", "says"),
     [
         ("a: [b", "is not YAML"),
-        ("just text", "has a content that is no mapping"),
-        ("", "has a content that is no mapping"),
+        ("just text", "has a content that is not a mapping"),
+        ("", "has a content that is not a mapping"),
         ("\0", "is not YAML"),
         (b"\xff\xfe\0", "is not YAML"),
         ("[" * 100_000, "is not YAML"),

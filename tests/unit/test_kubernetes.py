@@ -196,7 +196,7 @@ class TestWhatDoesNotPass:
         fake.faults = faults.always(faults.status(403, body))
         text = failure()
         assert "Role" not in text
-        assert text.endswith("That is no lack of rights to list: find out what refuses, which may be a proxy")
+        assert text.endswith("The right to list is not what is missing: find out what refuses, which may be a proxy")
 
     @pytest.mark.parametrize("fault", [
         None,
@@ -282,7 +282,7 @@ class TestWhatDoesNotPass:
             text = failure(server="https://127.0.0.1:%d" % listener.getsockname()[1])
             assert "TLS failed" in text
             assert text.endswith(
-                "The port speaks plain HTTP or something else, but no TLS: set server to the API server's https port")
+                "The port speaks plain HTTP or something else, but not TLS: set server to the API server's https port")
             thread.join()
 
     def test_the_port_speaks_plain_http_and_hangs_up_on_tls(self, failure):
@@ -298,7 +298,7 @@ class TestWhatDoesNotPass:
             thread.start()
             text = failure(server="https://127.0.0.1:%d" % listener.getsockname()[1])
             thread.join()
-        assert "The port speaks plain HTTP or something else, but no TLS" in text
+        assert "The port speaks plain HTTP or something else, but not TLS" in text
 
     @pytest.mark.parametrize(("ca_file", "says"), [
         ("/nowhere.pem", "No such file"), (__file__, "must hold CA certificates")])
@@ -314,7 +314,7 @@ class TestWhatDoesNotPass:
             elsewhere._tls = fake.authority.server("api.example.com")
             assert "TLS failed" in failure(server=elsewhere.url, ca_file="", ca=ca)
         for garbage in ("-----BEGIN", ca[:-8], "QUJD"):
-            assert "Save them anew on the app's setup page" in failure(ca_file="", ca=garbage)
+            assert "Save them again on the app's setup page" in failure(ca_file="", ca=garbage)
 
     def test_http(self, failure):
         assert 'must begin with https://, got "http://127.0.0.1:1"' in failure(server="http://127.0.0.1:1")

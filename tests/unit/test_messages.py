@@ -457,7 +457,7 @@ def test_what_is_no_value_is_left_out(name):
     ("name", "cell", "said"),
     [
         *(
-            ("properties.x:number", cell, "a number is due")
+            ("properties.x:number", cell, "must be a number")
             for cell in (
                 "abc",
                 "007",
@@ -476,20 +476,20 @@ def test_what_is_no_value_is_left_out(name):
                 "1\n2",
             )
         ),
-        *(("properties.x:boolean", cell, "true or false is due") for cell in ("1", "0", "yes", "t", "NULL")),
+        *(("properties.x:boolean", cell, "must be true or false") for cell in ("1", "0", "yes", "t", "NULL")),
         *(("properties.x:json", cell, "character") for cell in ("abc", "{", "True", '1,"y":2')),
         ("properties.x:json", "NaN", "is not JSON"),
-        ("properties.x:number", ["1", "two"], "a number is due"),
-        ("properties.x:number", ["1", ""], "a number is due"),
+        ("properties.x:number", ["1", "two"], "must be a number"),
+        ("properties.x:number", ["1", ""], "must be a number"),
         *(
-            ("properties.x:" + word, "1", "is no type: call it properties.x:string, :number, :boolean, :json")
+            ("properties.x:" + word, "1", "is not a type: call it properties.x:string, :number, :boolean, :json")
             for word in ("int", "bool", "num", "Number", "STRING", "number{}", " json", "float", "text", "object")
         ),
     ],
 )
 def test_a_cell_that_is_not_of_its_type_says_where_and_what_is_due(name, cell, said):
     outcome = withheld(**TRACK, **{name: cell})
-    assert outcome[:2] == ("rejected", "properties_unknown_type" if "no type" in said else "properties_wrong_type")
+    assert outcome[:2] == ("rejected", "properties_unknown_type" if "not a type" in said else "properties_wrong_type")
     assert outcome.error.startswith(name + ": ")
     assert said in outcome.error
 

@@ -130,7 +130,7 @@ def test_a_chunk_that_breaks_off_is_noticed(length):
 
 @pytest.mark.parametrize("data", [b"hello\n", b"chunked 2.0,2,0\n{}", b"chunked 1.0,-2,0\n{}", b"\n"])
 def test_what_is_no_chunk_is_refused(data):
-    with pytest.raises(rows.ProtocolError, match="this is no chunk"):
+    with pytest.raises(rows.ProtocolError, match="this is not a chunk"):
         list(rows.chunks(io.BytesIO(data)))
 
 

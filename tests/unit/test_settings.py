@@ -100,7 +100,7 @@ def test_a_bad_value_is_told_with_its_name_and_what_it_must_be(name, bad):
 
 
 def test_what_is_no_setting_is_refused_rather_than_passed_over():
-    assert 'has "max_batch_byte", which is no setting' in refusal(max_batch_byte="1")
+    assert 'has "max_batch_byte", which is not a setting' in refusal(max_batch_byte="1")
 
 
 def test_a_destination_needs_an_address_and_can_be_disabled():

@@ -159,7 +159,8 @@ class _Run:
                 raise
             write_key = ""
             self._note("WARN", SecretError(
-                "%s. (Without it, made messageIds are others than in a run that sends)" % error, reason=error.reason))
+                "%s. (Without it, the messageIds that are made differ from those of a run that sends)" % error,
+                reason=error.reason))
         if not destination.url and len(write_key) not in (0, WRITE_KEY_CHARS):
             self._note("WARN", SecretError(
                 "the write key of [%s] has %d characters, Segment's have %d: events may vanish without an error" % (

@@ -5,8 +5,8 @@ its attempts. `payload` is the message as it would be sent; of a row that gives 
 (segment_bridge.drafts), which has an id as well. A message that is accepted later, by any run, leaves the collection;
 so does what is too old, or too much: what was refused before what waits for its next try.
 
-A row of nobody (no_user_anon_id) is not kept: sent again it would be of nobody again. Only the search that made it may
-find out whose it is.
+A row without a user (no_user_anon_id) is not kept: sending it again would not find the user. Only the search that made
+it may.
 
 People edit letters, and so may whoever has the role for it: one of a wrong shape is passed over, and counted.
 """

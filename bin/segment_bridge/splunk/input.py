@@ -31,8 +31,8 @@ from segment_bridge.synchronisation import Page, Source, Tally, synchronise
 
 CHECK_TIMEOUT_S, CHECK_DEADLINE_S = 5, 20
 LONGEST_WAIT_S = 60
-TOO_LARGE = "the run took longer than its deadline of %g s: raise that for a cluster so large, else find what is slow"
-LATE = "the run took longer than its deadline of %g s, for what went wrong before"
+TOO_LARGE = "the run took longer than its deadline of %g s: raise it if the cluster is that large, or find what is slow"
+LATE = "the run took longer than its deadline of %g s, because of what went wrong before"
 ARGUMENTS = {
     "server": ("API server", "URL of the cluster's API server, such as https://api.example.com:6443. Its bearer token "
                              "is in the password store: realm segment_bridge, user usersignups:<name of this input>."),
@@ -47,7 +47,7 @@ ARGUMENTS = {
     "tenant_type_label": ("Tenant label", "By which a tenant namespace is known."),
     "tenant_type": ("Tenant label's value", "What that label says. Default: tenant."),
     "tenant_workspace_label": ("Workspace label", "Of a tenant namespace; names its workspace."),
-    "page_size": ("Page size", "Objects a request. Default: 500."),
+    "page_size": ("Page size", "Objects in a request. Default: 500."),
     "connect_timeout": ("Connect time-out", "Seconds. Default: 5."),
     "timeout": ("Time-out", "Seconds without a byte of an answer. Default: 65."),
     "max_attempts": ("Attempts", "How often a page is asked for. Default: as often as the deadline allows."),
@@ -70,7 +70,7 @@ class UserSignups(Script):
 
     def get_scheme(self) -> Scheme:
         scheme = Scheme("UserSignups")
-        scheme.description = "Who is who in a Kubernetes cluster: usernames, SSO user IDs, tenant namespaces' owners."
+        scheme.description = "The users of a Kubernetes cluster: usernames, SSO user IDs, tenant namespaces' owners."
         scheme.use_external_validation = True
         scheme.use_single_instance = False
         for name, (title, description) in ARGUMENTS.items():

@@ -76,7 +76,7 @@ class Collection:
             rest = query if last is None else {"$and": [query, {"_key": {"$gt": last}}]}
             page = self._call("GET", query=json.dumps(rest), sort="_key", limit=READ_ROWS, **wanted)
             if not isinstance(page, list):
-                raise SplunkdError("collection %s: KV store gave something else than documents" % self.name)
+                raise SplunkdError("collection %s: KV store answered with something other than documents" % self.name)
             if not page:  # a page is no sign of the end by being short: limits.conf may allow less than asked for
                 return
             for document in page:

@@ -63,7 +63,7 @@ def chunks(stream: BinaryIO) -> Iterator["Chunk"]:
             return
         lengths = _TRANSPORT.fullmatch(line)
         if not lengths:
-            raise ProtocolError("this is no chunk: %r" % line[:80])
+            raise ProtocolError("this is not a chunk: %r" % line[:80])
         metadata = stream.read(int(lengths[1]))
         if len(metadata) < int(lengths[1]):
             raise InputEnded
@@ -175,7 +175,7 @@ class Chunk:
                 yield cells, None if is_open else b"".join(own).rstrip(b"\r\n")
                 own.clear()
         except csv.Error as error:
-            raise ProtocolError("a row of a chunk is no CSV: %s" % error) from None
+            raise ProtocolError("a row of a chunk is not CSV: %s" % error) from None
 
 
 def _decoded(data: bytes) -> Tuple[str, bytes]:

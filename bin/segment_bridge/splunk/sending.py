@@ -282,8 +282,8 @@ class Sending:
                        "window: sent again on the same day (UTC) they are repeats to Segment, on another new events"
                        % format(self._message_ids.undated, ","))
         if self._destination.gzip and not self._client.gzip:
-            self._note("WARN", "no_gzip", "the receiver takes no gzip: set gzip = false in segment_bridge.conf [%s]" %
-                       self._destination.name)
+            self._note("WARN", "no_gzip", "the receiver does not take gzip: set gzip = false in segment_bridge.conf "
+                       "[%s]" % self._destination.name)
         notes.append(("INFO", "segmentsend: " + self._summary()))
         level = "ERROR" if self._options.onfail == "error" else "WARN"
         if self.not_sent:

@@ -202,7 +202,7 @@ class TestEveryErrorIsSaid:
         lines = failure(deadline="3", max_attempts="2").splitlines()
         assert len(lines) == 2
         assert "answered 504" in lines[0]
-        assert lines[1].endswith("the run took longer than its deadline of 3 s, for what went wrong before")
+        assert lines[1].endswith("the run took longer than its deadline of 3 s, because of what went wrong before")
         assert [line["reason"] for line in log("error")] == ["unavailable", "deadline"]
 
     def test_of_the_attempts_at_one_page(self, changed, failure):

@@ -195,7 +195,7 @@ class TestPatience:
         assert len(fake.requests) == 1
 
 
-# --- What the set-up page needs -------------------------------------------------------------------------------------
+# --- What the setup page needs --------------------------------------------------------------------------------------
 
 
 def test_a_draft_of_a_secret_is_checked_in_place_of_what_is_saved(validate, splunkd, fake):

@@ -1,4 +1,4 @@
-/* Step 2: the clusters that say who is who; each is an input, [usersignups://NAME], and its token. */
+/* Step 2: the clusters, each of which is an input, [usersignups://NAME], and its token. */
 
 import { button, code, element, helpLink, Section, table } from "./dom.js";
 import { ClusterForm, SECRETS, SETTINGS } from "./clusterform.js";
@@ -40,8 +40,8 @@ export class Clusters extends Section {
     super(
       "clusters",
       "2. Clusters",
-      ["The Kubernetes clusters that know the users: the host cluster's UserSignups say whose a username is, tenant namespaces "
-        + "whose a workspace is. Each is read every quarter of an hour. ",
+      ["The Kubernetes clusters that know the users: UserSignups, on the host cluster, say which person has a username, tenant "
+        + "namespaces say whose workspace they belong to. Each cluster is read every 15 minutes. ",
       helpLink("Several clusters", "setup", "several-clusters")],
     );
     this._isOn = isOn;

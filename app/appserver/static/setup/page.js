@@ -1,4 +1,4 @@
-/* The set-up page: five steps, each of which can be done again at any time. */
+/* The setup page: five steps, each of which can be done again at any time. */
 
 import { Alerts } from "./alerts.js";
 import { Audit } from "./audit.js";
@@ -56,7 +56,7 @@ function showSteps(place, title, host) {
     element("p", {}, "What people do in your Kubernetes clusters becomes Segment events, every hour. Nothing is read or sent "
       + "before the last step; every step can be changed later."),
     ...(["ready", undefined].includes(host.kvStore) ? [] : [element("div", { class: "sb-note sb-warning", role: "status" },
-      `KV store is not ready (${host.kvStore}), and the app keeps who is who in it. It starts some minutes after Splunk: reload `
+      `KV store is not ready (${host.kvStore}), and the app keeps the user map in it. It starts some minutes after Splunk: reload `
         + "this page then. Until it is ready, no run can succeed.")]),
     ...sections.map((section) => section.element),
   );

@@ -93,7 +93,7 @@ export const addresses = (text) => text.split(/[\s,;]+/).filter(Boolean);
 /** Splunk's own rule: restmap.conf, [validation:alert_action_part] action.email.to, from 9.3.0 to 10.4.2. */
 export function emails(text) {
   const wrong = addresses(text).find((each) => !/^[^@\s]+@(?:[^@\s.]+\.)+[a-z]{2,}$/i.test(each));
-  return wrong ? `"${wrong}" is no e-mail address.` : "";
+  return wrong ? `"${wrong}" is not an e-mail address.` : "";
 }
 
 function parsed(text) {
