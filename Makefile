@@ -1,6 +1,6 @@
 # What there is to do here: "make" lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup package demo test audit appinspect bench dashboard release test-splunk test-sdk up down lock clean
+.PHONY: help setup package demo check lint test audit appinspect bench dashboard release test-splunk test-sdk up down lock clean
 SHELL := bash
 
 # Any Python from 3.9 on. (The app itself is tried under both Pythons that Splunk has, where they are found.)
@@ -31,7 +31,14 @@ package: setup  ## build dist/segment_bridge-<version>.tar.gz
 demo: setup  ## the whole job, here on loopback (KEEP=1 leaves it running)
 	@package=$$(./package.sh) && $(VENV)/bin/python -m tests.demo $(if $(KEEP),--keep) "$$(tail -n 1 <<< "$$package")"
 
-test: package $(TOOLS)/appinspect/ready $(TOOLS)/slim/ready $(TOOLS)/workflows/ready  ## everything that is checked (ARGS="tests/unit -k retry" for a part)
+check: lint package  ## what you wait for: make lint, and the unit tests with fewer examples by chance
+	@$(VENV)/bin/python -m pytest tests/unit --hypothesis-profile=quick -q
+
+lint: setup  ## style and mistakes (ruff), and who may import what
+	@$(VENV)/bin/ruff check --quiet
+	@told=$$(PYTHONPATH=bin $(VENV)/bin/lint-imports --no-cache) || { echo "$$told"; exit 1; }
+
+test: $(if $(ARGS),,lint) package $(TOOLS)/appinspect/ready $(TOOLS)/slim/ready $(TOOLS)/workflows/ready  ## everything that is checked (ARGS="tests/unit -k retry" for a part)
 	@$(VENV)/bin/python -m pytest $(ARGS)
 
 audit: $(TOOLS)/audit/ready  ## whether known weaknesses of the libraries that the app ships bite

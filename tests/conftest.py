@@ -11,7 +11,15 @@ ROOT = Path(__file__).resolve().parent.parent
 # That the machine is busy is nobody's fault.
 hypothesis.settings.register_profile(
     "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+# For make check, which asks for it by --hypothesis-profile.
+hypothesis.settings.register_profile("quick", hypothesis.settings.get_profile("patient"), max_examples=10)
 hypothesis.settings.load_profile("patient")
+
+
+def thorough(examples: int) -> int:
+    """How many examples a test has that asks for a number of its own: fewer in the quick profile, as all."""
+    usual = hypothesis.settings.get_profile("patient").max_examples
+    return examples * hypothesis.settings.default.max_examples // usual
 
 
 @pytest.fixture(scope="session")

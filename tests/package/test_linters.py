@@ -1,4 +1,4 @@
-"""The checkers that others keep: of Python, of app.manifest, of .conf files."""
+"""The checkers that others keep: of app.manifest, of .conf files. (make lint has those of the sources.)"""
 
 import subprocess
 import sys
@@ -12,11 +12,6 @@ from tests.package.conftest import unpack
 def run(*command, **options):
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, **options)
     return done.returncode, done.stdout + done.stderr
-
-
-def test_ruff():
-    status, findings = run(sys.executable, "-m", "ruff", "check", "--output-format", "concise", ROOT)
-    assert status == 0, findings
 
 
 def test_ksconf(app):

@@ -16,6 +16,7 @@ from segment_bridge.delivery import Delivery
 from segment_bridge.retry import Backoff
 from segment_bridge.segment import Answer, Kind
 from segment_bridge.settings import Destination
+from tests.conftest import thorough
 
 ACCEPTED = Answer(Kind.ACCEPTED, http=200)
 REFUSED = Answer(Kind.REFUSED, "http_400", 400, "Bad Request")
@@ -545,7 +546,7 @@ def test_max_eps_is_kept():
     assert 0.4 <= time.monotonic() - began < 2
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=thorough(60), deadline=None)
 @given(
     st.integers(1, 6),
     st.integers(1, 30),

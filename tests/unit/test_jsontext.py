@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from segment_bridge import jsontext
+from tests.conftest import thorough
 
 JSONS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -37,7 +38,7 @@ def test_an_object_is_left_as_it_is(value, indent, ascii_only):
     assert json.loads(jsontext.checked(text)) == json.loads(text)
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=thorough(1_000))
 @given(OBJECTS.map(json.dumps), st.data())
 @example('{"a":NaN}', None)
 def test_a_damaged_object_is_refused_exactly_if_it_is_none(text, data):
@@ -91,7 +92,7 @@ NUMBERS = st.integers() | st.decimals(allow_nan=False, allow_infinity=False).map
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=thorough(500))
 @given(NUMBERS.map(str), NUMBERS.map(str))
 @example("1e2", "100.0")
 @example("-0", "0.00")

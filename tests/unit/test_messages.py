@@ -12,6 +12,7 @@ from segment_bridge import reasons
 from segment_bridge.drafts import draft
 from segment_bridge.ids import MAX_REMEMBERED_REPEATS, MessageIds
 from segment_bridge.messages import Layout, MessageBuilder, Outcome, mistaken
+from tests.conftest import thorough
 from tests.fakes.segment_rules import discard_reason
 
 TRACK = {"userId": "42", "event": "Order placed", "messageId": "m-1"}
@@ -840,7 +841,7 @@ ROWS = st.dictionaries(st.sampled_from(NAMES), VALUES | st.lists(VALUES, max_siz
 STRICT = json.JSONDecoder(parse_constant=lambda constant: pytest.fail(constant))
 
 
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=thorough(2_000), deadline=None)
 @given(ROWS)
 @example({"userId": "1", "event": "x", "properties": '{"a":"\\ud800\\ud800\\udc00\\udc00"}'})
 def test_a_row_becomes_a_message_that_segment_keeps_or_has_a_reason(row):
@@ -859,7 +860,7 @@ def test_a_row_becomes_a_message_that_segment_keeps_or_has_a_reason(row):
     assert None not in sent.values() and "" not in sent.values()
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=thorough(500), deadline=None)
 @given(st.lists(ROWS, min_size=1, max_size=8))
 def test_rows_of_a_block_become_what_they_would_become_one_by_one(rows):
     layout, columns, count = laid_out(*rows)
@@ -870,7 +871,7 @@ def test_rows_of_a_block_become_what_they_would_become_one_by_one(rows):
         assert alone == (together.ids[row], together.payloads[row], together.withheld.get(row))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=thorough(300), deadline=None)
 @given(st.datetimes(datetime.datetime(1, 1, 2), datetime.datetime(9999, 12, 30)))
 def test_any_time_is_sent_to_the_millisecond(moment):
     seconds = (moment - datetime.datetime(1970, 1, 1)).total_seconds()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from segment_bridge.splunk import rows
 from tests import pythons
-from tests.conftest import ROOT
+from tests.conftest import ROOT, thorough
 from tests.unit import rows_oracle
 
 BODIES = {
@@ -51,7 +51,7 @@ def test_rows_are_those_of_splunklib(name, block_bytes):
     rows_oracle.check(body, block_bytes if len(body) < 100_000 else 65_536)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=thorough(400), deadline=None)
 @given(st.randoms(use_true_random=False), st.sampled_from([1, 5, 65_536]))
 def test_rows_are_those_of_splunklib_whatever_the_body(chance, block_bytes):
     rows_oracle.check(rows_oracle.made_body(chance), block_bytes)
@@ -71,7 +71,7 @@ def test_bodies_by_chance_are_read_both_ways(monkeypatch):
     assert min(ways["csv"], ways["quotes"], ways["no quotes"]) > 30, ways
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=thorough(300), deadline=None)
 @given(st.lists(st.lists(st.text(st.characters(exclude_characters="\0", codec="utf-8")), min_size=2, max_size=2)))
 def test_cells_hold_any_text(table):
     text = "a,b\n" + "".join('"%s","%s"\n' % tuple(cell.replace('"', '""') for cell in cells) for cells in table)
