@@ -34,8 +34,9 @@ demo: setup  ## the whole job, here on loopback (KEEP=1 leaves it running)
 check: lint package  ## what you wait for: make lint, and the unit tests with fewer examples by chance
 	@$(VENV)/bin/python -m pytest tests/unit --hypothesis-profile=quick -q
 
-lint: setup  ## style and mistakes (ruff), and who may import what
+lint: setup  ## style and mistakes (ruff), types (mypy), and who may import what
 	@$(VENV)/bin/ruff check --quiet
+	@$(VENV)/bin/mypy --no-error-summary
 	@told=$$(PYTHONPATH=bin $(VENV)/bin/lint-imports --no-cache) || { echo "$$told"; exit 1; }
 
 test: $(if $(ARGS),,lint) package $(TOOLS)/appinspect/ready $(TOOLS)/slim/ready $(TOOLS)/workflows/ready  ## everything that is checked (ARGS="tests/unit -k retry" for a part)

@@ -15,7 +15,7 @@ import http.client
 import json
 import re
 import ssl
-from typing import Any, Dict
+from typing import Any, Dict, List
 from urllib.parse import quote, urlsplit
 
 from splunk.persistconn.application import PersistentServerConnectionApplication
@@ -73,7 +73,7 @@ def _lend(request: Dict[str, Any]) -> str:
 
 def _password(uri: str, session: str, name: str) -> str:
     """Long ones lie in pieces: NAME, NAME#2, ... (segment_bridge/splunk/secrets.py)."""
-    pieces = []
+    pieces: List[str] = []
     while True:
         user = "%s#%d" % (name, len(pieces) + 1) if pieces else name
         piece = _get(uri, session, _NAMESPACE + "storage/passwords/" + quote("segment_bridge:%s:" % user, safe=""))
@@ -88,12 +88,14 @@ def _get(uri: str, session: str, path: str) -> Any:
     splunkd presents a certificate it made itself, on loopback: as in the SDK, it is not verified.
     """
     parts = urlsplit(uri)
+    host = parts.hostname or ""
+    connection: http.client.HTTPConnection
     if parts.scheme == "https":
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
-        connection = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=_TIMEOUT_S, context=tls)
+        connection = http.client.HTTPSConnection(host, parts.port, timeout=_TIMEOUT_S, context=tls)
     else:
-        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=_TIMEOUT_S)
+        connection = http.client.HTTPConnection(host, parts.port, timeout=_TIMEOUT_S)
     try:
         connection.request("GET", path + "?output_mode=json", headers={"Authorization": "Splunk " + session})
         answer = connection.getresponse()

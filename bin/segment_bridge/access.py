@@ -187,7 +187,7 @@ _KUBECONFIG_CURE = "Set the kubeconfig's certificate-authority to the CA of its 
 
 
 def _context(trust: Trust) -> ssl.SSLContext:
-    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+    context: ssl.SSLContext = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
     trust(context)
     return context
 

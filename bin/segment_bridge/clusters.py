@@ -15,7 +15,7 @@ _NAMESPACE = re.compile(r"[0-9a-z]([0-9a-z-]{0,61}[0-9a-z])?")
 _LABEL = re.compile(r"([0-9a-z.-]+/)?[0-9A-Za-z]([0-9A-Za-z._-]*[0-9A-Za-z])?")
 
 
-def _matching(pattern: "re.Pattern", what: str) -> Check:
+def _matching(pattern: "re.Pattern[str]", what: str) -> Check:
     def check(text: str) -> str:
         if not pattern.fullmatch(text):
             raise ValueError("must be " + what)

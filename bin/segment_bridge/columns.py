@@ -75,12 +75,15 @@ class _Column(NamedTuple):
     is_array: bool
 
 
+_Leaf = Tuple[Sequence[str], Sequence[str]]  # the path of a column's values, and these
+
 _APART = re.compile(r"\{\d*\}")
 
 
 def _meaning(name: str) -> Tuple[str, ToJson, str, bool]:
     """What a column's name says: the path of its values, how they become JSON, why they may not, if it is an array."""
-    path, to_json, reason = name, _boolean if name.startswith("integrations.") else plain, "wrong_type"
+    path, reason = name, "wrong_type"
+    to_json: ToJson = _boolean if name.startswith("integrations.") else plain
     rest, colon, word = name.rpartition(":")
     if colon and not rest.endswith("."):
         if word in TYPES:
@@ -126,21 +129,21 @@ class Objects:
 
     def texts(self, columns: Columns, given: Sequence[str], reject: Reject) -> Sequence[str]:
         """Each row's object; empty where it has no member. `given` are checked JSON texts that rows have besides."""
-        leaves: List[Tuple[Sequence[str], Sequence[str]]] = []
+        leaves: List[_Leaf] = []
         made = self._object(columns, reject, leaves)
         if any(given):
             made = [self._merged(row, text, leaves, reject) if text and own else text or own
                     for row, (text, own) in enumerate(zip(given, made))]
         return made
 
-    def _merged(self, row: int, text: str, leaves: list, reject: Reject) -> str:
+    def _merged(self, row: int, text: str, leaves: List[_Leaf], reject: Reject) -> str:
         try:
             return jsontext.with_values(text, [(path, values[row]) for path, values in leaves if values[row]])
         except ValueError as error:
             reject(row, "conflict", "%s.%s" % (self._name, error))
             return ""
 
-    def _object(self, columns: Columns, reject: Reject, leaves: list) -> Sequence[str]:
+    def _object(self, columns: Columns, reject: Reject, leaves: List[_Leaf]) -> Sequence[str]:
         parts: List[Iterable[str]] = []
         for key, member in self._members.items():
             values = member._values(columns, reject, leaves)
@@ -148,9 +151,9 @@ class Objects:
             parts += [repeat(prefix) if all(values) else [value and prefix for value in values], values]
         return [text and "{%s}" % text[1:] for text in map("".join, zip(*parts))]
 
-    def _values(self, columns: Columns, reject: Reject, leaves: list) -> Sequence[str]:
+    def _values(self, columns: Columns, reject: Reject, leaves: List[_Leaf]) -> Sequence[str]:
         """What is at this path, row by row: of one of the columns, or the object that longer names make."""
-        given = [_cells(column, columns, reject) for column in self._columns]
+        given: List[Sequence[str]] = [_cells(column, columns, reject) for column in self._columns]
         if given:
             names = ", ".join(column.name for column in self._columns)
             given = [_only(given, "%s: one of these may have a value in a row" % names, reject)]

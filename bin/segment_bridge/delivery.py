@@ -21,7 +21,7 @@ import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Protocol, Set
 
 from segment_bridge.batching import Batch, body, body_bytes
 from segment_bridge.errors import unforeseen
@@ -53,17 +53,25 @@ class _Stopped(Exception):
     """`Delivery.stopped` says why."""
 
 
+class Client(Protocol):
+    """What is asked of a segment.Segment or segment.Rehearsal: `post` takes what `call` gives."""
+
+    gzip: bool  # is set to False where the other side does not take it
+
+    def call(self, body: bytes) -> Any: ...
+    def post(self, call: Any, retries: int = 0) -> Answer: ...
+
+
 class Delivery:
     """Sends one run's batches; a context manager that leaves no thread behind.
 
     Args:
-        client: has `call(body)` and `post(call, retries) -> Answer`, for threads to use at once, and `gzip`, which is
-            set to False where the other side does not take it.
+        client: for threads to use at once.
         settled: called in the caller's thread, from `submit` and `drain`.
         accepted: the status of messages that were accepted.
     """
 
-    def __init__(self, client: Any, destination: Destination, settled: Callable[[Settled], None], *,
+    def __init__(self, client: Client, destination: Destination, settled: Callable[[Settled], None], *,
                  accepted: str = "accepted", backoff: Backoff = BACKOFF, clock: Callable[[], float] = time.monotonic,
                  chance: Callable[[], float] = random.random):
         self.max_batch_bytes = destination.max_batch_bytes

@@ -43,7 +43,7 @@ class Entry(NamedTuple):
     value: str
 
 
-def user_entries(signups: Iterable[Mapping], skipped: Counter) -> Iterator[Entry]:
+def user_entries(signups: Iterable[Mapping[str, Any]], skipped: Counter[str]) -> Iterator[Entry]:
     """Who has which SSO user ID, of UserSignups; those without a username are counted in `skipped`.
 
     An approved signup ranks over any other, a newer one over an older one; the object's name settles ties. One without
@@ -63,27 +63,29 @@ def user_entries(signups: Iterable[Mapping], skipped: Counter) -> Iterator[Entry
         yield Entry(username, rank, sso_user_id)
 
 
-def tenant_entries(namespaces: Iterable[Mapping], workspace_label: str) -> Iterator[Entry]:
+def tenant_entries(namespaces: Iterable[Mapping[str, Any]], workspace_label: str) -> Iterator[Entry]:
     """Which workspace each of the tenant namespaces belongs to."""
     for namespace in namespaces:
         metadata = _within(namespace, "metadata")
         yield Entry(_text(metadata, "name"), "", _text(_within(metadata, "labels"), workspace_label))
 
 
-def _within(container: Mapping, field: str) -> Mapping:
+def _within(container: Mapping[str, Any], field: str) -> Mapping[str, Any]:
     """An object in an object; in a resource without a schema it may be missing, null, or something else."""
     inner = container.get(field)
     return inner if isinstance(inner, dict) else {}
 
 
-def _text(container: Mapping, field: str) -> str:
+def _text(container: Mapping[str, Any], field: str) -> str:
     """A text that can be a name or an ID; empty where there is none."""
     value = container.get(field)
-    is_usable = isinstance(value, str) and len(value) <= LONGEST_CHARS and value.isprintable() and value.strip()
-    return value if is_usable else ""
+    if isinstance(value, str) and len(value) <= LONGEST_CHARS and value.isprintable() and value.strip():
+        return value
+    return ""
 
 
-def records(of: Map, cluster: str, entries: Iterable[Entry], updated: int, skipped: Counter) -> Iterator[Record]:
+def records(of: Map, cluster: str, entries: Iterable[Entry], updated: int,
+            skipped: Counter[str]) -> Iterator[Record]:
     """One record a name, in the order of their keys; the entries that make none are counted in `skipped`.
 
     Args:

@@ -74,7 +74,7 @@ _PAIR = r"u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _ESCAPE = re.compile(r"\\(?:%s|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)" % _PAIR)
 
 
-def _whole(escape: "re.Match") -> str:
+def _whole(escape: "re.Match[str]") -> str:
     """Half of a surrogate pair, which a log that cuts texts leaves behind, becomes what stands for a lost character."""
     return r"\ufffd" if escape[1] else escape[0]
 

@@ -9,7 +9,7 @@ transport: token_source.go and round_trippers.go (a token file that can be read 
 """
 import base64
 import os
-from typing import Any, Dict, NamedTuple, Type
+from typing import Any, Dict, NamedTuple, Tuple, Type
 from urllib.parse import unquote, urlsplit
 
 from segment_bridge.credentials import checked
@@ -19,7 +19,7 @@ MOST_BYTES = 10_000_000
 
 _TEXT, _DATA, _SWITCH, _LIST, _MAPPING, _UNUSED = "text", "base64", "true or false", "a list", "a mapping", ""
 """What a field must be. Unused are those that have nothing to do with a request, to kubectl as well."""
-_TYPES: Dict[str, Type] = {_TEXT: str, _DATA: str, _SWITCH: bool, _LIST: list, _MAPPING: dict}
+_TYPES: Dict[str, Type[Any]] = {_TEXT: str, _DATA: str, _SWITCH: bool, _LIST: list, _MAPPING: dict}
 _ACTS_AS = "acts as somebody else (%s), which takes more rights than to list: give it the credentials of an account " \
     "that may list"
 _LOGS_IN = "runs a program to log in (%s), which a Splunk app must not: use a token or a client certificate, such as " \
@@ -160,7 +160,7 @@ class _Reader:
                     return token
         return checked(user.get("token", ""), "token of kubeconfig %s" % self._path)
 
-    def _certificate(self, user: Dict[str, Any]) -> tuple:
+    def _certificate(self, user: Dict[str, Any]) -> Tuple[bytes, bytes]:
         """The client's, and its key. A key alone is passed over."""
         certificate = self._pem(user, "client-certificate")
         if not certificate:
@@ -171,7 +171,7 @@ class _Reader:
         return certificate, key
 
     def _pem(self, fields: Dict[str, Any], name: str) -> bytes:
-        data, file = fields.get(name + "-data"), fields.get(name)
+        data, file = fields.get(name + "-data"), fields.get(name, "")
         if data and file:
             raise self._refused("has both %s and %s-data: remove one" % (name, name))
         try:
@@ -184,7 +184,7 @@ class _Reader:
         except ValueError:
             raise self._refused("has a %s-data that is not base64" % name) from None
 
-    def _proxy(self, url: str) -> tuple:
+    def _proxy(self, url: str) -> Tuple[str, str]:
         """Its URL without credentials, and these."""
         if not url:
             return "", ""

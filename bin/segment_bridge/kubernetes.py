@@ -14,7 +14,7 @@ import json
 import re
 import time
 from functools import partial
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Union
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
 from urllib.parse import urlsplit
 
 import urllib3
@@ -117,7 +117,7 @@ class ApiServer:
         """
         token = ""
         while True:
-            query = [("limit", page_size)]
+            query: List[Tuple[str, Union[str, int]]] = [("limit", page_size)]
             if resource.selector:
                 query.append(("labelSelector", resource.selector))
             if token:
@@ -139,7 +139,7 @@ class ApiServer:
                 raise ClusterError("%s answered two pages of the %s with the same token to go on from, and would do so "
                                    "for ever: see what answers there" % (self.address, resource.plural))
 
-    def _page(self, resource: Resource, query: List[tuple]) -> Dict[str, Any]:
+    def _page(self, resource: Resource, query: List[Tuple[str, Union[str, int]]]) -> Dict[str, Any]:
         accepted = "gzip" if self._endpoint.is_compressed else "identity"
         try:
             with connections.ended_after(self._access.answer_timeout_s, self._access.read_timeout_s):
@@ -160,7 +160,7 @@ class ApiServer:
         if sum(map(body.count, (b"{", b"[", b","))) > MOST_PAGE_VALUES:
             raise PageTooLarge
         try:
-            page = json.loads(body, parse_int=_unread, parse_float=_unread, parse_constant=_unread)
+            page: Dict[str, Any] = json.loads(body, parse_int=_unread, parse_float=_unread, parse_constant=_unread)
             items = [] if page["items"] is None else page["items"]
             token = page["metadata"].get("continue") or ""
             is_asked_for = (page["kind"] == resource.list_kind and isinstance(token, str)
@@ -241,6 +241,7 @@ def _manager(endpoint: Endpoint) -> urllib3.PoolManager:
     """Makes the endpoint's connections; what it gets is an Answer."""
     common = {"num_pools": 1, "retries": False, "ssl_context": endpoint.tls,
               "server_hostname": endpoint.tls_server_name or None}
+    manager: urllib3.PoolManager
     if endpoint.proxy_url:
         headers = urllib3.make_headers(proxy_basic_auth=endpoint.proxy_credentials or None)
         manager = urllib3.ProxyManager(

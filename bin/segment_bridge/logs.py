@@ -12,8 +12,9 @@ import logging
 import os
 import sys
 import time
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
-from typing import Any, Dict, List, Optional, TextIO
+from typing import Any, Dict, List, Optional
 
 from segment_bridge import texts
 
@@ -83,10 +84,8 @@ def _value(fact: Any) -> str:
 
 
 class _Formatter(logging.Formatter):
-    converter = time.gmtime
-
     def formatTime(self, record: logging.LogRecord, datefmt: Optional[str] = None) -> str:
-        seconds = time.strftime("%Y-%m-%d %H:%M:%S", self.converter(record.created))
+        seconds = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(record.created))
         return "%s.%03d +0000" % (seconds, record.msecs)
 
 
@@ -95,8 +94,8 @@ class _Handler(RotatingFileHandler):
 
     _complained = False
 
-    def _open(self) -> TextIO:
-        return open(self.baseFilename, self.mode, encoding=self.encoding,
+    def _open(self) -> TextIOWrapper:
+        return open(self.baseFilename, "a", encoding=self.encoding,
                     opener=lambda path, flags: os.open(path, flags, 0o600))
 
     def handleError(self, record: logging.LogRecord) -> None:

@@ -31,7 +31,7 @@ class Backoff:
 
     def wait_s(self, attempt: int, chance: float) -> float:
         """The wait after this attempt (1, 2, ...); `chance` is from 0 to 1."""
-        return min(self.longest_s, self.first_s * 2 ** min(attempt - 1, 30)) * chance
+        return min(self.longest_s, self.first_s * 2.0 ** min(attempt - 1, 30)) * chance
 
 
 def retry_after_s(headers: Mapping[str, str], now: float) -> Optional[float]:

@@ -30,7 +30,7 @@ import ssl
 import threading
 import time
 import zlib
-from typing import Any, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Type
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -139,8 +139,9 @@ class Segment:
             "User-Agent": "segment-bridge/" + __version__,
         }).prepare()
         proxies = dict.fromkeys(("http", "https"), destination.proxy_url) if destination.proxy_url else None
-        self._how = {"stream": True, "timeout": (destination.connect_timeout, destination.timeout), "proxies": proxies,
-                     "verify": destination.ca_file or True}
+        self._how: Dict[str, Any] = {
+            "stream": True, "timeout": (destination.connect_timeout, destination.timeout), "proxies": proxies,
+            "verify": destination.ca_file or True}
         self._idle: List[_Line] = []
         self._counting = threading.Lock()
         self.gzip = destination.gzip  # may be switched off on the way
@@ -294,11 +295,11 @@ def _is_dropped(error: requests.ConnectionError) -> bool:
     return _find(error, ConnectionResetError, BrokenPipeError, http.client.RemoteDisconnected) is not None
 
 
-def _find(error: Any, *kinds: type) -> Optional[BaseException]:
+def _find(error: Optional[BaseException], *kinds: Type[BaseException]) -> Optional[BaseException]:
     """The innermost exception of these kinds that led to an error of requests', which wraps them in its own ways."""
-    found = None
+    found: Optional[BaseException] = None
     seen = set()
-    while isinstance(error, BaseException) and id(error) not in seen:
+    while error is not None and id(error) not in seen:
         seen.add(id(error))
         if isinstance(error, kinds) and not isinstance(error, requests.RequestException):
             found = error

@@ -33,7 +33,7 @@ def parse(kind: Type[T], where: str, texts: Mapping[str, Optional[str]], **known
     return kind(**known, **checked(kind, where, texts))
 
 
-def checked(kind: Type, where: str, texts: Mapping[str, Optional[str]]) -> Dict[str, Any]:
+def checked(kind: Type[Any], where: str, texts: Mapping[str, Optional[str]]) -> Dict[str, Any]:
     """The values of those fields of a settings class that have a text.
 
     Raises:
@@ -57,7 +57,7 @@ def boolean(text: str) -> bool:
     return text.lower() in _TRUE
 
 
-def number(low: float, high: float, kind: Type = int) -> Check:
+def number(low: float, high: float, kind: Type[float] = int) -> Check:
     def check(text: str) -> Any:
         try:
             value = kind(text) if text.isascii() and "_" not in text else None

@@ -5,7 +5,7 @@ deleted after that. A run that ends anywhere in between leaves a collection that
 """
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Protocol, Tuple
 
 from segment_bridge import directory
 from segment_bridge.directory import ADD, DELETE, KEEP, MALFORMED, REPLACE, Entry, Map, Record
@@ -26,7 +26,15 @@ class Source(NamedTuple):
     of: Map
     cluster: str
     pages: Callable[[], Iterator[Page]]
-    entries: Callable[[Page, Counter], Iterable[Entry]]
+    entries: Callable[[Page, Counter[str]], Iterable[Entry]]
+
+
+class Collection(Protocol):
+    """What is asked of a splunk.kvstore.Collection."""
+
+    def read(self, query: Dict[str, Any]) -> Iterator[Record]: ...
+    def save(self, documents: List[Record]) -> None: ...
+    def delete_keys(self, keys: Iterable[str]) -> None: ...
 
 
 @dataclass
@@ -37,15 +45,14 @@ class Tally:
     written: int = 0
     deleted: int = 0
     unchanged: int = 0
-    skipped: Counter = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
 
 
-def synchronise(source: Source, collection: Any, updated: int, max_shrink_percent: Optional[float],
+def synchronise(source: Source, collection: Collection, updated: int, max_shrink_percent: Optional[float],
                 tally: Tally) -> None:
     """Lists, compares, writes and deletes; other clusters' records are not touched.
 
     Args:
-        collection: a splunk.kvstore.Collection.
         updated: seconds since 1970.
         max_shrink_percent: see directory.is_sudden_shrinkage; None allows everything.
 
@@ -80,9 +87,9 @@ def _fill(spool: Spool, source: Source, tally: Tally) -> None:
         spool.add(source.entries(page, tally.skipped))
 
 
-def _write(changes: Iterable[directory.Change], collection: Any, tally: Tally) -> tuple:
+def _write(changes: Iterable[directory.Change], collection: Collection, tally: Tally) -> Tuple[Counter[str], List[str]]:
     """Saves what is new or different; (number of changes by action, keys of those to be deleted)."""
-    actions: Counter = Counter()
+    actions: Counter[str] = Counter()
     unsaved: List[Record] = []
     stale: List[str] = []
 

@@ -33,7 +33,8 @@ def get(service: Service, path: str, **query: Any) -> Dict[str, Any]:
         SplunkdError: splunkd cannot be reached, or answers with another status than 200, which is the error's.
     """
     try:
-        return json.loads(service.get(path, output_mode="json", **query).body.read())
+        answer: Dict[str, Any] = json.loads(service.get(path, output_mode="json", **query).body.read())
+        return answer
     except HTTPError as error:
         raise SplunkdError("splunkd answered %d to %s: %s" % (error.status, path, said(error)), error.status) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -46,7 +47,7 @@ def said(error: HTTPError) -> str:
     try:
         return " ".join(message["text"] for message in json.loads(error.body)["messages"]).rstrip(".")
     except (ValueError, TypeError, KeyError):
-        return error.reason
+        return str(error.reason)
 
 
 def stanza(service: Service, conf: str, name: str) -> Dict[str, Any]:
@@ -58,7 +59,9 @@ def stanza(service: Service, conf: str, name: str) -> Dict[str, Any]:
     """
     path = "configs/conf-" + conf
     try:
-        return get(service, "%s/%s" % (path, UrlEncoded(name, encode_slash=True)))["entry"][0]["content"]
+        answer = get(service, "%s/%s" % (path, UrlEncoded(name, encode_slash=True)))
+        content: Dict[str, Any] = answer["entry"][0]["content"]
+        return content
     except SplunkdError as error:
         if error.status != 404:
             raise

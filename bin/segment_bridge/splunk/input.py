@@ -77,7 +77,7 @@ class UserSignups(Script):
             scheme.add_argument(Argument(name, description, title=title))
         return scheme
 
-    def run(self, argv) -> int:
+    def run(self, argv: List[str]) -> int:
         return self.run_script(argv, _Writer(), sys.stdin)
 
     def validate_input(self, definition) -> None:

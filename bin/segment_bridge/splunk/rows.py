@@ -225,7 +225,8 @@ class Reply:
         with self._rows:
             self._rows.seek(0)
             for start in range(0, len(self.rest), _ROWS_AT_ONCE):
-                lengths, rest = (each[start:start + _ROWS_AT_ONCE] for each in (self._lengths, self.rest))
+                end = start + _ROWS_AT_ONCE
+                lengths, rest = self._lengths[start:end], self.rest[start:end]
                 rows = map(io.BytesIO(self._rows.read(sum(lengths))).read, lengths)
                 stream.write(b"".join(itertools.chain.from_iterable(zip(rows, rest, itertools.repeat(b"\n")))))
         stream.flush()

@@ -7,7 +7,7 @@ text of NAME with those of its followers behind it, as far as they are numbered 
 Source: Splunk REST API reference, "storage/passwords".
 """
 from itertools import count
-from typing import Dict, List
+from typing import Dict, Iterator, List
 
 from splunklib.client import Service
 
@@ -61,7 +61,8 @@ def find(service: Service, name: str, what: str) -> str:
 def _lent(service: Service, name: str, what: str) -> str:
     """A destination's write key, for a user who must not read the password store: see bin/write_key.py."""
     try:
-        return conf.get(service, "segment_bridge/write_key", destination=name)["write_key"]
+        lent: str = conf.get(service, "segment_bridge/write_key", destination=name)["write_key"]
+        return lent
     except SplunkdError as error:
         if error.status is None:
             raise
@@ -72,7 +73,7 @@ def _lent(service: Service, name: str, what: str) -> str:
                           "run this as a saved search that an administrator owns" % (what, error)) from None
 
 
-def _users(name: str):
+def _users(name: str) -> Iterator[str]:
     """NAME, NAME#2, NAME#3, ..."""
     yield name
     for number in count(2):
