@@ -21,7 +21,7 @@ def test_ksconf(app):
     assert status == 0, findings
 
 
-NEWER = ("dispatch.allow_partial_results", "supported_themes")
+NEWER = ("dispatch.allow_partial_results", "schedule_as", "supported_themes")
 """What Splunk has learnt since slim's specs were written; conf_keys.py knows it."""
 
 
