@@ -211,7 +211,7 @@ class TestWhatACommandIsTold:
         names, cwd, arguments = json.loads((app.job.dispatch_dir / "environment").read_text().splitlines()[-1])
         names = set(names) - {"LC_CTYPE", "__CF_USER_TEXT_ENCODING"}  # Python's and macOS's own
         assert names == {
-            "SPLUNK_HOME", "SPLUNK_DB", "SPLUNK_SERVER_NAME", "PATH", "LANG", "PYTHONHTTPSVERIFY", "PYTHONUTF8"}
+            "SPLUNK_HOME", "SPLUNK_DB", "SPLUNK_SERVER_NAME", "PATH", "LANG", "PYTHONHTTPSVERIFY", "PYTHONUTF8", "TZ"}
         assert (cwd, arguments) == ("/", [])
 
 
