@@ -1,0 +1,6 @@
+"""Benchmarks. They find the app and its libraries where pytest does (pyproject.toml, pythonpath)."""
+import sys
+from pathlib import Path
+
+_ROOT = Path(__file__).parents[2]
+sys.path[1:1] = [str(_ROOT / folder) for folder in ("bin", "build/lib")]
