@@ -104,7 +104,8 @@ libraries() {
 # fetch_by_hash PROJECT FILE: the archive whose SHA-256 is pinned, from the index that pip is set to use. Nothing is run.
 fetch_by_hash() {
     local index
-    index=${PIP_INDEX_URL:-$("$PYTHON" -m pip config get global.index-url 2>/dev/null || echo https://pypi.org/simple)}
+    index=${PIP_INDEX_URL:-$("$PYTHON" -m pip config get global.index-url 2>/dev/null ||
+        "$PYTHON" -c 'from pip._internal.models.index import PyPI; print(PyPI.simple_url)')}  # pip's own default
     "$PYTHON" -I -B - "$index" "$1" "$2" <<'PYTHON' || fail "$1 could not be fetched (the reason is above)"
 import hashlib, html, os, re, ssl, sys
 from pathlib import Path
