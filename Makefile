@@ -1,6 +1,6 @@
 # What there is to do here: "make" lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup package demo check lint test audit appinspect bench dashboard release test-splunk test-sdk up down lock clean
+.PHONY: help setup package demo check lint format test audit appinspect bench dashboard release test-splunk test-sdk up down lock clean
 SHELL := bash
 
 # Any Python from 3.9 on. (The app itself is tried under both Pythons that Splunk has, where they are found.)
@@ -34,10 +34,14 @@ demo: setup  ## the whole job, here on loopback (KEEP=1 leaves it running)
 check: lint package  ## what you wait for: make lint, and the unit tests with fewer examples by chance
 	@$(VENV)/bin/python -m pytest tests/unit --hypothesis-profile=quick -q
 
-lint: setup  ## style and mistakes (ruff), types (mypy), and who may import what
+lint: setup  ## format, style and mistakes (ruff), types (mypy), and who may import what
+	@$(VENV)/bin/ruff format --quiet --check || { echo "make format formats what is not"; exit 1; }
 	@$(VENV)/bin/ruff check --quiet
 	@$(VENV)/bin/mypy --no-error-summary
 	@told=$$(PYTHONPATH=bin $(VENV)/bin/lint-imports --no-cache) || { echo "$$told"; exit 1; }
+
+format: setup  ## format the Python code (ruff)
+	@$(VENV)/bin/ruff format --quiet
 
 test: $(if $(ARGS),,lint) package $(TOOLS)/appinspect/ready $(TOOLS)/slim/ready $(TOOLS)/workflows/ready  ## everything that is checked (ARGS="tests/unit -k retry" for a part)
 	@$(VENV)/bin/python -m pytest $(ARGS)
@@ -50,7 +54,7 @@ NEWEST := $(TOOLS)/appinspect-newest
 
 # The one place where what is newest is wanted, and so not pinned.
 appinspect: package  ## what Splunk's newest AppInspect says of the package
-	@test -x $(NEWEST)/bin/python || "$$($(VENV)/bin/python -m tests.pythons 3.13 3.9 || echo $(PYTHON))" -m venv $(NEWEST)
+	@test -x $(NEWEST)/bin/python || "$$($(VENV)/bin/python -m tests.support.pythons 3.13 3.9 || echo $(PYTHON))" -m venv $(NEWEST)
 	@$(NEWEST)/bin/python -m pip install -qq --disable-pip-version-check --upgrade splunk-appinspect pylibmagic
 	@APPINSPECT=$(abspath $(NEWEST))/bin/python $(VENV)/bin/python -m pytest tests/package/test_appinspect.py
 
@@ -65,7 +69,7 @@ test-splunk: package  ## the end-to-end tests in a real Splunk, in containers (S
 
 test-sdk: setup  ## splunk-sdk-python's own tests, against the stand-in (SDK_SOURCE=<a checkout of it>)
 	@test -n "$(SDK_SOURCE)" || { echo "make test-sdk needs SDK_SOURCE=<a checkout of github.com/splunk/splunk-sdk-python>"; exit 1; }
-	@$(VENV)/bin/python -m tests.sdk "$(SDK_SOURCE)"
+	@$(VENV)/bin/python -m tests.standin.sdk "$(SDK_SOURCE)"
 
 up: setup  ## a real Splunk, Segment and a cluster in containers, to set the app up by hand
 	@package=$$(./package.sh) && $(VENV)/bin/python -m tests.docker up "$$(tail -n 1 <<< "$$package")"
@@ -95,7 +99,7 @@ $(DASHBOARD)/ready: tests/dashboard/package-lock.json
 # Python that it runs on, so that is the older one of Splunk's.
 $(TOOLS)/%/ready: tests/package/%.txt | setup
 	@echo "setup: installing $< into $(@D)"
-	@test -x $(@D)/bin/python || "$$($(VENV)/bin/python -m tests.pythons 3.9 3.13 || echo $(PYTHON))" -m venv $(@D)
+	@test -x $(@D)/bin/python || "$$($(VENV)/bin/python -m tests.support.pythons 3.9 3.13 || echo $(PYTHON))" -m venv $(@D)
 	$(call install,$(@D)/bin/python,$<)
 	@touch $@
 

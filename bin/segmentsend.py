@@ -1,4 +1,5 @@
 """The search command `segmentsend`, as splunkd starts it."""
+
 from segment_bridge.errors import hide_tracebacks
 from segment_bridge.splunk.command import SegmentSend
 

@@ -1,8 +1,9 @@
-"""The modular input `usersignups`: keeps the user map of a cluster. See segment_bridge.splunk.input."""
+"""The modular input `usersignups`: keeps the user map of a cluster. See segment_bridge.splunk.modular_input."""
+
 import sys
 
 from segment_bridge.errors import hide_tracebacks
-from segment_bridge.splunk.input import UserSignups
+from segment_bridge.splunk.modular_input import UserSignups
 
 if __name__ == "__main__":
     hide_tracebacks()

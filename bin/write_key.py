@@ -11,6 +11,7 @@ they are.
 
 Source: restmap.conf.spec, [script:<uniqueName>], scripttype = persist, passSystemAuth.
 """
+
 import http.client
 import json
 import re
@@ -66,13 +67,16 @@ def _lend(request: Dict[str, Any]) -> str:
         raise _Refused(404, "there is no destination [%s] that this user may read" % name)
     key = _password(uri, request["system_authtoken"], name)
     if not key:
-        raise _Refused(404, "there is no write key of [%s] in the password store: save it on the app's setup page, or "
-                            'as realm "segment_bridge", username "%s"' % (name, name))
+        raise _Refused(
+            404,
+            "there is no write key of [%s] in the password store: save it on the app's setup page, or "
+            'as realm "segment_bridge", username "%s"' % (name, name),
+        )
     return key
 
 
 def _password(uri: str, session: str, name: str) -> str:
-    """Long ones lie in pieces: NAME, NAME#2, ... (segment_bridge/splunk/secrets.py)."""
+    """Long ones lie in pieces: NAME, NAME#2, ... (segment_bridge/splunk/passwords.py)."""
     pieces: List[str] = []
     while True:
         user = "%s#%d" % (name, len(pieces) + 1) if pieces else name

@@ -147,9 +147,11 @@ class Site:
                 del token.attrs[attribute]
 
     def _write_page(self, folder: Path, path: Path, title: str, content: str) -> None:
-        menu = "\n".join('<li><a href="%s"%s>%s</a></li>' % (
-            self.name(text.path), ' aria-current="page"' * (text.path == path), escape(text.title))
-            for text in self.texts.values())
+        menu = "\n".join(
+            '<li><a href="%s"%s>%s</a></li>'
+            % (self.name(text.path), ' aria-current="page"' * (text.path == path), escape(text.title))
+            for text in self.texts.values()
+        )
         page = PAGE.format(title=escape(title), menu=menu, content=content)
         (folder / self.name(path)).write_text(page, encoding="utf-8")
 

@@ -9,8 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 # That the machine is busy is nobody's fault.
-hypothesis.settings.register_profile(
-    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 # For make check, which asks for it by --hypothesis-profile.
 hypothesis.settings.register_profile("quick", hypothesis.settings.get_profile("patient"), max_examples=10)
 hypothesis.settings.load_profile("patient")

@@ -3,6 +3,7 @@
 Splunk, Segment and the cluster are stand-ins on loopback; what Splunk would run of the app is run from the installed
 package. Exit status 0 only if Segment ends up with exactly the events that the recorded input must give.
 """
+
 import argparse
 import contextlib
 import json
@@ -11,9 +12,9 @@ import time
 from pathlib import Path
 from typing import Dict, List
 
-from tests import recorded
-from tests.administrator import JOB, RUN_END, Outcome
-from tests.environment import Environment
+from tests.support import recorded
+from tests.support.administrator import JOB, RUN_END, Outcome
+from tests.support.environment import Environment
 
 ALERT = "Segment Bridge - Alert - Events were not accepted"
 
@@ -40,15 +41,19 @@ class Console:
 
     def __exit__(self, kind, error, trace) -> None:
         mark = "ok " if kind is None else "NO "
-        self._print("%s  %s %s (%.1f s)" % ("\r\033[K" if self._live else "", mark, self._label,
-                                          time.monotonic() - self._started))
+        self._print(
+            "%s  %s %s (%.1f s)"
+            % ("\r\033[K" if self._live else "", mark, self._label, time.monotonic() - self._started)
+        )
 
     def say(self, text: str = "") -> None:
         self._print(text)
 
     def table(self, rows: List[Dict[str, str]], columns: List[str]) -> None:
-        widths = [max(len(column), *(len(str(row.get(column, ""))) for row in rows)) if rows else len(column)
-                  for column in columns]
+        widths = [
+            max(len(column), *(len(str(row.get(column, ""))) for row in rows)) if rows else len(column)
+            for column in columns
+        ]
         cells_of = [[str(row.get(column, "")) for column in columns] for row in rows]
         for cells in [columns, ["-" * width for width in widths], *cells_of]:
             self._print("      " + "  ".join(cell.ljust(width) for cell, width in zip(cells, widths)).rstrip())
@@ -102,8 +107,9 @@ class Demo:
             self._environment.set_up()
         with self._console.step("the input pulls UserSignups and namespaces from the cluster"):
             users, namespaces = self._environment.wait_for_user_map()
-        self._console.say("      %d usernames with an SSO user ID, %d tenant namespaces" % (
-            len(users), len(namespaces)))
+        self._console.say(
+            "      %d usernames with an SSO user ID, %d tenant namespaces" % (len(users), len(namespaces))
+        )
 
     def _index(self, lines: List[recorded.AuditLine], what: str) -> None:
         size = sum(len(line.raw.encode()) for line in lines)
@@ -135,16 +141,22 @@ class Demo:
 
     def _show_received(self) -> bool:
         counts = self._segment.counts()
-        self._console.say("      {requests} requests, {body_bytes} bytes ({wire_bytes} as sent)\n"
-                          "      {accepted} unique events, {duplicates} repeats, which Segment drops".format(**counts))
+        self._console.say(
+            "      {requests} requests, {body_bytes} bytes ({wire_bytes} as sent)\n"
+            "      {accepted} unique events, {duplicates} repeats, which Segment drops".format(**counts)
+        )
         got = recorded.as_expected(self._segment.accepted)
         missing, surplus = set(self._expected) - set(got), set(got) - set(self._expected)
         other = {key for key in set(got) & set(self._expected) if got[key] != self._expected[key]}
-        self._console.say("      of the %d expected: %d missing, %d different; %d too many" % (
-            len(self._expected), len(missing), len(other), len(surplus)))
+        self._console.say(
+            "      of the %d expected: %d missing, %d different; %d too many"
+            % (len(self._expected), len(missing), len(other), len(surplus))
+        )
         for key in sorted(missing | surplus | other)[:3]:
-            self._console.say("        expected %s\n        got      %s" % tuple(
-                json.dumps(side.get(key), sort_keys=True, ensure_ascii=False) for side in (self._expected, got)))
+            self._console.say(
+                "        expected %s\n        got      %s"
+                % tuple(json.dumps(side.get(key), sort_keys=True, ensure_ascii=False) for side in (self._expected, got))
+            )
         if got:
             self._console.say("\nOne of them in full")
             longest = max(self._segment.accepted.values(), key=lambda event: len(event.message["properties"]))
@@ -155,12 +167,22 @@ class Demo:
 
 def _addresses(environment: Environment) -> str:
     splunk = environment.splunk
-    return "\n".join(("", *("%-16s%s" % line for line in (
-        ("Splunk Web", "%s   user admin, password %s" % (splunk.web, splunk.password)),
-        ("Splunk REST", splunk.management),
-        ("HEC", splunk.hec),
-        ("Segment", environment.segment.url + "   (counts; /events lists them)"),
-        ("Kubernetes API", environment.cluster.url))), "Ctrl-C ends them."))
+    return "\n".join(
+        (
+            "",
+            *(
+                "%-16s%s" % line
+                for line in (
+                    ("Splunk Web", "%s   user admin, password %s" % (splunk.web, splunk.password)),
+                    ("Splunk REST", splunk.management),
+                    ("HEC", splunk.hec),
+                    ("Segment", environment.segment.url + "   (counts; /events lists them)"),
+                    ("Kubernetes API", environment.cluster.url),
+                )
+            ),
+            "Ctrl-C ends them.",
+        )
+    )
 
 
 def main() -> int:

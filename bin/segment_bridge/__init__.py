@@ -4,6 +4,7 @@ Importing this package puts the app's `lib/` first on the path, so that what the
 same names that Splunk or another app has put there. It is done here because every way into the code passes through
 here, and nowhere else: an entry point imports from this package before it imports any library.
 """
+
 import os
 import sys
 

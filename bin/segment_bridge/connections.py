@@ -12,6 +12,7 @@ Interim answers (1xx) are passed over, which http.client does with 100 alone.
 
 Sources: RFC 9110, 8.4 ("Content-Encoding") and 15.2 ("Informational"); http.client; urllib3 1.26.
 """
+
 import contextlib
 import http.client
 import io
@@ -32,6 +33,7 @@ _MOST_INTERIM_LINES = 200
 
 
 # --- Size -------------------------------------------------------------------------------------------------------------
+
 
 class Content(NamedTuple):
     """The beginning of an answer's body, decoded; `is_whole` unless there is more than was asked for."""
@@ -99,6 +101,7 @@ def _inflated(pieces: Iterator[bytes], most_bytes: int) -> Iterator[bytes]:
 
 # --- Time -------------------------------------------------------------------------------------------------------------
 # Connections and pools of urllib3 are made to be subclassed like this.
+
 
 class _Limit(threading.local):
     """Of this thread's call."""

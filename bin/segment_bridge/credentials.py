@@ -5,6 +5,7 @@ credential, of whatever source, passes through here before it goes anywhere else
 
 Source: RFC 9110, 5.5 ("Field Values"); http.client, which sends Latin-1.
 """
+
 import re
 
 from segment_bridge.errors import SecretError

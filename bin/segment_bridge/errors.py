@@ -15,6 +15,7 @@ Each has a `reason`, one of segment_bridge.reasons, for alerts and pages. Entry 
 printable line. The text of an exception that nobody foresaw may hold anything, a secret as well: `unforeseen` tells it
 by its type and place alone, `foreseen` puts that in its place, and `hide_tracebacks` sees to what nobody catches.
 """
+
 import contextlib
 import sys
 import threading
@@ -102,12 +103,15 @@ class Unforeseen(SegmentBridgeError):
 
 def unforeseen(error: BaseException) -> Unforeseen:
     """In place of an exception: its type, where it was raised, and the innermost line of the app's on the way there."""
-    places = ["%s:%d" % (frame.f_globals.get("__name__"), line) for frame, line in
-              traceback.walk_tb(error.__traceback__)] or ["an unknown place"]
+    places = [
+        "%s:%d" % (frame.f_globals.get("__name__"), line) for frame, line in traceback.walk_tb(error.__traceback__)
+    ] or ["an unknown place"]
     own = [place for place in places if place.startswith("segment_bridge.")]
     through = ", called from %s" % own[-1] if own and own[-1] != places[-1] else ""
-    return Unforeseen("internal error: %s in %s%s. This is a fault of the app: please report it, in these words" % (
-        type(error).__name__, places[-1], through))
+    return Unforeseen(
+        "internal error: %s in %s%s. This is a fault of the app: please report it, in these words"
+        % (type(error).__name__, places[-1], through)
+    )
 
 
 @contextlib.contextmanager
@@ -127,6 +131,7 @@ def foreseen() -> Iterator[None]:
 
 def hide_tracebacks() -> None:
     """What nobody catches goes to stderr, and so into splunkd.log or search.log, as `unforeseen` tells it."""
+
     def say(error: Any) -> None:
         if error is not None and not isinstance(error, (SystemExit, KeyboardInterrupt)):
             told = error if isinstance(error, SegmentBridgeError) else unforeseen(error)

@@ -2,17 +2,44 @@
 
 People read sentences, which may change; alerts, pages and tests read these. A code is never used for something else.
 """
+
 import re
 
-EVENT = frozenset({
-    "no_user_anon_id", "id_required", "id_not_string", "message_id_not_string", "invalid_type", "event_not_defined",
-    "event_not_string", "name_not_string", "properties_not_object", "traits_not_object", "context_not_object",
-    "integrations_not_object", "properties_conflict", "traits_conflict", "context_conflict", "integrations_conflict",
-    "properties_wrong_type", "traits_wrong_type", "context_wrong_type", "integrations_wrong_type",
-    "properties_unknown_type", "traits_unknown_type", "context_unknown_type", "integrations_unknown_type",
-    "properties_array_apart", "traits_array_apart", "context_array_apart", "integrations_array_apart",
-    "id_is_none", "timestamp_invalid", "too_large",
-})
+EVENT = frozenset(
+    {
+        "no_user_anon_id",
+        "id_required",
+        "id_not_string",
+        "message_id_not_string",
+        "invalid_type",
+        "event_not_defined",
+        "event_not_string",
+        "name_not_string",
+        "properties_not_object",
+        "traits_not_object",
+        "context_not_object",
+        "integrations_not_object",
+        "properties_conflict",
+        "traits_conflict",
+        "context_conflict",
+        "integrations_conflict",
+        "properties_wrong_type",
+        "traits_wrong_type",
+        "context_wrong_type",
+        "integrations_wrong_type",
+        "properties_unknown_type",
+        "traits_unknown_type",
+        "context_unknown_type",
+        "integrations_unknown_type",
+        "properties_array_apart",
+        "traits_array_apart",
+        "context_array_apart",
+        "integrations_array_apart",
+        "id_is_none",
+        "timestamp_invalid",
+        "too_large",
+    }
+)
 """The event is not sent as it is: Segment's own codes, where it has one."""
 
 ANSWER = frozenset({"success_false", "unexpected_body", "redirect", "auth", "wrong_url", "tls", "network"})
@@ -26,10 +53,22 @@ REPEAT = frozenset({"duplicate", "sent_before"})
 LETTER = frozenset({"age", "number", "malformed"})
 """A dead letter was removed, or passed over."""
 
-RUN = frozenset({
-    "settings", "secret", "proxy", "splunkd", "kvstore", "kvstore_starting", "cluster", "list_expired", "shrinkage",
-    "unavailable", "not_sent", "letters_lost",
-})
+RUN = frozenset(
+    {
+        "settings",
+        "secret",
+        "proxy",
+        "splunkd",
+        "kvstore",
+        "kvstore_starting",
+        "cluster",
+        "list_expired",
+        "shrinkage",
+        "unavailable",
+        "not_sent",
+        "letters_lost",
+    }
+)
 """A run could not do its work, or not all of it; so do those of STOP and ANSWER."""
 
 WARNING = frozenset({"columns", "undated", "no_gzip"})

@@ -6,6 +6,7 @@ beyond the deadline. Time and chance are parameters; nothing here knows what is 
 
 Sources: AWS Architecture Blog, "Exponential Backoff and Jitter"; RFC 9110, "Retry-After".
 """
+
 import email.utils
 import math
 import random
@@ -86,10 +87,18 @@ class Retry:
         note: is told of each attempt that failed.
     """
 
-    def __init__(self, max_attempts: Optional[int] = None, deadline_s: Optional[float] = None, *,
-                 first_wait_s: float = 1.0, longest_wait_s: float = 30.0, clock: Callable[[], float] = time.monotonic,
-                 sleep: Callable[[float], None] = time.sleep, chance: Callable[[], float] = random.random,
-                 note: Callable[[Unavailable], None] = lambda error: None):
+    def __init__(
+        self,
+        max_attempts: Optional[int] = None,
+        deadline_s: Optional[float] = None,
+        *,
+        first_wait_s: float = 1.0,
+        longest_wait_s: float = 30.0,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        chance: Callable[[], float] = random.random,
+        note: Callable[[Unavailable], None] = lambda error: None,
+    ):
         self._max_attempts = max_attempts
         self._backoff = Backoff(first_wait_s, longest_wait_s)
         self._clock, self._sleep, self._chance, self._note = clock, sleep, chance, note

@@ -2,11 +2,11 @@
 
 A settings class is a dataclass whose fields are made with `setting`: a default and the check that turns a text into the
 value. `parse` fills it in, and raises SettingsError that names the stanza, the setting, what it must be and what it is.
-`Destination` is segment_bridge.conf's; README/segment_bridge.conf.spec says what each of its settings means.
 """
+
 import re
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, Callable, ClassVar, Dict, Iterable, List, Mapping, Optional, Type, TypeVar
+from dataclasses import field, fields
+from typing import Any, Callable, Dict, Mapping, Optional, Type, TypeVar
 from urllib.parse import urlsplit
 
 from segment_bridge.errors import SettingsError
@@ -15,7 +15,7 @@ T = TypeVar("T")
 Check = Callable[[str], Any]
 
 NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]*")
-_TRUE, _FALSE = ("1", "true", "t", "yes", "y", "on", "enabled"), ("0", "false", "f", "no", "n", "off", "disabled")
+TRUE, FALSE = ("1", "true", "t", "yes", "y", "on", "enabled"), ("0", "false", "f", "no", "n", "off", "disabled")
 _CREDENTIALS = re.compile(r"//[^/]*@")
 
 
@@ -52,9 +52,9 @@ def checked(kind: Type[Any], where: str, texts: Mapping[str, Optional[str]]) -> 
 
 
 def boolean(text: str) -> bool:
-    if text.lower() not in _TRUE + _FALSE:
+    if text.lower() not in TRUE + FALSE:
         raise ValueError("must be true or false")
-    return text.lower() in _TRUE
+    return text.lower() in TRUE
 
 
 def number(low: float, high: float, kind: Type[float] = int) -> Check:
@@ -64,9 +64,12 @@ def number(low: float, high: float, kind: Type[float] = int) -> Check:
         except ValueError:
             value = None
         if value is None or not low <= value <= high:
-            raise ValueError("must be a%s number from %s to %s" % (
-                " whole" if kind is int else "", format(low, ","), format(high, ",")))
+            raise ValueError(
+                "must be a%s number from %s to %s"
+                % (" whole" if kind is int else "", format(low, ","), format(high, ","))
+            )
         return value
+
     return check
 
 
@@ -75,6 +78,7 @@ def one_of(*choices: str) -> Check:
         if text not in choices:
             raise ValueError("must be " + " or ".join(choices))
         return text
+
     return check
 
 
@@ -86,7 +90,7 @@ def path(text: str) -> str:
 
 def https_url(text: str) -> str:
     """An https URL, as it is given."""
-    url = _url(text, "https")
+    url = url_parts(text, "https")
     if url is None:
         raise ValueError("must be a URL that begins with https://")
     if "@" in url.netloc:
@@ -95,26 +99,14 @@ def https_url(text: str) -> str:
 
 
 def proxy_url(text: str) -> str:
-    if _url(text, "http", "https") is None:
+    if url_parts(text, "http", "https") is None:
         raise ValueError("must be a URL that begins with http:// or https://")
     if "@" in text:
         raise ValueError("must not hold credentials, which a .conf file would show to everyone")
     return text
 
 
-def batch_url(text: str) -> str:
-    """Where a receiver of Segment's protocol takes batches. Without TLS only on this machine."""
-    url = _url(text, "https", "http")
-    if url is None or (url.scheme == "http" and url.hostname not in ("127.0.0.1", "::1", "localhost")):
-        raise ValueError("must be a URL that begins with https:// (http:// only for this machine)")
-    if url.path in ("", "/"):
-        raise ValueError("must end with the path that takes batches, such as /v1/batch")
-    if "@" in url.netloc:
-        raise ValueError("must not hold credentials: the write key belongs in the password store")
-    return text
-
-
-def _url(text: str, *schemes: str) -> Any:
+def url_parts(text: str, *schemes: str) -> Any:
     """The URL's parts; None for what is no URL of these schemes."""
     try:
         url = urlsplit(text)
@@ -122,107 +114,3 @@ def _url(text: str, *schemes: str) -> Any:
     except ValueError:  # brackets that do not match, a port that is no number
         return None
     return url if valid and not re.search(r"\s", text) else None
-
-
-def _name(text: str) -> str:
-    if not NAME.fullmatch(text):
-        raise ValueError("must be the name of a stanza: letters, digits, dots, hyphens and underscores")
-    return text
-
-
-# Segment's endpoints: "HTTP API" and "Regional Segment".
-REGIONS = {"us": "https://api.segment.io/v1/batch", "eu": "https://events.eu1.segmentapis.com/v1/batch"}
-MAX_BATCH_BYTES = 500_000  # "500 KB" in its smallest reading
-MAX_BATCH_EVENTS = 2_500  # above, Segment answers 200 and throws events away
-MAX_EVENT_BYTES = 32_768
-
-
-@dataclass(frozen=True)
-class Destination:
-    """A source in Segment, or another receiver of its protocol, and how it is sent to. Times are in seconds."""
-
-    name: str
-    region: str = setting("", one_of(*REGIONS))
-    url: str = setting("", batch_url)
-    gzip: bool = setting(True, boolean)
-    max_batch_bytes: int = setting(480_000, number(33_000, MAX_BATCH_BYTES))
-    max_batch_events: int = setting(2_000, number(1, MAX_BATCH_EVENTS))
-    max_event_bytes: int = setting(MAX_EVENT_BYTES, number(1_000, MAX_EVENT_BYTES))
-    max_attempts: int = setting(3, number(1, 100))  # the next hour, and the dead letters, are further attempts
-    connect_timeout: float = setting(5.0, number(0.1, 300, float))
-    timeout: float = setting(30.0, number(0.1, 600, float))
-    deadline: float = setting(600.0, number(1, 86_400, float))
-    concurrency: int = setting(4, number(1, 16))
-    max_eps: float = setting(0.0, number(0, 1_000_000, float))
-    proxy_url: str = setting("", proxy_url)
-    ca_file: str = setting("", path)
-    dead_letters: bool = setting(False, boolean)
-    ledger: bool = setting(False, boolean)
-
-    @property
-    def endpoint(self) -> str:
-        return self.url or REGIONS[self.region]
-
-    @classmethod
-    def parse(cls, name: str, stanza: Mapping[str, Optional[str]], overrides: Mapping[str, Any]) -> "Destination":
-        """A stanza of segment_bridge.conf as splunkd gives it, and the values that `Options` has in its place.
-
-        Raises:
-            SettingsError: as `parse`; also for what is no setting, and for neither region nor url.
-        """
-        where = "segment_bridge.conf [%s]" % name
-        own = {key: text for key, text in stanza.items() if not key.startswith("eai:")}
-        if (own.pop("disabled", None) or "0") in _TRUE:
-            raise SettingsError("%s is disabled: set disabled = 0" % where)
-        for key in own:
-            if key not in cls.__dataclass_fields__:
-                raise SettingsError('%s has "%s", which is not a setting: see segment_bridge.conf.spec' % (where, key))
-        destination = replace(parse(cls, where, own, name=name), **overrides)
-        if not destination.region and not destination.url:
-            raise SettingsError("%s region must be set to us or eu, whichever the Segment workspace is in (or url, for "
-                                "another receiver)" % where)
-        return destination
-
-
-@dataclass(frozen=True)
-class Options:
-    """The options of segmentsend. `overrides` are those that a destination has as settings, too.
-
-    Where to send to, and through what, is not among them: that is for those who may change segment_bridge.conf.
-    """
-
-    destination: str = setting("segment", _name)
-    dryrun: bool = setting(False, boolean)
-    onfail: str = setting("error", one_of("error", "warn"))
-    payload: bool = setting(False, boolean)
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-
-    OVERRIDES: ClassVar = ("max_batch_bytes", "max_batch_events", "max_attempts", "timeout", "deadline", "concurrency",
-                           "max_eps", "dead_letters")
-
-    @classmethod
-    def names(cls) -> List[str]:
-        return [*(each.name for each in fields(cls) if "check" in each.metadata), *cls.OVERRIDES]
-
-    @classmethod
-    def parse(cls, arguments: Iterable[str]) -> "Options":
-        """The arguments of a search, such as "dryrun=true".
-
-        Raises:
-            SettingsError: as `parse`; also for what is no option, an option without a value, and one that comes twice.
-        """
-        where = "segmentsend option"
-        texts: Dict[str, str] = {}
-        for argument in arguments:
-            name, sign, text = argument.partition("=")
-            if not sign:
-                raise SettingsError('segmentsend takes options such as dryrun=true, got "%s"' % argument[:80])
-            if name not in cls.names():
-                raise SettingsError('segmentsend has no option "%s"; it has %s' % (name[:80], ", ".join(cls.names())))
-            if name in texts:
-                raise SettingsError("%s %s is given twice: remove one" % (where, name))
-            if not text.strip():
-                raise SettingsError("%s %s is empty: give it a value, or leave it out for its default" % (where, name))
-            texts[name] = text
-        return parse(cls, where, texts, overrides=checked(Destination, where, {
-            name: text for name, text in texts.items() if name in cls.OVERRIDES}))

@@ -3,6 +3,7 @@
 Wherever they go, into a row, the run log, splunkd.log, a validation's XML or a page, they are one line of printable
 characters, bounded, and without the secrets that the other side was told.
 """
+
 import re
 from typing import Iterable
 

@@ -1,4 +1,5 @@
 """Benchmarks. They find the app and its libraries where pytest does (pyproject.toml, pythonpath)."""
+
 import sys
 from pathlib import Path
 

@@ -16,8 +16,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests import pythons
-from tests.fakes.segment import WRITE_KEY
+from tests.support import pythons
+from tests.support.fakes.segment import WRITE_KEY
 
 ROOT = Path(__file__).resolve().parents[2]
 SENDER = ROOT / "tests/bench/senders/hostile_answers.py"
@@ -30,7 +30,7 @@ def post(python: Path, answers: int, seed: int) -> dict:
     Raises:
         SystemExit: it does not end as it should.
     """
-    arguments = [sys.executable, "-m", "tests.fakes.hostile", "--seed", str(seed)]
+    arguments = [sys.executable, "-m", "tests.support.fakes.hostile", "--seed", str(seed)]
     with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True) as receiver:
         try:
             url = receiver.stdout.readline().strip()

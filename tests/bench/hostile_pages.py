@@ -2,8 +2,8 @@
 
     python -m tests.bench hostile_pages --pages 100000 --seed 1
 
-See tests.flow.hostile_pages for what is odd, and what must come of it. It ends with the outcomes by number, or at the
-first that is otherwise.
+See tests.integration.hostile_pages for what is odd, and what must come of it. It ends with the outcomes by number, or
+at the first that is otherwise.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests import pythons
-from tests.flow import hostile_pages
+from tests.integration import hostile_pages
+from tests.support import pythons
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_PEAK_MB = 120

@@ -14,11 +14,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests import pythons
 from tests.bench.segmentsend import Bench, built
-from tests.fakes.segment import FakeSegment
-from tests.flow import hostile
-from tests.flow.chunked import Command, environment
+from tests.integration import hostile
+from tests.integration.chunked import Command, environment
+from tests.support import pythons
+from tests.support.fakes.segment import FakeSegment
 
 CHUNK_ROWS = 2_500
 

@@ -4,16 +4,17 @@
 
 Splunk's REST API and KV store are the stand-in's, Segment is a process of its own. CPU time is segmentsend's.
 """
+
 import argparse
 import statistics
 import tempfile
 from pathlib import Path
 
-from tests import pythons
 from tests.bench.segmentsend import Bench, Contender, Rows, built, table
-from tests.fakes.segment import WRITE_KEY
 from tests.standin.sessions import SYSTEM_USER
 from tests.standin.splunkd import Splunkd
+from tests.support import pythons
+from tests.support.fakes.segment import WRITE_KEY
 
 APP, LEDGER = "segment_bridge", "segment_ledger"
 CHUNK_ROWS = 50_000
@@ -35,8 +36,12 @@ class LedgerBench(Bench):
         return {**super().searchinfo(), "splunkd_uri": self._standin.management_url, "session_key": self._session.key}
 
     def start(self, contender, url: str, gzip: bool):
-        self._standin.confs.write("segment_bridge", APP, "segment", {
-            "url": url + "/v1/batch", "gzip": str(gzip).lower(), "ledger": str(int(self.is_on))})
+        self._standin.confs.write(
+            "segment_bridge",
+            APP,
+            "segment",
+            {"url": url + "/v1/batch", "gzip": str(gzip).lower(), "ledger": str(int(self.is_on))},
+        )
         return super().start(contender, url, gzip)
 
     def fill(self, contender: Contender, count: int) -> None:
@@ -71,8 +76,10 @@ def main() -> None:
         for _ in range(given.rounds):
             for is_on, figures in runs.items():
                 figures.append(bench.measure(contender, given.rows, is_on, given.latency))
-    lines = [["on" if is_on else "off", *("%.1f" % statistics.median(column) for column in zip(*figures))]
-             for is_on, figures in runs.items()]
+    lines = [
+        ["on" if is_on else "off", *("%.1f" % statistics.median(column) for column in zip(*figures))]
+        for is_on, figures in runs.items()
+    ]
     table(["ledger", "wall s", "CPU s", "peak MB"], lines)
 
 

@@ -29,13 +29,13 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple
 
-from tests import recorded
-from tests.compliance.app import MACROS, app_lookups, app_macros
-from tests.compliance.host import Host
 from tests.standin.spl import pipeline
 from tests.standin.spl.host import Macro
 from tests.standin.spl.meter import metered
 from tests.standin.values import Row
+from tests.standin.vectors.app import MACROS, app_lookups, app_macros
+from tests.standin.vectors.host import Host
+from tests.support import recorded
 
 UPDATES, TASKS, TASK_UPDATES = 40, 25, 8
 RUN_BYTES, TASK_BYTES = (20_000, 120_000), (10_000, 60_000)
@@ -45,30 +45,79 @@ GROUPS = ("tekton.dev", "appstudio.redhat.com")
 DESCRIPTION = "Uses buildah to create a container image. It also optionally creates a source image and runs some tests."
 TASK_NAMES = ["init", "clone-repository", "build-container", "clair-scan", "sast-snyk-check", "summary"]
 Event = Dict[str, Any]
-_SPEC_TASK = {"name": "task", "params": [{"name": "IMAGE", "value": "$(tasks.build-container.results.IMAGE_URL)"}],
-              "runAfter": ["build-container"], "taskRef": {"resolver": "bundles", "params": [
-                  {"name": "bundle", "value": "registry.example.com/task@sha256:" + 64 * "0"}]}}
-_CHILD = {"apiVersion": "tekton.dev/v1", "kind": "TaskRun", "name": "build-x-task", "pipelineTaskName": "task",
-          "whenExpressions": [{"input": "$(params.skip)", "operator": "in", "values": ["false"]}]}
-_STEP = {"container": "step-build", "imageID": "registry.example.com/task@sha256:" + 64 * "0", "name": "build",
-         "terminated": {"containerID": "cri-o://" + 64 * "0", "exitCode": 0, "reason": "Completed",
-                        "finishedAt": "2023-11-14T22:13:20Z", "startedAt": "2023-11-14T22:13:20Z"}}
-_MANAGED = [{"apiVersion": "tekton.dev/v1", "fieldsType": "FieldsV1", "manager": manager, "operation": "Update",
-             "time": "2023-11-14T22:13:20Z", "fieldsV1": {"f:" + part: {"f:" + field: {} for field in fields}}, **more}
-            for manager, part, fields, more in (
-                ("pipelines-as-code-controller", "metadata", ["labels", "annotations", "generateName"], {}),
-                ("openshift-pipelines-controller", "status", [
-                    "childReferences", "completionTime", "conditions", "pipelineSpec", "startTime"],
-                 {"subresource": "status"}))]
-_COMPONENT = {"containerImage": "registry.example.com/component@sha256:" + 64 * "0", "name": "component", "source": {
-    "git": {"context": "./", "dockerfileUrl": "Dockerfile", "revision": 40 * "0", "url": "https://git.example.com/it"}}}
+_SPEC_TASK = {
+    "name": "task",
+    "params": [{"name": "IMAGE", "value": "$(tasks.build-container.results.IMAGE_URL)"}],
+    "runAfter": ["build-container"],
+    "taskRef": {
+        "resolver": "bundles",
+        "params": [{"name": "bundle", "value": "registry.example.com/task@sha256:" + 64 * "0"}],
+    },
+}
+_CHILD = {
+    "apiVersion": "tekton.dev/v1",
+    "kind": "TaskRun",
+    "name": "build-x-task",
+    "pipelineTaskName": "task",
+    "whenExpressions": [{"input": "$(params.skip)", "operator": "in", "values": ["false"]}],
+}
+_STEP = {
+    "container": "step-build",
+    "imageID": "registry.example.com/task@sha256:" + 64 * "0",
+    "name": "build",
+    "terminated": {
+        "containerID": "cri-o://" + 64 * "0",
+        "exitCode": 0,
+        "reason": "Completed",
+        "finishedAt": "2023-11-14T22:13:20Z",
+        "startedAt": "2023-11-14T22:13:20Z",
+    },
+}
+_MANAGED = [
+    {
+        "apiVersion": "tekton.dev/v1",
+        "fieldsType": "FieldsV1",
+        "manager": manager,
+        "operation": "Update",
+        "time": "2023-11-14T22:13:20Z",
+        "fieldsV1": {"f:" + part: {"f:" + field: {} for field in fields}},
+        **more,
+    }
+    for manager, part, fields, more in (
+        ("pipelines-as-code-controller", "metadata", ["labels", "annotations", "generateName"], {}),
+        (
+            "openshift-pipelines-controller",
+            "status",
+            ["childReferences", "completionTime", "conditions", "pipelineSpec", "startTime"],
+            {"subresource": "status"},
+        ),
+    )
+]
+_COMPONENT = {
+    "containerImage": "registry.example.com/component@sha256:" + 64 * "0",
+    "name": "component",
+    "source": {
+        "git": {
+            "context": "./",
+            "dockerfileUrl": "Dockerfile",
+            "revision": 40 * "0",
+            "url": "https://git.example.com/it",
+        }
+    },
+}
 
 
 def _first(lines: List[Event], resource: str, verb: str, holds: Callable[[Event], bool]) -> Event:
     """The first recorded event of the kind."""
-    return next(event for event in lines if event.get("objectRef", {}).get("resource") == resource
-                and event["verb"] == verb and event.get("responseStatus", {}).get("code") in (200, 201)
-                and "resourceVersion" in event.get("responseObject", {}).get("metadata", {}) and holds(event))
+    return next(
+        event
+        for event in lines
+        if event.get("objectRef", {}).get("resource") == resource
+        and event["verb"] == verb
+        and event.get("responseStatus", {}).get("code") in (200, 201)
+        and "resourceVersion" in event.get("responseObject", {}).get("metadata", {})
+        and holds(event)
+    )
 
 
 def _condition(event: Event, kind: str = "Succeeded") -> Event:
@@ -91,8 +140,12 @@ class Hour:
                 lines.append(json.loads(line.raw))
             except ValueError:
                 continue
-        self._others = [event for event in lines if event.get("verb") in ("get", "list", "watch") or (
-            event.get("log_type") == "audit" and event.get("objectRef", {}).get("apiGroup") not in GROUPS)]
+        self._others = [
+            event
+            for event in lines
+            if event.get("verb") in ("get", "list", "watch")
+            or (event.get("log_type") == "audit" and event.get("objectRef", {}).get("apiGroup") not in GROUPS)
+        ]
 
         def is_build(event: Event) -> bool:
             return _label(event, "pipelines.appstudio.openshift.io/type") == "build"
@@ -104,20 +157,51 @@ class Hour:
             return str(_condition(event).get("message", "")).startswith("Tasks Completed: 0 ")
 
         self._created = _first(lines, "pipelineruns", "create", is_build)
-        self._ended = _first(lines, "pipelineruns", "update", lambda event: is_build(event) and updated(event) and
-                             _condition(event).get("reason") == "Completed" and
-                             "completionTime" in event["responseObject"]["status"])
-        self._started = _first(lines, "pipelineruns", "update", lambda event: is_build(event) and updated(event) and
-                               is_started(event) and "startTime" in event["responseObject"]["status"])
+        self._ended = _first(
+            lines,
+            "pipelineruns",
+            "update",
+            lambda event: (
+                is_build(event)
+                and updated(event)
+                and _condition(event).get("reason") == "Completed"
+                and "completionTime" in event["responseObject"]["status"]
+            ),
+        )
+        self._started = _first(
+            lines,
+            "pipelineruns",
+            "update",
+            lambda event: (
+                is_build(event)
+                and updated(event)
+                and is_started(event)
+                and "startTime" in event["responseObject"]["status"]
+            ),
+        )
         self._task_created = _first(lines, "taskruns", "create", lambda event: True)
-        self._scanned = _first(lines, "taskruns", "update", lambda event: updated(event) and
-                               _label(event, "tekton.dev/pipelineTask") == "clair-scan" and
-                               _condition(event).get("reason") == "Succeeded" and
-                               "CLAIR_SCAN_RESULT" in json.dumps(event))
+        self._scanned = _first(
+            lines,
+            "taskruns",
+            "update",
+            lambda event: (
+                updated(event)
+                and _label(event, "tekton.dev/pipelineTask") == "clair-scan"
+                and _condition(event).get("reason") == "Succeeded"
+                and "CLAIR_SCAN_RESULT" in json.dumps(event)
+            ),
+        )
         self._component = _first(lines, "components", "update", updated)
-        self._released = _first(lines, "releases", "patch", lambda event: updated(event) and
-                                _condition(event, "Released").get("reason") == "Succeeded" and
-                                "completionTime" in event["responseObject"]["status"])
+        self._released = _first(
+            lines,
+            "releases",
+            "patch",
+            lambda event: (
+                updated(event)
+                and _condition(event, "Released").get("reason") == "Succeeded"
+                and "completionTime" in event["responseObject"]["status"]
+            ),
+        )
         self._snapshot = _first(lines, "snapshots", "create", lambda event: True)
         self._requested = _first(lines, "components", "patch", lambda event: "impersonatedUser" in event)
         self.journeys = builds * 6  # it is requested; a PipelineRun is created, started and ends; a scan; a release
@@ -133,8 +217,14 @@ class Hour:
 
     def _written(self, event: Event, number: int) -> str:
         received = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(BEGAN + number // 100))
-        return json.dumps({**event, "auditID": "00000000-0000-4000-8000-%012d" % number, "requestReceivedTimestamp":
-                           "%s.%06dZ" % (received, number % 100 * 10_000)}, separators=(",", ":"))
+        return json.dumps(
+            {
+                **event,
+                "auditID": "00000000-0000-4000-8000-%012d" % number,
+                "requestReceivedTimestamp": "%s.%06dZ" % (received, number % 100 * 10_000),
+            },
+            separators=(",", ":"),
+        )
 
     def _build(self, build: int) -> List[Event]:
         created = self._grown(copy.deepcopy(self._created), RUN_BYTES[0], "childReferences", _CHILD)
@@ -155,8 +245,14 @@ class Hour:
     @staticmethod
     def _annotated(event: Event) -> Event:
         """What is written to it when it is done: the answer is the whole object."""
-        event = {**event, "verb": "patch", "responseStatus": {"code": 200}, "requestObject": {"metadata": {
-            "annotations": {"chains.tekton.dev/signed": "true", "results.tekton.dev/stored": "true"}}}}
+        event = {
+            **event,
+            "verb": "patch",
+            "responseStatus": {"code": 200},
+            "requestObject": {
+                "metadata": {"annotations": {"chains.tekton.dev/signed": "true", "results.tekton.dev/stored": "true"}}
+            },
+        }
         event["objectRef"] = {key: value for key, value in event["objectRef"].items() if key != "subresource"}
         return event
 
@@ -176,8 +272,12 @@ class Hour:
         """The first update starts it, the last ends it; in between tasks are completed."""
         event = copy.deepcopy(self._started if number == 0 else self._ended)
         if 0 < number < updates - 1:
-            self._go_on(event, "Running", "Tasks Completed: %d (Failed: 0, Cancelled 0), Incomplete: %d, Skipped: 0" % (
-                number * TASKS // updates + 1, TASKS - number * TASKS // updates))
+            self._go_on(
+                event,
+                "Running",
+                "Tasks Completed: %d (Failed: 0, Cancelled 0), Incomplete: %d, Skipped: 0"
+                % (number * TASKS // updates + 1, TASKS - number * TASKS // updates),
+            )
         return self._grown(event, self._chance.randint(*RUN_BYTES), "childReferences", _CHILD)
 
     def _taskrun(self, task: str, number: int) -> Event:
@@ -216,8 +316,13 @@ class Hour:
         missing = max(0, size - len(json.dumps(event))) // 2
         for holder in ("requestObject", "responseObject"):
             whole = event[holder]
-            whole["spec"] = {**whole.get("spec", {}), "pipelineSpec": {"description": DESCRIPTION, "tasks": _filled(
-                _SPEC_TASK, missing // 3 if "status" in whole else missing)}}
+            whole["spec"] = {
+                **whole.get("spec", {}),
+                "pipelineSpec": {
+                    "description": DESCRIPTION,
+                    "tasks": _filled(_SPEC_TASK, missing // 3 if "status" in whole else missing),
+                },
+            }
             if "status" in whole:
                 whole["status"][part] = _filled(entry, missing - missing // 3)
         return event
@@ -236,8 +341,14 @@ class Site(Host):
 
     def scan(self, indexes, earliest, latest) -> Iterator[Row]:
         for number, raw in enumerate(self._hour.lines()):
-            yield {"_raw": raw, "_time": "%.3f" % (BEGAN + number / 100), "index": "k8s_audit", "host": "bench",
-                   "source": "audit.log", "sourcetype": "kube:audit"}
+            yield {
+                "_raw": raw,
+                "_time": "%.3f" % (BEGAN + number / 100),
+                "index": "k8s_audit",
+                "host": "bench",
+                "source": "audit.log",
+                "sourcetype": "kube:audit",
+            }
 
 
 class Cost(NamedTuple):
@@ -269,14 +380,26 @@ def measure(builds: int, macros: Path) -> Cost:
     cpu, peak = time.process_time() - began - making, _peak_mb() - before
     assert len(rows) == hour.journeys, "%d journeys, not %d" % (len(rows), hour.journeys)
     found = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
-    return Cost(len(rows), found, _read(Hour(builds), known), meter.events, meter.event_bytes, meter.json_bytes,
-                meter.sent_bytes, cpu, peak)
+    return Cost(
+        len(rows),
+        found,
+        _read(Hour(builds), known),
+        meter.events,
+        meter.event_bytes,
+        meter.json_bytes,
+        meter.sent_bytes,
+        cpu,
+        peak,
+    )
 
 
 def _read(hour: Hour, macros: Dict[str, Macro]) -> int:
     candidates = macros["segment_bridge_candidates"]
-    words = re.sub(r'"((?:[^"\\]|\\.)*)"', lambda phrase: "(%s)" % " ".join(re.findall(r"\w+", phrase[1])),
-                   re.sub(r"CASE(\(\w+\))", r"\1", candidates.definition))
+    words = re.sub(
+        r'"((?:[^"\\]|\\.)*)"',
+        lambda phrase: "(%s)" % " ".join(re.findall(r"\w+", phrase[1])),
+        re.sub(r"CASE(\(\w+\))", r"\1", candidates.definition),
+    )
     site = Site(hour, {**macros, "segment_bridge_candidates": candidates._replace(definition=words)})
     return sum(len(chunk.rows) for chunk in pipeline(SEARCH.partition("|")[0], site, iter(())))
 
@@ -291,7 +414,8 @@ FIGURES = (
     ("JSON bytes parsed / bytes of those events", "2", lambda cost: "%.2f" % (cost.json_bytes / cost.event_bytes)),
     ("bytes to the search head, a journey", "2,048", lambda cost: "{:,.0f}".format(cost.sent_bytes / cost.journeys)),
     ("processor time of the search", "a fifth", lambda cost: "%.2f s" % cost.cpu_s),
-    ("peak memory of the search", "a fifth", lambda cost: "%.0f MB" % cost.peak_mb))
+    ("peak memory of the search", "a fifth", lambda cost: "%.0f MB" % cost.peak_mb),
+)
 
 
 def main() -> None:
@@ -307,8 +431,10 @@ def main() -> None:
     for macros in [MACROS, *([options.before] if options.before else [])]:
         command = [sys.executable, "-m", "tests.bench.search", "--only", str(macros), "--builds", str(options.builds)]
         costs.append(Cost(*json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout)))
-    print("%d builds, %d journeys\n\n| | wanted, at most | found |%s\n|---|---|---|%s" % (
-        options.builds, costs[0].journeys, *((" before |", "---|") if options.before else ("", ""))))
+    print(
+        "%d builds, %d journeys\n\n| | wanted, at most | found |%s\n|---|---|---|%s"
+        % (options.builds, costs[0].journeys, *((" before |", "---|") if options.before else ("", "")))
+    )
     for name, wanted, figure in FIGURES:
         print("| %s |" % " | ".join([name, wanted, *map(figure, costs)]))
     if options.before:

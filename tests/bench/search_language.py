@@ -19,19 +19,21 @@ import time
 from pathlib import Path
 from typing import Iterator, List, NamedTuple
 
-from tests import recorded
-from tests.compliance.app import app_lookups, app_macros
-from tests.compliance.host import Host
 from tests.standin.spl import pipeline
 from tests.standin.values import Row
+from tests.standin.vectors.app import app_lookups, app_macros
+from tests.standin.vectors.host import Host
+from tests.support import recorded
 
 SIZES = (25_000, 100_000)
 EVENT_BYTES, MAX_RECORDED_BYTES = 5_000, 20_000
 MIN_EVENTS_S, MAX_GROWTH = 3_000, 0.1
 CANDIDATES = "search `segment_bridge_audit` `segment_bridge_candidates` | "
-SEARCHES = {"hourly": CANDIDATES + "`segment_bridge_events`",
-            "streaming": CANDIDATES + "`segment_bridge_extraction` | eval journey=`segment_bridge_journey` "
-                                      "| where isnotnull(journey)"}
+SEARCHES = {
+    "hourly": CANDIDATES + "`segment_bridge_events`",
+    "streaming": CANDIDATES + "`segment_bridge_extraction` | eval journey=`segment_bridge_journey` "
+    "| where isnotnull(journey)",
+}
 _AUDIT_ID = re.compile(r'"auditID": *"([^"]+)"')
 
 
@@ -53,8 +55,13 @@ def filled(line: str, size: int) -> str:
     answer = event.get("responseObject")
     holder = answer.get("metadata", answer) if isinstance(answer, dict) else event
     missing = size - len(line)
-    entry = {"manager": "controller", "operation": "Update", "time": "2023-11-14T22:13:20Z", "fieldsType": "FieldsV1",
-             "fieldsV1": {"f:status": {".": {}, "f:conditions": {}, "f:startTime": {}, "f:observedGeneration": {}}}}
+    entry = {
+        "manager": "controller",
+        "operation": "Update",
+        "time": "2023-11-14T22:13:20Z",
+        "fieldsType": "FieldsV1",
+        "fieldsV1": {"f:status": {".": {}, "f:conditions": {}, "f:startTime": {}, "f:observedGeneration": {}}},
+    }
     entries = missing // (len(json.dumps(entry, separators=(",", ":"))) + 1)
     if entries > 0:
         holder["managedFields"] = [entry] * entries
@@ -75,8 +82,14 @@ class Site(Host):
     def scan(self, indexes, earliest, latest) -> Iterator[Row]:
         for number in range(self.count):
             raw = _AUDIT_ID.sub(r'"auditID":"\g<1>-%d"' % number, self.lines[number % len(self.lines)], count=1)
-            yield {"_raw": raw, "_time": "%.3f" % (1_700_000_000 - number / 100), "index": "k8s_audit", "host": "bench",
-                   "source": "audit.log", "sourcetype": "kube:audit"}
+            yield {
+                "_raw": raw,
+                "_time": "%.3f" % (1_700_000_000 - number / 100),
+                "index": "k8s_audit",
+                "host": "bench",
+                "source": "audit.log",
+                "sourcetype": "kube:audit",
+            }
 
 
 def measure(search: str, count: int, size: int) -> Run:
@@ -112,12 +125,17 @@ def main() -> None:
     for name in SEARCHES:
         for count in options.events:
             one = found[name, count] = measured(name, count, options.size)
-            print(f"| {name} | {count:,} | {one.rows:,} | {count / one.cpu_s:,.0f} | {count / one.took_s:,.0f} "
-                  f"| {one.peak_mb:.0f} MB |", flush=True)
+            print(
+                f"| {name} | {count:,} | {one.rows:,} | {count / one.cpu_s:,.0f} | {count / one.took_s:,.0f} "
+                f"| {one.peak_mb:.0f} MB |",
+                flush=True,
+            )
     most, least = max(options.events), min(options.events)
     growth = found["streaming", most].peak_mb / found["streaming", least].peak_mb - 1
-    print(f"\nhourly: {most / found['hourly', most].cpu_s:,.0f} events/s (target: {MIN_EVENTS_S:,} at least); "
-          f"streaming: {growth:+.0%} memory between the sizes (target: {MAX_GROWTH:.0%} at most)")
+    print(
+        f"\nhourly: {most / found['hourly', most].cpu_s:,.0f} events/s (target: {MIN_EVENTS_S:,} at least); "
+        f"streaming: {growth:+.0%} memory between the sizes (target: {MAX_GROWTH:.0%} at most)"
+    )
 
 
 if __name__ == "__main__":

@@ -29,10 +29,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tests import pythons
-from tests.fakes.segment import WRITE_KEY, Separate
-from tests.flow.chunked import environment
-from tests.flow.splunkd import FakeSplunkd
+from tests.integration.chunked import environment
+from tests.integration.splunkd import FakeSplunkd
+from tests.support import pythons
+from tests.support.fakes.segment import WRITE_KEY, Separate
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -192,8 +192,13 @@ class Bench:
         return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
     def run(
-        self, contender: Contender, rows: Rows, chunk_rows: int, latency_s: float = 0.0, gzip: bool = False,
-        sent: int | None = None
+        self,
+        contender: Contender,
+        rows: Rows,
+        chunk_rows: int,
+        latency_s: float = 0.0,
+        gzip: bool = False,
+        sent: int | None = None,
     ) -> Figures:
         """One contender over all rows, from its start to its end; what it sent is what there was to send: all of them,
         by default."""

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-from tests import pythons
-from tests.fakes.kubernetes_objects import HOST_NAMESPACE
+from tests.support import pythons
+from tests.support.fakes.kubernetes_objects import HOST_NAMESPACE
 from tests.unit.splunkd_double import SplunkdDouble, SplunkdServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,8 +46,10 @@ with ApiServer(Access(kubeconfig=sys.argv[2]), Retry(5)) as server:
 """
 """Lists as the input does, and nothing else."""
 
-IMPORT = "import sys, time; sys.path.insert(0, sys.argv[1]); began = time.perf_counter(); " \
+IMPORT = (
+    "import sys, time; sys.path.insert(0, sys.argv[1]); began = time.perf_counter(); "
     "import kubernetes.client.api_client; print(time.perf_counter() - began)"
+)
 
 
 class Run(NamedTuple):
@@ -97,7 +99,15 @@ def _peak_kb(pid: int) -> int:
 def fake_cluster(folder: Path, signups: int):
     """A fake API server in a process of its own; the kubeconfig that leads to it."""
     kubeconfig = folder / "kubeconfig"
-    command = [sys.executable, "-m", "tests.fakes.kubernetes", "--kubeconfig", kubeconfig, "--signups", str(signups)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.support.fakes.kubernetes",
+        "--kubeconfig",
+        kubeconfig,
+        "--signups",
+        str(signups),
+    ]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as server:
         server.stdout.readline()  # it listens
         try:
@@ -197,8 +207,10 @@ def main() -> None:
     for version, python in interpreters.items() or {"this": Path(sys.executable)}.items():
         with tempfile.TemporaryDirectory() as folder:
             bench = Bench(Path(folder), python, given.namespace)
-            print(f"\n### Python {version}\n\nimport of the Kubernetes client: {bench.import_s() * 1000:.0f} ms "
-                  f"(target: under {MAX_IMPORT_S * 1000:.0f})")
+            print(
+                f"\n### Python {version}\n\nimport of the Kubernetes client: {bench.import_s() * 1000:.0f} ms "
+                f"(target: under {MAX_IMPORT_S * 1000:.0f})"
+            )
             if "KUBECONFIG" in os.environ:
                 peaks = [measure(bench, Path(os.environ["KUBECONFIG"]))]
             else:
@@ -206,8 +218,10 @@ def main() -> None:
                 for signups in given.signups:
                     with fake_cluster(Path(folder), signups) as kubeconfig:
                         peaks.append(measure(bench, kubeconfig))
-            print(f"\npeak memory of a synchronisation: {max(peaks):.0f} MB (target: under {MAX_PEAK_MB}), "
-                  f"{max(peaks) / min(peaks) - 1:+.0%} between the sizes (target: {MAX_PEAK_DIFFERENCE:.0%} at most)")
+            print(
+                f"\npeak memory of a synchronisation: {max(peaks):.0f} MB (target: under {MAX_PEAK_MB}), "
+                f"{max(peaks) / min(peaks) - 1:+.0%} between the sizes (target: {MAX_PEAK_DIFFERENCE:.0%} at most)"
+            )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 Its definition is checked against Splunk's own schema, and the picture is what README shows. Needs Node with npm, and
 Chromium. Source: the documentation of the packages @splunk/dashboard-*.
 """
+
 import argparse
 import html
 import json
@@ -15,11 +16,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Dict
 
-from tests.ops import overview, week
-from tests.ops.site import START, Site
 from tests.standin.conftest import MovedClock
 from tests.standin.splunkd import Splunkd
 from tests.standin.values import Results, as_list, text
+from tests.system.operations import overview, week
+from tests.system.operations.site import START, Site
 
 HERE = Path(__file__).parent
 OPTIONS = HERE / "options.json"
@@ -98,9 +99,22 @@ def script(content: dict) -> str:
 def browse(browser: str, page: Path, what: str) -> str:
     """Opens the page; the findings in it, where the DOM is asked for."""
     done = subprocess.run(
-        [browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=20000",
-         "--window-size=%d,%d" % (WIDTH, HEIGHT), what, page.resolve().as_uri()],
-        capture_output=True, text=True, check=True, timeout=120)
+        [
+            browser,
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--virtual-time-budget=20000",
+            "--window-size=%d,%d" % (WIDTH, HEIGHT),
+            what,
+            page.resolve().as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
     found = re.search(r'id="findings">(.*?)</script>', done.stdout, re.S)
     return html.unescape(found.group(1)) if found else ""
 

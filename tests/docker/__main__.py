@@ -3,6 +3,7 @@
 Exit status: 69 if no container engine runs here; 1 if something does not start; else that of the tests, or 0; 128 and
 the signal's number after one.
 """
+
 import contextlib
 import fcntl
 import os
@@ -15,10 +16,10 @@ from tests.docker.elsewhere import SplunkElsewhere
 from tests.docker.engine import BY_HAND, ROOT, TEST, Engine, NoEngine, NotStarted
 from tests.docker.kubernetes import URL, Kubernetes
 from tests.docker.splunk import SplunkContainer
-from tests.fakes.segment import WRITE_KEY
+from tests.support.fakes.segment import WRITE_KEY
 
 NO_ENGINE = 69  # EX_UNAVAILABLE of sysexits.h
-TESTS = ("tests/e2e", "tests/setup", "tests/package/test_installed.py", "tests/docker")
+TESTS = ("tests/system/end_to_end", "tests/system/browser", "tests/package/test_installed.py", "tests/docker")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _UNWIND_S = 60
 
@@ -49,6 +50,7 @@ def main(arguments: list) -> int:
 @contextlib.contextmanager
 def signals_raised() -> Iterator[None]:
     """A signal is an exception, so that everything is put in order on the way out, and is then left in peace."""
+
     def raise_it(number, _frame):
         for each in SIGNALS:
             signal.signal(each, signal.SIG_IGN)
@@ -112,8 +114,16 @@ def finish(action: Callable[[], None]) -> None:
 def run_tests(arguments: tuple, variables: dict) -> int:
     """pytest's exit status. A signal is passed on, so that it leaves nothing behind."""
     named = [each for each in arguments if (ROOT / each.partition("::")[0]).exists()]
-    command = [sys.executable, "-m", "pytest", "--timeout=3600", "-p", "tests.docker.report", *arguments,
-               *(() if named else TESTS)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--timeout=3600",
+        "-p",
+        "tests.docker.report",
+        *arguments,
+        *(() if named else TESTS),
+    ]
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **variables}, start_new_session=True)
     try:
         return process.wait()

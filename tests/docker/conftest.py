@@ -1,9 +1,10 @@
 """A real Splunk, with the app set up in it."""
+
 import pytest
 
 from tests.docker.engine import Engine, NoEngine
 from tests.docker.splunk import SplunkContainer
-from tests.environment import bridged
+from tests.support.environment import bridged
 
 
 @pytest.fixture(scope="package")

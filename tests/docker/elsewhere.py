@@ -3,18 +3,23 @@
 It has to reach what listens on this machine's loopback, and to see the folder build/shared under the same path: it runs
 on this machine, or on one whose loopback is tied to this one's (ssh -R).
 """
+
 import os
 import shutil
 from pathlib import Path
 from typing import List, Mapping
 from urllib.parse import urlsplit
 
-from tests.administrator import APP, AUDIT_INDEX, Administrator, splunk_is_ready, trusting_session
 from tests.docker.engine import ROOT, NotStarted
+from tests.support.administrator import APP, AUDIT_INDEX, Administrator, splunk_is_ready, trusting_session
 
 CONSENT = "SPLUNK_MAY_BE_CHANGED"
-_OURS = {"app": "apps/local", "index": "data/indexes", "user": "authentication/users",
-         "event collector": "data/inputs/http"}
+_OURS = {
+    "app": "apps/local",
+    "index": "data/indexes",
+    "user": "authentication/users",
+    "event collector": "data/inputs/http",
+}
 """What the tests make, under names that begin with the app's (but for AUDIT_INDEX) -> where it is."""
 _PATIENCE_S = 60
 
@@ -49,16 +54,22 @@ class SplunkElsewhere:
             NotStarted: it may not be used, or cannot.
         """
         if not self._consent:
-            raise NotStarted("%s is not touched: its owner has to say %s=yes. The app, an index, users and an event "
-                             "collector are made there and removed at the end, and Splunk is restarted if it asks for "
-                             "it" % (self.management, CONSENT))
+            raise NotStarted(
+                "%s is not touched: its owner has to say %s=yes. The app, an index, users and an event "
+                "collector are made there and removed at the end, and Splunk is restarted if it asks for "
+                "it" % (self.management, CONSENT)
+            )
         if not splunk_is_ready(self.management, self.web, self.user, self.password):
-            raise NotStarted("Splunk does not answer at %s and %s as %s (SPLUNK_URL, SPLUNK_WEB_URL, SPLUNK_USER, "
-                             "SPLUNK_PASSWORD), or its KV store is not ready" % (self.management, self.web, self.user))
+            raise NotStarted(
+                "Splunk does not answer at %s and %s as %s (SPLUNK_URL, SPLUNK_WEB_URL, SPLUNK_USER, "
+                "SPLUNK_PASSWORD), or its KV store is not ready" % (self.management, self.web, self.user)
+            )
         there = [what for what, _ in self._ours()]
         if there:
-            raise NotStarted("%s is not touched: it has something of a name that the tests use (%s)" % (
-                self.management, ", ".join(there)))
+            raise NotStarted(
+                "%s is not touched: it has something of a name that the tests use (%s)"
+                % (self.management, ", ".join(there))
+            )
 
     def clean(self) -> None:
         """Removes what the tests have made, the records in KV store first.
@@ -93,10 +104,17 @@ class SplunkElsewhere:
         found = []
         for kind, path in _OURS.items():
             with trusting_session() as session:
-                answer = session.get(self.management + "/servicesNS/-/-/" + path, auth=(self.user, self.password),
-                                     params={"output_mode": "json", "count": "0"}, timeout=_PATIENCE_S)
-            found += [("%s %s" % (kind, entry["name"]), entry["links"]["remove"])
-                      for entry in answer.json()["entry"] if _is_ours(entry["name"])]
+                answer = session.get(
+                    self.management + "/servicesNS/-/-/" + path,
+                    auth=(self.user, self.password),
+                    params={"output_mode": "json", "count": "0"},
+                    timeout=_PATIENCE_S,
+                )
+            found += [
+                ("%s %s" % (kind, entry["name"]), entry["links"]["remove"])
+                for entry in answer.json()["entry"]
+                if _is_ours(entry["name"])
+            ]
         return found
 
 

@@ -3,6 +3,7 @@
 Two sets of containers can be there, under names of their own: that of `make up`, which stays until `make down`, and
 that of `make test-splunk`, which ends with it.
 """
+
 import contextlib
 import json
 import os
@@ -118,8 +119,19 @@ class Engine:
 
     def _inspect(self, service: str) -> Optional[dict]:
         label = "label=com.docker.compose.%s=%s"
-        listed = self._call([self.program, "ps", "--all", "--quiet", "--filter", label % ("service", service),
-                             "--filter", label % ("project", self.project)], capture=True)
+        listed = self._call(
+            [
+                self.program,
+                "ps",
+                "--all",
+                "--quiet",
+                "--filter",
+                label % ("service", service),
+                "--filter",
+                label % ("project", self.project),
+            ],
+            capture=True,
+        )
         if not listed.stdout.split():
             return None
         found = self._call([self.program, "inspect", listed.stdout.split()[0]], capture=True)
@@ -128,8 +140,10 @@ class Engine:
     def _check_ports(self, service: str) -> None:
         taken = [str(port) for port in PORTS[service] if not _is_free(port)]
         if taken:
-            raise NotStarted("%s needs port %s of this machine, which is in use: end what listens there "
-                             "(make down, if that is what make up began)" % (service, " and ".join(taken)))
+            raise NotStarted(
+                "%s needs port %s of this machine, which is in use: end what listens there "
+                "(make down, if that is what make up began)" % (service, " and ".join(taken))
+            )
 
     def _pull(self, service: str) -> None:
         """With the engine's own progress on the terminal, as it may take minutes."""
@@ -159,13 +173,20 @@ class Engine:
     def _compose(self) -> List[str]:
         return [self.program, "compose", "-p", self.project, "-f", str(COMPOSE)]
 
-    def _call(self, command: List[str], capture: bool = False,
-              text: Optional[str] = None) -> subprocess.CompletedProcess:
+    def _call(
+        self, command: List[str], capture: bool = False, text: Optional[str] = None
+    ) -> subprocess.CompletedProcess:
         """In a session of its own: a Ctrl-C is for us, who then end it in our own order."""
         environment = {**os.environ, "SHARED": str(self.shared), "SPLUNK_PASSWORD": self.password}
         output = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} if capture else {}
-        process = subprocess.Popen(command, text=True, env=environment, start_new_session=True,
-                                   stdin=subprocess.DEVNULL if text is None else subprocess.PIPE, **output)
+        process = subprocess.Popen(
+            command,
+            text=True,
+            env=environment,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL if text is None else subprocess.PIPE,
+            **output,
+        )
         with _ended(process):
             said, complained = process.communicate(text)
         return subprocess.CompletedProcess(command, process.returncode, said or "", complained or "")

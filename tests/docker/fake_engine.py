@@ -3,6 +3,7 @@
 In the folder FAKE_ENGINE: `fate` is what a container that is started comes to (running, exited, ...), `refusal` what
 the engine says instead, `no-image` that there is none; `calls` are the commands so far, `container` the one there is.
 """
+
 import json
 import os
 import sys
@@ -14,7 +15,7 @@ def main(arguments: list) -> int:
     container = folder / "container"
     command = [each for each in arguments if not each.startswith("-")]
     if command[0] == "compose" and "-f" in arguments:
-        command = ["compose", *arguments[arguments.index("-f") + 2:]]
+        command = ["compose", *arguments[arguments.index("-f") + 2 :]]
     with (folder / "calls").open("a", encoding="utf-8") as calls:
         calls.write(" ".join(command) + "\n")
     if command[0] == "ps":
@@ -33,9 +34,17 @@ def main(arguments: list) -> int:
             print("creating\n" + (folder / "refusal").read_text(encoding="utf-8"), file=sys.stderr)
             return 1
         if not container.exists():
-            container.write_text(json.dumps([{
-                "State": {"Status": (folder / "fate").read_text(encoding="utf-8")},
-                "Config": {"Env": ["SPLUNK_PASSWORD=" + os.environ["SPLUNK_PASSWORD"]]}}]), encoding="utf-8")
+            container.write_text(
+                json.dumps(
+                    [
+                        {
+                            "State": {"Status": (folder / "fate").read_text(encoding="utf-8")},
+                            "Config": {"Env": ["SPLUNK_PASSWORD=" + os.environ["SPLUNK_PASSWORD"]]},
+                        }
+                    ]
+                ),
+                encoding="utf-8",
+            )
     elif command[:2] == ["compose", "down"]:
         container.unlink(missing_ok=True)
     return 0

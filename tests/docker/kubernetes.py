@@ -1,11 +1,12 @@
 """A real API server, kwok's, with the recorded UserSignups and the account of app/kubernetes/reader.yaml."""
+
 import base64
 import json
 from typing import Any, Callable, Dict, List
 
-from tests import recorded
 from tests.docker.engine import COMPOSE, ROOT, Engine, NotStarted
-from tests.fakes.kubernetes_objects import HOST_NAMESPACE
+from tests.support import recorded
+from tests.support.fakes.kubernetes_objects import HOST_NAMESPACE
 
 URL = "https://127.0.0.1:6443"
 _ACCOUNT = "segment-bridge"
@@ -57,12 +58,14 @@ class Kubernetes:
 
     def _wait(self, action: Callable[[], Any]) -> None:
         """Until the action succeeds."""
+
         def succeeds() -> bool:
             try:
                 action()
             except (RuntimeError, KeyError):
                 return False
             return True
+
         self._engine.wait("kubernetes", succeeds, _START_S)
 
 

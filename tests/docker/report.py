@@ -3,6 +3,7 @@
 Tests add to it by pytest's record_property: "answer" is (question, what Splunk says), "vector" a finding of
 tests/docker/vectors.py. No secret gets in: those that are known are masked, and whatever looks like one.
 """
+
 import os
 import re
 from collections import Counter
@@ -10,8 +11,8 @@ from datetime import datetime, timezone
 from typing import Iterable, List
 
 from tests.docker.engine import ROOT, NotStarted
-from tests.fakes.kubernetes import TOKEN
-from tests.fakes.segment import WRITE_KEY
+from tests.support.fakes.kubernetes import TOKEN
+from tests.support.fakes.segment import WRITE_KEY
 
 FILE = ROOT / "build" / "test-splunk.md"
 _ONE_LINE_CHARACTERS = 300
@@ -55,14 +56,20 @@ def text() -> str:
     """The whole of it, in Markdown."""
     when = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     vectors = Counter(outcome for _, outcome, _ in _vectors)
-    return "".join([
-        "# Segment Bridge on Splunk: make test-splunk\n\n%s, splunk/splunk:%s. Tests: %s.\n" % (
-            when, os.environ.get("SPLUNK_VERSION", "9.4"), _counts(_outcomes) or "none"),
-        _section("What failed", ("test", "why"), _failures),
-        _section("What was skipped", ("why", "tests"), _skipped.items()),
-        _section("Answers", ("question", "what Splunk says"), _answers),
-        _section("The search language: %s" % _counts(vectors), ("vector", "is", "expected, and what Splunk says"),
-                 [each for each in _vectors if each[1] != SAME])])
+    return "".join(
+        [
+            "# Segment Bridge on Splunk: make test-splunk\n\n%s, splunk/splunk:%s. Tests: %s.\n"
+            % (when, os.environ.get("SPLUNK_VERSION", "9.4"), _counts(_outcomes) or "none"),
+            _section("What failed", ("test", "why"), _failures),
+            _section("What was skipped", ("why", "tests"), _skipped.items()),
+            _section("Answers", ("question", "what Splunk says"), _answers),
+            _section(
+                "The search language: %s" % _counts(vectors),
+                ("vector", "is", "expected, and what Splunk says"),
+                [each for each in _vectors if each[1] != SAME],
+            ),
+        ]
+    )
 
 
 def _counts(counter: Counter) -> str:

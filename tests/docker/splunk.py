@@ -2,12 +2,13 @@
 
 Start-up and health: github.com/splunk/docker-splunk; KV store is ready later than what its health check asks for.
 """
+
 import shutil
 from pathlib import Path
 from typing import Optional
 
-from tests.administrator import splunk_is_ready
 from tests.docker.engine import Engine
+from tests.support.administrator import splunk_is_ready
 
 START_S = 900
 

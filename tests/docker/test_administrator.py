@@ -1,9 +1,10 @@
 """What a real Splunk asks of an administrator, and the stand-in does not."""
+
 import pytest
 
-from tests import administrator
-from tests.administrator import APP, Administrator
 from tests.standin.process import StandinProcess
+from tests.support import administrator
+from tests.support.administrator import APP, Administrator
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,11 @@
 """A Splunk of somebody else's: touched only if its owner says so, and only in what is ours. It is the stand-in here."""
+
 import pytest
 
-from tests.administrator import APP, Administrator
 from tests.docker.elsewhere import CONSENT, SplunkElsewhere
 from tests.docker.engine import NotStarted
 from tests.standin.process import StandinProcess
+from tests.support.administrator import APP, Administrator
 
 
 @pytest.fixture(scope="module")
@@ -14,8 +15,16 @@ def owners(tmp_path_factory):
 
 
 def elsewhere(owners, **variables):
-    return SplunkElsewhere({"SPLUNK_URL": owners.management, "SPLUNK_WEB_URL": owners.web, "SPLUNK_HEC_URL": owners.hec,
-                            "SPLUNK_PASSWORD": owners.password, CONSENT: "yes", **variables})
+    return SplunkElsewhere(
+        {
+            "SPLUNK_URL": owners.management,
+            "SPLUNK_WEB_URL": owners.web,
+            "SPLUNK_HEC_URL": owners.hec,
+            "SPLUNK_PASSWORD": owners.password,
+            CONSENT: "yes",
+            **variables,
+        }
+    )
 
 
 @pytest.fixture
@@ -27,11 +36,14 @@ def test_it_may_be_used(owners):
     elsewhere(owners).check()
 
 
-@pytest.mark.parametrize(("variables", "reason"), [
-    ({CONSENT: ""}, "its owner has to say %s=yes" % CONSENT),
-    ({"SPLUNK_PASSWORD": "fake-other"}, "does not answer at .* as admin"),
-    ({"SPLUNK_URL": "https://127.0.0.1:1"}, "does not answer at https://127.0.0.1:1 "),
-])
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        ({CONSENT: ""}, "its owner has to say %s=yes" % CONSENT),
+        ({"SPLUNK_PASSWORD": "fake-other"}, "does not answer at .* as admin"),
+        ({"SPLUNK_URL": "https://127.0.0.1:1"}, "does not answer at https://127.0.0.1:1 "),
+    ],
+)
 def test_where_it_may_not_or_cannot_one_line_says_why(owners, variables, reason):
     with pytest.raises(NotStarted, match=reason) as raised:
         elsewhere(owners, **variables).check()

@@ -1,4 +1,5 @@
 """What is said where containers do not start, and that nothing is left behind; with an engine that is none."""
+
 import os
 import signal
 import socket
@@ -9,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests import recorded
 from tests.docker import __main__ as commands
 from tests.docker import engine as engines
 from tests.docker import kubernetes, report
 from tests.docker.engine import ROOT, Engine, NotStarted
 from tests.docker.splunk import SplunkContainer
-from tests.fakes.segment import WRITE_KEY
+from tests.support import recorded
+from tests.support.fakes.segment import WRITE_KEY
 
 PROJECT = "segment-bridge-unit"
 
@@ -25,7 +26,7 @@ def state(tmp_path, monkeypatch) -> Path:
     """The folder that fake_engine.py works by. Its docker is the only one."""
     program = tmp_path / "bin/docker"
     program.parent.mkdir()
-    program.write_text("#!/bin/sh\nexec %s %s \"$@\"\n" % (sys.executable, ROOT / "tests/docker/fake_engine.py"))
+    program.write_text('#!/bin/sh\nexec %s %s "$@"\n' % (sys.executable, ROOT / "tests/docker/fake_engine.py"))
     program.chmod(0o755)
     (tmp_path / "fate").write_text("running", encoding="utf-8")
     monkeypatch.setenv("PATH", "%s:/bin:/usr/bin" % program.parent)
@@ -115,13 +116,16 @@ def test_a_second_make_up_keeps_the_password(state):
 def test_where_the_cluster_does_not_start_splunk_stays_with_its_password_shown(state, ready, monkeypatch, capsys):
     def fail(_cluster):
         raise NotStarted("kubernetes does not start")
+
     monkeypatch.setattr(commands.Kubernetes, "up", fail)
     assert commands.main(["up", "dist/package.tar.gz"]) == 1
     said = capsys.readouterr()
     engine = Engine(PROJECT)
     assert "admin / " + engine.password in said.out
     assert said.err.splitlines() == [
-        "kubernetes does not start", "The others stay up: make up tries again, make down ends them"]
+        "kubernetes does not start",
+        "The others stay up: make up tries again, make down ends them",
+    ]
     assert engine.state("splunk") == "running"
 
 
@@ -172,8 +176,9 @@ def test_that_takes_long(thing):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_unwinds_the_tests_and_ends_the_container(state, number):
     (state / "test_long.py").write_text(LONG_TEST % {"folder": str(state)}, encoding="utf-8")
-    process = subprocess.Popen([sys.executable, "-c", DRIVER % PROJECT, str(state / "test_long.py")], cwd=ROOT,
-                               stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-c", DRIVER % PROJECT, str(state / "test_long.py")], cwd=ROOT, stdout=subprocess.DEVNULL
+    )
     try:
         deadline = time.monotonic() + 120
         while not (state / "began").exists() and time.monotonic() < deadline:
@@ -197,8 +202,16 @@ def test_one_run_at_a_time(state, monkeypatch, capsys):
 # --- The report -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("secret", [WRITE_KEY, "fake-password-of-splunk", "Bearer sha256~fake0fake0fake0fake0",
-                                    "Splunk 0123456789abcdef0123", "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJrdWJlIn0.c2ln"])
+@pytest.mark.parametrize(
+    "secret",
+    [
+        WRITE_KEY,
+        "fake-password-of-splunk",
+        "Bearer sha256~fake0fake0fake0fake0",
+        "Splunk 0123456789abcdef0123",
+        "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJrdWJlIn0.c2ln",
+    ],
+)
 def test_no_secret_gets_into_the_report(secret, monkeypatch):
     monkeypatch.setenv("SPLUNK_PASSWORD", "fake-password-of-splunk")
     monkeypatch.setattr(report, "_answers", [("a | question", "it said:\n%s" % secret)])

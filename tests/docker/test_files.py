@@ -1,4 +1,5 @@
 """The container files are right as far as can be told without an engine that runs."""
+
 import os
 import re
 import shutil
@@ -51,12 +52,22 @@ def test_folders_of_the_repository_are_there(compose):
 def test_the_kind_is_the_one_that_the_app_lists(compose):
     kind = yaml.safe_load((FOLDER / "usersignups.yaml").read_text(encoding="utf-8"))["spec"]
     assert (kind["group"], kind["names"]["plural"], kind["names"]["listKind"], kind["versions"][0]["name"]) == (
-        "toolchain.dev.openshift.com", "usersignups", "UserSignupList", "v1alpha1")
+        "toolchain.dev.openshift.com",
+        "usersignups",
+        "UserSignupList",
+        "v1alpha1",
+    )
 
 
 def test_compose_takes_the_file():
-    program = next((each for each in ("docker", "podman") if shutil.which(each)
-                    and run([each, "compose", "version"]).returncode == 0), None)
+    program = next(
+        (
+            each
+            for each in ("docker", "podman")
+            if shutil.which(each) and run([each, "compose", "version"]).returncode == 0
+        ),
+        None,
+    )
     if program is None:
         pytest.skip("neither docker compose nor podman compose is installed")
     done = run([program, "compose", "-f", COMPOSE, "config", "--quiet"], SPLUNK_PASSWORD="fake-password", SHARED="/tmp")
@@ -71,4 +82,5 @@ def test_where_no_engine_runs_one_line_says_so(tmp_path):
     done = run([sys.executable, "-m", "tests.docker", "test"], PATH="%s:/bin:/usr/bin" % tmp_path)
     assert done.returncode == 69
     assert done.stderr == (
-        "no container engine with compose runs here (docker: is not running; podman: is not running)\n")
+        "no container engine with compose runs here (docker: is not running; podman: is not running)\n"
+    )

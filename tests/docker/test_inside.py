@@ -1,11 +1,12 @@
 """What can only be seen inside Splunk's container."""
+
 import base64
 
 import pytest
 
-from tests.administrator import JOB
-from tests.environment import is_real
-from tests.fakes.segment import WRITE_KEY
+from tests.support.administrator import JOB
+from tests.support.environment import is_real
+from tests.support.fakes.segment import WRITE_KEY
 
 if not is_real():
     pytest.skip("needs a real Splunk: make test-splunk", allow_module_level=True)

@@ -1,12 +1,13 @@
 """What the manuals leave open about Splunk, and the app or the stand-in relies on."""
+
 import uuid
 
 import pytest
 
-from tests.administrator import APP, JOB, wait
 from tests.docker.kubernetes import URL, Kubernetes
-from tests.environment import CLUSTER, is_real
-from tests.fakes import faults
+from tests.support.administrator import APP, JOB, wait
+from tests.support.environment import CLUSTER, is_real
+from tests.support.fakes import faults
 
 if not is_real():
     pytest.skip("needs a real Splunk: make test-splunk", allow_module_level=True)
@@ -44,7 +45,8 @@ def test_a_command_that_ends_with_an_error_fails_its_job(bridge):
 
 def test_rows_keep_their_fields_through_the_command(bridge):
     outcome = bridge.admin.search(
-        '| makeresults count=3 | streamstats count AS other | eval event="E", userId="u" | segmentsend dryrun=true')
+        '| makeresults count=3 | streamstats count AS other | eval event="E", userId="u" | segmentsend dryrun=true'
+    )
     assert [row["other"] for row in outcome.rows] == ["1", "2", "3"]
     assert not [name for row in outcome.rows for name in row if name.startswith("_chunked")]
 
@@ -59,20 +61,23 @@ def test_the_password_store_keeps_a_secret_of_up_to_255_characters(bridge, lengt
 
 def test_a_cron_schedule_is_an_interval_of_an_input(bridge):
     bridge.admin.set_secret("usersignups:cron", bridge.cluster.token)
-    bridge.admin.add_cluster("cron", server=bridge.cluster.url, ca_file=str(bridge.cluster.ca_file),
-                             interval="*/5 * * * *")
+    bridge.admin.add_cluster(
+        "cron", server=bridge.cluster.url, ca_file=str(bridge.cluster.ca_file), interval="*/5 * * * *"
+    )
     bridge.admin.remove_cluster("cron")
 
 
 def test_the_run_log_is_indexed_with_its_source_type(bridge):
     bridge.admin.run_saved_search(JOB)
     assert bridge.admin.wait_for_rows(
-        'search index=_internal sourcetype="segment_bridge:log" event=run_end component=segmentsend', seconds=180)
+        'search index=_internal sourcetype="segment_bridge:log" event=run_end component=segmentsend', seconds=180
+    )
 
 
 def test_an_input_lists_a_real_api_server(bridge, engine):
     cluster = Kubernetes(engine)
     cluster.up()
+
     def users(name):
         return {record["username"] for record in bridge.admin.records("usersignups") if record["cluster"] == name}
 

@@ -1,10 +1,11 @@
-"""The search language's vectors (tests/compliance), each against the Splunk at hand."""
+"""The search language's vectors (tests/standin/vectors), each against the Splunk at hand."""
+
 import pytest
 
-from tests.compliance.test_vectors import vectors
 from tests.docker.report import OTHER
 from tests.docker.vectors import Examiner, why_not
-from tests.environment import is_real
+from tests.standin.vectors.test_vectors import vectors
+from tests.support.environment import is_real
 
 if not is_real():
     pytest.skip("needs a real Splunk: make test-splunk", allow_module_level=True)

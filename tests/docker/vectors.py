@@ -1,9 +1,10 @@
-"""The search language's vectors (tests/compliance), asked of a Splunk over its REST API.
+"""The search language's vectors (tests/standin/vectors), asked of a Splunk over its REST API.
 
 What a vector gives as rows is made by eval, its events are in an index, its lookups and macros in an app of our own. A
 vector that rests on what cannot be had there (the time that it is, a time zone, limits.conf, a made-up endpoint, an
 index of some name) is not asked.
 """
+
 import contextlib
 import json
 import re
@@ -11,15 +12,20 @@ from datetime import datetime
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 from urllib.parse import quote
 
-from tests.administrator import APP, Administrator
-from tests.compliance.host import NOW
-from tests.compliance.test_vectors import written
 from tests.docker.report import CHOICE, NOT_ASKED, OTHER, SAME
+from tests.standin.vectors.host import NOW
+from tests.standin.vectors.test_vectors import written
+from tests.support.administrator import APP, Administrator
 
 NAME = APP + "_vectors"
 """Of the app, the index and the event collector."""
-_NOT_THERE = {"rest": "a made-up endpoint", "limits": "limits.conf of its own", "utc_offset_h": "another time zone",
-              "others": "the other answer to a choice", "collected": "summary indexes"}
+_NOT_THERE = {
+    "rest": "a made-up endpoint",
+    "limits": "limits.conf of its own",
+    "utc_offset_h": "another time zone",
+    "others": "the other answer to a choice",
+    "collected": "summary indexes",
+}
 _TIME = re.compile(r"\bnow\(\)|\btime\(\)|\brandom\(\)|\b(earliest|latest)=\"?(-|@|now|yesterday)")
 _INDEX = re.compile(r"\bindex\s*=|\bsourcetype\s*=|\beventtype\s*=")
 _SEARCH = re.compile(r"(^\s*|\[\s*)search\b")
@@ -63,9 +69,19 @@ def _rows(rows: List[Dict[str, Any]]) -> str:
         return "| makeresults | where false() | fields - _time"
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns = {name: name if name == "_time" else "c%d_" % number for number, name in enumerate(names)}
-    values = ["%s=case(%s)" % (columns[name], ", ".join(
-        "n_=%d, %s" % (number, _literal(row[name])) for number, row in enumerate(rows, 1) if row.get(name) is not None))
-              for name in names if any(row.get(name) is not None for row in rows)]
+    values = [
+        "%s=case(%s)"
+        % (
+            columns[name],
+            ", ".join(
+                "n_=%d, %s" % (number, _literal(row[name]))
+                for number, row in enumerate(rows, 1)
+                if row.get(name) is not None
+            ),
+        )
+        for name in names
+        if any(row.get(name) is not None for row in rows)
+    ]
     made = "| makeresults count=%d | streamstats count AS n_" % len(rows)
     made += " | eval " + ", ".join(values) if values else ""
     made += " | fields - n_" + ("" if "_time" in names else ", _time")
@@ -109,8 +125,15 @@ class Examiner:
                 self._stack.enter_context(self._stanza("props", sourcetype, vector["props"]))
             for number, event in enumerate(vector.get("events", ())):
                 given = event if isinstance(event, dict) else {"_raw": event}
-                events.append({"time": float(given.get("_time", NOW - 1000 + number)), "event": given["_raw"],
-                               "source": identity, "sourcetype": sourcetype, "host": given.get("host", "h")})
+                events.append(
+                    {
+                        "time": float(given.get("_time", NOW - 1000 + number)),
+                        "event": given["_raw"],
+                        "source": identity,
+                        "sourcetype": sourcetype,
+                        "host": given.get("host", "h"),
+                    }
+                )
         self._admin.index_lines(self._token, [json.dumps(event).encode() for event in events])
         self._admin.wait_for_events(NAME, len(events))
 
@@ -136,8 +159,12 @@ class Examiner:
         try:
             fields, rows = self._results(search)
         except Failed as failed:
-            return None if vector.get("error", "\0") in str(failed) else "%s, and Splunk says: %s" % (
-                "expected the error: " + vector["error"] if "error" in vector else "expected results", failed)
+            return (
+                None
+                if vector.get("error", "\0") in str(failed)
+                else "%s, and Splunk says: %s"
+                % ("expected the error: " + vector["error"] if "error" in vector else "expected results", failed)
+            )
         if "error" in vector:
             return "expected the error: %s, and Splunk gives %s" % (vector["error"], json.dumps(rows))
         if "fields" in vector and _in_order(fields) != _in_order(vector["fields"]):
@@ -172,13 +199,15 @@ def _in_order(fields: List[str]) -> tuple:
 
 
 def _differs(rows: List[Dict[str, Any]], expected: List[Dict[str, Any]]) -> Optional[str]:
-    """As tests/compliance compares: the fields that the vector names, in this order of rows."""
+    """As tests/standin/vectors compares: the fields that the vector names, in this order of rows."""
     got = [{field: _shown(field, row[field]) for field in each if field in row} for row, each in zip(rows, expected)]
     wanted = [{field: _shown(field, value) for field, value in each.items() if value is not None} for each in expected]
     if len(rows) == len(expected) and got == wanted:
         return None
-    return "expected %s, and Splunk gives %s" % (json.dumps(wanted), json.dumps(got if len(rows) == len(
-        expected) else rows))
+    return "expected %s, and Splunk gives %s" % (
+        json.dumps(wanted),
+        json.dumps(got if len(rows) == len(expected) else rows),
+    )
 
 
 def _shown(field: str, value: Any) -> Any:

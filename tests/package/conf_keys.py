@@ -174,7 +174,9 @@ CONF_KEYS = {
     },
     "web": {
         r"expose:segment_bridge_\w+": {
-            "pattern": r"[\w*]+(/[\w*]+)*", "methods": "(GET|POST|DELETE)(,(GET|POST|DELETE))*"},
+            "pattern": r"[\w*]+(/[\w*]+)*",
+            "methods": "(GET|POST|DELETE)(,(GET|POST|DELETE))*",
+        },
     },
 }
 

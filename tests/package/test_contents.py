@@ -24,9 +24,9 @@ from tests.package.conf import Conf
 CONTENTS = [
     r"LICENSE|NOTICE|app\.manifest",
     r"README/[a-z_]+\.conf\.spec",
-    r"appserver/static/([\w.-]+\.(js|css|png|svg)|(setup|help)/[a-z]+\.js|help/[a-z_.]+\.(html|png|svg))",
-    r"bin/(segmentsend|usersignups|write_key)\.py",
-    r"bin/segment_bridge/(splunk/)?[a-z_]+\.py",
+    r"appserver/static/([\w.-]+\.(js|css|png|svg)|(common|setup|operations|journeys|help)/[a-z_]+\.js|help/[a-z_.]+\.(html|png|svg))",
+    r"bin/[a-z_]+\.py",
+    r"bin/segment_bridge/((delivery|users|splunk)/)?[a-z_]+\.py",
     r"default/[a-z_]+\.conf",
     r"default/data/ui/(nav|views)/[a-z_]+\.xml",
     r"kubernetes/[a-z_]+\.yaml",

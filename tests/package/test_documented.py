@@ -5,8 +5,8 @@ from dataclasses import fields
 
 import pytest
 
-from segment_bridge.clusters import Cluster
-from segment_bridge.settings import Destination, Options
+from segment_bridge.delivery.options import Destination, Options
+from segment_bridge.users.settings import Cluster
 from tests.conftest import ROOT
 from tests.package.conf import Conf
 from tests.package.test_appinspect import ACCEPTED
@@ -37,8 +37,11 @@ def test_every_setting_is_described_with_its_default(app, kind, spec):
     checked = {field.name: field.default for field in fields(kind) if "check" in field.metadata}
     assert checked
     assert set(checked) <= set(stated)
-    wrong = {name: (stated[name], default) for name, default in checked.items()
-             if default not in ("", None) and stated[name] != as_text(default)}
+    wrong = {
+        name: (stated[name], default)
+        for name, default in checked.items()
+        if default not in ("", None) and stated[name] != as_text(default)
+    }
     assert wrong == {}
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import pythons
 from tests.package.spec import settings_of
+from tests.support import pythons
 
 ISOLATED = ["-B", "-E", "-s", "-S", "-W", "error::DeprecationWarning"]
 """Neither the environment's nor the user's nor the installation's packages: the standard library and the app."""

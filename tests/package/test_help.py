@@ -38,10 +38,17 @@ def pages(app):
 
 
 def test_links_between_pages_lead_somewhere(pages):
-    broken = [(name, link) for name, page in pages.items() for link in page.links
-              for parts in [urlsplit(link)]
-              if not parts.scheme and ((parts.path or name) not in pages
-                                       or (parts.fragment and parts.fragment not in pages[parts.path or name].ids))]
+    broken = [
+        (name, link)
+        for name, page in pages.items()
+        for link in page.links
+        for parts in [urlsplit(link)]
+        if not parts.scheme
+        and (
+            (parts.path or name) not in pages
+            or (parts.fragment and parts.fragment not in pages[parts.path or name].ids)
+        )
+    ]
     assert broken == []
 
 
@@ -59,31 +66,51 @@ def test_each_page_is_in_the_menu_of_each(pages):
 
 def test_what_the_app_says_of_pages_is_there(pages, app):
     """Alerts, mails, errors and pages."""
-    places = [path for folder in ("bin", "default", "appserver", "README") for path in (app / folder).rglob("*")
-              if path.suffix in (".py", ".conf", ".xml", ".js", ".spec")]
-    named = [(path.name, *filter(None, found), "")[:3] for path in places
-             for found in ADDRESS.findall(path.read_text(encoding="utf-8"))]
+    places = [
+        path
+        for folder in ("bin", "default", "appserver", "README")
+        for path in (app / folder).rglob("*")
+        if path.suffix in (".py", ".conf", ".xml", ".js", ".spec")
+    ]
+    named = [
+        (path.name, *filter(None, found), "")[:3]
+        for path in places
+        for found in ADDRESS.findall(path.read_text(encoding="utf-8"))
+    ]
     assert len(named) > 10
-    assert [(place, page, anchor) for place, page, anchor in named
-            if page + ".html" not in pages or (anchor and anchor not in pages[page + ".html"].ids)] == []
+    assert [
+        (place, page, anchor)
+        for place, page, anchor in named
+        if page + ".html" not in pages or (anchor and anchor not in pages[page + ".html"].ids)
+    ] == []
 
 
 def test_links_into_the_repository_lead_somewhere():
     """Those that GitHub shows, which the app does not have."""
     texts = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / ".github").rglob("*.md")]
-    links = [(path, link) for path in texts
-             for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")) if "://" not in link]
+    links = [
+        (path, link)
+        for path in texts
+        for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8"))
+        if "://" not in link
+    ]
     assert links
-    assert [(path.name, link) for path, link in links
-            if not (path.parent / (link.partition("#")[0] or path.name)).exists()] == []
+    assert [
+        (path.name, link) for path, link in links if not (path.parent / (link.partition("#")[0] or path.name)).exists()
+    ] == []
 
 
 # --- docs/build.py --------------------------------------------------------------------------------------------------
 
 
 def build(folder: Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([sys.executable, "-s", "-B", folder / "docs/build.py", folder / "pages"], capture_output=True,
-                          text=True, check=False, env={"PYTHONPATH": str(ROOT / "build/markdown")})
+    return subprocess.run(
+        [sys.executable, "-s", "-B", folder / "docs/build.py", folder / "pages"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": str(ROOT / "build/markdown")},
+    )
 
 
 @pytest.fixture
@@ -102,9 +129,12 @@ def write(folder, **texts):
 
 
 def test_texts_become_pages(texts):
-    write(texts, README="# Index\n\n[First](first.md#one--two-1) [spec](../app/some.spec) [code](../bin/x.py)",
-          first="# A `first` page\n\n## One & two\n\n## One & two\n\n<script>alert(1)</script>\n\n"
-                "| a |\n|---|\n| `x \\| y` |\n")
+    write(
+        texts,
+        README="# Index\n\n[First](first.md#one--two-1) [spec](../app/some.spec) [code](../bin/x.py)",
+        first="# A `first` page\n\n## One & two\n\n## One & two\n\n<script>alert(1)</script>\n\n"
+        "| a |\n|---|\n| `x \\| y` |\n",
+    )
     assert build(texts).stderr == ""
     index, first = ((texts / "pages" / name).read_text(encoding="utf-8") for name in ("index.html", "first.html"))
     assert '<a href="first.html#one--two-1">First</a> <a href="some.spec.html">spec</a> <a>code</a>' in index
@@ -115,13 +145,16 @@ def test_texts_become_pages(texts):
     assert "<pre><code>a &lt; b</code></pre>" in (texts / "pages/some.spec.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("link", "error"), [
-    ("[a](nowhere.md)", "docs/first.md: there is no nowhere.md"),
-    ("[a](../app/no.spec)", "docs/first.md: there is no ../app/no.spec"),
-    ("![a](no.png)", "docs/first.md: there is no no.png"),
-    ("[a](#nothing)", "docs/first.md: there is no anchor #nothing"),
-    ("[a](README.md#nothing)", "docs/first.md: there is no anchor README.md#nothing"),
-])
+@pytest.mark.parametrize(
+    ("link", "error"),
+    [
+        ("[a](nowhere.md)", "docs/first.md: there is no nowhere.md"),
+        ("[a](../app/no.spec)", "docs/first.md: there is no ../app/no.spec"),
+        ("![a](no.png)", "docs/first.md: there is no no.png"),
+        ("[a](#nothing)", "docs/first.md: there is no anchor #nothing"),
+        ("[a](README.md#nothing)", "docs/first.md: there is no anchor README.md#nothing"),
+    ],
+)
 def test_what_leads_nowhere_is_an_error(texts, link, error):
     write(texts, README="# Index\n\n[First](first.md)", first="# First\n\n" + link)
     assert (build(texts).returncode, build(texts).stderr.strip()) == (1, error)

@@ -1,4 +1,5 @@
 """The package in a Splunk: who may do what with it, what an upgrade keeps, and what its removal leaves."""
+
 import json
 import re
 import shutil
@@ -10,10 +11,10 @@ import pytest
 import requests
 from splunklib.binding import HTTPError
 
-from tests.administrator import APP, JOB, Administrator, wait
 from tests.conftest import ROOT
-from tests.environment import CLUSTER, Environment
-from tests.fakes.segment import WRITE_KEY
+from tests.support.administrator import APP, JOB, Administrator, wait
+from tests.support.environment import CLUSTER, Environment
+from tests.support.fakes.segment import WRITE_KEY
 
 PASSWORD = "fake-password"
 ROW = '| makeresults | eval event="Page opened", userId="42" | segmentsend dryrun=true'
@@ -51,8 +52,12 @@ ACTS = {
     "read write keys": (SENDER, lambda user: known_key(user)),
     "read other secrets": (ADMIN, lambda user: user.service.storage_passwords.list()),
     "save secrets": (ADMIN, lambda user: user.service.storage_passwords.create("x", "x", APP).delete()),
-    "change the user map": (ADMIN, lambda user: user.service.kvstore["usersignups"].data.insert(
-        '{"_key": "x/y", "username": "y", "cluster": "x"}')),
+    "change the user map": (
+        ADMIN,
+        lambda user: user.service.kvstore["usersignups"].data.insert(
+            '{"_key": "x/y", "username": "y", "cluster": "x"}'
+        ),
+    ),
     "see where events go": (SENDER, lambda user: user.service.confs["segment_bridge"]["segment"]["region"]),
     "change where events go": (ADMIN, lambda user: user.set_destination(max_attempts="3")),
     "change macros": (ADMIN, lambda user: user.set_macro("segment_bridge_cluster", "null()")),
@@ -113,16 +118,25 @@ def web_session(user):
     session.trust_env = False
     login = user.web + "/en-US/account/login"
     session.get(login, timeout=30)
-    session.post(login, timeout=30, data={"username": user.user, "password": user.service.password,
-                                          "cval": session.cookies.get("cval", "")}).raise_for_status()
+    session.post(
+        login,
+        timeout=30,
+        data={"username": user.user, "password": user.service.password, "cval": session.cookies.get("cval", "")},
+    ).raise_for_status()
     return session
 
 
 def found_by_rest(user, path):
     """The rows of the search command rest, run in an app that everybody sees."""
     try:
-        answer = user.service.post("search/jobs", owner=user.user, app="search", exec_mode="oneshot",
-                                   output_mode="json", search="| rest splunk_server=local " + path)
+        answer = user.service.post(
+            "search/jobs",
+            owner=user.user,
+            app="search",
+            exec_mode="oneshot",
+            output_mode="json",
+            search="| rest splunk_server=local " + path,
+        )
     except HTTPError:
         return []
     return json.loads(answer.body.read())["results"]
@@ -146,8 +160,10 @@ def test_who_is_let_into_the_app_sees_a_view_and_others_see_none(someone, role):
     user = someone[role]
     with web_session(user) as session:
         answer = session.get(user.web + "/en-US/app/segment_bridge", timeout=30)
-        views = [session.get("%s/en-US/app/segment_bridge/%s" % (user.web, view), timeout=30).status_code
-                 for view in ("overview", "setup")]
+        views = [
+            session.get("%s/en-US/app/segment_bridge/%s" % (user.web, view), timeout=30).status_code
+            for view in ("overview", "setup")
+        ]
     if role in SENDER:
         assert answer.status_code == 200 and 200 in views
     else:
@@ -167,9 +183,17 @@ def staging(someone):
     admin.service.storage_passwords.delete("staging", "segment_bridge")
 
 
-@pytest.mark.parametrize(("name", "status"), [
-    ("nowhere", 404), ("staging", 404), ("usersignups:" + CLUSTER, 400), ("segment#2", 400), ("", 400),
-    ("../segment", 400)])
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("nowhere", 404),
+        ("staging", 404),
+        ("usersignups:" + CLUSTER, 400),
+        ("segment#2", 400),
+        ("", 400),
+        ("../segment", 400),
+    ],
+)
 def test_nothing_but_a_write_key_is_lent(someone, staging, name, status):
     with pytest.raises(HTTPError) as refused:
         lent(someone["segment_bridge_sender"], name)
@@ -181,8 +205,9 @@ def test_the_documentation_has_the_same_table():
     lines = re.findall(r"^\| ([a-z ]+?) +\| (.*) \|$", text, re.MULTILINE)
     table = {act: [cell.strip() for cell in cells.split("|")] for act, cells in lines if act in ACTS}
     columns = [("user", "power"), ("segment_bridge_sender",), ("admin",)]
-    assert table == {act: ["yes" if set(roles) <= set(allowed) else "no" for roles in columns]
-                     for act, (allowed, _) in ACTS.items()}
+    assert table == {
+        act: ["yes" if set(roles) <= set(allowed) else "no" for roles in columns] for act, (allowed, _) in ACTS.items()
+    }
 
 
 # --- Upgrade and removal --------------------------------------------------------------------------------------------
@@ -191,8 +216,11 @@ def test_the_documentation_has_the_same_table():
 def newer(app, folder):
     """A package of the next version, in which a default is another."""
     copy = shutil.copytree(app, folder / APP)
-    for name, old, new in [("default/app.conf", "1.0.0", "1.0.1"), ("default/app.conf", "10000", "10001"),
-                           ("default/segment_bridge.conf", "region = us", "region = us\nconcurrency = 7")]:
+    for name, old, new in [
+        ("default/app.conf", "1.0.0", "1.0.1"),
+        ("default/app.conf", "10000", "10001"),
+        ("default/segment_bridge.conf", "region = us", "region = us\nconcurrency = 7"),
+    ]:
         text = (copy / name).read_text(encoding="utf-8")
         assert old in text
         (copy / name).write_text(text.replace(old, new), encoding="utf-8")
@@ -211,7 +239,9 @@ def test_an_upgrade_keeps_what_was_set_up(environment, app, tmp_path):
     after = dict(service.confs["segment_bridge"]["segment"].content)
     assert (before.get("concurrency"), after["concurrency"], after["url"]) == (None, "7", before["url"])
     assert {secret.username: secret.clear_password for secret in service.storage_passwords.list()} == {
-        "segment": WRITE_KEY, "usersignups:" + CLUSTER: environment.cluster.token}
+        "segment": WRITE_KEY,
+        "usersignups:" + CLUSTER: environment.cluster.token,
+    }
     job = service.saved_searches[JOB]
     assert (job["is_scheduled"], job["cron_schedule"]) == ("1", "11 * * * *")
     assert service.confs["macros"]["segment_bridge_audit"]["definition"].startswith('index="k8s_audit" ')

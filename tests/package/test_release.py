@@ -8,8 +8,17 @@ import pytest
 from tests.conftest import ROOT
 
 FILES = (".ci/release", "bin/segment_bridge/__init__.py", "CHANGELOG.md")
-GIT = ("git", "-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false",
-       "-c", "tag.gpgsign=false")
+GIT = (
+    "git",
+    "-c",
+    "user.name=A",
+    "-c",
+    "user.email=a@example.com",
+    "-c",
+    "commit.gpgsign=false",
+    "-c",
+    "tag.gpgsign=false",
+)
 
 
 @pytest.fixture

@@ -120,8 +120,9 @@ def test_a_mail_says_what_it_means_what_to_do_and_where(app):
 def test_a_mails_subject_has_a_fact_of_the_result(app):
     macros = Conf.read(app / "default/macros.conf")
     for name, alert in alerts(app).items():
-        search = alert["search"] + "".join(macros.get(called[1], {}).get("definition", "") for called in MACRO.finditer(
-            alert["search"]))
+        search = alert["search"] + "".join(
+            macros.get(called[1], {}).get("definition", "") for called in MACRO.finditer(alert["search"])
+        )
         facts = re.findall(r"\$result\.(\w+)\$", alert["action.email.subject"])
         assert facts or name.endswith("No audit events arrive"), name
         assert [fact for fact in facts if not re.search(r"\b%s\b" % fact, search)] == [], name

@@ -2,6 +2,7 @@
 
 Prints a line of JSON with its addresses once it is ready.
 """
+
 import argparse
 import json
 import signal
@@ -29,8 +30,11 @@ def main() -> int:
     parser.add_argument("--home", type=Path, help="$SPLUNK_HOME, which is kept; without it, one that vanishes")
     parser.add_argument("--chunk-rows", type=int, help="the most rows of a chunk that a custom command gets")
     parser.add_argument("--previews", action="store_true", help="show previews to commands that run in them")
-    parser.add_argument("--other-answers", action="store_true",
-                        help="what no source says of Splunk is the other way round: tests.standin.spl.choices")
+    parser.add_argument(
+        "--other-answers",
+        action="store_true",
+        help="what no source says of Splunk is the other way round: tests.standin.spl.choices",
+    )
     parser.add_argument("--splunk-version", choices=RELEASES, default=DEFAULT.version, help="which Splunk it is")
     parser.add_argument("--timezone", type=_zone, default=timezone.utc, help="the server's, such as Europe/Berlin")
     options = parser.parse_args()
@@ -41,8 +45,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="splunk-") as fresh:
         home = (options.home or Path(fresh)).absolute()
         ports = Ports(options.port, options.web_port, options.hec_port)
-        with Splunkd(home, options.password, ports, clock=Clock(zone=options.timezone),
-                     release=RELEASES[options.splunk_version]) as splunkd:
+        with Splunkd(
+            home, options.password, ports, clock=Clock(zone=options.timezone), release=RELEASES[options.splunk_version]
+        ) as splunkd:
             splunkd.jobs.previews = options.previews
             splunkd.jobs.others = frozenset(CHOICES if options.other_answers else ())
             splunkd.jobs.chunk_rows = options.chunk_rows or splunkd.jobs.chunk_rows
@@ -51,8 +56,17 @@ def main() -> int:
                     splunkd.install(package, update=True)
                 except Refusal as refusal:
                     parser.error("%s: %s" % (package, refusal.text))
-            print(json.dumps({"management": splunkd.management_url, "web": splunkd.web_url, "hec": splunkd.hec_url,
-                              "password": options.password}), flush=True)
+            print(
+                json.dumps(
+                    {
+                        "management": splunkd.management_url,
+                        "web": splunkd.web_url,
+                        "hec": splunkd.hec_url,
+                        "password": options.password,
+                    }
+                ),
+                flush=True,
+            )
             ended.wait()
     return 0
 

@@ -2,6 +2,7 @@
 
 alert_actions.conf.spec, [email], [webhook]; Alerting Manual, "Email notification action", "Use a webhook alert action".
 """
+
 import csv
 import io
 import json
@@ -24,19 +25,25 @@ def run(splunkd, job, settings: Mapping[str, str], results: Results) -> Tuple[st
     """Executes the actions that are on; their names. One that fails is logged, as is one that is not known here."""
     done = []
     for key, value in settings.items():
-        name = key[len("action."):]
+        name = key[len("action.") :]
         if not key.startswith("action.") or "." in name or not is_true(value):
             continue
         defaults = splunkd.confs.stanza("alert_actions", job.app, name)
-        merged = {**({"action.%s.%s" % (name, each): setting for each, setting in defaults.settings.items()}
-                     if defaults else {}), **settings}
+        merged = {
+            **(
+                {"action.%s.%s" % (name, each): setting for each, setting in defaults.settings.items()}
+                if defaults
+                else {}
+            ),
+            **settings,
+        }
         try:
             if name not in _KNOWN:
                 raise ValueError("the alert action %s is not known here" % name)
             {"email": _email, "webhook": _webhook}[name](splunkd, job, merged, results)
             done.append(name)
         except (OSError, ValueError, smtplib.SMTPException) as error:
-            splunkd.logs.splunkd("ERROR", "sendmodalert", "action=%s search=\"%s\" - %s" % (name, job.saved, error))
+            splunkd.logs.splunkd("ERROR", "sendmodalert", 'action=%s search="%s" - %s' % (name, job.saved, error))
     return tuple(done)
 
 
@@ -47,10 +54,16 @@ def _filled(template: str, job, settings: Mapping[str, str], results: Results) -
     def value(match) -> str:
         token = match.group(1)
         if token.startswith("result."):
-            return "\n".join(map(text, as_list(first.get(token[len("result."):]))))
-        known = {"name": job.saved, "description": settings.get("description", ""), "app": job.app, "job.sid": job.sid,
-                 "job.resultCount": str(len(results.rows))}
+            return "\n".join(map(text, as_list(first.get(token[len("result.") :]))))
+        known = {
+            "name": job.saved,
+            "description": settings.get("description", ""),
+            "app": job.app,
+            "job.sid": job.sid,
+            "job.resultCount": str(len(results.rows)),
+        }
         return known.get(token, "")
+
     return re.sub(r"\$([\w.]+)\$", value, template)
 
 
@@ -97,9 +110,16 @@ def _webhook(splunkd, job, settings: Mapping[str, str], results: Results) -> Non
     if not url.startswith(("http://", "https://")):
         raise ValueError("action.webhook.param.url is no URL")
     first = results.rows[0] if results.rows else {}
-    body = {"search_name": job.saved, "sid": job.sid, "app": job.app, "owner": "nobody",
-            "results_link": "%s/en-US/app/%s/@go?sid=%s" % (splunkd.web_url, job.app, job.sid),
-            "result": {name: [text(each) for each in value] if isinstance(value, list) else text(value)
-                       for name, value in first.items()}}
+    body = {
+        "search_name": job.saved,
+        "sid": job.sid,
+        "app": job.app,
+        "owner": "nobody",
+        "results_link": "%s/en-US/app/%s/@go?sid=%s" % (splunkd.web_url, job.app, job.sid),
+        "result": {
+            name: [text(each) for each in value] if isinstance(value, list) else text(value)
+            for name, value in first.items()
+        },
+    }
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
     urllib.request.urlopen(request, timeout=_TIMEOUT_S).close()

@@ -2,6 +2,7 @@
 
 savedsearches.conf.spec, "alert condition", "alert suppression"; Alerting Manual, "Triggered alerts".
 """
+
 import operator
 import re
 import threading
@@ -13,8 +14,12 @@ from .spl import pipeline
 from .stores.conf import is_true
 from .values import Results, SplError, as_list, text
 
-_RELATIONS = {"greater than": operator.gt, "less than": operator.lt, "equal to": operator.eq,
-              "not equal to": operator.ne}
+_RELATIONS = {
+    "greater than": operator.gt,
+    "less than": operator.lt,
+    "equal to": operator.eq,
+    "not equal to": operator.ne,
+}
 _COUNTED = {"number of events": None, "number of hosts": "host", "number of sources": "source"}
 _PERIOD = re.compile(r"(\d+)\s*([smhd]?)[a-z]*")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -60,8 +65,9 @@ class Alerts:
         try:
             is_triggered = self._holds(settings, results, job)
         except SplError as error:
-            self._splunkd.logs.scheduler("ERROR", 'savedsearch_id="nobody;%s;%s", message="%s"' % (
-                job.app, job.saved, error))
+            self._splunkd.logs.scheduler(
+                "ERROR", 'savedsearch_id="nobody;%s;%s", message="%s"' % (job.app, job.saved, error)
+            )
             return ()
         if not is_triggered or self._is_suppressed(settings, results, job):
             return ()
@@ -69,9 +75,17 @@ class Alerts:
         if _is_tracked(settings):
             now = self._splunkd.clock.now()
             with self._lock:
-                self._fired.append(FiredAlert(
-                    job.saved, job.app, job.sid, now, int(settings["alert.severity"]),
-                    now + _seconds(settings["alert.expires"]), done))
+                self._fired.append(
+                    FiredAlert(
+                        job.saved,
+                        job.app,
+                        job.sid,
+                        now,
+                        int(settings["alert.severity"]),
+                        now + _seconds(settings["alert.expires"]),
+                        done,
+                    )
+                )
         return done
 
     def _holds(self, settings: Mapping[str, str], results: Results, job) -> bool:
@@ -88,8 +102,11 @@ class Alerts:
         if relation not in _RELATIONS:
             raise SplError("relation = %s is not known here." % relation)
         field = _COUNTED[kind]
-        number = len(results.rows) if field is None else len(
-            {text(value) for row in results.rows for value in as_list(row.get(field))})
+        number = (
+            len(results.rows)
+            if field is None
+            else len({text(value) for row in results.rows for value in as_list(row.get(field))})
+        )
         return _RELATIONS[relation](number, float(settings.get("quantity", "0")))
 
     def _is_suppressed(self, settings: Mapping[str, str], results: Results, job) -> bool:
@@ -97,8 +114,9 @@ class Alerts:
         if not is_true(settings.get("alert.suppress", "0")):
             return False
         fields = [name.strip() for name in settings.get("alert.suppress.fields", "").split(",") if name.strip()]
-        values = tuple(text(as_list(row.get(name))[0]) if name in row else "" for row in results.rows[:1]
-                       for name in fields)
+        values = tuple(
+            text(as_list(row.get(name))[0]) if name in row else "" for row in results.rows[:1] for name in fields
+        )
         key = (settings.get("alert.suppress.group_name") or (job.app, job.saved), values)
         now = self._splunkd.clock.now()
         with self._lock:

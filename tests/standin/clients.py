@@ -1,4 +1,5 @@
 """How tests talk to a stand-in in their own process: as users, through splunklib's client; and packages for it."""
+
 import io
 import tarfile
 from pathlib import Path
@@ -23,16 +24,23 @@ version = {1}
 """
 
 
-def connect(splunkd: Splunkd, user: str = "admin", app: Optional[str] = None, owner: Optional[str] = None
-            ) -> splunklib.client.Service:
+def connect(
+    splunkd: Splunkd, user: str = "admin", app: Optional[str] = None, owner: Optional[str] = None
+) -> splunklib.client.Service:
     """A session of a user; one that is not there yet has the role of this name."""
     users = splunkd.sessions.users
     if user not in users:
         splunkd.sessions.add(user, PASSWORD, frozenset([user]))
     address = splunkd.management_url.partition("://")[2].partition(":")
     return splunklib.client.connect(
-        host=address[0], port=int(address[2]), username=user, password=users[user][0], app=app, owner=owner,
-        handler=_reading(binding.handler(verify=False)))
+        host=address[0],
+        port=int(address[2]),
+        username=user,
+        password=users[user][0],
+        app=app,
+        owner=owner,
+        handler=_reading(binding.handler(verify=False)),
+    )
 
 
 def refusal(call: Callable, *arguments: Any, **named: Any) -> Tuple[int, str]:
@@ -44,10 +52,12 @@ def refusal(call: Callable, *arguments: Any, **named: Any) -> Tuple[int, str]:
 
 def _reading(handler):
     """splunklib leaves connections open whose answers nobody reads."""
+
     def handle(url: str, message: Dict[str, Any], **kwargs: Any) -> Dict[str, Any]:
         answer = handler(url, message, **kwargs)
         answer["body"] = binding.ResponseReader(io.BytesIO(answer["body"].read()))
         return answer
+
     return handle
 
 

@@ -2,6 +2,7 @@
 
 Relies on: Search Reference, "Time modifiers"; Search Manual, "Specify time modifiers in your search".
 """
+
 import re
 import time
 from datetime import datetime, timedelta, timezone, tzinfo
@@ -47,10 +48,13 @@ class Clock:
         except ValueError:
             pass
         try:
-            return datetime.fromisoformat(re.sub("Z$", "+00:00", text)).timestamp() if "T" in text else self._relative(
-                text, start)
+            return (
+                datetime.fromisoformat(re.sub("Z$", "+00:00", text)).timestamp()
+                if "T" in text
+                else self._relative(text, start)
+            )
         except ValueError:
-            raise SplError("Invalid value \"%s\" for time term" % modifier) from None
+            raise SplError('Invalid value "%s" for time term' % modifier) from None
 
     def _relative(self, text: str, start: float) -> float:
         at, moment = 0, datetime.fromtimestamp(start, self.zone)
@@ -98,8 +102,13 @@ def _snapped(moment: datetime, name: str) -> datetime:
         return midnight - timedelta(days=(midnight.isoweekday() - day) % 7)
     unit = _unit(name)
     zeros = {"microsecond": 0}
-    for finer, field, least in (("m", "second", 0), ("h", "minute", 0), ("d", "hour", 0), ("mon", "day", 1),
-                                ("y", "month", 1)):
+    for finer, field, least in (
+        ("m", "second", 0),
+        ("h", "minute", 0),
+        ("d", "hour", 0),
+        ("mon", "day", 1),
+        ("y", "month", 1),
+    ):
         if unit == "s":
             break
         zeros[field] = least

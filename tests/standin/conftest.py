@@ -1,4 +1,5 @@
 """A stand-in in the test's own process, whose clock the test moves."""
+
 import time
 from datetime import timezone, tzinfo
 from typing import Iterator

@@ -2,6 +2,7 @@
 
 A command's options are those that its function, and the functions that this one calls, read.
 """
+
 import ast
 import inspect
 import sys
@@ -29,8 +30,11 @@ def text() -> str:
         ("## Eval functions", _table(("group", "functions (number of arguments)"), _functions())),
         ("## Statistical functions", _statistics()),
         ("## The search command", "Not known, hence refused: %s." % _listed(UNKNOWN)),
-        ("## Times", "Units of time modifiers: %s. Variables of strftime: %s. Of strptime: %s." % (
-            _listed(UNITS), _listed("%" + name for name in WRITABLE), _listed("%" + name for name in READABLE))),
+        (
+            "## Times",
+            "Units of time modifiers: %s. Variables of strftime: %s. Of strptime: %s."
+            % (_listed(UNITS), _listed("%" + name for name in WRITABLE), _listed("%" + name for name in READABLE)),
+        ),
         ("## Settings of .conf files", _table(("file", "honoured", "nothing to act on here"), _settings())),
         ("## REST endpoints", _table(("path", "methods"), _endpoints())),
     ]
@@ -39,7 +43,7 @@ def text() -> str:
 
 _INTRODUCTION = """\
 Made from the code by `python -m tests.standin.coverage`; a test checks that it is up to date. What is not here is
-refused with a message that names it. How each of it behaves is in the vectors of `tests/compliance/`."""
+refused with a message that names it. How each of it behaves is in the vectors of `tests/standin/vectors/`."""
 
 
 def _settings() -> Iterator[List[str]]:
@@ -107,7 +111,10 @@ def _arity(low: int, high: float) -> str:
 def _statistics() -> str:
     percentiles = ("perc95", "p95", "upperperc95", "exactperc95")
     return "For stats, eventstats, streamstats, chart and timechart: %s; %s and the like. For timechart: %s." % (
-        _listed(sorted(aggregates.FUNCTIONS)), _listed(percentiles), _listed(charts.RATES))
+        _listed(sorted(aggregates.FUNCTIONS)),
+        _listed(percentiles),
+        _listed(charts.RATES),
+    )
 
 
 def _endpoints() -> Iterator[List[str]]:

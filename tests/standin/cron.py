@@ -3,6 +3,7 @@
 savedsearches.conf.spec, cron_schedule; inputs.conf.spec, interval: numbers only, no names; days of the week are 0 to 6,
 and 0 is Sunday. If both days are restricted, either will do (crontab(5)).
 """
+
 import re
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import FrozenSet, List, NamedTuple
@@ -72,8 +73,9 @@ def _parsed(expression: str) -> _Schedule:
         try:
             sets.append(frozenset(number for part in field.split(",") for number in _numbers(part, least, most)))
         except ValueError:
-            raise CronError("Invalid cron schedule '%s': '%s' is no %s, which is %d to %d." % (
-                expression, field, name, least, most)) from None
+            raise CronError(
+                "Invalid cron schedule '%s': '%s' is no %s, which is %d to %d." % (expression, field, name, least, most)
+            ) from None
     return _Schedule(*sets, either_day=not fields[2].startswith("*") and not fields[4].startswith("*"))
 
 

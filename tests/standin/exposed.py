@@ -3,6 +3,7 @@
 Of splunkd's endpoints only those that a stanza of some web.conf names, an app's too. search/v2/jobs is in no list of
 Splunk's, and known to work.
 """
+
 import re
 from typing import Dict, Iterator, Pattern, Tuple
 
@@ -18,14 +19,17 @@ def is_exposed(stanzas: Dict[str, Stanza], method: str, path: str) -> bool:
     namespace = _NAMESPACE.match(path.lstrip("/"))
     if not namespace:
         return False
-    endpoint = path.lstrip("/")[namespace.end():].rstrip("/")
+    endpoint = path.lstrip("/")[namespace.end() :].rstrip("/")
     return bool(_ALWAYS.fullmatch(endpoint)) or any(
-        method in methods and pattern.fullmatch(endpoint) for pattern, methods in _patterns(stanzas))
+        method in methods and pattern.fullmatch(endpoint) for pattern, methods in _patterns(stanzas)
+    )
 
 
 def _patterns(stanzas: Dict[str, Stanza]) -> Iterator[Tuple[Pattern, Tuple[str, ...]]]:
     for name, stanza in stanzas.items():
         if name.startswith(_PREFIX) and "pattern" in stanza.settings:
             steps = re.split(r"(\*\*|\*)", stanza.settings["pattern"].strip("/"))
-            yield (re.compile("".join({"**": ".+", "*": "[^/]+"}.get(step) or re.escape(step) for step in steps)),
-                   tuple(method.strip() for method in stanza.settings.get("methods", "GET").split(",")))
+            yield (
+                re.compile("".join({"**": ".+", "*": "[^/]+"}.get(step) or re.escape(step) for step in steps)),
+                tuple(method.strip() for method in stanza.settings.get("methods", "GET").split(",")),
+            )

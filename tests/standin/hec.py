@@ -4,6 +4,7 @@ Getting Data In, "Format events for HTTP Event Collector" and "Troubleshoot HTTP
 reference, collector, collector/event, collector/raw, collector/health. Of a request with an event that is wrong nothing
 is indexed. Acknowledgement, metrics and tokens in the query string are not known here.
 """
+
 import base64
 import gzip
 import json
@@ -23,10 +24,18 @@ _BLANKS = re.compile(r"\s*")
 _METADATA = ("host", "source", "sourcetype", "index")
 _KEYS = ("time", "event", "fields", *_METADATA)
 _LATEST_S = 4_102_444_800  # the year 2100; beyond that a number is none of seconds
-_ERRORS = {1: (403, "Token disabled"), 2: (401, "Token is required"), 3: (401, "Invalid authorization"),
-           4: (403, "Invalid token"), 5: (400, "No data"), 6: (400, "Invalid data format"), 7: (400, "Incorrect index"),
-           12: (400, "Event field is required"), 13: (400, "Event field cannot be blank"),
-           15: (400, "Error in handling indexed fields")}
+_ERRORS = {
+    1: (403, "Token disabled"),
+    2: (401, "Token is required"),
+    3: (401, "Invalid authorization"),
+    4: (403, "Invalid token"),
+    5: (400, "No data"),
+    6: (400, "Invalid data format"),
+    7: (400, "Incorrect index"),
+    12: (400, "Event field is required"),
+    13: (400, "Event field cannot be blank"),
+    15: (400, "Error in handling indexed fields"),
+}
 
 
 class _Wrong(Exception):
@@ -103,7 +112,7 @@ class Collector:
                     raise _Wrong(6, number, "the key '%s' is not known here" % key)
             raw = _text(given, number)
             seconds = _seconds(given["time"], number) if "time" in given else self._splunkd.clock.now()
-            metadata = _metadata(given, token.settings, request, token.name[len(_STANZA):], number)
+            metadata = _metadata(given, token.settings, request, token.name[len(_STANZA) :], number)
             self._check_index(metadata[0], token.settings, known, number)
             found.append(Event(raw, seconds, *metadata, _fields(given.get("fields", {}), number)))
         if not found:
@@ -112,7 +121,7 @@ class Collector:
 
     def _raw(self, token: Stanza, request: Request, body: str) -> List[Event]:
         """Text, broken into events and given times as props.conf says."""
-        metadata = _metadata(request.args.to_dict(), token.settings, request, token.name[len(_STANZA):], None)
+        metadata = _metadata(request.args.to_dict(), token.settings, request, token.name[len(_STANZA) :], None)
         self._check_index(metadata[0], token.settings, set(self._splunkd.events.indexes()), None)
         _, host, source, sourcetype = metadata
         props = props_for(self._splunkd.confs.stanzas("props"), sourcetype, source, host)
@@ -178,8 +187,9 @@ def _seconds(value: Any, number: int) -> float:
     return seconds
 
 
-def _metadata(given: Dict[str, Any], settings: Settings, request: Request, name: str, number: Optional[int]
-              ) -> Tuple[str, str, str, str]:
+def _metadata(
+    given: Dict[str, Any], settings: Settings, request: Request, name: str, number: Optional[int]
+) -> Tuple[str, str, str, str]:
     """Index, host, source and sourcetype: the event's own, else the token's, else the collector's."""
     defaults = {"index": "main", "host": request.host, "source": "http:" + name, "sourcetype": "httpevent"}
     chosen = []
@@ -187,8 +197,11 @@ def _metadata(given: Dict[str, Any], settings: Settings, request: Request, name:
         value = given.get(key) or settings.get(key)
         if value is not None and not isinstance(value, str):
             raise _Wrong(6, number)
-        chosen.append(defaults[key] if not value or (key, value) in (("index", "default"), ("host", "$decideOnStartup"))
-                      else value)
+        chosen.append(
+            defaults[key]
+            if not value or (key, value) in (("index", "default"), ("host", "$decideOnStartup"))
+            else value
+        )
     return tuple(chosen)
 
 

@@ -2,6 +2,7 @@
 
 Knowledge Manager Manual, "Object permissions"; authorize.conf.spec, srchIndexesAllowed; transforms.conf.spec.
 """
+
 import csv
 import io
 import time
@@ -19,8 +20,12 @@ from .stores.kvstore import MAX_DOCUMENTS_PER_BATCH_SAVE, MAX_ROWS_PER_QUERY, ST
 from .values import Row, SplError, as_list, from_list, number, text
 
 DEFAULT_MAX_MATCHES = 1_000
-_CAPABILITIES = {"collect": "run_collect", "inputlookup": "input_file", "outputlookup": "output_file",
-                 "rest": "rest_access_server_endpoints"}
+_CAPABILITIES = {
+    "collect": "run_collect",
+    "inputlookup": "input_file",
+    "outputlookup": "output_file",
+    "rest": "rest_access_server_endpoints",
+}
 """What commands take, as authorize.conf.spec says; it does not say which of the rest command's endpoints are the
 server's, so all are."""
 
@@ -42,8 +47,10 @@ class SearchHost:
     def allow(self, command: str) -> None:
         capability = _CAPABILITIES.get(command, "")
         if capability and capability not in self._job.session.capabilities:
-            raise SplError("You do not have a role with the capability='%s' required to run this command='%s'. Contact "
-                           "your Splunk administrator to request this capability." % (capability, command))
+            raise SplError(
+                "You do not have a role with the capability='%s' required to run this command='%s'. Contact "
+                "your Splunk administrator to request this capability." % (capability, command)
+            )
 
     def scan(self, indexes: Sequence[str], earliest: Optional[float], latest: Optional[float]) -> Iterator[Row]:
         events = self._splunkd.events
@@ -52,8 +59,13 @@ class SearchHost:
 
     def _allowed_indexes(self) -> List[str]:
         roles = [self._splunkd.confs.stanza("authorize", None, "role_" + role) for role in self._job.session.roles]
-        return [pattern.strip() for role in roles if role
-                for pattern in role.settings.get("srchIndexesAllowed", "").split(";") if pattern.strip()]
+        return [
+            pattern.strip()
+            for role in roles
+            if role
+            for pattern in role.settings.get("srchIndexesAllowed", "").split(";")
+            if pattern.strip()
+        ]
 
     def props(self, sourcetype: str, source: str, host: str) -> Dict[str, str]:
         if self._props is None:
@@ -66,8 +78,13 @@ class SearchHost:
             return None
         settings = stanza.settings
         names = [each.strip() for each in settings.get("args", "").split(",") if each]
-        return Macro(settings.get("definition", ""), names, is_true(settings.get("iseval", "0")),
-                     settings.get("validation", ""), settings.get("errormsg", ""))
+        return Macro(
+            settings.get("definition", ""),
+            names,
+            is_true(settings.get("iseval", "0")),
+            settings.get("validation", ""),
+            settings.get("errormsg", ""),
+        )
 
     def lookup(self, name: str):
         """A lookup definition, or a CSV file of the app by its name."""
@@ -81,14 +98,22 @@ class SearchHost:
     def _defined(self, stanza: Stanza):
         settings = stanza.settings
         if settings.get("external_type") == "kvstore":
-            check = {"read": lambda: self._check("read", stanza, settings["collection"]),
-                     "write": lambda: self._check("write", stanza, settings["collection"])}
+            check = {
+                "read": lambda: self._check("read", stanza, settings["collection"]),
+                "write": lambda: self._check("write", stanza, settings["collection"]),
+            }
             try:
                 collection = self._splunkd.kvstore.collection(stanza.app, settings["collection"], NOBODY)
             except Refusal as refusal:
-                raise SplError("External command based lookup '%s' is not available because %s" % (
-                    stanza.name, "KV Store initialization has not completed yet."
-                    if self._splunkd.kvstore.status == STARTING else refusal.text)) from None
+                raise SplError(
+                    "External command based lookup '%s' is not available because %s"
+                    % (
+                        stanza.name,
+                        "KV Store initialization has not completed yet."
+                        if self._splunkd.kvstore.status == STARTING
+                        else refusal.text,
+                    )
+                ) from None
             return KvLookup(collection, settings, check)
         if "filename" in settings:
             return CsvLookup(self._splunkd.confs.folder(stanza.app) / "lookups" / settings["filename"], settings)
@@ -104,15 +129,31 @@ class SearchHost:
         if stanza is None:
             return None
         if "run_custom_command" not in self._job.session.capabilities:
-            raise SplError("You do not have a role with the capability='run_custom_command' required to run this "
-                           "command='%s'. Contact your Splunk administrator to request this capability." % name)
+            raise SplError(
+                "You do not have a role with the capability='run_custom_command' required to run this "
+                "command='%s'. Contact your Splunk administrator to request this capability." % name
+            )
         info = SearchInfo(
-            sid=self.sid, search=self.search, app=self.app, owner=self.owner, session_key=self._job.session.key,
-            splunkd_uri=self._splunkd.management_url, splunk_version=self._splunkd.release.version,
-            dispatch_dir=self._job.dispatch_dir, earliest=self.earliest, latest=self.latest)
-        return Command(name, stanza.settings, self._splunkd.confs.folder(stanza.app),
-                       self._splunkd.pythons.for_settings(stanza.settings), self._splunkd.environment, info,
-                       self._job)
+            sid=self.sid,
+            search=self.search,
+            app=self.app,
+            owner=self.owner,
+            session_key=self._job.session.key,
+            splunkd_uri=self._splunkd.management_url,
+            splunk_version=self._splunkd.release.version,
+            dispatch_dir=self._job.dispatch_dir,
+            earliest=self.earliest,
+            latest=self.latest,
+        )
+        return Command(
+            name,
+            stanza.settings,
+            self._splunkd.confs.folder(stanza.app),
+            self._splunkd.pythons.for_settings(stanza.settings),
+            self._splunkd.environment,
+            info,
+            self._job,
+        )
 
     def rest(self, path: str, parameters: Dict[str, str]) -> List[Row]:
         try:
@@ -127,7 +168,8 @@ class SearchHost:
         try:
             self._splunkd.events.add(
                 Event(str(row["_raw"]), number(row.get("_time")) or time.time(), index, host, source, sourcetype)
-                for row in rows)
+                for row in rows
+            )
         except Refusal as refusal:
             raise SplError(refusal.text) from None
 
@@ -242,7 +284,7 @@ class KvLookup:
             self._collection.delete()
         try:
             for start in range(0, len(documents), MAX_DOCUMENTS_PER_BATCH_SAVE):
-                self._collection.save(documents[start:start + MAX_DOCUMENTS_PER_BATCH_SAVE])
+                self._collection.save(documents[start : start + MAX_DOCUMENTS_PER_BATCH_SAVE])
         except Refusal as refusal:
             raise SplError(refusal.text) from None
 

@@ -2,6 +2,7 @@
 
 Splunk REST API reference, "search/jobs"; Search Manual, "About jobs and job management"; limits.conf.spec [search] ttl.
 """
+
 import base64
 import hashlib
 import itertools
@@ -149,7 +150,7 @@ class Job:
             if self.is_cancelled:
                 return
             self._fields.update(dict.fromkeys(chunk.fields))
-            self._rows += chunk.rows[:self.given.max_count - len(self._rows)]
+            self._rows += chunk.rows[: self.given.max_count - len(self._rows)]
             if time.monotonic() > ends:  # a search that ends early has what it had until then
                 self.is_finalized = True
 
@@ -250,9 +251,18 @@ class Jobs:
             raise Refusal(400, str(error), "FATAL") from None
         return job
 
-    def dispatch_saved(self, app: str, name: str, settings: Mapping[str, str], session: Session, *,
-                       owner: str = NOBODY, caller: str = "", scheduled_time: Optional[float] = None,
-                       on_end: Optional[Callable[[Job], None]] = None) -> Job:
+    def dispatch_saved(
+        self,
+        app: str,
+        name: str,
+        settings: Mapping[str, str],
+        session: Session,
+        *,
+        owner: str = NOBODY,
+        caller: str = "",
+        scheduled_time: Optional[float] = None,
+        on_end: Optional[Callable[[Job], None]] = None,
+    ) -> Job:
         """Starts a job of a saved search, with the session's rights; `settings` are its stanza's. It is the `owner`'s
         alone, or shared; `caller` is who dispatches it.
 
@@ -271,10 +281,23 @@ class Jobs:
         user = "scheduler" if scheduled_time is not None else caller or session.user
         sid = saved_sid(user, owner, app, name, now, next(self._numbers))
         search = settings.get("search", "").strip()
-        return self.dispatch(Dispatch(
-            search if search.startswith("|") else "search " + search, app, session.user, session, bounds["earliest"],
-            bounds["latest"], sid, name, owner == NOBODY, int(settings.get("dispatch.max_count", "500000")),
-            float(settings.get("dispatch.max_time", "0")), SAVED_TTL_S, on_end))
+        return self.dispatch(
+            Dispatch(
+                search if search.startswith("|") else "search " + search,
+                app,
+                session.user,
+                session,
+                bounds["earliest"],
+                bounds["latest"],
+                sid,
+                name,
+                owner == NOBODY,
+                int(settings.get("dispatch.max_count", "500000")),
+                float(settings.get("dispatch.max_time", "0")),
+                SAVED_TTL_S,
+                on_end,
+            )
+        )
 
     def get(self, sid: str) -> Job:
         with self._lock:

@@ -2,6 +2,7 @@
 
 Relies on: limits.conf.spec; limits.conf as shipped with Splunk 9.3 to 10.4, which have these values alike.
 """
+
 from typing import Dict, Mapping, Tuple
 
 from .values import SplError

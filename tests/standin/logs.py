@@ -2,6 +2,7 @@
 
 Troubleshooting Manual, "What Splunk software logs about itself".
 """
+
 import threading
 from datetime import datetime
 from pathlib import Path

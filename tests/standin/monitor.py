@@ -3,6 +3,7 @@
 Getting Data In, "Monitor files and directories" and "How Splunk Enterprise handles log file rotation": one that is
 renamed is not read again, one that is cut short is read from its beginning.
 """
+
 import os
 import threading
 from pathlib import Path
@@ -67,7 +68,7 @@ class Monitor:
                 known = _Read(0, b"")
                 file.seek(0)
             data = file.read()
-        whole = data[:data.rfind(b"\n") + 1]
+        whole = data[: data.rfind(b"\n") + 1]
         self._read[inode] = _Read(known.offset + len(whole), (known.tail + whole)[-_TAIL_BYTES:])
         return whole.decode(errors="replace")
 
@@ -75,5 +76,7 @@ class Monitor:
         """Without a source type in props.conf it is that of a source too small to be recognised."""
         source, stanzas = str(path), self._splunkd.confs.stanzas("props")
         sourcetype = props_for(stanzas, "", source, HOST).get("sourcetype", path.name.split(".")[0] + "-too_small")
-        return [Event(each, None, _INDEX, HOST, source, sourcetype)
-                for each in lines(text, props_for(stanzas, sourcetype, source, HOST))]
+        return [
+            Event(each, None, _INDEX, HOST, source, sourcetype)
+            for each in lines(text, props_for(stanzas, sourcetype, source, HOST))
+        ]

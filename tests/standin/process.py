@@ -1,4 +1,5 @@
 """The stand-in as a process of its own, so that it shares nothing with whoever tests against it but its ports."""
+
 import json
 import secrets
 import subprocess
@@ -20,9 +21,26 @@ class StandinProcess:
 
     def __enter__(self) -> "StandinProcess":
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.standin", "--home", str(self.home), "--password", self.password,
-             "--port", "0", "--web-port", "0", "--hec-port", "0", *self._options],
-            cwd=_ROOT, stdout=subprocess.PIPE, text=True)
+            [
+                sys.executable,
+                "-m",
+                "tests.standin",
+                "--home",
+                str(self.home),
+                "--password",
+                self.password,
+                "--port",
+                "0",
+                "--web-port",
+                "0",
+                "--hec-port",
+                "0",
+                *self._options,
+            ],
+            cwd=_ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError("the stand-in did not start: exit status %d" % self._process.wait())

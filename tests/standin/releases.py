@@ -3,6 +3,7 @@
 Pythons: server.conf of 9.3 and 9.4 ships python.version = force_python3, which is 3.9 whatever an app asks for; release
 notes of 10.0 (3.9 alone) and of 10.2 (3.9 and 3.13, python.required).
 """
+
 from pathlib import Path
 from typing import Dict, NamedTuple, Tuple
 
@@ -35,9 +36,15 @@ class Release(NamedTuple):
         return found
 
 
-RELEASES = {release.version: release for release in (
-    Release("9.3.0", "d8ae995bf219", ("3.9",)), Release("9.4.3", "237ebbd22314", ("3.9",)),
-    Release("10.0.0", "e8eb0c4654f8", ("3.9",)), Release("10.2.0", "d749cb17ea65", ("3.9", "3.13")),
-    Release("10.4.2", "33c3bf42cd73", ("3.9", "3.13")))}
+RELEASES = {
+    release.version: release
+    for release in (
+        Release("9.3.0", "d8ae995bf219", ("3.9",)),
+        Release("9.4.3", "237ebbd22314", ("3.9",)),
+        Release("10.0.0", "e8eb0c4654f8", ("3.9",)),
+        Release("10.2.0", "d749cb17ea65", ("3.9", "3.13")),
+        Release("10.4.2", "33c3bf42cd73", ("3.9", "3.13")),
+    )
+}
 """By version, the oldest first: the order of the digits in the files."""
 DEFAULT = RELEASES["10.2.0"]

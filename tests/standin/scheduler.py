@@ -3,6 +3,7 @@
 savedsearches.conf.spec, "scheduling options"; Reporting Manual, "Configure the priority of scheduled reports". The line
 of a run that failed has another shape than that of one that did not: it has neither status nor savedsearch_name.
 """
+
 import threading
 from typing import Dict, Iterator, List, NamedTuple, Optional
 
@@ -13,8 +14,10 @@ from .sessions import SYSTEM_USER
 from .stores.conf import Settings, is_true
 
 TICK_S = 0.5
-_LIMIT_REACHED = ("The maximum number of concurrent running jobs for this historical scheduled search on this instance "
-                  "has been reached")
+_LIMIT_REACHED = (
+    "The maximum number of concurrent running jobs for this historical scheduled search on this instance "
+    "has been reached"
+)
 
 
 class _Search(NamedTuple):
@@ -85,14 +88,27 @@ class Scheduler:
         limit = int(settings.get("max_concurrent", "1"))
         if len(running) >= limit:
             is_realtime = is_true(settings["realtime_schedule"])
-            self._log_slot(search, slot, status="skipped" if is_realtime else "continued", reason=_LIMIT_REACHED,
-                           concurrency_category="historical_scheduled",
-                           concurrency_context="saved-search_instance-wide", concurrency_limit=limit)
+            self._log_slot(
+                search,
+                slot,
+                status="skipped" if is_realtime else "continued",
+                reason=_LIMIT_REACHED,
+                concurrency_category="historical_scheduled",
+                concurrency_context="saved-search_instance-wide",
+                concurrency_limit=limit,
+            )
             return is_realtime
         try:
-            running.append(self._splunkd.jobs.dispatch_saved(
-                search.app, search.name, settings, self._splunkd.sessions.open(SYSTEM_USER), scheduled_time=slot,
-                on_end=lambda job: self._ended(search, slot, job)))
+            running.append(
+                self._splunkd.jobs.dispatch_saved(
+                    search.app,
+                    search.name,
+                    settings,
+                    self._splunkd.sessions.open(SYSTEM_USER),
+                    scheduled_time=slot,
+                    on_end=lambda job: self._ended(search, slot, job),
+                )
+            )
         except Refusal as refusal:
             self._log_failure(search, refusal.text)
         return True
@@ -103,26 +119,46 @@ class Scheduler:
             self._log_failure(search, " ".join(message.text for message in job.messages))
             return
         done = self._splunkd.alerts.judged(job)
-        self._log_slot(search, slot, status="success", digest_mode=1, durable_cursor=0, window_time=0,
-                       dispatch_time=int(job.created), run_time="%.3f" % job.run_duration,
-                       result_count=job.result_count, alert_actions=",".join(done), sid=job.sid, suppressed=0,
-                       thread_id="AlertNotifierWorker-0", workload_pool="")
+        self._log_slot(
+            search,
+            slot,
+            status="success",
+            digest_mode=1,
+            durable_cursor=0,
+            window_time=0,
+            dispatch_time=int(job.created),
+            run_time="%.3f" % job.run_duration,
+            result_count=job.result_count,
+            alert_actions=",".join(done),
+            sid=job.sid,
+            suppressed=0,
+            thread_id="AlertNotifierWorker-0",
+            workload_pool="",
+        )
 
     def _log_slot(self, search: _Search, slot: float, **facts: object) -> None:
-        first = 'savedsearch_id="%s", search_type="scheduled", search_streaming=0, user="nobody", app="%s", ' \
+        first = (
+            'savedsearch_id="%s", search_type="scheduled", search_streaming=0, user="nobody", app="%s", '
             'savedsearch_name="%s", priority=default, scheduled_time=%d' % (search.id, search.app, search.name, slot)
-        rest = ", ".join('%s=%s' % (name, value if isinstance(value, int) or name in ("status", "run_time")
-                                    else '"%s"' % value) for name, value in facts.items())
+        )
+        rest = ", ".join(
+            "%s=%s" % (name, value if isinstance(value, int) or name in ("status", "run_time") else '"%s"' % value)
+            for name, value in facts.items()
+        )
         self._splunkd.logs.scheduler("INFO", "%s, %s" % (first, rest))
 
     def _log_failure(self, search: _Search, text: str) -> None:
         self._splunkd.logs.scheduler(
-            "ERROR", 'savedsearch_id="%s", message="%s". No actions executed' % (search.id, text))
+            "ERROR", 'savedsearch_id="%s", message="%s". No actions executed' % (search.id, text)
+        )
 
 
 def _is_scheduled(settings: Settings) -> bool:
-    return is_true(settings.get("enableSched", "0")) and not is_true(settings.get("disabled", "0")) \
+    return (
+        is_true(settings.get("enableSched", "0"))
+        and not is_true(settings.get("disabled", "0"))
         and bool(settings.get("cron_schedule"))
+    )
 
 
 def _slots(cron: str, after: float, until: float, zone) -> Iterator[float]:

@@ -2,6 +2,7 @@
 
 Requests and responses are werkzeug's.
 """
+
 import socket
 import ssl
 import threading
@@ -102,13 +103,20 @@ class _Handler(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         host, _, port = self.headers.get("Host", "127.0.0.1").partition(":")
         environ = {
-            "REQUEST_METHOD": self.command, "SCRIPT_NAME": "", "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
-            "REQUEST_URI": self.path, "QUERY_STRING": query, "SERVER_NAME": host, "SERVER_PORT": port or "443",
-            "SERVER_PROTOCOL": self.request_version, "REMOTE_ADDR": self.client_address[0],
+            "REQUEST_METHOD": self.command,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+            "REQUEST_URI": self.path,
+            "QUERY_STRING": query,
+            "SERVER_NAME": host,
+            "SERVER_PORT": port or "443",
+            "SERVER_PROTOCOL": self.request_version,
+            "REMOTE_ADDR": self.client_address[0],
             # A body that is not said to be anything is a form, which splunklib relies on.
             "CONTENT_TYPE": self.headers.get("Content-Type", "application/x-www-form-urlencoded"),
             "CONTENT_LENGTH": str(len(body)),
-            "wsgi.url_scheme": "https" if self.server.tls else "http", "wsgi.input": BytesIO(body),
+            "wsgi.url_scheme": "https" if self.server.tls else "http",
+            "wsgi.input": BytesIO(body),
         }
         for name, value in self.headers.items():
             key = "HTTP_" + name.upper().replace("-", "_")

@@ -3,6 +3,7 @@
 Splunk REST API reference, "auth/login"; authorize.conf.spec. Session keys of splunkd's own are those of
 splunk-system-user, who may do everything.
 """
+
 import base64
 import hmac
 import secrets

@@ -2,6 +2,7 @@
 
 Admin Manual, "How Splunk Enterprise processes start"; the folders are those of $SPLUNK_HOME.
 """
+
 import shutil
 import time
 from contextlib import ExitStack
@@ -56,8 +57,16 @@ class Splunkd:
         pythons: those that it has for apps; by default those of the release that are found.
     """
 
-    def __init__(self, home: Path, password: str = "changeme", ports: Optional[Ports] = None, *,
-                 clock: Optional[Clock] = None, release: Release = DEFAULT, pythons: Optional[Pythons] = None):
+    def __init__(
+        self,
+        home: Path,
+        password: str = "changeme",
+        ports: Optional[Ports] = None,
+        *,
+        clock: Optional[Clock] = None,
+        release: Release = DEFAULT,
+        pythons: Optional[Pythons] = None,
+    ):
         self.home, self._ports = home, ports or Ports(0, 0, 0)
         self.clock, self.release, self.pythons = clock or Clock(), release, pythons or Pythons(release=release)
         self.etc, var = home / "etc", home / "var"
@@ -144,16 +153,22 @@ class Splunkd:
         own = {key: value for key, value in arguments.items() if key.startswith("dispatch.")}
         is_judged = is_true(arguments.get("trigger_actions", "0"))
         if stanza.user != NOBODY or stanza.settings.get("dispatchAs", "owner") == "user":
-            return self.jobs.dispatch_saved(app, name, {**stanza.settings, **own}, session, owner=stanza.user,
-                                            on_end=self.alerts.judged if is_judged else None)
+            return self.jobs.dispatch_saved(
+                app,
+                name,
+                {**stanza.settings, **own},
+                session,
+                owner=stanza.user,
+                on_end=self.alerts.judged if is_judged else None,
+            )
         owner = self.sessions.open_of(self.confs.access("savedsearches", name, app).owner)
 
         def ended(job: Job) -> None:
             self.sessions.close(owner)
             if is_judged:
                 self.alerts.judged(job)
-        return self.jobs.dispatch_saved(app, name, {**stanza.settings, **own}, owner, caller=session.user,
-                                        on_end=ended)
+
+        return self.jobs.dispatch_saved(app, name, {**stanza.settings, **own}, owner, caller=session.user, on_end=ended)
 
     def call_rest(self, session: Session, path: str, parameters: Dict[str, str]) -> List[dict]:
         """The entries that a GET of this path gives this session's user.
@@ -161,8 +176,9 @@ class Splunkd:
         Raises:
             Refusal: it is refused.
         """
-        builder = EnvironBuilder(path, query_string={**parameters, "output_mode": "json"},
-                                 headers={"Authorization": "Splunk " + session.key})
+        builder = EnvironBuilder(
+            path, query_string={**parameters, "output_mode": "json"}, headers={"Authorization": "Splunk " + session.key}
+        )
         request = Request({**builder.get_environ(), "REQUEST_URI": path})
         answer = dispatch(self, request)
         if answer.status_code != 200:

@@ -1,4 +1,5 @@
 """Cron schedules: which times they name."""
+
 from datetime import datetime, timedelta, timezone, tzinfo
 
 import pytest
@@ -37,31 +38,37 @@ def after(expression, text, zone=UTC):
     return datetime.fromtimestamp(next_time(expression, at(text, zone), zone), zone).strftime("%Y-%m-%dT%H:%M")
 
 
-@pytest.mark.parametrize("expression, start, expected", [
-    ("* * * * *", "2026-11-24T15:00:00", "2026-11-24T15:01"),
-    ("* * * * *", "2026-11-24T15:00:59", "2026-11-24T15:01"),
-    ("7 * * * *", "2026-11-24T15:07:00", "2026-11-24T16:07"),
-    ("7 * * * *", "2026-11-24T15:06:59.900", "2026-11-24T15:07"),
-    ("*/15 * * * *", "2026-11-24T15:31:00", "2026-11-24T15:45"),
-    ("5-59/20 * * * *", "2026-11-24T15:26:00", "2026-11-24T15:45"),
-    ("3/20 * * * *", "2026-11-24T15:26:00", "2026-11-24T15:43"),
-    ("0,30 9-17 * * *", "2026-11-24T17:30:00", "2026-11-25T09:00"),
-    ("0 0 * * *", "2026-12-31T00:00:00", "2027-01-01T00:00"),
-    ("0 6 * * 1-5", "2026-11-27T06:00:00", "2026-11-30T06:00"),
-    ("0 6 * * 0", "2026-11-24T06:00:00", "2026-11-29T06:00"),
-    ("0 0 31 * *", "2026-11-24T00:00:00", "2026-12-31T00:00"),
-    ("0 0 29 2 *", "2026-11-24T00:00:00", "2028-02-29T00:00"),
-    ("0 0 29 2 *", "2096-03-01T00:00:00", "2104-02-29T00:00"),
-    ("0 0 1 1,7 *", "2026-11-24T00:00:00", "2027-01-01T00:00"),
-])
+@pytest.mark.parametrize(
+    "expression, start, expected",
+    [
+        ("* * * * *", "2026-11-24T15:00:00", "2026-11-24T15:01"),
+        ("* * * * *", "2026-11-24T15:00:59", "2026-11-24T15:01"),
+        ("7 * * * *", "2026-11-24T15:07:00", "2026-11-24T16:07"),
+        ("7 * * * *", "2026-11-24T15:06:59.900", "2026-11-24T15:07"),
+        ("*/15 * * * *", "2026-11-24T15:31:00", "2026-11-24T15:45"),
+        ("5-59/20 * * * *", "2026-11-24T15:26:00", "2026-11-24T15:45"),
+        ("3/20 * * * *", "2026-11-24T15:26:00", "2026-11-24T15:43"),
+        ("0,30 9-17 * * *", "2026-11-24T17:30:00", "2026-11-25T09:00"),
+        ("0 0 * * *", "2026-12-31T00:00:00", "2027-01-01T00:00"),
+        ("0 6 * * 1-5", "2026-11-27T06:00:00", "2026-11-30T06:00"),
+        ("0 6 * * 0", "2026-11-24T06:00:00", "2026-11-29T06:00"),
+        ("0 0 31 * *", "2026-11-24T00:00:00", "2026-12-31T00:00"),
+        ("0 0 29 2 *", "2026-11-24T00:00:00", "2028-02-29T00:00"),
+        ("0 0 29 2 *", "2096-03-01T00:00:00", "2104-02-29T00:00"),
+        ("0 0 1 1,7 *", "2026-11-24T00:00:00", "2027-01-01T00:00"),
+    ],
+)
 def test_the_next_time_is_later_than_now(expression, start, expected):
     assert after(expression, start) == expected
 
 
-@pytest.mark.parametrize("start, expected", [
-    ("2026-11-24T00:00:00", "2026-11-27T00:00"),  # a Friday
-    ("2026-12-11T00:00:00", "2026-12-13T00:00"),  # the 13th, a Sunday
-])
+@pytest.mark.parametrize(
+    "start, expected",
+    [
+        ("2026-11-24T00:00:00", "2026-11-27T00:00"),  # a Friday
+        ("2026-12-11T00:00:00", "2026-12-13T00:00"),  # the 13th, a Sunday
+    ],
+)
 def test_of_two_days_that_are_restricted_either_will_do(start, expected):
     assert after("0 0 13 * 5", start) == expected
 
@@ -73,7 +80,8 @@ def test_a_day_with_a_step_from_all_does_not_restrict_the_other():
 class TestZones:
     def test_hours_are_those_of_the_zone(self):
         assert next_time("0 6 * * *", at("2026-11-24T00:00:00"), timezone(timedelta(hours=5, minutes=30))) == at(
-            "2026-11-24T00:30:00")
+            "2026-11-24T00:30:00"
+        )
 
     def test_an_hour_that_clocks_skip_has_no_times(self):
         assert after("30 2 * * *", "2026-03-28T12:00:00", _Summer()) == "2026-03-30T02:30"
@@ -91,13 +99,31 @@ class TestZones:
         assert next_time("30 2 * * *", first, _Summer()) - first == 3600
 
 
-@pytest.mark.parametrize("expression, named", [
-    ("", "0 fields"), ("* * * *", "4 fields"), ("* * * * * *", "6 fields"), ("@hourly", "1 fields"),
-    ("60 * * * *", "minute"), ("* 24 * * *", "hour"), ("* * 0 * *", "day of month"), ("* * 32 * *", "day of month"),
-    ("* * * 13 *", "month"), ("* * * jan *", "month"), ("* * * * 7", "day of week"), ("* * * * mon", "day of week"),
-    ("*/0 * * * *", "minute"), ("5-1 * * * *", "minute"), ("1,,2 * * * *", "minute"), ("-1 * * * *", "minute"),
-    ("1- * * * *", "minute"), ("1.5 * * * *", "minute"), ("** * * * *", "minute"), ("0 0 30 2 *", "no such day"),
-])
+@pytest.mark.parametrize(
+    "expression, named",
+    [
+        ("", "0 fields"),
+        ("* * * *", "4 fields"),
+        ("* * * * * *", "6 fields"),
+        ("@hourly", "1 fields"),
+        ("60 * * * *", "minute"),
+        ("* 24 * * *", "hour"),
+        ("* * 0 * *", "day of month"),
+        ("* * 32 * *", "day of month"),
+        ("* * * 13 *", "month"),
+        ("* * * jan *", "month"),
+        ("* * * * 7", "day of week"),
+        ("* * * * mon", "day of week"),
+        ("*/0 * * * *", "minute"),
+        ("5-1 * * * *", "minute"),
+        ("1,,2 * * * *", "minute"),
+        ("-1 * * * *", "minute"),
+        ("1- * * * *", "minute"),
+        ("1.5 * * * *", "minute"),
+        ("** * * * *", "minute"),
+        ("0 0 30 2 *", "no such day"),
+    ],
+)
 def test_what_is_no_schedule_is_refused_and_named(expression, named):
     with pytest.raises(CronError, match=named) as raised:
         check(expression)

@@ -1,4 +1,5 @@
 """The HTTP Event Collector, as its clients see it: what is indexed, and the code of each refusal."""
+
 import gzip
 import json
 import time
@@ -19,9 +20,13 @@ class Client:
 
     def send(self, body, path="/services/collector/event", **options):
         data = body if isinstance(body, (str, bytes)) else json.dumps(body)
-        return requests.post(self._splunkd.hec_url + path, data=data.encode() if isinstance(data, str) else data,
-                             timeout=10, verify=self._splunkd.etc / "auth" / "ca.pem",
-                             **{"headers": self.headers, **options})
+        return requests.post(
+            self._splunkd.hec_url + path,
+            data=data.encode() if isinstance(data, str) else data,
+            timeout=10,
+            verify=self._splunkd.etc / "auth" / "ca.pem",
+            **{"headers": self.headers, **options},
+        )
 
     def events(self, index="main"):
         return list(self._splunkd.events.scan([index], None, None))
@@ -35,9 +40,11 @@ def service(splunkd):
 @pytest.fixture
 def token(service):
     """A function that makes a token and returns it."""
+
     def make(**settings):
         service.post("data/inputs/http", name="t", **settings)
         return service.inputs["http://t", "http"]["token"]
+
     return make
 
 
@@ -55,16 +62,22 @@ def code(answer):
 class TestEvents:
     def test_one_has_its_own_metadata(self, service, collector):
         service.indexes.create("other")
-        assert collector.send({"event": "text", "time": 1700000000.5, "host": "h", "source": "s", "sourcetype": "st",
-                               "index": "other"}).json() == {"text": "Success", "code": 0}
-        event, = collector.events("other")
+        assert collector.send(
+            {"event": "text", "time": 1700000000.5, "host": "h", "source": "s", "sourcetype": "st", "index": "other"}
+        ).json() == {"text": "Success", "code": 0}
+        (event,) = collector.events("other")
         assert (event["_raw"], event["_time"], event["host"], event["source"], event["sourcetype"]) == (
-            "text", "1700000000.500", "h", "s", "st")
+            "text",
+            "1700000000.500",
+            "h",
+            "s",
+            "st",
+        )
 
     def test_one_has_the_tokens_metadata_otherwise(self, collector):
         before = time.time() - 1
         collector.send({"event": "text"})
-        event, = collector.events()
+        (event,) = collector.events()
         assert (event["sourcetype"], event["source"]) == ("made:up", "http:t")
         assert event["host"].startswith("127.0.0.1:")
         assert before < float(event["_time"]) < time.time() + 1
@@ -86,8 +99,9 @@ class TestEvents:
 
     def test_indexed_fields_can_be_searched(self, service, collector):
         collector.send({"event": "x", "fields": {"color": "red", "sizes": ["s", "m"], "count": 3}})
-        row, = json.loads(service.jobs.oneshot("search index=main color=red | table color sizes count",
-                                               output_mode="json").read())["results"]
+        (row,) = json.loads(
+            service.jobs.oneshot("search index=main color=red | table color sizes count", output_mode="json").read()
+        )["results"]
         assert row == {"color": "red", "sizes": ["s", "m"], "count": "3"}
 
     def test_a_body_may_be_compressed(self, collector):
@@ -101,9 +115,15 @@ class TestEvents:
 
 
 class TestRefusals:
-    @pytest.mark.parametrize(("headers", "expected"), [
-        ({}, (401, 2, None)), ({"Authorization": "Splunk"}, (401, 3, None)),
-        ({"Authorization": "Bearer x"}, (401, 3, None)), ({"Authorization": "Splunk " + UNKNOWN}, (403, 4, None))])
+    @pytest.mark.parametrize(
+        ("headers", "expected"),
+        [
+            ({}, (401, 2, None)),
+            ({"Authorization": "Splunk"}, (401, 3, None)),
+            ({"Authorization": "Bearer x"}, (401, 3, None)),
+            ({"Authorization": "Splunk " + UNKNOWN}, (403, 4, None)),
+        ],
+    )
     def test_who_has_no_token(self, collector, headers, expected):
         assert code(collector.send({"event": "x"}, headers=headers)) == expected
         assert collector.events() == []
@@ -118,22 +138,36 @@ class TestRefusals:
         service.post("data/inputs/http/http%3A%2F%2Ft/enable")
         assert collector.send({"event": "x"}).status_code == 200
 
-    @pytest.mark.parametrize(("body", "expected"), [
-        ("", (400, 5, None)), ("  \n", (400, 5, None)),
-        ("no json", (400, 6, 0)), ('{"event": "x"', (400, 6, 0)), ('{"event": "x"}{"event"', (400, 6, 1)),
-        ('[{"event": "x"}]', (400, 6, 0)), ('"x"', (400, 6, 0)), (b'{"event": "\xff"}', (400, 6, None)),
-        ('{"time": 1}', (400, 12, 0)), ('{"event": null}', (400, 12, 0)), ('{"event": "x"}{"time": 1}', (400, 12, 1)),
-        ('{"event": ""}', (400, 13, 0)), ('{"event": " "}', (400, 13, 0)),
-        ('{"event": "x", "time": "soon"}', (400, 6, 0)), ('{"event": "x", "time": 1700000000000}', (400, 6, 0)),
-        ('{"event": "x", "time": -1}', (400, 6, 0)), ('{"event": "x", "time": true}', (400, 6, 0)),
-        ('{"event": "x", "host": 5}', (400, 6, 0)), ('{"event": "x", "color": "red"}', (400, 6, 0)),
-        ('{"event": "x", "index": "none"}', (400, 7, 0)),
-        ('{"event": "x"}{"event": "y", "index": "none"}', (400, 7, 1)),
-        ('{"event": "x", "fields": "color"}', (400, 15, 0)),
-        ('{"event": "x", "fields": {"a": {"b": 1}}}', (400, 15, 0)),
-        ('{"event": "x", "fields": {"a": null}}', (400, 15, 0)),
-        ('{"event": "x", "fields": {"": "a"}}', (400, 15, 0)),
-    ])
+    @pytest.mark.parametrize(
+        ("body", "expected"),
+        [
+            ("", (400, 5, None)),
+            ("  \n", (400, 5, None)),
+            ("no json", (400, 6, 0)),
+            ('{"event": "x"', (400, 6, 0)),
+            ('{"event": "x"}{"event"', (400, 6, 1)),
+            ('[{"event": "x"}]', (400, 6, 0)),
+            ('"x"', (400, 6, 0)),
+            (b'{"event": "\xff"}', (400, 6, None)),
+            ('{"time": 1}', (400, 12, 0)),
+            ('{"event": null}', (400, 12, 0)),
+            ('{"event": "x"}{"time": 1}', (400, 12, 1)),
+            ('{"event": ""}', (400, 13, 0)),
+            ('{"event": " "}', (400, 13, 0)),
+            ('{"event": "x", "time": "soon"}', (400, 6, 0)),
+            ('{"event": "x", "time": 1700000000000}', (400, 6, 0)),
+            ('{"event": "x", "time": -1}', (400, 6, 0)),
+            ('{"event": "x", "time": true}', (400, 6, 0)),
+            ('{"event": "x", "host": 5}', (400, 6, 0)),
+            ('{"event": "x", "color": "red"}', (400, 6, 0)),
+            ('{"event": "x", "index": "none"}', (400, 7, 0)),
+            ('{"event": "x"}{"event": "y", "index": "none"}', (400, 7, 1)),
+            ('{"event": "x", "fields": "color"}', (400, 15, 0)),
+            ('{"event": "x", "fields": {"a": {"b": 1}}}', (400, 15, 0)),
+            ('{"event": "x", "fields": {"a": null}}', (400, 15, 0)),
+            ('{"event": "x", "fields": {"": "a"}}', (400, 15, 0)),
+        ],
+    )
     def test_what_is_wrong_has_a_code_and_nothing_is_indexed(self, collector, body, expected):
         assert code(collector.send(body)) == expected
         assert collector.events() == []
@@ -149,12 +183,23 @@ class TestRefusals:
         assert "color" in collector.send({"event": "x", "color": "red"}).json()["text"]
         assert "channel" in collector.send({"event": "x"}, "/services/collector?channel=1").json()["text"]
 
-    @pytest.mark.parametrize(("method", "path", "status"), [
-        ("GET", "/services/collector/event", 405), ("POST", "/services/collector/health", 405),
-        ("POST", "/services/collector/ack", 404), ("POST", "/", 404)])
+    @pytest.mark.parametrize(
+        ("method", "path", "status"),
+        [
+            ("GET", "/services/collector/event", 405),
+            ("POST", "/services/collector/health", 405),
+            ("POST", "/services/collector/ack", 404),
+            ("POST", "/", 404),
+        ],
+    )
     def test_addresses_and_methods_that_there_are_not(self, splunkd, collector, method, path, status):
-        answer = requests.request(method, splunkd.hec_url + path, timeout=10, headers=collector.headers,
-                                  verify=splunkd.etc / "auth" / "ca.pem")
+        answer = requests.request(
+            method,
+            splunkd.hec_url + path,
+            timeout=10,
+            headers=collector.headers,
+            verify=splunkd.etc / "auth" / "ca.pem",
+        )
         assert (answer.status_code, answer.json()["code"]) == (status, status)
 
     def test_nobody_without_trust_in_its_certificate_gets_through(self, splunkd):
@@ -168,7 +213,9 @@ class TestRaw:
         body = "2026-11-24T01:00:00Z one\n2026-11-24T02:00:00Z two\n"
         assert collector.send(body, "/services/collector/raw?sourcetype=lines&host=h").json()["code"] == 0
         assert [(event["_raw"], event["_time"], event["host"]) for event in collector.events()] == [
-            ("2026-11-24T02:00:00Z two", "1795485600.000", "h"), ("2026-11-24T01:00:00Z one", "1795482000.000", "h")]
+            ("2026-11-24T02:00:00Z two", "1795485600.000", "h"),
+            ("2026-11-24T01:00:00Z one", "1795482000.000", "h"),
+        ]
 
     @pytest.mark.parametrize(("name", "value"), [("SHOULD_LINEMERGE", "true"), ("TIME_FORMAT", "%B")])
     def test_what_is_not_known_here_of_props_is_named(self, splunkd, collector, name, value):
@@ -185,6 +232,7 @@ class TestRaw:
 
 
 def test_health_needs_no_token(splunkd):
-    answer = requests.get(splunkd.hec_url + "/services/collector/health", timeout=10,
-                          verify=splunkd.etc / "auth" / "ca.pem")
+    answer = requests.get(
+        splunkd.hec_url + "/services/collector/health", timeout=10, verify=splunkd.etc / "auth" / "ca.pem"
+    )
     assert (answer.status_code, answer.json()) == (200, {"text": "HEC is healthy", "code": 17})

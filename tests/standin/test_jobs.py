@@ -1,4 +1,5 @@
 """Search jobs through splunklib's client: what it starts, reads, ends; and what an app's search command has of one."""
+
 import json
 import threading
 import time
@@ -55,15 +56,18 @@ class TestNormal:
 
     def test_several_values_are_a_list_and_time_is_a_date(self, service):
         job = finished(service.jobs.create('| makeresults | eval _time=0, v=split("a,b", ",")'))
-        row, = rows(job.results(output_mode="json"))
+        (row,) = rows(job.results(output_mode="json"))
         assert row["v"] == ["a", "b"]
         assert row["_time"].startswith("1970-01-01T00:00:00.000")
 
-    @pytest.mark.parametrize("mode, expected", [
-        ("csv", 'a,b\n1,"x\ny"\n'),
-        ("json_rows", [["1", ["x", "y"]]]),
-        ("json_cols", [["1"], [["x", "y"]]]),
-    ])
+    @pytest.mark.parametrize(
+        "mode, expected",
+        [
+            ("csv", 'a,b\n1,"x\ny"\n'),
+            ("json_rows", [["1", ["x", "y"]]]),
+            ("json_cols", [["1"], [["x", "y"]]]),
+        ],
+    )
     def test_every_output_mode_has_the_same_rows(self, service, mode, expected):
         job = finished(service.jobs.create('| makeresults | eval a=1, b=split("x,y", ",") | table a b'))
         text = job.results(output_mode=mode).read().decode()
@@ -73,7 +77,7 @@ class TestNormal:
         job = finished(service.jobs.create('| makeresults | eval b="<&>", a=1 | table b a'))
         text = job.results(output_mode="xml").read().decode()
         assert "<field>b</field>\n<field>a</field>" in text
-        assert "<field k=\"b\"><value><text>&lt;&amp;&gt;</text></value>" in text
+        assert '<field k="b"><value><text>&lt;&amp;&gt;</text></value>' in text
 
     def test_results_are_not_there_before_the_end(self, service, splunkd, monkeypatch):
         goes_on = threading.Event()
@@ -94,11 +98,14 @@ class TestNormal:
 
 
 class TestErrors:
-    @pytest.mark.parametrize("search, text", [
-        ("| nonsense", "Unknown search command 'nonsense'."),
-        ("| makeresults | eval x=`none`", "The search specifies a macro 'none' that cannot be found"),
-        ("index=main", "Unknown search command 'index"),
-    ])
+    @pytest.mark.parametrize(
+        "search, text",
+        [
+            ("| nonsense", "Unknown search command 'nonsense'."),
+            ("| makeresults | eval x=`none`", "The search specifies a macro 'none' that cannot be found"),
+            ("index=main", "Unknown search command 'index"),
+        ],
+    )
     def test_an_unknown_name_is_refused_at_once(self, service, search, text):
         with pytest.raises(HTTPError) as raised:
             service.jobs.create(search)
@@ -129,7 +136,8 @@ class TestErrors:
 
     def test_without_a_session_nothing_is_told(self, splunkd):
         anonymous = splunklib.client.Service(
-            host="127.0.0.1", port=int(splunkd.management_url.rpartition(":")[2]), token="none", verify=False)
+            host="127.0.0.1", port=int(splunkd.management_url.rpartition(":")[2]), token="none", verify=False
+        )
         with pytest.raises((HTTPError, splunklib.client.AuthenticationError)):
             anonymous.get("search/jobs")
 
@@ -151,8 +159,13 @@ class TestRights:
     @pytest.fixture
     def user(self, splunkd):
         splunkd.sessions.add("una", "password", frozenset(["user"]))
-        return splunklib.client.connect(host="127.0.0.1", port=int(splunkd.management_url.rpartition(":")[2]),
-                                        username="una", password="password", verify=False)
+        return splunklib.client.connect(
+            host="127.0.0.1",
+            port=int(splunkd.management_url.rpartition(":")[2]),
+            username="una",
+            password="password",
+            verify=False,
+        )
 
     def test_a_user_does_not_see_another_ones_job(self, service, user):
         job = finished(service.jobs.create("| makeresults"))
@@ -162,28 +175,49 @@ class TestRights:
 
     def test_a_role_searches_the_indexes_that_it_is_allowed(self, service, user, splunkd):
         splunkd.events.add([Event("x", time.time(), "_internal", "h", "s", "st")])
-        search = 'search index=_internal sourcetype=st | stats count'
+        search = "search index=_internal sourcetype=st | stats count"
         counts = [rows(each.jobs.oneshot(search, output_mode="json")) for each in (service, user)]
         assert counts == [[{"count": "1"}], [{"count": "0"}]]
 
 
-@pytest.mark.parametrize(("user", "app", "name", "sid"), [
-    ("scheduler", "splunk_archiver", "Bucket Copy Trigger",
-     "scheduler__nobody_c3BsdW5rX2FyY2hpdmVy__RMD5473cbac83d6c9db7_at_1667128620_1"),
-    ("admin", "search", "Errors in the last 24 hours", "admin__nobody__search__RMD55d9ebac05a79f513_at_1667128620_1"),
-    ("admin", "SplunkforSnort", "Top 10 signatures",
-     "admin__nobody__SplunkforSnort__RMD5bd4c9c15bd2e7f88_at_1667128620_1"),
-])
+@pytest.mark.parametrize(
+    ("user", "app", "name", "sid"),
+    [
+        (
+            "scheduler",
+            "splunk_archiver",
+            "Bucket Copy Trigger",
+            "scheduler__nobody_c3BsdW5rX2FyY2hpdmVy__RMD5473cbac83d6c9db7_at_1667128620_1",
+        ),
+        (
+            "admin",
+            "search",
+            "Errors in the last 24 hours",
+            "admin__nobody__search__RMD55d9ebac05a79f513_at_1667128620_1",
+        ),
+        (
+            "admin",
+            "SplunkforSnort",
+            "Top 10 signatures",
+            "admin__nobody__SplunkforSnort__RMD5bd4c9c15bd2e7f88_at_1667128620_1",
+        ),
+    ],
+)
 def test_the_id_of_a_saved_search_s_job(user, app, name, sid):
     """As in public logs of Splunk (the times are ours)."""
     assert saved_sid(user, "nobody", app, name, 1_667_128_620, 1) == sid
 
 
 class TestCommands:
-    @pytest.mark.parametrize("search, capability", [
-        ("| inputlookup none.csv", "input_file"), ("| makeresults | outputlookup a.csv", "output_file"),
-        ("| rest /services/server/info", "rest_access_server_endpoints"),
-        ("| makeresults | append [| inputlookup none.csv]", "input_file")])
+    @pytest.mark.parametrize(
+        "search, capability",
+        [
+            ("| inputlookup none.csv", "input_file"),
+            ("| makeresults | outputlookup a.csv", "output_file"),
+            ("| rest /services/server/info", "rest_access_server_endpoints"),
+            ("| makeresults | append [| inputlookup none.csv]", "input_file"),
+        ],
+    )
     def test_a_command_takes_a_capability(self, splunkd, tmp_path, search, capability):
         splunkd.install(package(tmp_path, "one", {"default/authorize.conf": "[role_lone]\nsearch = enabled\n"}), False)
         job = finished(connect(splunkd, "lone").jobs.create(search))

@@ -1,4 +1,5 @@
 """splunkd's own log files are in _internal, each line once."""
+
 import time
 
 import pytest
@@ -20,10 +21,12 @@ def log(splunkd):
 @pytest.fixture
 def read(splunkd, log):
     """The lines that were indexed, from the first on."""
+
     def lines():
         splunkd.monitor.poll()
         found = [event for event in splunkd.events.scan(["_internal"], None, None) if "app.log" in event["source"]]
         return [event["_raw"] for event in sorted(found, key=lambda event: int(event["_cd"].partition(":")[2]))]
+
     return lines
 
 
@@ -35,7 +38,7 @@ def append(path, text):
 def test_lines_are_indexed_with_their_source_type_and_time(splunkd, log, read):
     append(log, "2026-11-24 01:02:03.456 +0000 INFO event=x\n")
     assert read() == ["2026-11-24 01:02:03.456 +0000 INFO event=x"]
-    event, = [event for event in splunkd.events.scan(["_internal"], None, None) if event["source"] == str(log)]
+    (event,) = [event for event in splunkd.events.scan(["_internal"], None, None) if event["source"] == str(log)]
     assert (event["sourcetype"], event["_time"]) == ("app:log", "1795482123.456")
 
 

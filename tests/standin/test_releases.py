@@ -1,10 +1,10 @@
 """Which Splunk the stand-in is: one option, one truth everywhere. Where the facts are from, splunk/README.md says."""
+
 import json
 
 import pytest
 from splunklib.binding import HTTPError
 
-from tests.administrator import Administrator
 from tests.standin.clients import connect, package
 from tests.standin.exposed import is_exposed
 from tests.standin.process import StandinProcess
@@ -12,6 +12,7 @@ from tests.standin.releases import CONFS, FILES, RELEASES
 from tests.standin.rest.capabilities import allows
 from tests.standin.splunkd import Splunkd
 from tests.standin.stores.conf import Stanza
+from tests.support.administrator import Administrator
 
 NEW_IN_10_4 = "auto_refresh_dashboards"
 
@@ -61,28 +62,42 @@ def status_of(call, *arguments, **named):
 
 
 class TestExposed:
-    @pytest.mark.parametrize("method, path, expected", [
-        ("GET", "/services/saved/searches", True),
-        ("POST", "/servicesNS/nobody/one/saved/searches/A%20search/dispatch", True),
-        ("GET", "/servicesNS/nobody/one/saved/searches/A%20search/dispatch", False),
-        ("GET", "/servicesNS/nobody/one/storage/collections/data/c/key", True),
-        ("POST", "/servicesNS/-/-/search/v2/jobs/1.1/control", True),
-        ("GET", "/services/data/inputs/http", True),
-        ("GET", "/services/data/inputs/probe", False),
-        ("PUT", "/services/saved/searches", False),
-        ("GET", "/services/kvstore/status/x", False),
-        ("GET", "/servicesNS/nobody", False),
-        ("GET", "/anything/saved/searches", False),
-    ])
+    @pytest.mark.parametrize(
+        "method, path, expected",
+        [
+            ("GET", "/services/saved/searches", True),
+            ("POST", "/servicesNS/nobody/one/saved/searches/A%20search/dispatch", True),
+            ("GET", "/servicesNS/nobody/one/saved/searches/A%20search/dispatch", False),
+            ("GET", "/servicesNS/nobody/one/storage/collections/data/c/key", True),
+            ("POST", "/servicesNS/-/-/search/v2/jobs/1.1/control", True),
+            ("GET", "/services/data/inputs/http", True),
+            ("GET", "/services/data/inputs/probe", False),
+            ("PUT", "/services/saved/searches", False),
+            ("GET", "/services/kvstore/status/x", False),
+            ("GET", "/servicesNS/nobody", False),
+            ("GET", "/anything/saved/searches", False),
+        ],
+    )
     def test_what_splunk_ships(self, method, path, expected):
         for release in RELEASES.values():
-            shipped = {name: Stanza(name, settings, "system", False)
-                       for name, settings in release.shipped("web").items()}
+            shipped = {
+                name: Stanza(name, settings, "system", False) for name, settings in release.shipped("web").items()
+            }
             assert is_exposed(shipped, method, path) is expected
 
-    @pytest.mark.parametrize("pattern, path, expected", [
-        ("a/*", "a/b", True), ("a/*", "a", False), ("a/*", "a/b/c", False), ("a/*/c", "a/b/c", True),
-        ("a/**", "a/b/c", True), ("a/**", "a", False), ("a.c", "abc", False), ("a", "a/", True)])
+    @pytest.mark.parametrize(
+        "pattern, path, expected",
+        [
+            ("a/*", "a/b", True),
+            ("a/*", "a", False),
+            ("a/*", "a/b/c", False),
+            ("a/*/c", "a/b/c", True),
+            ("a/**", "a/b/c", True),
+            ("a/**", "a", False),
+            ("a.c", "abc", False),
+            ("a", "a/", True),
+        ],
+    )
     def test_a_star_is_one_step_and_two_are_any(self, pattern, path, expected):
         stanzas = {"expose:x": Stanza("expose:x", {"pattern": pattern, "methods": "POST, GET"}, "one", False)}
         assert is_exposed(stanzas, "GET", "/services/" + path) is expected
@@ -94,9 +109,19 @@ class TestExposed:
 
 
 class TestCapabilities:
-    @pytest.mark.parametrize("required, expected", [
-        ("", True), ("a", True), ("c", False), ("a and b", True), ("a and c", False), ("c or a", True),
-        ("(a and c) or (a and b)", True), ("a and (c or d)", False)])
+    @pytest.mark.parametrize(
+        "required, expected",
+        [
+            ("", True),
+            ("a", True),
+            ("c", False),
+            ("a and b", True),
+            ("a and c", False),
+            ("c or a", True),
+            ("(a and c) or (a and b)", True),
+            ("a and (c or d)", False),
+        ],
+    )
     def test_expressions(self, required, expected):
         assert allows(required, {"a", "b"}) is expected
 
@@ -105,10 +130,19 @@ class TestCapabilities:
         with pytest.raises(ValueError):
             allows(required, {"a"})
 
-    @pytest.mark.parametrize("method, path, allowed", [  # shipped restmap.conf: SBA:*, eai:conf-*, asyncsearch, input:*
-        ("GET", "properties/macros", True), ("GET", "properties/authorize", False), ("GET", "properties/server", False),
-        ("GET", "configs/conf-server", False), ("GET", "configs/conf-authorize", False),
-        ("GET", "configs/conf-web", True), ("POST", "receivers/simple", False), ("GET", "search/jobs", True)])
+    @pytest.mark.parametrize(
+        "method, path, allowed",
+        [  # shipped restmap.conf: SBA:*, eai:conf-*, asyncsearch, input:*
+            ("GET", "properties/macros", True),
+            ("GET", "properties/authorize", False),
+            ("GET", "properties/server", False),
+            ("GET", "configs/conf-server", False),
+            ("GET", "configs/conf-authorize", False),
+            ("GET", "configs/conf-web", True),
+            ("POST", "receivers/simple", False),
+            ("GET", "search/jobs", True),
+        ],
+    )
     def test_a_plain_user_gets_what_restmap_conf_lets_him(self, splunkd, method, path, allowed):
         service = connect(splunkd, "user")
         status = status_of(getattr(service, method.lower()), path)
@@ -117,11 +151,13 @@ class TestCapabilities:
     def test_they_are_those_of_the_moment_and_not_of_the_login(self, splunkd, tmp_path):
         service = connect(splunkd, "user")
         assert status_of(service.get, "server/settings") == 403
-        splunkd.install(package(tmp_path, "one", {
-            "default/authorize.conf": "[role_user]\nlist_settings = enabled\n"}), False)
+        splunkd.install(
+            package(tmp_path, "one", {"default/authorize.conf": "[role_user]\nlist_settings = enabled\n"}), False
+        )
         assert status_of(service.get, "server/settings") == 200
 
     def test_who_may_not_search_may_not(self, splunkd, tmp_path):
-        splunkd.install(package(tmp_path, "one", {
-            "default/authorize.conf": "[role_mute]\nget_metadata = enabled\n"}), False)
+        splunkd.install(
+            package(tmp_path, "one", {"default/authorize.conf": "[role_mute]\nget_metadata = enabled\n"}), False
+        )
         assert status_of(connect(splunkd, "mute").get, "search/jobs") == 403

@@ -1,4 +1,5 @@
 """Apps over REST: installing, upgrading, configuring, what one app sees of another."""
+
 import pytest
 from splunklib.binding import HTTPError
 
@@ -86,8 +87,12 @@ class TestConfiguring:
             service.apps["one"].update(configured="perhaps")
 
     def test_a_disabled_app_shares_nothing(self, splunkd, service, tmp_path):
-        install(service, package(tmp_path, "one", {
-            "default/macros.conf": "[shared]\ndefinition = 1\n", "metadata/default.meta": GLOBAL}))
+        install(
+            service,
+            package(
+                tmp_path, "one", {"default/macros.conf": "[shared]\ndefinition = 1\n", "metadata/default.meta": GLOBAL}
+            ),
+        )
         elsewhere = connect(splunkd, app="search", owner="nobody")
         assert "shared" in [macro.name for macro in elsewhere.macros.list()]
         service.apps["one"].disable()
@@ -100,9 +105,17 @@ class TestConfiguring:
 class TestExports:
     @pytest.fixture
     def two_apps(self, service, tmp_path):
-        install(service, package(tmp_path, "one", {
-            "default/macros.conf": "[shared]\ndefinition = 1\n[own]\ndefinition = 2\n",
-            "metadata/default.meta": GLOBAL}))
+        install(
+            service,
+            package(
+                tmp_path,
+                "one",
+                {
+                    "default/macros.conf": "[shared]\ndefinition = 1\n[own]\ndefinition = 2\n",
+                    "metadata/default.meta": GLOBAL,
+                },
+            ),
+        )
         install(service, package(tmp_path, "two"))
 
     @pytest.mark.parametrize(("app", "names"), [("one", {"shared", "own"}), ("two", {"shared"})])
@@ -123,7 +136,9 @@ class TestExports:
     def test_all_apps_together_show_everything_with_its_app(self, splunkd, two_apps):
         service = connect(splunkd, app="-", owner="-")
         assert {(macro.name, macro.access.app, macro.access.sharing) for macro in service.macros.list()} == {
-            ("shared", "one", "global"), ("own", "one", "app")}
+            ("shared", "one", "global"),
+            ("own", "one", "app"),
+        }
 
     def test_a_namespace_of_no_app_is_404(self, splunkd):
         with pytest.raises(HTTPError, match="Application does not exist: none") as refused:

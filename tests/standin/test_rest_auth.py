@@ -1,4 +1,5 @@
 """Users, roles and sessions over REST."""
+
 import pytest
 import requests
 import splunklib.client
@@ -16,8 +17,12 @@ def service(splunkd):
 
 def context(splunkd, **options):
     """Who splunkd takes a request for, or the status of its refusal."""
-    answer = requests.get(splunkd.management_url + "/services/authentication/current-context?output_mode=json",
-                          timeout=10, verify=splunkd.etc / "auth" / "ca.pem", **options)
+    answer = requests.get(
+        splunkd.management_url + "/services/authentication/current-context?output_mode=json",
+        timeout=10,
+        verify=splunkd.etc / "auth" / "ca.pem",
+        **options,
+    )
     return answer.json()["entry"][0]["content"]["username"] if answer.ok else answer.status_code
 
 
@@ -28,9 +33,12 @@ class TestSessions:
             splunklib.client.connect(host=host, port=int(port), username="admin", password="wrong", verify=False)
 
     def test_it_is_shown_by_header_by_cookie_or_by_password(self, splunkd, service):
-        login = requests.post(splunkd.management_url + "/services/auth/login", timeout=10, data={
-            "username": "admin", "password": "changeme", "output_mode": "json", "cookie": "1"},
-            verify=splunkd.etc / "auth" / "ca.pem")
+        login = requests.post(
+            splunkd.management_url + "/services/auth/login",
+            timeout=10,
+            data={"username": "admin", "password": "changeme", "output_mode": "json", "cookie": "1"},
+            verify=splunkd.etc / "auth" / "ca.pem",
+        )
         key = login.json()["sessionKey"]
         for scheme in ("Splunk", "Bearer"):
             assert context(splunkd, headers={"Authorization": "%s %s" % (scheme, key)}) == "admin"
@@ -59,9 +67,14 @@ class TestUsers:
             ann.get("apps/local")
         assert refused.value.status == 401
 
-    @pytest.mark.parametrize(("name", "password", "role", "said"), [
-        ("admin", PASSWORD, "user", "already exists"), ("ann", PASSWORD, "chef", "chef"),
-        ("ann", "short", "user", "complexity")])
+    @pytest.mark.parametrize(
+        ("name", "password", "role", "said"),
+        [
+            ("admin", PASSWORD, "user", "already exists"),
+            ("ann", PASSWORD, "chef", "chef"),
+            ("ann", "short", "user", "complexity"),
+        ],
+    )
     def test_one_that_cannot_be(self, service, name, password, role, said):
         with pytest.raises(HTTPError, match=said) as refused:
             service.users.create(name, password, [role])

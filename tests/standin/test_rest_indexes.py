@@ -1,4 +1,5 @@
 """Indexes, what puts events into them, and what splunkd says of itself, over REST."""
+
 import json
 import time
 
@@ -17,8 +18,10 @@ def status(call, *arguments, **named):
 
 
 def events(splunkd, index="main"):
-    return [(event["_raw"], event["sourcetype"], event["source"], event["host"])
-            for event in splunkd.events.scan([index], None, None)]
+    return [
+        (event["_raw"], event["sourcetype"], event["source"], event["host"])
+        for event in splunkd.events.scan([index], None, None)
+    ]
 
 
 class TestIndexes:

@@ -1,4 +1,5 @@
 """Inputs over REST: collector tokens, and a modular input that an app brings."""
+
 import json
 
 import pytest
@@ -24,9 +25,11 @@ elif sys.argv[1:] == ["--validate-arguments"]:
         sys.exit(1)
 '''
 FILES = {
-    "bin/echo.py": SCRIPT, "README/inputs.conf.spec": "[echo://<name>]\nword = <string>\nloud = <boolean>\n",
+    "bin/echo.py": SCRIPT,
+    "README/inputs.conf.spec": "[echo://<name>]\nword = <string>\nloud = <boolean>\n",
     "default/authorize.conf": "[role_admin]\nedit_modinput_echo = enabled\n",
-    "default/inputs.conf": "[echo]\npython.version = python3\npython.required = 3.9,3.13\ninterval = 900\nloud = 1\n"}
+    "default/inputs.conf": "[echo]\npython.version = python3\npython.required = 3.9,3.13\ninterval = 900\nloud = 1\n",
+}
 
 
 @pytest.fixture
@@ -78,11 +81,18 @@ class TestModularInputs:
         assert "bad is a bad word" in refusal(echo.update, word="bad")[1]
         assert echo.refresh()["word"] == "hello"
 
-    @pytest.mark.parametrize(("settings", "said"), [
-        ({}, "required arguments are missing: word"), ({"word": ""}, "required arguments are missing: word"),
-        ({"word": "x", "color": "red"}, 'Argument "color" is not supported'),
-        ({"word": "x", "loud": "very"}, "loud"), ({"word": "x", "disabled": "no way"}, "disabled"),
-        ({"word": "x", "index": "none"}, "none"), ({"word": "x", "interval": "soon"}, "soon")])
+    @pytest.mark.parametrize(
+        ("settings", "said"),
+        [
+            ({}, "required arguments are missing: word"),
+            ({"word": ""}, "required arguments are missing: word"),
+            ({"word": "x", "color": "red"}, 'Argument "color" is not supported'),
+            ({"word": "x", "loud": "very"}, "loud"),
+            ({"word": "x", "disabled": "no way"}, "disabled"),
+            ({"word": "x", "index": "none"}, "none"),
+            ({"word": "x", "interval": "soon"}, "soon"),
+        ],
+    )
     def test_what_is_wrong_with_one_is_said(self, service, settings, said):
         status, text = refusal(service.inputs.create, "b", "echo", **settings)
         assert (status, said in text) == (400, True), text
@@ -96,8 +106,12 @@ class TestModularInputs:
 
     def test_who_changes_one_needs_the_capability_of_its_kind(self, splunkd, echo):
         service = connect(splunkd, "power", "one", "nobody")
-        for call, path in ((service.post, "data/inputs/echo/a"), (service.post, "data/inputs/echo/a/enable"),
-                           (service.delete, "data/inputs/echo/a"), (service.post, "data/inputs/echo")):
+        for call, path in (
+            (service.post, "data/inputs/echo/a"),
+            (service.post, "data/inputs/echo/a/enable"),
+            (service.delete, "data/inputs/echo/a"),
+            (service.post, "data/inputs/echo"),
+        ):
             status, text = refusal(call, path, name="x") if path.endswith("echo") else refusal(call, path)
             assert (status, "requires capability: edit_modinput_echo" in text) == (403, True)
 
@@ -110,12 +124,15 @@ class TestTokens:
     def test_one_is_made_and_found_by_its_full_name(self, service):
         service.post("data/inputs/http", name="t", index="main", sourcetype="st")
         reply = json.loads(service.get("data/inputs/http/http%3A%2F%2Ft", output_mode="json").body.read())
-        entry, = reply["entry"]
+        (entry,) = reply["entry"]
         assert entry["name"] == "http://t"
         assert entry["links"]["edit"] == "/servicesNS/nobody/one/data/inputs/http/http%3A%252F%252Ft"
         assert len(entry["content"]["token"].split("-")) == 5
         assert (entry["content"]["index"], entry["content"]["sourcetype"], entry["content"]["disabled"]) == (
-            "main", "st", False)
+            "main",
+            "st",
+            False,
+        )
 
     def test_two_have_different_tokens(self, service):
         tokens = {service.inputs.create(name, "http")["token"] for name in ("a", "b")}
@@ -130,9 +147,16 @@ class TestTokens:
         service.inputs.delete("http://t", "http")
         assert service.inputs.list("http") == []
 
-    @pytest.mark.parametrize(("settings", "status", "said"), [
-        ({"index": "none"}, 400, "none"), ({"indexes": "main,none"}, 400, "none"), ({"token": "short"}, 400, "short"),
-        ({"disabled": "maybe"}, 400, "disabled"), ({"useACK": "1"}, 400, "useACK")])
+    @pytest.mark.parametrize(
+        ("settings", "status", "said"),
+        [
+            ({"index": "none"}, 400, "none"),
+            ({"indexes": "main,none"}, 400, "none"),
+            ({"token": "short"}, 400, "short"),
+            ({"disabled": "maybe"}, 400, "disabled"),
+            ({"useACK": "1"}, 400, "useACK"),
+        ],
+    )
     def test_what_is_wrong_with_one_is_said(self, service, settings, status, said):
         assert refusal(service.post, "data/inputs/http", name="t", **settings)[0] == status
         assert said in refusal(service.post, "data/inputs/http", name="t", **settings)[1]

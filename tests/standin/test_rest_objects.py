@@ -1,4 +1,5 @@
 """Objects of apps and of users over REST: namespaces, permissions by role, and how collections are read."""
+
 import json
 
 import pytest
@@ -21,9 +22,21 @@ MACROS = "".join("[m%d]\ndefinition = %d\n" % (number, number % 3) for number in
 
 @pytest.fixture
 def app(splunkd, tmp_path):
-    connect(splunkd).post("apps/local", filename="1", name=str(package(tmp_path, "one", {
-        "default/macros.conf": MACROS + "[secret]\ndefinition = 1\n", "metadata/default.meta": META,
-        "default/transforms.conf": "[open]\nfilename = a.csv\n"})))
+    connect(splunkd).post(
+        "apps/local",
+        filename="1",
+        name=str(
+            package(
+                tmp_path,
+                "one",
+                {
+                    "default/macros.conf": MACROS + "[secret]\ndefinition = 1\n",
+                    "metadata/default.meta": META,
+                    "default/transforms.conf": "[open]\nfilename = a.csv\n",
+                },
+            )
+        ),
+    )
     return "one"
 
 
@@ -73,20 +86,38 @@ class TestRights:
         assert entry["acl"]["can_write"] is False
         assert "edit" not in entry["links"]
 
-    @pytest.mark.parametrize(("path", "user"), [
-        ("storage/passwords", "power"), ("data/inputs", "can_delete"), ("authentication/users", "user"),
-        ("authorization/roles", "power"), ("data/inputs/http", "power"), ("server/settings", "power")])
+    @pytest.mark.parametrize(
+        ("path", "user"),
+        [
+            ("storage/passwords", "power"),
+            ("data/inputs", "can_delete"),
+            ("authentication/users", "user"),
+            ("authorization/roles", "power"),
+            ("data/inputs/http", "power"),
+            ("server/settings", "power"),
+        ],
+    )
     def test_an_endpoint_asks_for_a_capability(self, shared, path, user):
         assert status(shared(user).get, path) == 403
 
-    @pytest.mark.parametrize("headers", [
-        {}, {"Authorization": "Splunk none"}, {"Authorization": "Basic YWRtaW46d3Jvbmc="},
-        {"Cookie": "splunkd_8089=none"}])
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {},
+            {"Authorization": "Splunk none"},
+            {"Authorization": "Basic YWRtaW46d3Jvbmc="},
+            {"Cookie": "splunkd_8089=none"},
+        ],
+    )
     def test_nobody_gets_anything_without_a_session(self, splunkd, headers):
-        answered = requests.get(splunkd.management_url + "/services/server/info", headers=headers, timeout=10,
-                                verify=splunkd.etc / "auth" / "ca.pem")
+        answered = requests.get(
+            splunkd.management_url + "/services/server/info",
+            headers=headers,
+            timeout=10,
+            verify=splunkd.etc / "auth" / "ca.pem",
+        )
         assert answered.status_code == 401
-        assert "<msg type=\"" in answered.text
+        assert '<msg type="' in answered.text
 
 
 class TestAcl:
@@ -104,11 +135,17 @@ class TestAcl:
         assert "m1" in elsewhere.confs["macros"]
         assert "m2" not in elsewhere.confs["macros"]
 
-    @pytest.mark.parametrize(("arguments", "reason"), [
-        ({"owner": "nobody"}, "sharing"), ({"sharing": "app"}, "owner"),
-        ({"sharing": "all", "owner": "nobody"}, "all"), ({"sharing": "app", "owner": "stranger"}, "stranger"),
-        ({"sharing": "app", "owner": "nobody", "perms.read": "chefs"}, "chefs"),
-        ({"sharing": "app", "owner": "nobody", "color": "red"}, "color")])
+    @pytest.mark.parametrize(
+        ("arguments", "reason"),
+        [
+            ({"owner": "nobody"}, "sharing"),
+            ({"sharing": "app"}, "owner"),
+            ({"sharing": "all", "owner": "nobody"}, "all"),
+            ({"sharing": "app", "owner": "stranger"}, "stranger"),
+            ({"sharing": "app", "owner": "nobody", "perms.read": "chefs"}, "chefs"),
+            ({"sharing": "app", "owner": "nobody", "color": "red"}, "color"),
+        ],
+    )
     def test_what_is_wrong_with_a_change_is_said(self, shared, arguments, reason):
         with pytest.raises(HTTPError, match=reason) as refused:
             shared("admin").post("configs/conf-macros/m1/acl", body=arguments)
@@ -215,14 +252,19 @@ class TestPages:
         assert len(answer(shared("admin"), "configs/conf-macros", count=count)["entry"]) == 41
 
     def test_entries_can_be_sorted(self, shared):
-        names = [each["name"] for each in answer(
-            shared("admin"), "configs/conf-macros", count=3, sort_key="definition", sort_dir="desc")["entry"]]
+        names = [
+            each["name"]
+            for each in answer(shared("admin"), "configs/conf-macros", count=3, sort_key="definition", sort_dir="desc")[
+                "entry"
+            ]
+        ]
         definitions = {"m%d" % number: number % 3 for number in range(40)}
         assert [definitions[name] for name in names] == [2, 2, 2]
 
     def test_entries_can_be_searched(self, shared):
         def named(search):
             return [each["name"] for each in answer(shared("admin"), "configs/conf-macros", search=search)["entry"]]
+
         assert named("name=m1*") == ["m1", *("m%d" % number for number in range(10, 20))]
         assert named("secret") == ["secret"]
         assert named("nothing like it") == []
@@ -231,8 +273,10 @@ class TestPages:
         found = answer(shared("admin"), "configs/conf-macros", f="definition")
         assert all(list(each["content"]) == ["definition"] for each in found["entry"])
 
-    @pytest.mark.parametrize(("name", "value", "said"), [
-        ("count", "many", "many"), ("sort_mode", "magic", "magic"), ("color", "red", "color")])
+    @pytest.mark.parametrize(
+        ("name", "value", "said"),
+        [("count", "many", "many"), ("sort_mode", "magic", "magic"), ("color", "red", "color")],
+    )
     def test_what_is_wrong_with_the_arguments_is_said(self, shared, name, value, said):
         with pytest.raises(HTTPError, match=said):
             answer(shared("admin"), "configs/conf-macros", **{name: value})
@@ -245,7 +289,7 @@ class TestWhatTheSdkTests:
         service = connect(splunkd, app="search", owner="nobody")
         for said, kept in (("True", "1"), ("false", "0"), ("1", "1")):
             service.post("configs/conf-macros", name="m" + said, definition="1", iseval=said)
-            entry, = answer(service, "configs/conf-macros/m" + said)["entry"]
+            (entry,) = answer(service, "configs/conf-macros/m" + said)["entry"]
             assert entry["content"]["iseval"] == kept
         assert refusal(service.post, "configs/conf-macros/m1", iseval="perhaps")[0] == 400
 

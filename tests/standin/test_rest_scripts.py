@@ -1,4 +1,5 @@
 """REST handlers of apps: one process for all of them, which loads each by its path."""
+
 import json
 
 import pytest
@@ -23,8 +24,9 @@ class Handler(PersistentServerConnectionApplication):
     def said(self, request):
         %s
 """
-STANZA = ("[script:%s]\nmatch = /%s/x\nscript = x.py\nscripttype = persist\nhandler = x.Handler\n"
-          "python.version = python3\n%s")
+STANZA = (
+    "[script:%s]\nmatch = /%s/x\nscript = x.py\nscripttype = persist\nhandler = x.Handler\npython.version = python3\n%s"
+)
 
 
 class Apps:
@@ -59,7 +61,7 @@ def test_it_gets_the_request(apps):
 
 
 def test_all_share_a_process_that_loads_each_once_and_makes_an_object_for_each_request(apps):
-    said = 'return [os.getpid(), len(calls), self.number, __name__]'
+    said = "return [os.getpid(), len(calls), self.number, __name__]"
     for app in ("one", "two"):
         apps.install(app, said)
     first, again, other = apps.ask("one"), apps.ask("one"), apps.ask("two")
@@ -98,8 +100,9 @@ def test_one_that_prints_breaks_the_line_to_splunkd(apps):
     assert apps.refusal("one")[0] == 500
 
 
-@pytest.mark.parametrize("script", [
-    "class Handler:\n    pass\n", HANDLER % "return 1" + "\nclass Other(Handler):\n    pass\n"])
+@pytest.mark.parametrize(
+    "script", ["class Handler:\n    pass\n", HANDLER % "return 1" + "\nclass Other(Handler):\n    pass\n"]
+)
 def test_a_script_has_one_handler(apps, script):
     apps.install("one", "", files={"bin/x.py": script})
     assert "it must have one" in apps.refusal("one")[1]
@@ -112,9 +115,15 @@ def test_after_an_upgrade_it_is_the_new_one(apps):
     assert apps.ask("one") == 2
 
 
-@pytest.mark.parametrize("settings, user, allowed", [
-    ("capability = schedule_search", "power", True), ("capability = schedule_search", "user", False),
-    ("capability.get = schedule_search or search", "user", True), ("capability.post = schedule_search", "user", True)])
+@pytest.mark.parametrize(
+    "settings, user, allowed",
+    [
+        ("capability = schedule_search", "power", True),
+        ("capability = schedule_search", "user", False),
+        ("capability.get = schedule_search or search", "user", True),
+        ("capability.post = schedule_search", "user", True),
+    ],
+)
 def test_it_is_for_who_has_the_capability(apps, settings, user, allowed):
     apps.install("one", "return 1", settings)
     if allowed:
@@ -124,6 +133,7 @@ def test_it_is_for_who_has_the_capability(apps, settings, user, allowed):
 
 
 def test_splunkds_own_rights_are_lent_if_the_stanza_says_so(apps):
-    apps.install("one", "return request['system_authtoken'] != request['session']['authtoken']",
-                 "passSystemAuth = true")
+    apps.install(
+        "one", "return request['system_authtoken'] != request['session']['authtoken']", "passSystemAuth = true"
+    )
     assert apps.ask("one", "user") is True

@@ -1,4 +1,5 @@
 """Saved searches over REST: their settings, runs, alerts."""
+
 import json
 import time
 from datetime import datetime
@@ -57,13 +58,24 @@ class TestSettings:
         assert "enableSched = 1" in (splunkd.etc / "apps" / "one" / "local" / "savedsearches.conf").read_text()
 
     def test_one_is_made_changed_disabled_and_deleted(self, service):
-        search = service.saved_searches.create("New", "index=main | head 1", description="d", actions="email",
-                                               **{"action.email.to": "a@example.com", "dispatch.earliest_time": "-1h"})
+        search = service.saved_searches.create(
+            "New",
+            "index=main | head 1",
+            description="d",
+            actions="email",
+            **{"action.email.to": "a@example.com", "dispatch.earliest_time": "-1h"},
+        )
         assert (search["qualifiedSearch"], search["description"], search["actions"]) == (
-            "search index=main | head 1", "d", "email")
+            "search index=main | head 1",
+            "d",
+            "email",
+        )
         search.update(search="| makeresults", actions="")
         assert (search.refresh()["search"], search["qualifiedSearch"], search["actions"]) == (
-            "| makeresults", "| makeresults", None)
+            "| makeresults",
+            "| makeresults",
+            None,
+        )
         search.disable()
         assert search.refresh()["disabled"] == "1"
         assert refusal(search.dispatch)[0] == 400
@@ -71,13 +83,24 @@ class TestSettings:
         service.saved_searches.delete("New")
         assert "New" not in service.saved_searches
 
-    @pytest.mark.parametrize(("settings", "said"), [
-        ({"color": "red"}, "color"), ({"enableSched": "1"}, "enableSched"), ({"is_scheduled": "1"}, "cron_schedule"),
-        ({"is_scheduled": "sometimes"}, "is_scheduled"), ({"cron_schedule": "7 * * *"}, "cron_schedule"),
-        ({"cron_schedule": "61 * * * *"}, "cron_schedule"), ({"alert_type": "odd"}, "alert_type"),
-        ({"alert_comparator": "odd"}, "alert_comparator"), ({"alert_threshold": "few"}, "alert_threshold"),
-        ({"dispatch.earliest_time": "-1fortnight"}, "dispatch.earliest_time"), ({"alert.expires": "soon"}, "expires"),
-        ({"dispatch.max_time": "-1"}, "dispatch.max_time"), ({"actions": "explode"}, "explode")])
+    @pytest.mark.parametrize(
+        ("settings", "said"),
+        [
+            ({"color": "red"}, "color"),
+            ({"enableSched": "1"}, "enableSched"),
+            ({"is_scheduled": "1"}, "cron_schedule"),
+            ({"is_scheduled": "sometimes"}, "is_scheduled"),
+            ({"cron_schedule": "7 * * *"}, "cron_schedule"),
+            ({"cron_schedule": "61 * * * *"}, "cron_schedule"),
+            ({"alert_type": "odd"}, "alert_type"),
+            ({"alert_comparator": "odd"}, "alert_comparator"),
+            ({"alert_threshold": "few"}, "alert_threshold"),
+            ({"dispatch.earliest_time": "-1fortnight"}, "dispatch.earliest_time"),
+            ({"alert.expires": "soon"}, "expires"),
+            ({"dispatch.max_time": "-1"}, "dispatch.max_time"),
+            ({"actions": "explode"}, "explode"),
+        ],
+    )
     def test_what_is_wrong_with_one_is_said(self, service, settings, said):
         status, text = refusal(service.saved_searches.create, "New", "| makeresults", **settings)
         assert (status, said in text) == (400, True), text
@@ -107,7 +130,8 @@ class TestRuns:
 
     def test_a_dispatch_has_times_of_its_own(self, service):
         search = service.saved_searches.create(
-            "Range", "| makeresults | addinfo | table info_min_time", **{"dispatch.earliest_time": "100"})
+            "Range", "| makeresults | addinfo | table info_min_time", **{"dispatch.earliest_time": "100"}
+        )
         assert json.loads(run(search).results(output_mode="json").read())["results"][0]["info_min_time"] == "100.000"
         job = run(search, **{"dispatch.earliest_time": "200"})
         assert json.loads(job.results(output_mode="json").read())["results"][0]["info_min_time"] == "200.000"
@@ -137,11 +161,19 @@ class TestRights:
         job = run(service.saved_searches[search])
         return [row["username"] for row in json.loads(job.results(output_mode="json").read())["results"]]
 
-    @pytest.mark.parametrize("dispatch_as, owner, expected", [
-        (None, "nobody", "splunk-system-user"), ("owner", "nobody", "splunk-system-user"), ("owner", "admin", "admin"),
-        ("user", "nobody", "user"), ("user", "admin", "user")])
+    @pytest.mark.parametrize(
+        "dispatch_as, owner, expected",
+        [
+            (None, "nobody", "splunk-system-user"),
+            ("owner", "nobody", "splunk-system-user"),
+            ("owner", "admin", "admin"),
+            ("user", "nobody", "user"),
+            ("user", "admin", "user"),
+        ],
+    )
     def test_a_shared_one_runs_as_its_owner_unless_it_says_otherwise(
-            self, service, plain, dispatch_as, owner, expected):
+        self, service, plain, dispatch_as, owner, expected
+    ):
         search = service.saved_searches.create("Who", self.WHO, **({"dispatchAs": dispatch_as} if dispatch_as else {}))
         search.acl_update(sharing="app", owner=owner)
         assert self.who(plain, "Who") == [expected]
@@ -161,11 +193,22 @@ class TestRights:
     def test_who_may_not_read_one_sees_neither_it_nor_what_it_found(self, splunkd, shipped, plain, tmp_path, meta):
         job = run(shipped)
         assert plain.job(job.sid)["resultCount"] == "3"
-        splunkd.install(package(tmp_path, "one", {
-            "default/savedsearches.conf": CONF, "metadata/default.meta": meta + "access = read : [ power ]\n"}), True)
+        splunkd.install(
+            package(
+                tmp_path,
+                "one",
+                {"default/savedsearches.conf": CONF, "metadata/default.meta": meta + "access = read : [ power ]\n"},
+            ),
+            True,
+        )
         assert "Shipped" not in plain.saved_searches
-        for path in ("saved/searches/Shipped", "saved/searches/Shipped/history", "configs/conf-savedsearches/Shipped",
-                     "search/jobs/%s" % job.sid, "search/v2/jobs/%s/results" % job.sid):
+        for path in (
+            "saved/searches/Shipped",
+            "saved/searches/Shipped/history",
+            "configs/conf-savedsearches/Shipped",
+            "search/jobs/%s" % job.sid,
+            "search/v2/jobs/%s/results" % job.sid,
+        ):
             assert refusal(plain.get, path)[0] == 404
         assert refusal(plain.post, "saved/searches/Shipped/dispatch")[0] == 404
         assert connect(splunkd, "power", "one", "nobody").job(job.sid)["resultCount"] == "3"
@@ -188,11 +231,16 @@ class TestAlerts:
         job = run(shipped, trigger_actions="1")
         assert {group.name: group.count for group in service.fired_alerts} == {"-": 1, "Shipped": 1}
         assert shipped.refresh().alert_count == 1
-        alert, = service.fired_alerts["Shipped"].alerts
+        (alert,) = service.fired_alerts["Shipped"].alerts
         assert (alert.name, alert["savedsearch_name"], alert["severity"], alert["sid"]) == (
-            job.sid, "Shipped", "4", job.sid)
+            job.sid,
+            "Shipped",
+            "4",
+            job.sid,
+        )
         assert datetime.fromisoformat(alert["expiration_time_rendered"]) > datetime.fromisoformat(
-            alert["trigger_time_rendered"])
+            alert["trigger_time_rendered"]
+        )
 
     def test_one_expires(self, splunkd, clock, service, shipped):
         run(shipped, trigger_actions="1")
@@ -226,6 +274,10 @@ class TestKnowledge:
         entries = json.loads(service.get(url, output_mode="json").body.read())["entry"]
         assert {each["name"] for each in entries} == {"file", "kv"}
         service.delete(url + "/file")
-        for wrong in ({"filename": "a.csv", "collection": "c"}, {}, {"collection": "c"},
-                      {"external_type": "geo", "filename": "a.kmz"}):
+        for wrong in (
+            {"filename": "a.csv", "collection": "c"},
+            {},
+            {"collection": "c"},
+            {"external_type": "geo", "filename": "a.kmz"},
+        ):
             assert refusal(service.post, url, name="wrong", **wrong)[0] == 400

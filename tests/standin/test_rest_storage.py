@@ -1,4 +1,5 @@
 """The password store and KV store over REST, through splunklib."""
+
 import json
 
 import pytest
@@ -10,16 +11,19 @@ from tests.standin.stores import kvstore
 
 FILES = {
     "default/collections.conf": "[open]\nfield.n = number\n[own]\n[readable]\n[strict]\nenforceTypes = 1\n"
-                                "field.n = number\n",
-    "default/transforms.conf": "".join("[%s]\nexternal_type = kvstore\ncollection = %s\nfields_list = _key, n\n" % (
-        name, name) for name in ("open", "own", "strict", "none")),
+    "field.n = number\n",
+    "default/transforms.conf": "".join(
+        "[%s]\nexternal_type = kvstore\ncollection = %s\nfields_list = _key, n\n" % (name, name)
+        for name in ("open", "own", "strict", "none")
+    ),
     "metadata/default.meta": """[]
 access = read : [ * ], write : [ admin ]
 [collections/open]
 access = read : [ * ], write : [ * ]
 [collections/own]
 access = read : [ power ], write : [ power ]
-"""}
+""",
+}
 
 
 @pytest.fixture
@@ -36,7 +40,11 @@ class TestPasswords:
     def test_one_is_stored_read_changed_and_deleted(self, service):
         stored = service.storage_passwords.create("secret", "user", "realm")
         assert (stored.name, stored.clear_password, stored.realm, stored.username) == (
-            "realm:user:", "secret", "realm", "user")
+            "realm:user:",
+            "secret",
+            "realm",
+            "user",
+        )
         stored.update(password="other")
         assert service.storage_passwords["realm:user:"].clear_password == "other"
         service.storage_passwords.delete("user", "realm")
@@ -86,9 +94,15 @@ class TestCollections:
         service.kvstore.create("fresh")
         assert service.kvstore["fresh"].data.query() == []
 
-    @pytest.mark.parametrize(("name", "settings"), [
-        ("with space", {}), ("fresh", {"field.a": "integer"}), ("fresh", {"accelerated_fields.a": "n"}),
-        ("fresh", {"color": "red"})])
+    @pytest.mark.parametrize(
+        ("name", "settings"),
+        [
+            ("with space", {}),
+            ("fresh", {"field.a": "integer"}),
+            ("fresh", {"accelerated_fields.a": "n"}),
+            ("fresh", {"color": "red"}),
+        ],
+    )
     def test_one_that_cannot_be(self, service, name, settings):
         assert refusal(service.post, "storage/collections/config", name=name, **settings)[0] == 400
 
@@ -130,8 +144,17 @@ class TestDocuments:
         assert data.query_by_id(key)["n"] == 5
         assert refusal(data.insert, json.dumps({"_key": key}))[0] == 409
 
-    @pytest.mark.parametrize("options", [{"query": "{"}, {"query": '{"$near": 1}'}, {"limit": "many"}, {"color": "red"},
-                                         {"sort": "n:up"}, {"fields": "n,m:0"}])
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"query": "{"},
+            {"query": '{"$near": 1}'},
+            {"limit": "many"},
+            {"color": "red"},
+            {"sort": "n:up"},
+            {"fields": "n,m:0"},
+        ],
+    )
     def test_a_query_that_is_none_is_400_in_json(self, data, options):
         status, text = refusal(data.query, **options)
         assert (status, '"messages"' in text) == (400, True)
@@ -161,9 +184,16 @@ class TestDocuments:
 
 
 class TestRights:
-    @pytest.mark.parametrize(("user", "collection", "read", "write"), [
-        ("user", "open", 200, 201), ("user", "readable", 200, 403), ("user", "own", 404, 404),
-        ("power", "own", 200, 201), ("admin", "own", 200, 201)])
+    @pytest.mark.parametrize(
+        ("user", "collection", "read", "write"),
+        [
+            ("user", "open", 200, 201),
+            ("user", "readable", 200, 403),
+            ("user", "own", 404, 404),
+            ("power", "own", 200, 201),
+            ("admin", "own", 200, 201),
+        ],
+    )
     def test_a_role_reads_and_writes_what_it_may(self, splunkd, app, user, collection, read, write):
         connect(splunkd, user)
         auth = (user, splunkd.sessions.users[user][0])
@@ -188,8 +218,7 @@ class TestLookups:
 
     def test_documents_are_read_and_written(self, service):
         self.rows(service, "| makeresults count=3 | streamstats count AS n | outputlookup open key_field=n")
-        assert service.kvstore["open"].data.query(sort="n", fields="n") == [
-            {"_key": str(n), "n": n} for n in (1, 2, 3)]
+        assert service.kvstore["open"].data.query(sort="n", fields="n") == [{"_key": str(n), "n": n} for n in (1, 2, 3)]
         assert self.rows(service, "| inputlookup open | where n>1 | table n") == [{"n": "2"}, {"n": "3"}]
 
     @pytest.mark.parametrize(("user", "works"), [("power", True), ("user", False)])
@@ -210,7 +239,8 @@ class TestLookups:
 
     def test_types_that_are_enforced_fail_the_search(self, service):
         assert "'n' is not of type 'number'" in self.failure(
-            service, '| makeresults | eval n="many" | outputlookup strict')
+            service, '| makeresults | eval n="many" | outputlookup strict'
+        )
 
 
 class TestLife:
@@ -247,8 +277,11 @@ class TestWhatTheSdkTests:
 
     def test_backslashes_and_colons_of_names_are_escaped(self, splunkd):
         passwords = connect(splunkd, app="search", owner="nobody").storage_passwords
-        for realm, user, name in (("\\r", "\\u", "\\\\r:\\\\u:"), (":r", "u:", "\\:r:u\\::"),
-                                  ("a\\:b", "c\\", "a\\\\\\:b:c\\\\:")):
+        for realm, user, name in (
+            ("\\r", "\\u", "\\\\r:\\\\u:"),
+            (":r", "u:", "\\:r:u\\::"),
+            ("a\\:b", "c\\", "a\\\\\\:b:c\\\\:"),
+        ):
             made = passwords.create("secret", user, realm)
             assert (made.name, made.realm, made.username) == (name, realm, user)
             made.delete()

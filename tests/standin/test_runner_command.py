@@ -1,4 +1,5 @@
 """Custom search commands: small ones, that behave well or badly, in an app of their own."""
+
 import json
 import os
 import signal
@@ -9,12 +10,12 @@ import time
 
 import pytest
 
-from tests import pythons
 from tests.standin.runner import command
 from tests.standin.runner.command import Command, SearchInfo
 from tests.standin.runner.python import environment
 from tests.standin.spl.choices import EMPTY_CELL
 from tests.standin.values import Results, SplError
+from tests.support import pythons
 
 PRELUDE = '''
 import csv, io, json, os, re, signal, sys, time
@@ -54,12 +55,12 @@ def note(folder, name, text):
     with open(os.path.join(folder, name), "a") as file:
         file.write(text + "\\n")
 '''
-ECHO = '''
+ECHO = """
 introduce()
 for metadata, body in iter(read, None):
     write({"finished": metadata["finished"]}, body)
-'''
-RECORDER = '''
+"""
+RECORDER = """
 getinfo, _ = read()
 folder = getinfo["searchinfo"]["dispatch_dir"]
 def record(metadata, body):
@@ -70,7 +71,7 @@ for metadata, body in iter(read, None):
     record(metadata, body)
     write({"finished": metadata["finished"]}, body)
 record({"action": "EOF"}, b"")
-'''
+"""
 INVALID = "Invalid message received from external search command during search, see search.log."
 EXITED = "External search command exited unexpectedly."
 
@@ -120,8 +121,18 @@ class App:
         (self.folder / "bin" / "probe.py").write_text(PRELUDE + textwrap.dedent(script))
 
     def command(self):
-        info = SearchInfo("1700000000.1", 'search index="a b" | probe x=1', "search", "admin", "key",
-                          "https://127.0.0.1:8089", "10.2.0", self.job.dispatch_dir, 1699999999.5, None)
+        info = SearchInfo(
+            "1700000000.1",
+            'search index="a b" | probe x=1',
+            "search",
+            "admin",
+            "key",
+            "https://127.0.0.1:8089",
+            "10.2.0",
+            self.job.dispatch_dir,
+            1699999999.5,
+            None,
+        )
         env = environment(self.folder / "home")
         return Command("probe", self.settings, self.folder, self.python, env, info, self.job)
 
@@ -138,7 +149,7 @@ class App:
             self.run(script, *chunks, **more)
         prefix = "Error in 'probe' command: "
         assert str(raised.value).startswith(prefix)
-        return str(raised.value)[len(prefix):]
+        return str(raised.value)[len(prefix) :]
 
     def seen(self):
         """What RECORDER was sent: for each process a list of (metadata, body)."""
@@ -180,17 +191,32 @@ class TestWhatACommandIsTold:
         app.run(RECORDER, numbered(1), arguments=["x=1", '"take my"', r'y="a \"b\""'])
         _, (real, *_) = app.seen()
         assert real[0] == {
-            "action": "getinfo", "preview": False, "streaming_command_will_restart": False, "searchinfo": {
-                "args": ["x=1", "take my", 'y=a "b"'], "raw_args": ["x=1", '"take my"', r'y="a \"b\""'],
-                "dispatch_dir": str(app.job.dispatch_dir), "sid": "1700000000.1", "app": "search", "owner": "admin",
-                "username": "admin", "session_key": "key", "splunkd_uri": "https://127.0.0.1:8089",
-                "splunk_version": "10.2.0", "search": "search%20index%3D%22a%20b%22%20%7C%20probe%20x%3D1",
-                "command": "probe", "maxresultrows": 50000, "earliest_time": "1699999999.5", "latest_time": "0"}}
+            "action": "getinfo",
+            "preview": False,
+            "streaming_command_will_restart": False,
+            "searchinfo": {
+                "args": ["x=1", "take my", 'y=a "b"'],
+                "raw_args": ["x=1", '"take my"', r'y="a \"b\""'],
+                "dispatch_dir": str(app.job.dispatch_dir),
+                "sid": "1700000000.1",
+                "app": "search",
+                "owner": "admin",
+                "username": "admin",
+                "session_key": "key",
+                "splunkd_uri": "https://127.0.0.1:8089",
+                "splunk_version": "10.2.0",
+                "search": "search%20index%3D%22a%20b%22%20%7C%20probe%20x%3D1",
+                "command": "probe",
+                "maxresultrows": 50000,
+                "earliest_time": "1699999999.5",
+                "latest_time": "0",
+            },
+        }
 
     def test_a_search_that_is_read_asks_it_once_and_ends_its_input(self, app):
         app.write(RECORDER)
         app.command().run([], iter([numbered(1)]))
-        process, = app.seen()
+        (process,) = app.seen()
         assert [metadata["action"] for metadata, _ in process] == ["getinfo", "EOF"]
 
     def test_the_search_that_runs_starts_it_anew(self, app):
@@ -202,16 +228,27 @@ class TestWhatACommandIsTold:
     def test_its_environment_is_what_splunkd_gives_and_no_more(self, app, monkeypatch):
         for name in ("PYTHONPATH", "https_proxy", "HTTPS_PROXY", "VIRTUAL_ENV", "HOME"):
             monkeypatch.setenv(name, "/nowhere")
-        app.run('''
+        app.run(
+            """
             info = introduce()
             note(info["dispatch_dir"], "environment", json.dumps([sorted(os.environ), os.getcwd(), sys.argv[1:]]))
             for metadata, body in iter(read, None):
                 write({"finished": metadata["finished"]}, body)
-        ''', numbered(1))
+        """,
+            numbered(1),
+        )
         names, cwd, arguments = json.loads((app.job.dispatch_dir / "environment").read_text().splitlines()[-1])
         names = set(names) - {"LC_CTYPE", "__CF_USER_TEXT_ENCODING"}  # Python's and macOS's own
         assert names == {
-            "SPLUNK_HOME", "SPLUNK_DB", "SPLUNK_SERVER_NAME", "PATH", "LANG", "PYTHONHTTPSVERIFY", "PYTHONUTF8", "TZ"}
+            "SPLUNK_HOME",
+            "SPLUNK_DB",
+            "SPLUNK_SERVER_NAME",
+            "PATH",
+            "LANG",
+            "PYTHONHTTPSVERIFY",
+            "PYTHONUTF8",
+            "TZ",
+        }
         assert (cwd, arguments) == ("/", [])
 
 
@@ -224,14 +261,19 @@ class TestChunks:
         assert [body for _, body in chunks] == [
             header,
             header + '"say ""hi""",1.5,"a$b\nc",3,,,$a$$b$;$c$,\n,,"ü,x",,,,,\n',
-            header]
+            header,
+        ]
 
     def test_the_first_and_the_last_chunk_have_fields_but_no_rows(self, app):
         app.run(RECORDER, numbered(2), numbered(2))
         _, (_, *chunks, _) = app.seen()
         header = 'n,"__mv_n"\n'
         assert [(metadata["finished"], body == header) for metadata, body in chunks] == [
-            (False, True), (False, False), (False, False), (True, True)]
+            (False, True),
+            (False, False),
+            (False, False),
+            (True, True),
+        ]
 
     def test_a_search_without_any_rows_has_a_last_chunk(self, app):
         assert app.rows(RECORDER) == []
@@ -254,7 +296,7 @@ class TestChunks:
     @pytest.mark.parametrize("python", interpreters())
     def test_values_come_back_as_they_went(self, app, python):
         app.python = python
-        rows = [{"a": ["1", "", "$", "x;y", "$;$"], "b": "line\nline", "c": "\r\n,\""}, {"a": "ü€😀"}, {"b": " "}]
+        rows = [{"a": ["1", "", "$", "x;y", "$;$"], "b": "line\nline", "c": '\r\n,"'}, {"a": "ü€😀"}, {"b": " "}]
         given = [dict(row) for row in rows]
         assert app.rows(ECHO, Results(["a", "b", "c"], rows)) == given
 
@@ -264,14 +306,17 @@ class TestChunks:
     def test_or_else_as_an_empty_text(self, app):
         app.job.others = {EMPTY_CELL}
         assert app.rows(ECHO, Results(["a", "b"], [{"a": "", "b": "1"}, {"b": "2"}])) == [
-            {"a": "", "b": "1"}, {"a": "", "b": "2"}]
+            {"a": "", "b": "1"},
+            {"a": "", "b": "2"},
+        ]
 
     def test_numbers_are_texts_to_a_command(self, app):
         assert app.rows(ECHO, Results(["a", "b"], [{"a": 1.5, "b": 3.0}])) == [{"a": "1.5", "b": "3"}]
 
     def test_megabytes_both_ways_at_once_do_not_wait_for_each_other(self, app):
         long = "x" * 1_000_000
-        rows = app.rows('''
+        rows = app.rows(
+            """
             introduce()
             sys.stdin.buffer.readline() or sys.exit()
             big = ("y" * 1_000_000).encode()
@@ -279,86 +324,118 @@ class TestChunks:
             body = b"a\\n" + b"\\n".join([big] * 8) + b"\\n"
             send(b"chunked 1.0,%d,%d\\n" % (len(head), len(body)) + head + body)
             sys.stdin.buffer.read()
-        ''', Results(["a"], [{"a": long} for _ in range(8)]))
+        """,
+            Results(["a"], [{"a": long} for _ in range(8)]),
+        )
         assert [len(row["a"]) for row in rows] == [1_000_000] * 8
 
 
 class TestReplies:
     def test_fields_are_in_the_order_of_the_reply(self, app):
-        results = app.run('''
+        results = app.run(
+            """
             introduce()
             for metadata, body in iter(read, None):
                 write({"finished": metadata["finished"]}, b"z,n,a\\r\\n1,2,\\r\\n" if b"\\n0" in body else b"")
-        ''', numbered(1))
-        chunk, = [chunk for chunk in results if chunk.rows]
+        """,
+            numbered(1),
+        )
+        (chunk,) = [chunk for chunk in results if chunk.rows]
         assert (chunk.fields, chunk.rows) == (["z", "n", "a"], [{"z": "1", "n": "2"}])
 
     def test_columns_and_their_twins_may_take_turns(self, app):
-        assert app.rows('''
+        assert app.rows(
+            """
             introduce()
             take()
             write({"finished": True}, b"x,__mv_x,y,__mv_y\\r\\n1\\n2,$1$;$2$,3,\\r\\n".replace(b"1\\n2", b'"1\\n2"'))
-        ''', numbered(1)) == [{"x": ["1", "2"], "y": "3"}]
+        """,
+            numbered(1),
+        ) == [{"x": ["1", "2"], "y": "3"}]
 
     def test_a_command_that_has_finished_is_sent_nothing_more(self, app):
-        assert app.rows('''
+        assert app.rows(
+            """
             introduce()
             for index in range(2):
                 take()
                 write({"finished": index == 1}, b"n\\n%d\\n" % index)
             sys.exit(0 if read() is None else 3)
-        ''', numbered(1), numbered(1), numbered(1)) == [{"n": "0"}, {"n": "1"}]
+        """,
+            numbered(1),
+            numbered(1),
+            numbered(1),
+        ) == [{"n": "0"}, {"n": "1"}]
 
     def test_a_command_that_has_not_finished_is_asked_on(self, app):
-        assert app.rows('''
+        assert app.rows(
+            """
             introduce()
             last = 0
             while last < 3:
                 metadata, body = take()
                 last += metadata["finished"]
                 write({"finished": last == 3}, b"n\\n%d\\n" % last)
-        ''', numbered(1)) == [{"n": "0"}, {"n": "0"}, {"n": "1"}, {"n": "2"}, {"n": "3"}]
+        """,
+            numbered(1),
+        ) == [{"n": "0"}, {"n": "0"}, {"n": "1"}, {"n": "2"}, {"n": "3"}]
 
-    @pytest.mark.parametrize("reply, reason", [
-        ('send(b"hello\\n")', "Failed to parse transport header"),
-        ('send(b"chunked 2.0,2,0\\n{}")', "Failed to parse transport header"),
-        ('send(b"chunked 1.0,18\\n{}")', "Failed to parse transport header"),
-        ('send(b"chunked 1.0,9,0\\n{not json")', "Failed to parse metadata as JSON"),
-        ('send(b"chunked 1.0,2,0\\n[]")', "The metadata is no JSON object."),
-        ('write({"finished": "true"})', "The metadata's 'finished'"),
-        ('write({"finished": False, "error": 1})', "The metadata's 'error'"),
-        ('write({"finished": False, "inspector": []})', "The metadata's 'inspector'"),
-        ('write({"finished": False, "inspector": {"messages": [["ERROR"]]}})', "The metadata's 'inspector.messages'"),
-        ('send(b"chunked 1.0,2,50\\n{}n\\n1\\n"); sys.exit(0)', "EOF while attempting to read a chunk"),
-        ('write({"finished": False}, b"n,m\\n1\\n")', "Row 1 of the body has 1 cells for 2 columns."),
-        ('write({"finished": False}, b"n\\n1,2\\n")', "Row 1 of the body has 2 cells for 1 columns."),
-        ('write({"finished": False}, b"n,n\\n1,2\\n")', "a column twice: n,n"),
-        ('write({"finished": False}, b"n\\n\\"1\\n")', "Failed to parse the body as CSV"),
-        ('write({"finished": False}, b"n\\n\\xff\\n")', "Failed to parse the body as CSV"),
-        ('write({"finished": False}, b"__mv_n\\n$1$;$2$\\n")', "'__mv_n' without the field"),
-        ('write({"finished": False}, b"n,__mv_n\\n1,1;2\\n")', "no list of $values$"),
-        ('write({"finished": False}, b"n,__mv_n\\n1,$1$;\\n")', "no list of $values$"),
-        ('write({"finished": False}, b"n,__mv_n\\n1,$a$b$\\n")', "no list of $values$"),
-        ('write({"finished": False}); write({"finished": False})', "A reply to no chunk"),
-    ])
+    @pytest.mark.parametrize(
+        "reply, reason",
+        [
+            ('send(b"hello\\n")', "Failed to parse transport header"),
+            ('send(b"chunked 2.0,2,0\\n{}")', "Failed to parse transport header"),
+            ('send(b"chunked 1.0,18\\n{}")', "Failed to parse transport header"),
+            ('send(b"chunked 1.0,9,0\\n{not json")', "Failed to parse metadata as JSON"),
+            ('send(b"chunked 1.0,2,0\\n[]")', "The metadata is no JSON object."),
+            ('write({"finished": "true"})', "The metadata's 'finished'"),
+            ('write({"finished": False, "error": 1})', "The metadata's 'error'"),
+            ('write({"finished": False, "inspector": []})', "The metadata's 'inspector'"),
+            (
+                'write({"finished": False, "inspector": {"messages": [["ERROR"]]}})',
+                "The metadata's 'inspector.messages'",
+            ),
+            ('send(b"chunked 1.0,2,50\\n{}n\\n1\\n"); sys.exit(0)', "EOF while attempting to read a chunk"),
+            ('write({"finished": False}, b"n,m\\n1\\n")', "Row 1 of the body has 1 cells for 2 columns."),
+            ('write({"finished": False}, b"n\\n1,2\\n")', "Row 1 of the body has 2 cells for 1 columns."),
+            ('write({"finished": False}, b"n,n\\n1,2\\n")', "a column twice: n,n"),
+            ('write({"finished": False}, b"n\\n\\"1\\n")', "Failed to parse the body as CSV"),
+            ('write({"finished": False}, b"n\\n\\xff\\n")', "Failed to parse the body as CSV"),
+            ('write({"finished": False}, b"__mv_n\\n$1$;$2$\\n")', "'__mv_n' without the field"),
+            ('write({"finished": False}, b"n,__mv_n\\n1,1;2\\n")', "no list of $values$"),
+            ('write({"finished": False}, b"n,__mv_n\\n1,$1$;\\n")', "no list of $values$"),
+            ('write({"finished": False}, b"n,__mv_n\\n1,$a$b$\\n")', "no list of $values$"),
+            ('write({"finished": False}); write({"finished": False})', "A reply to no chunk"),
+        ],
+    )
     def test_what_splunkd_cannot_read_fails_the_search(self, app, reply, reason):
         script = "introduce()\ntake()\n%s\nwhile read(): write({'finished': True})" % reply
         assert app.error(script, numbered(1)) == INVALID
         assert reason in app.job.log_text()
 
     def test_a_reply_after_the_last_one_fails_the_search(self, app):
-        error = app.error('''
+        error = app.error(
+            """
             introduce()
             take()
             write({"finished": True})
             write({"finished": True})
-        ''', numbered(1))
+        """,
+            numbered(1),
+        )
         assert error == INVALID
         assert "A reply to no chunk" in app.job.log_text()
 
-    @pytest.mark.parametrize("reply", [
-        'send(b"what?\\n")', 'write({"type": 1})', 'write({"type": "stateful"}, b"n\\n")',
-        'write({"required_fields": "n"})', 'write({"generating": "false"})'])
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            'send(b"what?\\n")',
+            'write({"type": 1})',
+            'write({"type": "stateful"}, b"n\\n")',
+            'write({"required_fields": "n"})',
+            'write({"generating": "false"})',
+        ],
+    )
     def test_what_splunkd_cannot_read_as_a_reply_to_getinfo_is_a_fault_of_the_setup(self, app, reply):
         assert app.error("take()\n" + reply, numbered(1)) == INVALID.replace("during search", "during setup")
 
@@ -372,49 +449,66 @@ class TestReplies:
 
 class TestMessagesAndErrors:
     def test_messages_of_replies_are_the_jobs(self, app):
-        app.rows('''
+        app.rows(
+            """
             introduce()
             for metadata, body in iter(read, None):
                 messages = [["WARN", "a {b}"], ["ERROR", "c"]]
                 write({"finished": metadata["finished"], "inspector": {"messages": messages}})
-        ''', numbered(1))
+        """,
+            numbered(1),
+        )
         assert app.job.messages[:2] == [("WARN", "a {b}"), ("ERROR", "c")]
 
     def test_an_error_message_alone_does_not_fail_a_search(self, app):
-        assert app.rows('''
+        assert app.rows(
+            """
             introduce()
             take()
             write({"finished": True, "inspector": {"messages": [["ERROR", "bad"]]}}, b"n\\n1\\n")
-        ''', numbered(1)) == [{"n": "1"}]
+        """,
+            numbered(1),
+        ) == [{"n": "1"}]
 
     def test_the_exit_status_does_not_count_after_the_last_reply(self, app):
-        assert app.rows('''
+        assert (
+            app.rows(
+                """
             introduce()
             take()
             write({"finished": True, "inspector": {"messages": [["ERROR", "bad"]]}})
             sys.exit(1)
-        ''', numbered(1)) == []
+        """,
+                numbered(1),
+            )
+            == []
+        )
         assert app.job.messages == [("ERROR", "bad")]
 
     def test_an_exit_before_the_last_reply_fails_the_search_and_keeps_the_message(self, app):
-        error = app.error('''
+        error = app.error(
+            """
             introduce()
             take()
             write({"finished": False, "inspector": {"messages": [["ERROR", "bad"]]}})
             sys.exit(4)
-        ''', numbered(1))
+        """,
+            numbered(1),
+        )
         assert error == "External search command exited unexpectedly with non-zero error code 4."
         assert app.job.messages == [("ERROR", "bad")]
         assert "EOF while attempting to read transport header read_size=0" in app.job.log_text() or (
-            "Failure writing result chunk" in app.job.log_text())
+            "Failure writing result chunk" in app.job.log_text()
+        )
 
     def test_the_error_of_a_reply_fails_the_search(self, app):
         script = 'introduce()\ntake()\nwrite({"finished": True, "error": "no key"})'
         assert app.error(script, numbered(1)) == "no key"
         assert app.error('take()\nwrite({"error": "no such option"})') == "no such option"
 
-    @pytest.mark.parametrize("end", [
-        "sys.exit(0)", "os.kill(os.getpid(), signal.SIGKILL)", "os.close(1); time.sleep(.2)"])
+    @pytest.mark.parametrize(
+        "end", ["sys.exit(0)", "os.kill(os.getpid(), signal.SIGKILL)", "os.close(1); time.sleep(.2)"]
+    )
     def test_an_end_without_a_reply_or_a_status(self, app, end):
         assert app.error("introduce()\ntake()\n" + end, numbered(1)) == EXITED
 
@@ -424,14 +518,17 @@ class TestMessagesAndErrors:
         assert error == "External search command exited unexpectedly with non-zero error code 7."
 
     def test_a_command_that_does_not_read(self, app):
-        error = app.error('''
+        error = app.error(
+            """
             getinfo, _ = read()
             if not is_first(getinfo["searchinfo"]):
                 os.close(0)
                 write({"type": "stateful"})
                 time.sleep(60)
             write({"type": "stateful"})
-        ''', Results(["a"], [{"a": "x" * 500_000}]))
+        """,
+            Results(["a"], [{"a": "x" * 500_000}]),
+        )
         assert error == "Failed to send message to external search command, see search.log."
 
     def test_a_script_that_does_not_even_start_is_told_of_when_the_search_is_read(self, app):
@@ -441,11 +538,11 @@ class TestMessagesAndErrors:
         assert "ModuleNotFoundError: No module named 'nothing_of_that_name'" in app.job.log_text()
 
     def test_an_option_that_it_does_not_take_is_told_of_when_the_search_is_read_and_nobody_hears_why(self, app):
-        app.write('''
+        app.write("""
             take()
             write({"type": "stateful", "inspector": {"messages": [["ERROR", "Unrecognized option: bad=1"]]}})
             sys.exit(1)
-        ''')
+        """)
         with pytest.raises(SplError, match="exited unexpectedly with non-zero error code 1"):
             app.command().run(["bad=1"], iter([]))
         assert app.job.messages == []
@@ -457,7 +554,8 @@ class TestMessagesAndErrors:
         pid = app.job.pids[0]
         assert lines[:2] == [
             "ERROR ChunkedExternProcessor [%d ChunkedExternProcessorStderrLogger] - stderr: %s" % (pid, text)
-            for text in ("INFO one", "two é")]
+            for text in ("INFO one", "two é")
+        ]
 
     def test_megabytes_of_stderr_do_not_stop_it(self, app):
         assert len(app.rows('for _ in range(20000): sys.stderr.write("y" * 99 + "\\n")\n' + ECHO, numbered(3))) == 3
@@ -465,17 +563,30 @@ class TestMessagesAndErrors:
 
 
 class TestWhatIsNotKnownHere:
-    @pytest.mark.parametrize("info, named", [
-        ({"type": "reporting"}, "'reporting'"), ({"type": "events"}, "'events'"), ({"type": "nonsense"}, "'nonsense'"),
-        ({"generating": True}, "generate"), ({"required_fields": ["a*"]}, "required_fields")])
+    @pytest.mark.parametrize(
+        "info, named",
+        [
+            ({"type": "reporting"}, "'reporting'"),
+            ({"type": "events"}, "'events'"),
+            ({"type": "nonsense"}, "'nonsense'"),
+            ({"generating": True}, "generate"),
+            ({"required_fields": ["a*"]}, "required_fields"),
+        ],
+    )
     def test_kinds_of_commands(self, app, info, named):
         error = app.error("introduce(**json.loads('%s'))\ntake()" % json.dumps(info))
         assert named in error
         assert "not known here" in error
 
-    @pytest.mark.parametrize("settings, named", [
-        ({"chunked": "false"}, "chunked = true"), ({"command.arg.1": "x"}, "command.arg"),
-        ({"filename": "a.sh"}, "a.sh"), ({"filename": "../probe.py"}, "../probe.py")])
+    @pytest.mark.parametrize(
+        "settings, named",
+        [
+            ({"chunked": "false"}, "chunked = true"),
+            ({"command.arg.1": "x"}, "command.arg"),
+            ({"filename": "a.sh"}, "a.sh"),
+            ({"filename": "../probe.py"}, "../probe.py"),
+        ],
+    )
     def test_kinds_of_stanzas(self, app, settings, named):
         app.settings.update(settings)
         error = app.error(ECHO)
@@ -496,17 +607,19 @@ class TestWhatIsNotKnownHere:
         assert app.job.messages == [("WARN", "Invalid maxwait value in commands.conf: must be a non-negative integer.")]
 
 
-SELECTIVE = '''
+SELECTIVE = """
 info = introduce(required_fields=["b", "_time", "missing"])
 for metadata, body in iter(read, None):
     note(info["dispatch_dir"], "bodies", json.dumps(body.decode()))
     write({"finished": metadata["finished"]}, b"".join(%s))
-'''
+"""
 
 
 class TestSelectedFields:
-    GIVEN = Results(["_time", "a", "b"], [{"_time": "1", "a": ["x", "y"], "b": "1"}, {"_time": "2", "a": "z"},
-                                         {"_time": "3", "b": "3"}])
+    GIVEN = Results(
+        ["_time", "a", "b"],
+        [{"_time": "1", "a": ["x", "y"], "b": "1"}, {"_time": "2", "a": "z"}, {"_time": "3", "b": "3"}],
+    )
 
     def test_only_those_come_and_a_number_of_the_row(self, app):
         app.rows(SELECTIVE % "[]", self.GIVEN)
@@ -517,7 +630,9 @@ class TestSelectedFields:
     def test_the_others_are_put_back(self, app):
         reply = '[b"new,b,_time,_chunked_idx\\n", *[b"n,B,1,0\\n", b"m,,3,2\\n"] * (body.count(b"\\n") > 1)]'
         assert app.rows(SELECTIVE % reply, self.GIVEN) == [
-            {"new": "n", "b": "B", "_time": "1", "a": ["x", "y"]}, {"new": "m", "_time": "3"}]
+            {"new": "n", "b": "B", "_time": "1", "a": ["x", "y"]},
+            {"new": "m", "_time": "3"},
+        ]
 
     def test_fields_keep_their_order_and_new_ones_come_last(self, app):
         results = app.run(SELECTIVE % '[b"new,b,_time,_chunked_idx\\n"]', self.GIVEN)
@@ -528,7 +643,8 @@ class TestSelectedFields:
         lines = "".join("b,%s\\n" % number for number in numbers)
         reply = '[b"b,_chunked_idx\\n", *[b"%s"] * (body.count(b"\\n") > 1)]' % lines
         assert app.error(SELECTIVE % reply, self.GIVEN) == (
-            "Invalid '_chunked_idx' from external search process: out of range or out of order.")
+            "Invalid '_chunked_idx' from external search process: out of range or out of order."
+        )
 
     def test_rows_without_their_numbers(self, app):
         reply = '[b"b\\n", *[b"1\\n"] * (body.count(b"\\n") > 1)]'
@@ -574,8 +690,9 @@ class TestTheEndOfASearch:
         results.close()
         assert app.seen()[1][-1][0] == {"action": "EOF"}
 
-    @pytest.mark.parametrize("stop", [
-        "signal.pause()", "signal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(60)"])
+    @pytest.mark.parametrize(
+        "stop", ["signal.pause()", "signal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(60)"]
+    )
     def test_a_hung_command_ends_with_its_search(self, app, stop):
         script = "info = introduce()\ntake()\nnote(info['dispatch_dir'], 'hangs', '')\n" + stop
         self.cancelled(app, script, lambda: (app.job.dispatch_dir / "hangs").exists())
@@ -585,7 +702,7 @@ class TestTheEndOfASearch:
         self.cancelled(app, "if not is_first(introduce()): signal.pause()", lambda: len(app.job.pids) == 2, rows)
 
     def test_so_does_what_it_has_started(self, app):
-        script = '''
+        script = """
             info = introduce()
             take()
             if not os.fork():
@@ -593,20 +710,24 @@ class TestTheEndOfASearch:
                 note(info["dispatch_dir"], "child", str(os.getpid()))
                 time.sleep(60)
             signal.pause()
-        '''
+        """
         path = app.job.dispatch_dir / "child"
         self.cancelled(app, script, lambda: path.exists() and path.read_text().endswith("\n"))
         assert state_of(int(path.read_text())) in ("gone", "Z")
 
     def test_a_command_can_end_in_order_on_sigterm(self, app):
-        self.cancelled(app, '''
+        self.cancelled(
+            app,
+            """
             info = introduce()
             folder = info["dispatch_dir"]
             signal.signal(signal.SIGTERM, lambda *_: (note(folder, "tidied", ""), sys.exit(1)))
             take()
             note(folder, "hangs", "")
             signal.pause()
-        ''', lambda: (app.job.dispatch_dir / "hangs").exists())
+        """,
+            lambda: (app.job.dispatch_dir / "hangs").exists(),
+        )
         assert (app.job.dispatch_dir / "tidied").exists()
 
     def cancelled(self, app, script, is_time, rows=None):

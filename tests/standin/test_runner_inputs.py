@@ -1,4 +1,5 @@
 """Modular inputs: small ones, that behave well or badly, in an app of their own."""
+
 import json
 import os
 import re
@@ -10,14 +11,14 @@ import pytest
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
-from tests import pythons
 from tests.standin.refusal import Refusal
 from tests.standin.runner import kinds, program
 from tests.standin.runner.python import Pythons
 from tests.standin.splunkd import Splunkd
 from tests.standin.stores.events import HOST
+from tests.support import pythons
 
-SCHEME = '''
+SCHEME = """
 <scheme>
   <title>Probes</title><description>What probes say.</description>
   <use_external_validation>true</use_external_validation><use_single_instance>false</use_single_instance>
@@ -29,8 +30,9 @@ SCHEME = '''
     <arg name="name2"></arg>
   </args></endpoint>
 </scheme>
-'''
-PRELUDE = '''
+"""
+PRELUDE = (
+    '''
 import json, os, signal, sys, time
 
 SCHEME = """%s"""
@@ -55,9 +57,11 @@ def main():
         run(sys.stdin.read())
     else:
         sys.exit(99)
-''' % SCHEME
+'''
+    % SCHEME
+)
 MAIN = '\nif __name__ == "__main__":\n    main()\n'
-SPEC = '''
+SPEC = """
 # Of probes.
 [probe://<name>]
 server = <url>
@@ -67,7 +71,7 @@ name2 = <string>
 
 [other]
 unrelated = <string>
-'''
+"""
 SCHEME_STANZA = "[probe]\npython.version = python3\npython.required = 3.9,3.13\ninterval = 3600\npage_size = 7\n"
 
 
@@ -106,8 +110,10 @@ class App:
         return [" ".join(line.split()[3:]) for line in lines if component in line]
 
     def events(self, index="main"):
-        return [(row["_raw"], row["_time"], row["host"], row["source"], row["sourcetype"])
-                for row in self.splunkd.events.scan([index], None, None)]
+        return [
+            (row["_raw"], row["_time"], row["host"], row["source"], row["sourcetype"])
+            for row in self.splunkd.events.scan([index], None, None)
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +163,10 @@ class TestKinds:
         assert kind.parameters == {"server", "page_size", "name2"}
         arguments = {each.name: each for each in kind.scheme.args}
         assert [(each.data_type, each.required_on_create, each.required_on_edit) for each in kind.scheme.args] == [
-            ("string", True, True), ("number", False, False), ("string", True, False)]
+            ("string", True, True),
+            ("number", False, False),
+            ("string", True, False),
+        ]
         assert (arguments["server"].title, arguments["name2"].title) == ("Server", "name2")
 
     def test_it_is_asked_once_and_again_when_its_script_has_changed(self, app, splunkd):
@@ -175,33 +184,46 @@ class TestKinds:
         app.write("note('environment', sorted(os.environ))")
         splunkd.inputs.refresh()
         names = set(app.notes("environment")[0]) - {"LC_CTYPE", "__CF_USER_TEXT_ENCODING"}
-        assert names == {"SPLUNK_HOME", "SPLUNK_DB", "SPLUNK_SERVER_NAME", "PATH", "LANG", "PYTHONHTTPSVERIFY",
-                         "PYTHONUTF8", "TZ"}
+        assert names == {
+            "SPLUNK_HOME",
+            "SPLUNK_DB",
+            "SPLUNK_SERVER_NAME",
+            "PATH",
+            "LANG",
+            "PYTHONHTTPSVERIFY",
+            "PYTHONUTF8",
+            "TZ",
+        }
 
-    @pytest.mark.parametrize("script, reason", [
-        ("sys.exit(3)", "Introspecting scheme=probe: script running failed (exited with code 3)."),
-        ("os.kill(os.getpid(), signal.SIGKILL)", "script running failed (killed by signal 9: Killed)."),
-        ("SCHEME = '<scheme>'", "the scheme is no XML"),
-        ("SCHEME = '<schema/>'", "the scheme lacks <scheme> or its <title>"),
-        ("SCHEME = SCHEME.replace('>xml<', '>simple<')", "<streaming_mode> other than xml is not known here"),
-        ("SCHEME = SCHEME.replace('instance>false', 'instance>true')", "<use_single_instance> is not known here"),
-        ("SCHEME = SCHEME.replace('>number<', '>integer<')", "'page_size' is of no type that there is: integer"),
-        ("SCHEME = SCHEME.replace('<data_type>', '<validation>is_port</validation><data_type>')", "<validation>"),
-    ])
+    @pytest.mark.parametrize(
+        "script, reason",
+        [
+            ("sys.exit(3)", "Introspecting scheme=probe: script running failed (exited with code 3)."),
+            ("os.kill(os.getpid(), signal.SIGKILL)", "script running failed (killed by signal 9: Killed)."),
+            ("SCHEME = '<scheme>'", "the scheme is no XML"),
+            ("SCHEME = '<schema/>'", "the scheme lacks <scheme> or its <title>"),
+            ("SCHEME = SCHEME.replace('>xml<', '>simple<')", "<streaming_mode> other than xml is not known here"),
+            ("SCHEME = SCHEME.replace('instance>false', 'instance>true')", "<use_single_instance> is not known here"),
+            ("SCHEME = SCHEME.replace('>number<', '>integer<')", "'page_size' is of no type that there is: integer"),
+            ("SCHEME = SCHEME.replace('<data_type>', '<validation>is_port</validation><data_type>')", "<validation>"),
+        ],
+    )
     def test_one_that_cannot_say_is_none_and_the_log_says_why(self, app, splunkd, script, reason):
         app.write(script)
         app.configure(ONE)
         assert splunkd.inputs.kinds() == {}
-        error, = [line for line in app.log("ModularInputs") if "Unable to initialize" in line]
+        (error,) = [line for line in app.log("ModularInputs") if "Unable to initialize" in line]
         assert error.startswith(
-            'ERROR ModularInputs - Unable to initialize modular input "probe" defined in the app "probes": ')
+            'ERROR ModularInputs - Unable to initialize modular input "probe" defined in the app "probes": '
+        )
         assert reason in error
 
     def test_what_it_writes_on_stderr_meanwhile_is_in_the_log(self, app, splunkd):
         app.write("sys.stderr.write('oh\\nno')")
         splunkd.inputs.refresh()
         assert app.log("ModularInputs") == [
-            "ERROR ModularInputs - <stderr> Introspecting scheme=probe: %s" % text for text in ("oh", "no")]
+            "ERROR ModularInputs - <stderr> Introspecting scheme=probe: %s" % text for text in ("oh", "no")
+        ]
 
     def test_one_that_hangs_is_killed(self, app, splunkd, monkeypatch):
         monkeypatch.setattr(kinds, "ANSWER_TIMEOUT_S", 0.5)
@@ -213,10 +235,14 @@ class TestKinds:
         splunkd.inputs.refresh()
         assert "Unable to locate suitable script for introspection" in app.log("ModularInputs")[0]
 
-    @pytest.mark.parametrize("stanza, reason", [
-        ("", "inputs.conf has no [probe] with python.version"),
-        ("[probe]\ninterval = 5\n", "inputs.conf has no [probe] with python.version"),
-        ("[probe]\npython.version = python3\npython.required = 3.10\n", "there is no Python '3.10' in Splunk")])
+    @pytest.mark.parametrize(
+        "stanza, reason",
+        [
+            ("", "inputs.conf has no [probe] with python.version"),
+            ("[probe]\ninterval = 5\n", "inputs.conf has no [probe] with python.version"),
+            ("[probe]\npython.version = python3\npython.required = 3.10\n", "there is no Python '3.10' in Splunk"),
+        ],
+    )
     def test_its_stanza_names_its_python(self, app, splunkd, stanza, reason):
         app.write()
         (app.folder / "default" / "inputs.conf").write_text(stanza)
@@ -243,13 +269,24 @@ class TestWhatARunIsTold:
         root = ElementTree.fromstring(app.notes()[0][2])
         assert root.tag == "input"
         assert [child.tag for child in root] == [
-            "server_host", "server_uri", "session_key", "checkpoint_dir", "configuration"]
+            "server_host",
+            "server_uri",
+            "session_key",
+            "checkpoint_dir",
+            "configuration",
+        ]
         assert root.findtext("server_uri") == splunkd.management_url
         stanza = root.find("configuration/stanza")
         assert stanza.attrib == {"name": "probe://one", "app": "probes"}
         assert {each.get("name"): each.text for each in stanza} == {
-            "server": "https://one", "page_size": "7", "name2": "<&>", "interval": "3600", "disabled": "0",
-            "index": "default", "host": root.findtext("server_host")}
+            "server": "https://one",
+            "page_size": "7",
+            "name2": "<&>",
+            "interval": "3600",
+            "disabled": "0",
+            "index": "default",
+            "host": root.findtext("server_host"),
+        }
 
     def test_a_session_of_splunks_own_for_as_long_as_it_runs(self, app, splunkd):
         app.write('def run(xml): note("runs", xml.split("<session_key>")[1].split("<")[0]); time.sleep(60)')
@@ -379,16 +416,24 @@ class TestWhenItEnds:
         splunkd.inputs.stop()
         assert is_gone(app.notes()[0])
 
-    @pytest.mark.parametrize("end, how", [("sys.exit(5)", "exited with code 5"),
-                                          ("raise KeyError('x')", "exited with code 1"),
-                                          ("os.kill(os.getpid(), 9)", "killed by signal 9: Killed")])
+    @pytest.mark.parametrize(
+        "end, how",
+        [
+            ("sys.exit(5)", "exited with code 5"),
+            ("raise KeyError('x')", "exited with code 1"),
+            ("os.kill(os.getpid(), 9)", "killed by signal 9: Killed"),
+        ],
+    )
     def test_a_run_that_fails_is_an_error_in_the_log_and_the_next_comes_as_usual(self, app, end, how):
         app.write("def run(xml):\n    note('runs', 1)\n    " + end)
         app.configure(ONE + "interval = 0.2\n")
         until(lambda: len(app.notes()) >= 2)
         line = next(line for line in app.log() if "Ran script" in line)
-        assert re.fullmatch(r"ERROR ExecProcessor - Ran script: \S+ \S+probe.py, took \d+\.\d{3} seconds to run, "
-                            r"0 bytes read, " + re.escape(how), line)
+        assert re.fullmatch(
+            r"ERROR ExecProcessor - Ran script: \S+ \S+probe.py, took \d+\.\d{3} seconds to run, "
+            r"0 bytes read, " + re.escape(how),
+            line,
+        )
 
     def test_one_that_does_not_read_what_it_is_told_does_no_harm(self, app):
         app.write("def main():\n    note('runs', 1) if not sys.argv[1:] else print(SCHEME)")
@@ -406,17 +451,27 @@ def is_gone(pid):
 
 class TestLog:
     def test_a_level_at_the_beginning_of_a_line_is_its_level(self, app):
-        app.write('''
+        app.write("""
             def run(xml):
                 for text in ("INFO a", "WARN b c", "DEBUG  d", "FATAL e", "ERROR f", "g", "INFORMED h", "WARNING i"):
                     sys.stderr.write(text + chr(10))
-        ''')
+        """)
         app.configure(ONE)
         until(lambda: any("Ran script" in line for line in app.log()))
         lines = [re.sub('"[^"]+probe.py"', "<cmd>", line) for line in app.log() if "message from" in line]
-        assert lines == ["%s ExecProcessor - message from <cmd> %s" % pair for pair in (
-            ("INFO", "a"), ("WARN", "b c"), ("DEBUG", "d"), ("FATAL", "e"), ("ERROR", "f"), ("ERROR", "g"),
-            ("ERROR", "INFORMED h"), ("ERROR", "WARNING i"))]
+        assert lines == [
+            "%s ExecProcessor - message from <cmd> %s" % pair
+            for pair in (
+                ("INFO", "a"),
+                ("WARN", "b c"),
+                ("DEBUG", "d"),
+                ("FATAL", "e"),
+                ("ERROR", "f"),
+                ("ERROR", "g"),
+                ("ERROR", "INFORMED h"),
+                ("ERROR", "WARNING i"),
+            )
+        ]
 
     def test_a_new_process_is_told_of(self, app):
         app.write()
@@ -427,14 +482,19 @@ class TestLog:
 
 class TestEvents:
     def write(self, app, *parts):
-        app.write("def run(xml):\n    for part in %r:\n        sys.stdout.write(part)\n        sys.stdout.flush()\n"
-                  "        time.sleep(.05)" % (parts,))
+        app.write(
+            "def run(xml):\n    for part in %r:\n        sys.stdout.write(part)\n        sys.stdout.flush()\n"
+            "        time.sleep(.05)" % (parts,)
+        )
         app.configure(ONE)
         until(lambda: any("Ran script" in line for line in app.log()))
 
     def test_they_are_indexed_with_what_they_say_of_themselves(self, app):
-        self.write(app, '<stream><event unbroken="1"><time>1700000000.5</time><data>a &lt;b&gt;\nc</data><host>h</host>'
-                        "<source>s</source><sourcetype>st</sourcetype><index>main</index><done/></event></stream>")
+        self.write(
+            app,
+            '<stream><event unbroken="1"><time>1700000000.5</time><data>a &lt;b&gt;\nc</data><host>h</host>'
+            "<source>s</source><sourcetype>st</sourcetype><index>main</index><done/></event></stream>",
+        )
         assert app.events() == [("a <b>\nc", "1700000000.500", "h", "s", "st")]
 
     def test_what_they_do_not_say_is_as_the_stanza_says(self, app):
@@ -449,24 +509,28 @@ class TestEvents:
         assert sorted(event[0] for event in app.events()) == ["a", "b"]
 
     def test_they_are_there_as_soon_as_they_are_written(self, app):
-        app.write('''
+        app.write("""
             def run(xml):
                 print('<stream><event unbroken="1"><data>now</data><done/></event>', flush=True)
                 time.sleep(60)
-        ''')
+        """)
         app.configure(ONE)
         until(app.events)
 
     def test_tags_may_come_in_pieces(self, app):
-        self.write(app, '<stream><ev', 'ent unbroken="1"><time>1</time><da', "ta>x</data><done/></event></str", "eam>")
+        self.write(app, "<stream><ev", 'ent unbroken="1"><time>1</time><da', "ta>x</data><done/></event></str", "eam>")
         assert [event[0] for event in app.events()] == ["x"]
 
-    @pytest.mark.parametrize("tail, reason", [
-        ("<event><data>y</event>", "Failed to parse the output as <stream>"),
-        ("", "Failed to parse the output as <stream>"),
-        ("<evt/>", "<evt> in <stream> is not known here"),
-        ('<event unbroken="1"><data>y</data></event>', "without <done/>"),
-        ("<event><time>noon</time><data>y</data></event>", "<time> is no number of seconds: noon")])
+    @pytest.mark.parametrize(
+        "tail, reason",
+        [
+            ("<event><data>y</event>", "Failed to parse the output as <stream>"),
+            ("", "Failed to parse the output as <stream>"),
+            ("<evt/>", "<evt> in <stream> is not known here"),
+            ('<event unbroken="1"><data>y</data></event>', "without <done/>"),
+            ("<event><time>noon</time><data>y</data></event>", "<time> is no number of seconds: noon"),
+        ],
+    )
     def test_what_is_no_event_is_an_error_in_the_log_and_those_before_it_are_indexed(self, app, tail, reason):
         self.write(app, '<stream><event unbroken="1"><data>x</data><done/></event>' + tail)
         assert reason in app.log("ModularInputs")[-1]
@@ -477,7 +541,7 @@ class TestEvents:
         event = '<event unbroken="1"><data>%s</data><index>%s</index><done/></event>'
         self.write(app, "<stream>", event % ("x", "nowhere"), event % ("y", "main"), "</stream>")
         assert [event[0] for event in app.events()] == ["y"]
-        line, = app.log("IndexerService")
+        (line,) = app.log("IndexerService")
         assert "WARN IndexerService - Received event for unconfigured/disabled/deleted index=nowhere" in line
 
     def test_output_that_is_no_xml_at_all_is_one_error_and_does_not_stop_the_run(self, app):
@@ -503,20 +567,30 @@ class TestValidation:
         item = root.find("item")
         assert item.attrib == {"name": "new"}
         assert {each.get("name"): each.text for each in item} == {
-            "server": "https://new", "page_size": "9", "disabled": "0", "index": "default", "interval": "60",
-            "host": root.findtext("server_host")}
+            "server": "https://new",
+            "page_size": "9",
+            "disabled": "0",
+            "index": "default",
+            "interval": "60",
+            "host": root.findtext("server_host"),
+        }
 
-    @pytest.mark.parametrize("script, words", [
-        ('print("<error><message>no &amp; no</message></error>"); sys.exit(1)', "no & no"),
-        ("sys.exit(2)", "script running failed (exited with code 2)."),
-        ('print("not XML"); sys.exit(1)', "script running failed (exited with code 1)."),
-        ("os.kill(os.getpid(), 9)", "script running failed (killed by signal 9: Killed).")])
+    @pytest.mark.parametrize(
+        "script, words",
+        [
+            ('print("<error><message>no &amp; no</message></error>"); sys.exit(1)', "no & no"),
+            ("sys.exit(2)", "script running failed (exited with code 2)."),
+            ('print("not XML"); sys.exit(1)', "script running failed (exited with code 1)."),
+            ("os.kill(os.getpid(), 9)", "script running failed (killed by signal 9: Killed)."),
+        ],
+    )
     def test_what_it_refuses_is_refused_in_its_words(self, app, script, words):
         with pytest.raises(Refusal) as raised:
             self.validated(app, "def validate(xml): " + script)
         assert raised.value.status == 400
         assert raised.value.text == (
-            "Encountered the following error while trying to save: Argument validation for scheme=probe: " + words)
+            "Encountered the following error while trying to save: Argument validation for scheme=probe: " + words
+        )
 
     def test_an_error_without_a_status_is_none(self, app):
         self.validated(app, 'def validate(xml): print("<error><message>no</message></error>")')
@@ -529,8 +603,9 @@ class TestValidation:
             app.splunkd.inputs.validate("probe", "new", {"server": "https://new"})
 
     def test_an_input_without_validation_of_its_own_is_not_asked(self, app):
-        self.validated(app, "SCHEME = SCHEME.replace('validation>true', 'validation>false')\n"
-                            "def validate(xml): sys.exit(1)")
+        self.validated(
+            app, "SCHEME = SCHEME.replace('validation>true', 'validation>false')\ndef validate(xml): sys.exit(1)"
+        )
 
     @pytest.mark.parametrize("interval", ["often", "-2", "1 2 3", "61 * * * *", ""])
     def test_an_interval_that_is_none_is_refused(self, app, interval):
@@ -540,5 +615,3 @@ class TestValidation:
     @pytest.mark.parametrize("interval", ["0", "-1", "900", "0.5", "*/5 * * * *"])
     def test_seconds_and_schedules_are_intervals(self, app, interval):
         self.validated(app, "", interval=interval)
-
-

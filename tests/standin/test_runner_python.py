@@ -1,4 +1,5 @@
 """Which Python an app's programs run under."""
+
 import sys
 
 import pytest
@@ -11,25 +12,35 @@ from tests.standin.values import SplError
 BOTH = {"3.9": "/nine", "3.13": "/thirteen"}
 
 
-@pytest.mark.parametrize("settings, expected", [
-    ({}, "/nine"),
-    ({"python.version": "python3"}, "/nine"),
-    ({"python.version": "python3.7"}, "/nine"),
-    ({"python.version": "latest"}, "/thirteen"),
-    ({"python.version": "python3", "python.required": "3.13"}, "/thirteen"),
-    ({"python.required": "3.9,3.13"}, "/thirteen"),
-    ({"python.required": "3.13, 3.9"}, "/thirteen"),
-    ({"python.required": "3.9"}, "/nine"),
-    ({"python.required": "latest"}, "/thirteen"),
-    ({"python.required": "", "python.version": "python3"}, "/nine"),
-])
+@pytest.mark.parametrize(
+    "settings, expected",
+    [
+        ({}, "/nine"),
+        ({"python.version": "python3"}, "/nine"),
+        ({"python.version": "python3.7"}, "/nine"),
+        ({"python.version": "latest"}, "/thirteen"),
+        ({"python.version": "python3", "python.required": "3.13"}, "/thirteen"),
+        ({"python.required": "3.9,3.13"}, "/thirteen"),
+        ({"python.required": "3.13, 3.9"}, "/thirteen"),
+        ({"python.required": "3.9"}, "/nine"),
+        ({"python.required": "latest"}, "/thirteen"),
+        ({"python.required": "", "python.version": "python3"}, "/nine"),
+    ],
+)
 def test_the_highest_that_is_required_wins_over_the_version(settings, expected):
     assert Pythons(BOTH).for_settings(settings) == expected
 
 
-@pytest.mark.parametrize("version, pythons", [
-    ("9.3.0", ["3.9"]), ("9.4.3", ["3.9"]), ("10.0.0", ["3.9"]), ("10.2.0", ["3.9", "3.13"]),
-    ("10.4.2", ["3.9", "3.13"])])
+@pytest.mark.parametrize(
+    "version, pythons",
+    [
+        ("9.3.0", ["3.9"]),
+        ("9.4.3", ["3.9"]),
+        ("10.0.0", ["3.9"]),
+        ("10.2.0", ["3.9", "3.13"]),
+        ("10.4.2", ["3.9", "3.13"]),
+    ],
+)
 def test_older_ones_have_but_one_and_do_not_know_python_required(version, pythons):
     here = Pythons(BOTH, RELEASES[version])
     settings = {"python.version": "python3", "python.required": "3.9,3.13"}
@@ -44,9 +55,15 @@ def test_of_those_that_are_required_the_highest_that_is_there():
     assert Pythons({"3.9": "/nine"}).for_settings({"python.required": "3.9,3.13"}) == "/nine"
 
 
-@pytest.mark.parametrize("settings, named", [
-    ({"python.required": "3.11"}, "3.11"), ({"python.required": "3.9,python3"}, "python3"),
-    ({"python.version": "python2"}, "python2"), ({"python.version": "python"}, "'python'")])
+@pytest.mark.parametrize(
+    "settings, named",
+    [
+        ({"python.required": "3.11"}, "3.11"),
+        ({"python.required": "3.9,python3"}, "python3"),
+        ({"python.version": "python2"}, "python2"),
+        ({"python.version": "python"}, "'python'"),
+    ],
+)
 def test_what_splunk_does_not_have_is_named(settings, named):
     with pytest.raises(SplError, match=named):
         Pythons(BOTH).for_settings(settings)

@@ -1,4 +1,5 @@
 """Saved searches on their schedule, the alerts that they are, and what scheduler.log says of them."""
+
 import http.server
 import json
 import re
@@ -7,8 +8,12 @@ import threading
 
 import pytest
 
-EVERY_HOUR = {"enableSched": "1", "cron_schedule": "7 * * * *", "dispatch.earliest_time": "-1h",
-              "dispatch.latest_time": "now"}
+EVERY_HOUR = {
+    "enableSched": "1",
+    "cron_schedule": "7 * * * *",
+    "dispatch.earliest_time": "-1h",
+    "dispatch.latest_time": "now",
+}
 TEN_PAST = 1_700_000_000 // 3600 * 3600 + 600
 
 
@@ -20,6 +25,7 @@ def saved(splunkd, clock):
     def save(name, search, **settings):
         splunkd.confs.write("savedsearches", "search", name, {**EVERY_HOUR, "search": search, **settings})
         splunkd.scheduler.tick()
+
     return save
 
 
@@ -32,7 +38,7 @@ def finished(splunkd, name):
 
 def log_lines(splunkd, name):
     text = (splunkd.logs.folder / "scheduler.log").read_text()
-    return [line for line in text.splitlines() if ";%s\"" % name in line]
+    return [line for line in text.splitlines() if ';%s"' % name in line]
 
 
 class TestSchedule:
@@ -64,7 +70,8 @@ class TestSchedule:
         clock.move_to(TEN_PAST + 3 * 3600)
         splunkd.scheduler.tick()
         assert sorted(job.latest for job in finished(splunkd, "all")) == [
-            TEN_PAST - 180 + hours * 3600 for hours in (1, 2, 3)]
+            TEN_PAST - 180 + hours * 3600 for hours in (1, 2, 3)
+        ]
 
     def test_a_slot_is_skipped_while_the_last_run_goes_on(self, splunkd, clock, saved, monkeypatch):
         goes_on = threading.Event()
@@ -84,7 +91,7 @@ class TestSchedule:
         clock.move_to(TEN_PAST + 3600)
         splunkd.scheduler.tick()
         finished(splunkd, "hourly")
-        line, = log_lines(splunkd, "hourly")
+        (line,) = log_lines(splunkd, "hourly")
         assert re.search(r' INFO +SavedSplunker - savedsearch_id="nobody;search;hourly"', line)
         assert "status=success" in line
         assert "result_count=3" in line
@@ -93,7 +100,7 @@ class TestSchedule:
         saved("wrong", "| nonsense")
         clock.move_to(TEN_PAST + 3600)
         splunkd.scheduler.tick()
-        line, = log_lines(splunkd, "wrong")
+        (line,) = log_lines(splunkd, "wrong")
         assert " ERROR SavedSplunker - " in line
         assert "Unknown search command 'nonsense'" in line
         assert line.endswith("No actions executed")
@@ -121,8 +128,12 @@ class TestAlerts:
 
     def test_a_custom_condition_looks_at_the_results(self, splunkd, clock, saved):
         for name, least in (("above", 2), ("below", 9)):
-            saved(name, "| makeresults count=5 | stats count", counttype="custom",
-                  alert_condition="where count > %d" % least)
+            saved(
+                name,
+                "| makeresults count=5 | stats count",
+                counttype="custom",
+                alert_condition="where count > %d" % least,
+            )
         assert self.run(splunkd, clock) == ["above"]
 
     def test_a_failed_search_triggers_nothing(self, splunkd, clock, saved):
@@ -160,6 +171,7 @@ class TestActions:
 
             def log_message(self, *_):
                 pass
+
         with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             yield "http://127.0.0.1:%d/hook" % server.server_address[1], bodies
@@ -178,6 +190,7 @@ class TestActions:
                         self.wfile.write(b"354 go on\r\n")
                         mails.append(b"".join(iter(self.rfile.readline, b".\r\n")).decode())
                     self.wfile.write(b"221 bye\r\n" if line.upper().startswith(b"QUIT") else b"250 ok\r\n")
+
         with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             yield "127.0.0.1:%d" % server.server_address[1], mails
@@ -191,17 +204,30 @@ class TestActions:
 
     def test_a_webhook_gets_the_first_row(self, splunkd, clock, saved, receiver):
         url, bodies = receiver
-        saved("hooked", '| makeresults | eval reason="http_400"', **ON_RESULTS,
-              **{"action.webhook": "1", "action.webhook.param.url": url})
+        saved(
+            "hooked",
+            '| makeresults | eval reason="http_400"',
+            **ON_RESULTS,
+            **{"action.webhook": "1", "action.webhook.param.url": url},
+        )
         self.run(splunkd, clock)
         assert [(body["search_name"], body["result"]["reason"]) for body in bodies] == [("hooked", "http_400")]
-        assert "alert_actions=\"webhook\"" in log_lines(splunkd, "hooked")[0]
+        assert 'alert_actions="webhook"' in log_lines(splunkd, "hooked")[0]
 
     def test_an_email_has_the_search_and_its_results(self, splunkd, clock, saved, mail_server):
         address, mails = mail_server
-        saved("mailed", '| makeresults | eval reason="http_400"', **ON_RESULTS, **{
-            "action.email": "1", "action.email.to": "ops@example.com", "action.email.mailserver": address,
-            "action.email.sendresults": "1", "action.email.inline": "1"})
+        saved(
+            "mailed",
+            '| makeresults | eval reason="http_400"',
+            **ON_RESULTS,
+            **{
+                "action.email": "1",
+                "action.email.to": "ops@example.com",
+                "action.email.mailserver": address,
+                "action.email.sendresults": "1",
+                "action.email.inline": "1",
+            },
+        )
         self.run(splunkd, clock)
         assert "To: ops@example.com" in mails[0]
         assert "Subject: Splunk Alert: mailed" in mails[0]
@@ -209,18 +235,32 @@ class TestActions:
 
     def test_an_email_has_what_its_tokens_stand_for(self, splunkd, clock, saved, mail_server):
         address, mails = mail_server
-        saved("told", '| makeresults | eval reason="http_400"', description="What it means", **ON_RESULTS, **{
-            "action.email": "1", "action.email.to": "ops@example.com", "action.email.mailserver": address,
-            "action.email.subject": "It is $result.reason$", "action.email.message.alert": "$description$.",
-            "action.email.include.trigger_time": "1"})
+        saved(
+            "told",
+            '| makeresults | eval reason="http_400"',
+            description="What it means",
+            **ON_RESULTS,
+            **{
+                "action.email": "1",
+                "action.email.to": "ops@example.com",
+                "action.email.mailserver": address,
+                "action.email.subject": "It is $result.reason$",
+                "action.email.message.alert": "$description$.",
+                "action.email.include.trigger_time": "1",
+            },
+        )
         self.run(splunkd, clock)
         assert "Subject: It is http_400" in mails[0]
         assert "What it means." in mails[0]
         assert "Trigger time: " in mails[0]
 
     def test_an_action_that_fails_is_logged_and_the_alert_stands(self, splunkd, clock, saved):
-        saved("unheard", "| makeresults", **ON_RESULTS,
-              **{"action.email": "1", "action.email.to": "ops@example.com", "action.email.mailserver": "127.0.0.1:1"})
+        saved(
+            "unheard",
+            "| makeresults",
+            **ON_RESULTS,
+            **{"action.email": "1", "action.email.to": "ops@example.com", "action.email.mailserver": "127.0.0.1:1"},
+        )
         self.run(splunkd, clock)
         assert [alert.actions for alert in splunkd.alerts.fired()] == [()]
         assert "action=email" in (splunkd.logs.folder / "splunkd.log").read_text()

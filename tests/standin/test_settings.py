@@ -1,4 +1,5 @@
 """Nothing is accepted and ignored: each setting that Splunk knows is honoured, has nothing to act on, or is refused."""
+
 import re
 from fnmatch import fnmatchcase
 
@@ -13,9 +14,14 @@ from tests.standin.settings import HONOURED, IDLE, check, keys_of, splunks_files
 FILES = sorted({*HONOURED, *IDLE})
 UNKNOWN = sorted(conf for conf in splunks_files() if conf not in {*FILES, "limits"})
 OF_NO_SPECIFICATION = {
-    ("authorize", "[a-z]*_*"), ("authorize", "rtsearch"), ("authorize", "search"),
-    *(("savedsearches", "action.%s" % name) for name in (
-        "email.message.alert", "email.priority", "webhook", "webhook.param.url"))}
+    ("authorize", "[a-z]*_*"),
+    ("authorize", "rtsearch"),
+    ("authorize", "search"),
+    *(
+        ("savedsearches", "action.%s" % name)
+        for name in ("email.message.alert", "email.priority", "webhook", "webhook.param.url")
+    ),
+}
 """Capabilities, and what a saved search overrides of alert_actions.conf."""
 
 
@@ -71,13 +77,27 @@ def test_a_file_of_splunks_that_is_not_read_here_is_refused(conf):
     assert refused(conf, "a") == "%s.conf is not known here." % conf
 
 
-@pytest.mark.parametrize("conf, key, value", [
-    ("savedsearches", "alert.digest_mode", "0"), ("savedsearches", "relation", "drops by"),
-    ("props", "SHOULD_LINEMERGE", "true"), ("props", "KV_MODE", "xml"), ("props", "EXTRACT-a", "(?<a>b)"),
-    ("props", "SEDCMD-a", "s/a/b/"), ("props", "LOOKUP-a", "b c"), ("transforms", "match_type", "WILDCARD(a)"),
-    ("transforms", "external_type", "geo"), ("restmap", "scripttype", "python"), ("commands", "chunked", "false"),
-    ("collections", "replicate", "true"), ("authorize", "srchFilter", "a=1"), ("web", "skipCSRFProtection", "1"),
-    ("server", "pass4SymmKey", "x"), ("limits", "max_mem_usage_mb", "1")])
+@pytest.mark.parametrize(
+    "conf, key, value",
+    [
+        ("savedsearches", "alert.digest_mode", "0"),
+        ("savedsearches", "relation", "drops by"),
+        ("props", "SHOULD_LINEMERGE", "true"),
+        ("props", "KV_MODE", "xml"),
+        ("props", "EXTRACT-a", "(?<a>b)"),
+        ("props", "SEDCMD-a", "s/a/b/"),
+        ("props", "LOOKUP-a", "b c"),
+        ("transforms", "match_type", "WILDCARD(a)"),
+        ("transforms", "external_type", "geo"),
+        ("restmap", "scripttype", "python"),
+        ("commands", "chunked", "false"),
+        ("collections", "replicate", "true"),
+        ("authorize", "srchFilter", "a=1"),
+        ("web", "skipCSRFProtection", "1"),
+        ("server", "pass4SymmKey", "x"),
+        ("limits", "max_mem_usage_mb", "1"),
+    ],
+)
 def test_it_is_installed_with_no_package_and_written_by_no_request(splunkd, tmp_path, conf, key, value):
     files = {"default/%s.conf" % conf: "[mvexpand]\n%s = %s\n" % (key, value)}
     with pytest.raises(Refusal, match=r"%s.*is not known here" % re.escape(key)):
@@ -96,9 +116,17 @@ def test_what_an_app_brings_of_its_own_is_its_own(splunkd, tmp_path):
     assert splunkd.confs.stanza("mine", "one", "a").settings == {"b": "d"}
 
 
-@pytest.mark.parametrize("domains, allowed", [
-    ("", True), ("allow_all", True), ("deny_all", False), ("b.org, a.example", True), ("b.org", False),
-    ("example", False)])
+@pytest.mark.parametrize(
+    "domains, allowed",
+    [
+        ("", True),
+        ("allow_all", True),
+        ("deny_all", False),
+        ("b.org, a.example", True),
+        ("b.org", False),
+        ("example", False),
+    ],
+)
 def test_mail_goes_to_the_domains_that_it_may_go_to(domains, allowed):
     assert may_get_mail("me@A.example", domains) is allowed
 

@@ -1,4 +1,5 @@
 """Configuration files: which layer wins, what is seen where, and what a change writes."""
+
 import pytest
 
 from tests.standin.refusal import Refusal
@@ -22,6 +23,7 @@ def put(etc):
     def write(path, text):
         (etc / path).parent.mkdir(parents=True, exist_ok=True)
         (etc / path).write_text(text)
+
     return write
 
 
@@ -30,8 +32,15 @@ def value(confs, app="a", stanza="s", user="nobody"):
 
 
 class TestPrecedence:
-    ORDER = ("system/default", "system/local", "apps/b/default", "apps/b/local", "apps/a/default", "apps/a/local",
-             "users/ann/a/local")
+    ORDER = (
+        "system/default",
+        "system/local",
+        "apps/b/default",
+        "apps/b/local",
+        "apps/a/default",
+        "apps/a/local",
+        "users/ann/a/local",
+    )
 
     def test_in_an_app_its_own_layers_win_over_others_and_a_users_over_all(self, confs, put):
         put("apps/b/metadata/default.meta", "[]\nexport = system\n")
@@ -41,8 +50,9 @@ class TestPrecedence:
         assert value(confs) == "5"
 
     def test_for_splunkd_itself_system_local_wins(self, confs, put):
-        for number, folder in enumerate(("system/default", "apps/b/default", "apps/a/default", "apps/b/local",
-                                         "apps/a/local", "system/local")):
+        for number, folder in enumerate(
+            ("system/default", "apps/b/default", "apps/a/default", "apps/b/local", "apps/a/local", "system/local")
+        ):
             put(folder + "/x.conf", "[s]\nk = %d\n" % number)
             assert value(confs, app=None) == str(number)
 
@@ -77,8 +87,21 @@ class TestPrecedence:
 
 
 class TestWriting:
-    @pytest.mark.parametrize("text", ["plain", "", "a = b", "# no comment", "[no stanza]", "one\ntwo", "one\n\n  three",
-                                      "one\\\ntwo", "ü", "x\n[y]\nz = 1"])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "plain",
+            "",
+            "a = b",
+            "# no comment",
+            "[no stanza]",
+            "one\ntwo",
+            "one\n\n  three",
+            "one\\\ntwo",
+            "ü",
+            "x\n[y]\nz = 1",
+        ],
+    )
     def test_any_text_is_read_again_as_it_was_written(self, etc, confs, text):
         confs.write("x", "a", "s", {"k": text, "after": "1"})
         assert Confs(etc).stanzas("x", "a")["s"].settings == {"k": text, "after": "1"}
@@ -124,10 +147,17 @@ export = system
 owner = ann
 """
 
-    @pytest.mark.parametrize(("name", "roles", "reads", "writes"), [
-        ("open/to all", {"power"}, True, True), ("open/to all", {"user"}, False, False),
-        ("open/to all", {"chef"}, False, False), ("open/to all", {"user", "chef"}, True, True),
-        ("other", {"power"}, True, False), ("other", {"user"}, False, False)])
+    @pytest.mark.parametrize(
+        ("name", "roles", "reads", "writes"),
+        [
+            ("open/to all", {"power"}, True, True),
+            ("open/to all", {"user"}, False, False),
+            ("open/to all", {"chef"}, False, False),
+            ("open/to all", {"user", "chef"}, True, True),
+            ("other", {"power"}, True, False),
+            ("other", {"user"}, False, False),
+        ],
+    )
     def test_app_kind_and_object_must_all_be_readable(self, confs, put, name, roles, reads, writes):
         put("apps/a/metadata/default.meta", self.META)
         access = confs.access("x", name, "a")
@@ -136,7 +166,9 @@ owner = ann
     def test_local_meta_wins(self, confs, put):
         put("apps/a/metadata/default.meta", self.META)
         assert (confs.access("x", "open/to all", "a").exported, confs.access("x", "open/to all", "a").owner) == (
-            True, "ann")
+            True,
+            "ann",
+        )
         confs.set_access("x", "open/to all", "a", Access(frozenset(["power"]), frozenset(["admin"]), False))
         access = confs.access("x", "open/to all", "a")
         assert (access.read, access.write, access.exported, access.owner) == ({"power"}, {"admin"}, False, "nobody")
@@ -144,20 +176,32 @@ owner = ann
     def test_without_metadata_everybody_reads_and_administrators_write(self, confs):
         access = confs.access("x", "s", "a")
         assert (access.may_read({"user"}), access.may_write({"user"}), access.may_write({"admin"})) == (
-            True, False, True)
+            True,
+            False,
+            True,
+        )
 
 
 class TestProps:
-    @pytest.mark.parametrize(("pattern", "source", "matches"), [
-        (".../app.log", "/var/log/app.log", True), ("...app.log*", "/var/log/app.log.1", True),
-        ("/var/*/app.log", "/var/log/app.log", True), ("/var/*/app.log", "/var/log/sub/app.log", False),
-        ("app.log", "/var/log/app.log", False), ("/a.b", "/axb", False)])
+    @pytest.mark.parametrize(
+        ("pattern", "source", "matches"),
+        [
+            (".../app.log", "/var/log/app.log", True),
+            ("...app.log*", "/var/log/app.log.1", True),
+            ("/var/*/app.log", "/var/log/app.log", True),
+            ("/var/*/app.log", "/var/log/sub/app.log", False),
+            ("app.log", "/var/log/app.log", False),
+            ("/a.b", "/axb", False),
+        ],
+    )
     def test_a_source_pattern(self, pattern, source, matches):
         assert matches_source(pattern, source) is matches
 
     def test_the_source_wins_over_the_host_over_the_source_type(self, confs, put):
-        put("apps/a/default/props.conf",
-            "[st]\nk = 1\nl = 1\nm = 1\n[host::h*]\nk = 2\nl = 2\n[source::...log]\nk = 3\n")
+        put(
+            "apps/a/default/props.conf",
+            "[st]\nk = 1\nl = 1\nm = 1\n[host::h*]\nk = 2\nl = 2\n[source::...log]\nk = 3\n",
+        )
         stanzas = confs.stanzas("props", "a")
         assert props_for(stanzas, "st", "/x.log", "h1") == {"k": "3", "l": "2", "m": "1"}
         assert props_for(stanzas, "st", "other", "other") == {"k": "1", "l": "1", "m": "1"}

@@ -1,4 +1,5 @@
 """Indexed events: their times, their length, and in which order they are found."""
+
 from datetime import timezone
 from zoneinfo import ZoneInfo
 
@@ -33,9 +34,15 @@ def found(events, *indexes, earliest=None, latest=None):
 
 
 class TestIndexing:
-    @pytest.mark.parametrize(("sourcetype", "raw", "kept"), [
-        ("cut", "123456", "12345"), ("cut", "1234ü", "1234"), ("whole", "x" * 20_000, "x" * 20_000),
-        ("any", "x" * 20_000, "x" * 10_000)])
+    @pytest.mark.parametrize(
+        ("sourcetype", "raw", "kept"),
+        [
+            ("cut", "123456", "12345"),
+            ("cut", "1234ü", "1234"),
+            ("whole", "x" * 20_000, "x" * 20_000),
+            ("any", "x" * 20_000, "x" * 10_000),
+        ],
+    )
     def test_an_event_is_cut_at_truncate_bytes(self, events, sourcetype, raw, kept):
         events.add([event(raw, sourcetype=sourcetype)])
         assert found(events, "main") == [kept]
@@ -61,24 +68,37 @@ class TestScanning:
         events.add([event(str(number), number) for number in range(5)])
         assert found(events, "main", earliest=1, latest=3) == ["2", "1"]
 
-    @pytest.mark.parametrize(("pattern", "expected"), [
-        ("main", ["a"]), ("*", ["a", "b"]), ("o*", ["b"]), ("_*", ["c"]), ("_internal", ["c"]), ("none", [])])
+    @pytest.mark.parametrize(
+        ("pattern", "expected"),
+        [("main", ["a"]), ("*", ["a", "b"]), ("o*", ["b"]), ("_*", ["c"]), ("_internal", ["c"]), ("none", [])],
+    )
     def test_a_wildcard_finds_no_internal_index_unless_it_says_so(self, events, pattern, expected):
         events.add([event("a"), event("b", 999, "other"), event("c", 998, "_internal")])
         assert found(events, pattern) == expected
 
 
 class TestTimes:
-    @pytest.mark.parametrize(("props", "raw", "seconds"), [
-        ({}, "2026-11-24T01:02:03Z x", 1795482123), ({}, "at 2026-11-24T01:02:03.25+01:00", 1795478523.25),
-        ({}, "11-24-2026 01:02:03.456 +0000 INFO", 1795482123.456), ({}, "nothing", 7),
-        ({"TIME_PREFIX": '"when":"', "TIME_FORMAT": "%Y-%m-%dT%H:%M:%S%z"},
-         '{"at":"2026-11-24T00:00:00Z","when":"2026-11-24T01:02:03Z"}', 1795482123),
-        ({"TIME_FORMAT": "%s"}, "1795482123 x", 1795482123), ({"TIME_FORMAT": "%s"}, "x 1795482123", 7),
-        ({"TIME_PREFIX": "none"}, "2026-11-24T01:02:03Z", 7),
-        ({"DATETIME_CONFIG": "CURRENT"}, "2026-11-24T01:02:03Z", 7),
-        ({"TIME_PREFIX": "^", "MAX_TIMESTAMP_LOOKAHEAD": "10"}, "2026-11-24T01:02:03Z", 7),
-        ({}, "x" * 128 + "2026-11-24T01:02:03Z", 7), ({}, "2026-13-24T01:02:03Z", 7)])
+    @pytest.mark.parametrize(
+        ("props", "raw", "seconds"),
+        [
+            ({}, "2026-11-24T01:02:03Z x", 1795482123),
+            ({}, "at 2026-11-24T01:02:03.25+01:00", 1795478523.25),
+            ({}, "11-24-2026 01:02:03.456 +0000 INFO", 1795482123.456),
+            ({}, "nothing", 7),
+            (
+                {"TIME_PREFIX": '"when":"', "TIME_FORMAT": "%Y-%m-%dT%H:%M:%S%z"},
+                '{"at":"2026-11-24T00:00:00Z","when":"2026-11-24T01:02:03Z"}',
+                1795482123,
+            ),
+            ({"TIME_FORMAT": "%s"}, "1795482123 x", 1795482123),
+            ({"TIME_FORMAT": "%s"}, "x 1795482123", 7),
+            ({"TIME_PREFIX": "none"}, "2026-11-24T01:02:03Z", 7),
+            ({"DATETIME_CONFIG": "CURRENT"}, "2026-11-24T01:02:03Z", 7),
+            ({"TIME_PREFIX": "^", "MAX_TIMESTAMP_LOOKAHEAD": "10"}, "2026-11-24T01:02:03Z", 7),
+            ({}, "x" * 128 + "2026-11-24T01:02:03Z", 7),
+            ({}, "2026-13-24T01:02:03Z", 7),
+        ],
+    )
     def test_the_time_of_a_text(self, props, raw, seconds):
         assert extracted_time(raw, props, 7, timezone.utc) == seconds
 

@@ -1,4 +1,5 @@
 """KV store: its query language, types and limits, and how it keeps up with many documents."""
+
 import json
 import time
 
@@ -61,39 +62,96 @@ def keys(documents):
 
 
 class TestQueries:
-    @pytest.mark.parametrize(("query", "expected"), [
-        ({}, "abcd"), ({"name": "Ann"}, "a"), ({"age": 30}, "a"), ({"age": "30"}, "c"), ({"age": 30.0}, "a"),
-        ({"name": "it's"}, "d"), ({"a.b": 1}, "d"), ({"address.town": "Oslo"}, "a"),
-        ({"address": {"town": "Oslo"}}, "a"), ({"tags": "x"}, "a"), ({"tags": ["x", "y"]}, "a"), ({"tags": []}, "b"),
-        ({"flag": True}, "b"), ({"flag": 1}, ""), ({"$or": [{"address.town": "Oslo"}, {"address.town": 1}]}, "a"),
-        ({"name": None}, ""), ({"age": None}, "d"), ({"flag": None}, "ad"), ({"age": 10 ** 30}, ""),
-        ({"_key": "b"}, "b"), ({"_key": {"$gt": "b"}}, "cd"), ({"_user": "nobody"}, "abcd"),
-        ({"age": {"$gt": 4}}, "a"), ({"age": {"$gte": 4}}, "ab"), ({"age": {"$lt": 30}}, "b"),
-        ({"age": {"$lte": 30, "$gt": 3}}, "ab"), ({"age": {"$gt": "3"}}, "c"), ({"name": {"$lt": "B"}}, "ac"),
-        ({"tags": {"$gt": "x"}}, "a"), ({"age": {"$ne": 30}}, "bcd"), ({"none": {"$ne": 1}}, "abcd"),
-        ({"name": {"$regex": "^[AB]"}}, "ab"), ({"age": {"$regex": "3"}}, "c"), ({"tags": {"$regex": "y"}}, "a"),
-        ({"$or": [{"name": "Ann"}, {"name": "Bob"}]}, "ab"), ({"$or": [{"age": 30}, {"age": "30"}]}, "ac"),
-        ({"$or": [{"tags": "y"}, {"tags": "none"}]}, "a"), ({"$or": [{"_key": "a"}, {"_key": "d"}]}, "ad"),
-        ({"$or": [{"name": "Ann"}, {"age": {"$lt": 5}}]}, "ab"), ({"$or": [{"name": "Ann"}, {}]}, "abcd"),
-        ({"$and": [{"age": {"$gt": 3}}, {"name": {"$ne": "Ann"}}]}, "b"), ({"$and": [{}, {"_key": {"$lt": "b"}}]}, "a"),
-        ({"$not": {"name": "Ann"}}, "bcd"), ({"$or": [{"$not": {"age": {"$gt": 4}}}, {"name": "Ann"}]}, "abcd"),
-        ({"name": "Ann", "age": 4}, ""),
-    ])
+    @pytest.mark.parametrize(
+        ("query", "expected"),
+        [
+            ({}, "abcd"),
+            ({"name": "Ann"}, "a"),
+            ({"age": 30}, "a"),
+            ({"age": "30"}, "c"),
+            ({"age": 30.0}, "a"),
+            ({"name": "it's"}, "d"),
+            ({"a.b": 1}, "d"),
+            ({"address.town": "Oslo"}, "a"),
+            ({"address": {"town": "Oslo"}}, "a"),
+            ({"tags": "x"}, "a"),
+            ({"tags": ["x", "y"]}, "a"),
+            ({"tags": []}, "b"),
+            ({"flag": True}, "b"),
+            ({"flag": 1}, ""),
+            ({"$or": [{"address.town": "Oslo"}, {"address.town": 1}]}, "a"),
+            ({"name": None}, ""),
+            ({"age": None}, "d"),
+            ({"flag": None}, "ad"),
+            ({"age": 10**30}, ""),
+            ({"_key": "b"}, "b"),
+            ({"_key": {"$gt": "b"}}, "cd"),
+            ({"_user": "nobody"}, "abcd"),
+            ({"age": {"$gt": 4}}, "a"),
+            ({"age": {"$gte": 4}}, "ab"),
+            ({"age": {"$lt": 30}}, "b"),
+            ({"age": {"$lte": 30, "$gt": 3}}, "ab"),
+            ({"age": {"$gt": "3"}}, "c"),
+            ({"name": {"$lt": "B"}}, "ac"),
+            ({"tags": {"$gt": "x"}}, "a"),
+            ({"age": {"$ne": 30}}, "bcd"),
+            ({"none": {"$ne": 1}}, "abcd"),
+            ({"name": {"$regex": "^[AB]"}}, "ab"),
+            ({"age": {"$regex": "3"}}, "c"),
+            ({"tags": {"$regex": "y"}}, "a"),
+            ({"$or": [{"name": "Ann"}, {"name": "Bob"}]}, "ab"),
+            ({"$or": [{"age": 30}, {"age": "30"}]}, "ac"),
+            ({"$or": [{"tags": "y"}, {"tags": "none"}]}, "a"),
+            ({"$or": [{"_key": "a"}, {"_key": "d"}]}, "ad"),
+            ({"$or": [{"name": "Ann"}, {"age": {"$lt": 5}}]}, "ab"),
+            ({"$or": [{"name": "Ann"}, {}]}, "abcd"),
+            ({"$and": [{"age": {"$gt": 3}}, {"name": {"$ne": "Ann"}}]}, "b"),
+            ({"$and": [{}, {"_key": {"$lt": "b"}}]}, "a"),
+            ({"$not": {"name": "Ann"}}, "bcd"),
+            ({"$or": [{"$not": {"age": {"$gt": 4}}}, {"name": "Ann"}]}, "abcd"),
+            ({"name": "Ann", "age": 4}, ""),
+        ],
+    )
     def test_a_query_finds(self, plain, query, expected):
         assert keys(plain.find(query)) == expected
 
-    @pytest.mark.parametrize("query", [
-        [1], "x", {"$where": "1"}, {"a": {"$near": 1}}, {"a": {"$gt": 1, "b": 2}}, {"$or": {}}, {"$or": []},
-        {"$and": [1]}, {"$or": [1]}, {"$or": [{"a": 1}, 1]}, {"$or": [{"$near": 1}]},
-        {"a": {"$gt": None}}, {"a": {"$lt": [1]}}, {"a": {"$regex": "("}}, {"a": {"$regex": 1}}, {"$not": 1}])
+    @pytest.mark.parametrize(
+        "query",
+        [
+            [1],
+            "x",
+            {"$where": "1"},
+            {"a": {"$near": 1}},
+            {"a": {"$gt": 1, "b": 2}},
+            {"$or": {}},
+            {"$or": []},
+            {"$and": [1]},
+            {"$or": [1]},
+            {"$or": [{"a": 1}, 1]},
+            {"$or": [{"$near": 1}]},
+            {"a": {"$gt": None}},
+            {"a": {"$lt": [1]}},
+            {"a": {"$regex": "("}},
+            {"a": {"$regex": 1}},
+            {"$not": 1},
+        ],
+    )
     def test_what_is_no_query_is_refused(self, plain, query):
         with pytest.raises(Refusal) as refused:
             plain.find(query)
         assert refused.value.status == 400
 
-    @pytest.mark.parametrize(("sort", "expected"), [
-        ("", "abcd"), ("_key", "abcd"), ("_key:-1", "dcba"), ("age", "dbac"), ("age:-1", "cabd"),
-        ("flag:1,age:-1", "adcb")])
+    @pytest.mark.parametrize(
+        ("sort", "expected"),
+        [
+            ("", "abcd"),
+            ("_key", "abcd"),
+            ("_key:-1", "dcba"),
+            ("age", "dbac"),
+            ("age:-1", "cabd"),
+            ("flag:1,age:-1", "adcb"),
+        ],
+    )
     def test_documents_are_sorted(self, plain, sort, expected):
         assert keys(plain.find(sort=sort)) == expected
 
@@ -103,15 +161,22 @@ class TestQueries:
         assert keys(plain.find(sort="age", skip=3)) == "c"
         assert plain.find(skip=4) == []
 
-    @pytest.mark.parametrize(("fields", "expected"), [
-        ("name", {"name", "_key"}), ("name,age", {"name", "age", "_key"}), ("name,_key:0", {"name"}),
-        ("name:0", {"_key", "_user", "age", "tags", "address"}),
-        ("", {"_key", "_user", "name", "age", "tags", "address"})])
+    @pytest.mark.parametrize(
+        ("fields", "expected"),
+        [
+            ("name", {"name", "_key"}),
+            ("name,age", {"name", "age", "_key"}),
+            ("name,_key:0", {"name"}),
+            ("name:0", {"_key", "_user", "age", "tags", "address"}),
+            ("", {"_key", "_user", "name", "age", "tags", "address"}),
+        ],
+    )
     def test_fields_are_chosen(self, plain, fields, expected):
         assert set(plain.find({"_key": "a"}, fields=fields)[0]) == expected
 
-    @pytest.mark.parametrize("options", [{"sort": "a:2"}, {"fields": "a:2"}, {"fields": "a,b:0"}, {"skip": -1},
-                                         {"limit": -1}])
+    @pytest.mark.parametrize(
+        "options", [{"sort": "a:2"}, {"fields": "a:2"}, {"fields": "a,b:0"}, {"skip": -1}, {"limit": -1}]
+    )
     def test_options_that_cannot_be_are_refused(self, plain, options):
         with pytest.raises(Refusal):
             plain.find(**options)
@@ -170,9 +235,19 @@ class TestTypes:
         typed = store.collection("app", "typed", "nobody")
         assert typed.get(typed.insert(self.GOOD)).items() >= self.GOOD.items()
 
-    @pytest.mark.parametrize(("name", "value"), [
-        ("number", "one"), ("number", "01"), ("number", True),
-        ("flag", 1), ("flag", "true"), ("text", 1), ("when", "now"), ("list", "x")])
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("number", "one"),
+            ("number", "01"),
+            ("number", True),
+            ("flag", 1),
+            ("flag", "true"),
+            ("text", 1),
+            ("when", "now"),
+            ("list", "x"),
+        ],
+    )
     def test_others_are_dropped_without_a_word(self, store, name, value):
         typed = store.collection("app", "typed", "nobody")
         stored = typed.get(typed.insert({**self.GOOD, name: value}))
@@ -233,8 +308,7 @@ class TestLife:
         store.status = kvstore.STARTING
         with pytest.raises(Refusal) as refused:
             store.collection("app", "plain", "nobody")
-        assert (refused.value.status, refused.value.text) == (
-            503, "KV Store is initializing. Please try again later.")
+        assert (refused.value.status, refused.value.text) == (503, "KV Store is initializing. Please try again later.")
 
     def test_a_collection_is_dropped_alone_and_an_app_with_all_it_has(self, store, plain):
         typed = store.collection("app", "typed", "nobody")
@@ -249,8 +323,12 @@ class TestLife:
 def filled(store, number):
     fast = store.collection("app", "fast", "nobody")
     for start in range(0, number, 1000):
-        fast.save([{"_key": "k%06d" % each, "name": "name %d" % each, "age": each % 100, "filler": "x" * 100}
-                   for each in range(start, min(start + 1000, number))])
+        fast.save(
+            [
+                {"_key": "k%06d" % each, "name": "name %d" % each, "age": each % 100, "filler": "x" * 100}
+                for each in range(start, min(start + 1000, number))
+            ]
+        )
     return fast
 
 
@@ -266,14 +344,17 @@ class TestManyDocuments:
         yield filled(store, 100_000)
         store.close()
 
-    @pytest.mark.parametrize(("query", "options", "found"), [
-        ({"_key": "k050000"}, {}, 1),
-        ({"_key": {"$gt": "k050000"}}, {"sort": "_key", "limit": 100}, 100),
-        ({"$and": [{"age": {"$gt": 50}}, {"_key": {"$gt": "k050000"}}]}, {"sort": "_key", "limit": 100}, 100),
-        ({"name": "name 99999"}, {}, 1),
-        ({"$or": [{"name": "name %d" % each} for each in range(0, 90_000, 300)]}, {}, 300),
-        ({"$or": [{"_key": "k%06d" % each} for each in range(0, 90_000, 300)]}, {}, 300),
-    ])
+    @pytest.mark.parametrize(
+        ("query", "options", "found"),
+        [
+            ({"_key": "k050000"}, {}, 1),
+            ({"_key": {"$gt": "k050000"}}, {"sort": "_key", "limit": 100}, 100),
+            ({"$and": [{"age": {"$gt": 50}}, {"_key": {"$gt": "k050000"}}]}, {"sort": "_key", "limit": 100}, 100),
+            ({"name": "name 99999"}, {}, 1),
+            ({"$or": [{"name": "name %d" % each} for each in range(0, 90_000, 300)]}, {}, 300),
+            ({"$or": [{"_key": "k%06d" % each} for each in range(0, 90_000, 300)]}, {}, 300),
+        ],
+    )
     def test_what_has_an_index_takes_milliseconds(self, many, query, options, found):
         seconds, documents = timed(lambda: many.find(query, **options))
         assert len(documents) == found

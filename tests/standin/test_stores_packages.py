@@ -1,4 +1,5 @@
 """What is unpacked into etc/apps, and what is refused."""
+
 import io
 import tarfile
 
@@ -47,23 +48,26 @@ def test_a_file_keeps_its_time(etc, tmp_path):
     assert (etc / "apps" / "one" / "default" / "app.conf").stat().st_mtime == 0
 
 
-@pytest.mark.parametrize(("members", "reason"), [
-    ([("one/default/app.conf", "[package]\nid = two\n")], "the app's folder is 'one', its app.conf says 'two'"),
-    ([("one/default/app.conf", "[id]\nname = two\n")], "the app's folder is 'one', its app.conf says 'two'"),
-    ([("one/bin/a.py", "")], "no default/app.conf"),
-    ([("one/default/app.conf", ""), ("two/default/app.conf", "")], "one folder at the top, it has one, two"),
-    ([("./one/default/app.conf", "")], "./one/default/app.conf is no path of a package"),
-    ([("one/../../evil", "")], "one/../../evil is no path of a package"),
-    ([("/one/default/app.conf", "")], "/one/default/app.conf is no path of a package"),
-    ([("one/default/app.conf", ""), ("one/local/app.conf", "")], "local to an installation"),
-    ([("one/default/app.conf", ""), ("one/metadata/local.meta", "")], "local to an installation"),
-    ([link("one/bin/link", "/etc/passwd", tarfile.SYMTYPE)], "neither a file nor a folder"),
-    ([link("one/bin/link", "one/bin/a", tarfile.LNKTYPE)], "neither a file nor a folder"),
-    ([("app.conf", "")], "not in the app's folder"),
-    ([("one/default/app.conf", "[id\n")], "app.conf of the app 'one'"),
-    ([("one/default/app.conf", ""), ("one/default/macros.conf", "nonsense")], "macros.conf of the app 'one'"),
-    ([], "one folder at the top, it has none"),
-])
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ([("one/default/app.conf", "[package]\nid = two\n")], "the app's folder is 'one', its app.conf says 'two'"),
+        ([("one/default/app.conf", "[id]\nname = two\n")], "the app's folder is 'one', its app.conf says 'two'"),
+        ([("one/bin/a.py", "")], "no default/app.conf"),
+        ([("one/default/app.conf", ""), ("two/default/app.conf", "")], "one folder at the top, it has one, two"),
+        ([("./one/default/app.conf", "")], "./one/default/app.conf is no path of a package"),
+        ([("one/../../evil", "")], "one/../../evil is no path of a package"),
+        ([("/one/default/app.conf", "")], "/one/default/app.conf is no path of a package"),
+        ([("one/default/app.conf", ""), ("one/local/app.conf", "")], "local to an installation"),
+        ([("one/default/app.conf", ""), ("one/metadata/local.meta", "")], "local to an installation"),
+        ([link("one/bin/link", "/etc/passwd", tarfile.SYMTYPE)], "neither a file nor a folder"),
+        ([link("one/bin/link", "one/bin/a", tarfile.LNKTYPE)], "neither a file nor a folder"),
+        ([("app.conf", "")], "not in the app's folder"),
+        ([("one/default/app.conf", "[id\n")], "app.conf of the app 'one'"),
+        ([("one/default/app.conf", ""), ("one/default/macros.conf", "nonsense")], "macros.conf of the app 'one'"),
+        ([], "one folder at the top, it has none"),
+    ],
+)
 def test_what_is_no_package_is_refused_with_the_reason(etc, tmp_path, members, reason):
     with pytest.raises(Refusal) as refused:
         packages.install(etc, archive(tmp_path, *members), False)
@@ -101,12 +105,21 @@ def test_an_app_that_is_there_is_installed_again_only_as_an_update(etc, tmp_path
 def test_an_update_keeps_what_users_made_and_nothing_else(etc, tmp_path):
     packages.install(etc, package(tmp_path, "one", {"bin/old.py": "", "lookups/ours.csv": "a\n1\n"}), False)
     app = etc / "apps" / "one"
-    for name, text in {"local/macros.conf": "[m]\n", "metadata/local.meta": "[]\n", "lookups/theirs.csv": "b\n",
-                       "lookups/ours.csv": "a\n2\n"}.items():
+    for name, text in {
+        "local/macros.conf": "[m]\n",
+        "metadata/local.meta": "[]\n",
+        "lookups/theirs.csv": "b\n",
+        "lookups/ours.csv": "a\n2\n",
+    }.items():
         (app / name).parent.mkdir(exist_ok=True)
         (app / name).write_text(text)
     packages.install(etc, package(tmp_path, "one", {"bin/new.py": "", "lookups/ours.csv": "a\n3\n"}, "2.0.0"), True)
     files = {str(path.relative_to(app)): path.read_text() for path in app.rglob("*") if path.is_file()}
     del files["default/app.conf"]
-    assert files == {"local/macros.conf": "[m]\n", "metadata/local.meta": "[]\n", "lookups/theirs.csv": "b\n",
-                     "lookups/ours.csv": "a\n3\n", "bin/new.py": ""}
+    assert files == {
+        "local/macros.conf": "[m]\n",
+        "metadata/local.meta": "[]\n",
+        "lookups/theirs.csv": "b\n",
+        "lookups/ours.csv": "a\n3\n",
+        "bin/new.py": "",
+    }

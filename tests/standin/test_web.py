@@ -1,4 +1,5 @@
 """Splunk Web, as a browser uses it."""
+
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,10 +13,14 @@ NAV = '<nav><view name="other"/><view name="start" default="true"/></nav>'
 VIEW = """<dashboard version="1.1" script="a.js, two:b.js" stylesheet="a.css"><label>Start &amp; more</label>
 <row><panel><html><p id="place">Hello<br/>you</p></html></panel></row></dashboard>"""
 FILES = {
-    "default/data/ui/nav/default.xml": NAV, "default/data/ui/views/start.xml": VIEW,
+    "default/data/ui/nav/default.xml": NAV,
+    "default/data/ui/views/start.xml": VIEW,
     "default/data/ui/views/chart.xml": '<dashboard version="1.1"><row><panel><chart/></panel></row></dashboard>',
-    "default/data/ui/views/secret.xml": VIEW, "appserver/static/a.js": "let a;", "appserver/static/sub/b.css": "b {}",
-    "metadata/default.meta": "[]\naccess = read : [ * ]\n[views/secret]\naccess = read : [ admin ]\n"}
+    "default/data/ui/views/secret.xml": VIEW,
+    "appserver/static/a.js": "let a;",
+    "appserver/static/sub/b.css": "b {}",
+    "metadata/default.meta": "[]\naccess = read : [ * ]\n[views/secret]\naccess = read : [ admin ]\n",
+}
 
 
 class Browser:
@@ -50,8 +55,11 @@ class Browser:
 
     def upload(self, path, **form):
         with open(path, "rb") as file:
-            return self.post("/en-US/manager/appinstall/_upload", files={"appfile": file},
-                             data={"splunk_form_key": self.form_key, **form})
+            return self.post(
+                "/en-US/manager/appinstall/_upload",
+                files={"appfile": file},
+                data={"splunk_form_key": self.form_key, **form},
+            )
 
 
 @pytest.fixture
@@ -90,8 +98,15 @@ class TestLogin:
         answer = stranger.post("/en-US/account/login", data={"username": "admin", "password": "changeme", "cval": "1"})
         assert answer.status_code == 401
 
-    @pytest.mark.parametrize("path", ["/en-US/app/one/start", "/en-US/app/one", "/en-US/manager/launcher/apps/local",
-                                      "/en-US/manager/appinstall/_upload"])
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/en-US/app/one/start",
+            "/en-US/app/one",
+            "/en-US/manager/launcher/apps/local",
+            "/en-US/manager/appinstall/_upload",
+        ],
+    )
     def test_pages_lead_to_it(self, stranger, app, path):
         answer = stranger.get(path)
         assert answer.status_code == 303
@@ -169,16 +184,24 @@ class TestProxy:
         assert browser.get(root + "services/saved/searches").status_code == 200
         for path in ("services/admin/macros", "services/data/inputs/probe", "services", "nothing"):
             assert browser.get(root + path).status_code == 404
-        assert browser.post(root + "services/admin/macros", data={"name": "m", "definition": "1"},
-                            headers=browser.headers).status_code == 404
+        assert (
+            browser.post(
+                root + "services/admin/macros", data={"name": "m", "definition": "1"}, headers=browser.headers
+            ).status_code
+            == 404
+        )
 
     def test_an_app_exposes_what_its_own_web_conf_names(self, browser, splunkd, tmp_path):
         expose = "[expose:probes]\npattern = %s\nmethods = GET\n"
         splunkd.install(package(tmp_path, "one", {"default/web.conf": expose % "admin/macros"}), False)
         assert browser.get(self.ROOT + "admin/macros").status_code == 200
         assert browser.get(self.ROOT + "admin/macros/m").status_code == 404
-        assert browser.post(self.ROOT + "admin/macros", data={"name": "m", "definition": "1"},
-                            headers=browser.headers).status_code == 404
+        assert (
+            browser.post(
+                self.ROOT + "admin/macros", data={"name": "m", "definition": "1"}, headers=browser.headers
+            ).status_code
+            == 404
+        )
 
     def test_without_a_session_there_is_nothing(self, stranger):
         assert stranger.get(self.ROOT + "saved/searches").status_code == 401
@@ -193,16 +216,26 @@ class TestViews:
 
     @pytest.mark.parametrize("hidden, first", [("start", "chart"), ("none", "start")])
     def test_who_may_not_read_that_one_gets_the_first_that_he_may(self, plain, splunkd, tmp_path, hidden, first):
-        splunkd.install(package(tmp_path, "one", {
-            **FILES, "default/data/ui/nav/default.xml": '<nav><view name="secret"/><view name="chart"/>'
-                                                        '<view name="start" default="true"/></nav>',
-            "metadata/default.meta": FILES["metadata/default.meta"] + (
-                "[views/%s]\naccess = read : [ admin ]\n" % hidden)}), False)
+        splunkd.install(
+            package(
+                tmp_path,
+                "one",
+                {
+                    **FILES,
+                    "default/data/ui/nav/default.xml": '<nav><view name="secret"/><view name="chart"/>'
+                    '<view name="start" default="true"/></nav>',
+                    "metadata/default.meta": FILES["metadata/default.meta"]
+                    + ("[views/%s]\naccess = read : [ admin ]\n" % hidden),
+                },
+            ),
+            False,
+        )
         assert plain.get("/en-US/app/one").headers["Location"] == "/en-US/app/one/" + first
 
     def test_an_app_that_one_may_not_read_is_not_there(self, browser, plain, splunkd, tmp_path):
-        splunkd.install(package(tmp_path, "one", {
-            **FILES, "metadata/default.meta": "[]\naccess = read : [ admin ]\n"}), False)
+        splunkd.install(
+            package(tmp_path, "one", {**FILES, "metadata/default.meta": "[]\naccess = read : [ admin ]\n"}), False
+        )
         apps = "/en-US/manager/launcher/apps/local"
         assert ("<li>one</li>" in browser.get(apps).text, "<li>one</li>" in plain.get(apps).text) == (True, False)
         assert browser.get("/en-US/app/one").status_code == 303
@@ -215,8 +248,11 @@ class TestViews:
         assert '<p id="place">Hello<br>you</p>' in text
         assert "<title>Start &amp; more</title>" in text
         static = "/en-US/static/@%s:" % DEFAULT.build
-        for part in ('<script src="%s0/app/one/a.js">' % static, '<script src="%s7/app/two/b.js">' % static,
-                     '<link rel="stylesheet" href="%s0/app/one/a.css">' % static):
+        for part in (
+            '<script src="%s0/app/one/a.js">' % static,
+            '<script src="%s7/app/two/b.js">' % static,
+            '<link rel="stylesheet" href="%s0/app/one/a.css">' % static,
+        ):
             assert part in text
         assert text.index("<style>") < text.index("<link")  # Bootstrap is below the app's own style
 
@@ -234,8 +270,11 @@ class TestViews:
         splunkd.install(package(tmp_path, "one", {**FILES, "default/app.conf": conf}), False)
         assert browser.get("/en-US/app/one/secret").headers["Location"] == "/en-US/app/one/start"
         assert browser.get("/en-US/app/one/start").status_code == 200
-        browser.post("/en-US/splunkd/__raw/servicesNS/nobody/one/configs/conf-app/install", headers=browser.headers,
-                     data={"is_configured": "true"})
+        browser.post(
+            "/en-US/splunkd/__raw/servicesNS/nobody/one/configs/conf-app/install",
+            headers=browser.headers,
+            data={"is_configured": "true"},
+        )
         assert browser.get("/en-US/app/one/secret").status_code == 200
 
     def test_static_files_are_those_of_the_app_alone(self, stranger, app):

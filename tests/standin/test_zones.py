@@ -1,4 +1,5 @@
 """The server's time zone: one for searches, schedules, logs and the programs of apps."""
+
 import json
 import subprocess
 import sys
@@ -8,11 +9,11 @@ from zoneinfo import ZoneInfo
 import pytest
 import splunklib.client
 
-from tests.administrator import Administrator
 from tests.standin.clients import connect
 from tests.standin.conftest import PASSWORD, MovedClock
 from tests.standin.process import StandinProcess
 from tests.standin.splunkd import Splunkd
+from tests.support.administrator import Administrator
 
 NEW_YORK = ZoneInfo("America/New_York")
 FALLS_BACK = datetime(2026, 11, 1, 2, tzinfo=NEW_YORK).timestamp()
@@ -39,9 +40,14 @@ def oneshot(splunkd, search, **options):
 
 
 def test_searches_go_by_it(splunkd):
-    row = oneshot(splunkd, """| makeresults | addinfo
+    row = oneshot(
+        splunkd,
+        """| makeresults | addinfo
         | eval day=relative_time(%d, "@d"), hour=strftime(%d, "%%H %%z %%Z"),
-        read=strptime("2026-11-01 12", "%%Y-%%m-%%d %%H")""" % (NOON, NOON), earliest_time="-1d@d")
+        read=strptime("2026-11-01 12", "%%Y-%%m-%%d %%H")"""
+        % (NOON, NOON),
+        earliest_time="-1d@d",
+    )
     assert float(row["day"]) == NOON - 13 * 3600  # that day has an hour more
     assert (row["hour"], float(row["read"])) == ("12 -0500 EST", NOON)
     assert float(row["info_min_time"]) == NOON - 36 * 3600 - 3600
@@ -50,7 +56,8 @@ def test_searches_go_by_it(splunkd):
 
 def test_schedules_go_by_it(splunkd):
     search = connect(splunkd, owner="nobody", app="search").saved_searches.create(
-        "s", "| makeresults", is_scheduled="1", cron_schedule="30 1 * * *")
+        "s", "| makeresults", is_scheduled="1", cron_schedule="30 1 * * *"
+    )
     assert search["next_scheduled_time"] == "2026-11-02 01:30:00 EST"
     times = search.scheduled_times(earliest_time="-13h", latest_time="now")
     assert [each.hour for each in times] == [5, 6]  # in UTC: half past one is twice that day
@@ -68,8 +75,13 @@ def test_logs_say_it(splunkd, clock):
 
 
 def test_programs_of_apps_are_told_it(splunkd):
-    hour = subprocess.run([sys.executable, "-c", "import time; print(time.localtime(%d).tm_hour)" % NOON],
-                          env=splunkd.environment, capture_output=True, text=True, check=True)
+    hour = subprocess.run(
+        [sys.executable, "-c", "import time; print(time.localtime(%d).tm_hour)" % NOON],
+        env=splunkd.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert hour.stdout == "12\n"
 
 
@@ -81,6 +93,10 @@ def test_the_option_sets_it(tmp_path):
 
 
 def test_one_that_there_is_not_is_said(tmp_path):
-    ended = subprocess.run([sys.executable, "-m", "tests.standin", "--timezone", "Mars/Olympus"],
-                           capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.standin", "--timezone", "Mars/Olympus"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (ended.returncode, "there is no time zone 'Mars/Olympus'" in ended.stderr) == (2, True)

@@ -5,6 +5,7 @@ them. A list is a multivalue field of two values or more.
 
 Relies on: Search Reference, "eval" (Numeric calculations, Rounding, Long numbers).
 """
+
 import re
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Dict, Iterable, List, NamedTuple, Optional, Union

@@ -4,6 +4,7 @@ Admin Manual, "About installing Splunk add-ons"; Dashboards and Visualizations, 
 and HTML panels). /splunkd and /splunkd/__raw pass on to splunkd what web.conf exposes. Of a view it shows its HTML
 panels, and refuses one with more. The paths of static files are those of @splunk/splunk-utils, url.js.
 """
+
 import hmac
 import mimetypes
 import secrets
@@ -27,21 +28,29 @@ from .sessions import Session
 from .stores.conf import is_true
 
 _LOCALE = "en-US"
-_RULES = Map([
-    Rule("/", endpoint="home"), Rule("/%s/" % _LOCALE, endpoint="home"),
-    Rule("/%s/account/login" % _LOCALE, endpoint="login"), Rule("/%s/account/logout" % _LOCALE, endpoint="logout"),
-    Rule("/%s/manager/launcher/apps/local" % _LOCALE, endpoint="apps"),
-    Rule("/%s/manager/appinstall/_upload" % _LOCALE, endpoint="upload"),
-    Rule("/%s/splunkd/<path:path>" % _LOCALE, endpoint="proxied"),
-    Rule("/%s/app/<app>" % _LOCALE, endpoint="app"), Rule("/%s/app/<app>/<view>" % _LOCALE, endpoint="view"),
-    Rule("/%s/static/app/<app>/<path:path>" % _LOCALE, endpoint="static"),
-    Rule("/%s/static/<build>/app/<app>/<path:path>" % _LOCALE, endpoint="static"),
-], strict_slashes=False)
+_RULES = Map(
+    [
+        Rule("/", endpoint="home"),
+        Rule("/%s/" % _LOCALE, endpoint="home"),
+        Rule("/%s/account/login" % _LOCALE, endpoint="login"),
+        Rule("/%s/account/logout" % _LOCALE, endpoint="logout"),
+        Rule("/%s/manager/launcher/apps/local" % _LOCALE, endpoint="apps"),
+        Rule("/%s/manager/appinstall/_upload" % _LOCALE, endpoint="upload"),
+        Rule("/%s/splunkd/<path:path>" % _LOCALE, endpoint="proxied"),
+        Rule("/%s/app/<app>" % _LOCALE, endpoint="app"),
+        Rule("/%s/app/<app>/<view>" % _LOCALE, endpoint="view"),
+        Rule("/%s/static/app/<app>/<path:path>" % _LOCALE, endpoint="static"),
+        Rule("/%s/static/<build>/app/<app>/<path:path>" % _LOCALE, endpoint="static"),
+    ],
+    strict_slashes=False,
+)
 _RAW = "/__raw"
 _I18N = b'i18n_register({"plural": function(n) { return n == 1 ? 0 : 1; }, "catalog": {}});\n'
 """What each script of an app begins with; pages have the function."""
-_GLOBALS = ('window.i18n_register = function () {}; window.$C = {"LOCALE": "%s", "SPLUNKD_PATH": "/%s/splunkd/__raw", '
-            '"MRSPARKLE_ROOT_PATH": ""};' % (_LOCALE, _LOCALE))
+_GLOBALS = (
+    'window.i18n_register = function () {}; window.$C = {"LOCALE": "%s", "SPLUNKD_PATH": "/%s/splunkd/__raw", '
+    '"MRSPARKLE_ROOT_PATH": ""};' % (_LOCALE, _LOCALE)
+)
 _RESETS = """
 label, input, button, select, textarea { font-size: 14px; line-height: 20px; }
 label { display: block; margin-bottom: 5px; }
@@ -93,9 +102,12 @@ class Web:
     def _login(self, request: Request) -> Response:
         """The form's `cval` must be the cookie that came with it."""
         if request.method == "GET":
-            response = _page("Login", '<form method="post"><input name="username">'
-                                      '<input name="password" type="password"><input name="cval" type="hidden">'
-                                      "<button>Sign In</button></form>")
+            response = _page(
+                "Login",
+                '<form method="post"><input name="username">'
+                '<input name="password" type="password"><input name="cval" type="hidden">'
+                "<button>Sign In</button></form>",
+            )
             response.set_cookie("cval", secrets.token_hex(16), path=_url("account"))
             return response
         cval = request.cookies.get("cval", "")
@@ -137,20 +149,27 @@ class Web:
         if session is None:
             return entries.messages(401, [("WARN", "call not properly authenticated")], as_json=True)
         uri = request.environ["REQUEST_URI"].split("/splunkd", 1)[1]
-        uri = uri[len(_RAW):] if uri.startswith(_RAW + "/") else uri
+        uri = uri[len(_RAW) :] if uri.startswith(_RAW + "/") else uri
         if not is_exposed(self._splunkd.confs.stanzas("web"), request.method, uri.partition("?")[0]):
             raise NotFound
         if request.method not in ("GET", "HEAD") and (
-                self._is_forged(request, request.headers.get("X-Splunk-Form-Key", ""))
-                or request.headers.get("X-Requested-With") != "XMLHttpRequest"):
+            self._is_forged(request, request.headers.get("X-Splunk-Form-Key", ""))
+            or request.headers.get("X-Requested-With") != "XMLHttpRequest"
+        ):
             return entries.messages(401, [("ERROR", _CSRF)], as_json=True)
         return self._forwarded(session, request, uri)
 
     def _forwarded(self, session: Session, request: Request, uri: str) -> Response:
         path, _, query = uri.partition("?")
-        builder = EnvironBuilder(path, self._splunkd.management_url, query, request.method, data=request.get_data(),
-                                 content_type=request.content_type,
-                                 headers={"Authorization": "Splunk " + session.key})
+        builder = EnvironBuilder(
+            path,
+            self._splunkd.management_url,
+            query,
+            request.method,
+            data=request.get_data(),
+            content_type=request.content_type,
+            headers={"Authorization": "Splunk " + session.key},
+        )
         return dispatch(self._splunkd, Request({**builder.get_environ(), "REQUEST_URI": path}))
 
     # --- Apps -------------------------------------------------------------------------------------------------------
@@ -177,13 +196,24 @@ class Web:
         with tempfile.TemporaryDirectory(prefix="upload-") as folder:
             path = Path(folder) / Path(package.filename).name
             package.save(path)
-            builder = EnvironBuilder("/services/apps/local", self._splunkd.management_url, method="POST", data={
-                "name": str(path), "filename": "1", "update": request.form.get("force", "0"), "output_mode": "json"},
-                headers={"Authorization": "Splunk " + session.key})
+            builder = EnvironBuilder(
+                "/services/apps/local",
+                self._splunkd.management_url,
+                method="POST",
+                data={
+                    "name": str(path),
+                    "filename": "1",
+                    "update": request.form.get("force", "0"),
+                    "output_mode": "json",
+                },
+                headers={"Authorization": "Splunk " + session.key},
+            )
             answer = dispatch(self._splunkd, Request({**builder.get_environ(), "REQUEST_URI": "/services/apps/local"}))
         if answer.status_code >= 400:
-            return _upload_page("There was an error processing the upload. %s" % " ".join(
-                message["text"] for message in answer.json["messages"]))
+            return _upload_page(
+                "There was an error processing the upload. %s"
+                % " ".join(message["text"] for message in answer.json["messages"])
+            )
         return _see(_url("manager/launcher/apps/local"))
 
     # --- Views ------------------------------------------------------------------------------------------------------
@@ -220,8 +250,10 @@ class Web:
         if app not in self._splunkd.confs.apps() or root not in file.parents or not file.is_file():
             raise Refusal(404, "%s is not in the app's appserver/static." % path)
         kind = mimetypes.guess_type(file.name)[0]
-        return Response((_I18N if file.suffix == ".js" else b"") + file.read_bytes(),
-                        content_type=kind or "application/octet-stream")
+        return Response(
+            (_I18N if file.suffix == ".js" else b"") + file.read_bytes(),
+            content_type=kind or "application/octet-stream",
+        )
 
     def _asset(self, app: str, name: str) -> str:
         """`file` of the view's app, or `app:file`."""
@@ -233,8 +265,9 @@ class Web:
 
     def _shown(self, app: str, view: ElementTree.Element) -> Response:
         head = ["<style>%s</style><script>%s</script>" % (_RESETS, _GLOBALS)]
-        head += ['<link rel="stylesheet" href="%s">' % escape(self._asset(app, name))
-                 for name in _files(view, "stylesheet")]
+        head += [
+            '<link rel="stylesheet" href="%s">' % escape(self._asset(app, name)) for name in _files(view, "stylesheet")
+        ]
         tail = ['<script src="%s"></script>' % escape(self._asset(app, name)) for name in _files(view, "script")]
         return _page(view.findtext("label", app), _panels(view) + "".join(tail), head="".join(head))
 
@@ -247,14 +280,21 @@ def _panels(view: ElementTree.Element) -> str:
     panels: List[str] = []
     for element in view.iter():
         if element.tag == "html":
-            panels.append("".join([element.text or "", *(
-                ElementTree.tostring(child, encoding="unicode", method="html") for child in element)]))
+            panels.append(
+                "".join(
+                    [
+                        element.text or "",
+                        *(ElementTree.tostring(child, encoding="unicode", method="html") for child in element),
+                    ]
+                )
+            )
     known = {"html", "row", "panel", "label", "description", "title", view.tag}
     for element in _outside_of_html(view):
         if element.tag not in known:
             raise Refusal(501, "<%s> of the view is not known here: only HTML panels are shown." % element.tag)
-    return "".join('<div class="dashboard-panel"><div class="panel-element-row html">%s</div></div>' % panel
-                   for panel in panels)
+    return "".join(
+        '<div class="dashboard-panel"><div class="panel-element-row html">%s</div></div>' % panel for panel in panels
+    )
 
 
 def _outside_of_html(element: ElementTree.Element):
@@ -282,12 +322,21 @@ def _to_login(request: Request) -> Response:
 
 def _upload_page(error: str) -> Response:
     shown = '<p class="error">%s</p>' % escape(error) if error else ""
-    return _page("Upload app", shown + (
-        '<form method="post" enctype="multipart/form-data"><input type="file" name="appfile"><input type="checkbox" '
-        'name="force" value="1"><input type="hidden" name="splunk_form_key"><button>Upload</button></form>'))
+    return _page(
+        "Upload app",
+        shown
+        + (
+            '<form method="post" enctype="multipart/form-data"><input type="file" name="appfile">'
+            '<input type="checkbox" '
+            'name="force" value="1"><input type="hidden" name="splunk_form_key"><button>Upload</button></form>'
+        ),
+    )
 
 
 def _page(title: str, body: str, status: int = 200, head: str = "") -> Response:
-    return Response('<!doctype html><html lang="en"><head><meta charset="utf-8"><title>%s</title>%s</head>'
-                    "<body>%s</body></html>" % (escape(title), head, body), status,
-                    content_type="text/html; charset=utf-8")
+    return Response(
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>%s</title>%s</head>'
+        "<body>%s</body></html>" % (escape(title), head, body),
+        status,
+        content_type="text/html; charset=utf-8",
+    )

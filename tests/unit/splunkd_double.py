@@ -5,6 +5,7 @@ between two requests. What it does not know it refuses.
 
 Source: Splunk REST API reference, "KV store endpoint descriptions"; limits.conf.spec [kvstore].
 """
+
 import io
 import json
 import threading
@@ -15,16 +16,22 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from splunklib.client import Service
 
 from tests.conftest import ROOT
-from tests.fakes.reply import Reply
-from tests.fakes.server import FakeServer, Request
-from tests.fakes.tls import Authority
 from tests.package.conf import Conf
+from tests.support.fakes.reply import Reply
+from tests.support.fakes.server import FakeServer, Request
+from tests.support.fakes.tls import Authority
 
 DATA = "/servicesNS/nobody/segment_bridge/storage/collections/data/"
 PASSWORDS = "/servicesNS/nobody/segment_bridge/storage/passwords"
 WRITE_KEY = "/servicesNS/nobody/segment_bridge/segment_bridge/write_key"
-COLLECTIONS = ("usersignups", "tenant_namespaces", "usersignups_leases", "segment_runs", "segment_dead_letters",
-               "segment_ledger")
+COLLECTIONS = (
+    "usersignups",
+    "tenant_namespaces",
+    "usersignups_leases",
+    "segment_runs",
+    "segment_dead_letters",
+    "segment_ledger",
+)
 
 CONF = Conf.read(ROOT / "default/collections.conf")
 TYPES = {"string": str, "number": (int, float)}
@@ -84,12 +91,16 @@ class SplunkdDouble:
         parameters = {name: values[0] for name, values in query.items()}
         if (method, path) == ("GET", PASSWORDS):
             assert parameters == {"output_mode": "json", "count": "0"}
-            return 200, {"entry": [{"content": {"realm": "segment_bridge", "username": user, "clear_password": secret}}
-                                   for user, secret in self.passwords.items()]}
+            return 200, {
+                "entry": [
+                    {"content": {"realm": "segment_bridge", "username": user, "clear_password": secret}}
+                    for user, secret in self.passwords.items()
+                ]
+            }
         if (method, path) == ("GET", WRITE_KEY):  # a token's name has a colon
             return 400, _error("destination must be the name of a stanza of segment_bridge.conf")
         assert path.startswith(DATA), path
-        name, _, operation = path[len(DATA):].partition("/")
+        name, _, operation = path[len(DATA) :].partition("/")
         if name not in self.collections:
             return 404, _error("Collection not found.")
         documents = self.collections[name]
@@ -117,14 +128,22 @@ class SplunkdDouble:
         fields = parameters.pop("fields", "")
         assert not parameters
         found = [documents[key] for key in sorted(documents, reverse=self.answers_backwards) if matches(documents[key])]
-        return 200, [{name: value for name, value in each.items() if not fields or name in fields.split(",")}
-                     for each in found[:limit]]
+        return 200, [
+            {name: value for name, value in each.items() if not fields or name in fields.split(",")}
+            for each in found[:limit]
+        ]
 
     def _save(self, name: str, batch: List[Document]) -> tuple:
         if len(batch) > self.max_documents_per_batch_save:
             return 400, _error("The number of documents exceeds max_documents_per_batch_save.")
-        types = {"_key": str, **{setting.partition(".")[2]: TYPES[kind] for setting, kind in CONF[name].items()
-                                 if setting.startswith("field.")}}
+        types = {
+            "_key": str,
+            **{
+                setting.partition(".")[2]: TYPES[kind]
+                for setting, kind in CONF[name].items()
+                if setting.startswith("field.")
+            },
+        }
         for document in batch:
             if not all(field in types and isinstance(value, types[field]) for field, value in document.items()):
                 return 400, _error("A field does not have the type that enforceTypes asks for.")
@@ -159,8 +178,12 @@ def _answer(status: int, content: Any) -> Dict[str, Any]:
 
 
 def _matcher(query: Document) -> Callable[[Document], bool]:
-    compare = {"$gt": lambda value, other: value > other, "$lt": lambda value, other: value < other,
-               "$gte": lambda value, other: value >= other, "$lte": lambda value, other: value <= other}
+    compare = {
+        "$gt": lambda value, other: value > other,
+        "$lt": lambda value, other: value < other,
+        "$gte": lambda value, other: value >= other,
+        "$lte": lambda value, other: value <= other,
+    }
     conditions = []
     for field, wanted in query.items():
         if field in ("$or", "$and"):
@@ -170,7 +193,10 @@ def _matcher(query: Document) -> Callable[[Document], bool]:
                 lambda document, field=field, test=compare[operator], other=other: (
                     # As MongoDB, values of one type alone.
                     isinstance(document.get(field), str if isinstance(other, str) else (int, float))
-                    and test(document[field], other)) for operator, other in wanted.items()]
+                    and test(document[field], other)
+                )
+                for operator, other in wanted.items()
+            ]
         else:
             conditions.append(lambda document, field=field, wanted=wanted: document.get(field) == wanted)
     return lambda document: all(condition(document) for condition in conditions)

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segment_bridge import __version__
-from segment_bridge.batching import ENVELOPE_BYTES, Batch, Batcher, body, body_bytes
-from tests.fakes.segment_rules import MAX_BATCH_EVENTS, MAX_BODY_BYTES, split_body
+from segment_bridge.delivery.batching import ENVELOPE_BYTES, Batch, Batcher, body, body_bytes
+from tests.support.fakes.segment_rules import MAX_BATCH_EVENTS, MAX_BODY_BYTES, split_body
 
 PAYLOADS = st.lists(st.integers(2, 300).map(lambda size: b'"' + b"x" * (size - 2) + b'"'), max_size=60)
 

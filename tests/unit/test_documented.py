@@ -6,8 +6,8 @@ import re
 import pytest
 
 from segment_bridge import reasons
-from segment_bridge.messages import OBJECTS, TYPES
-from segment_bridge.settings import Destination, Options
+from segment_bridge.delivery.messages import OBJECTS, TYPES
+from segment_bridge.delivery.options import Destination, Options
 from segment_bridge.splunk.sending import COLUMNS, PAYLOAD_COLUMN
 from tests.conftest import ROOT
 

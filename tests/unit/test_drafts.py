@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from segment_bridge.drafts import draft
-from segment_bridge.messages import Layout
-from segment_bridge.settings import MAX_EVENT_BYTES
+from segment_bridge.delivery.drafts import draft
+from segment_bridge.delivery.messages import Layout
+from segment_bridge.delivery.options import MAX_EVENT_BYTES
 
 
 def drafted(row, message_id="m"):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from segment_bridge import jsontext
+from segment_bridge.delivery import jsontext
 from tests.conftest import thorough
 
 JSONS = st.recursive(

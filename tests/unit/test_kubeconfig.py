@@ -9,14 +9,14 @@ import base64
 import pytest
 import yaml
 
-from segment_bridge import kubeconfig
-from segment_bridge.access import Access
 from segment_bridge.errors import ClusterError, SecretError, SegmentBridgeError
-from segment_bridge.kubernetes import ApiServer, Resource
 from segment_bridge.retry import Retry
-from tests import recorded
-from tests.fakes.kubernetes import SYNC, TOKEN, FakeKubernetes
-from tests.fakes.proxy import FakeProxy
+from segment_bridge.users import kubeconfig
+from segment_bridge.users.access import Access
+from segment_bridge.users.kube_api import ApiServer, Resource
+from tests.support import recorded
+from tests.support.fakes.kubernetes import SYNC, TOKEN, FakeKubernetes
+from tests.support.fakes.proxy import FakeProxy
 
 SIGNUPS = Resource(
     "toolchain.dev.openshift.com", "v1alpha1", "usersignups", "UserSignupList", "toolchain-host-operator"
@@ -375,7 +375,9 @@ REFUSED = {
     "another kind": ({"config": {"kind": "List"}}, "is not of kind Config"),
     "a list that is none": ({"config": {"users": {"user": {}}}}, '"users" that must be a list'),
     "a user that is none": (
-        {"config": {"users": [{"name": "user", "user": "text"}]}}, "has a user that is not a mapping"),
+        {"config": {"users": [{"name": "user", "user": "text"}]}},
+        "has a user that is not a mapping",
+    ),
 }
 
 

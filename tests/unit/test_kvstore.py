@@ -1,4 +1,5 @@
 """Collections over REST: pages, batches, what passes and what does not, and leases."""
+
 import threading
 import time
 
@@ -28,13 +29,20 @@ def users(splunkd, waits):
 
 def record(number, cluster="host"):
     name = "user-%05d" % number
-    return {"_key": "%s/%s" % (cluster, name), "username": name, "sso_user_id": str(number), "cluster": cluster,
-            "updated": 1}
+    return {
+        "_key": "%s/%s" % (cluster, name),
+        "username": name,
+        "sso_user_id": str(number),
+        "cluster": cluster,
+        "updated": 1,
+    }
 
 
 def stored(splunkd):
-    return [{field: value for field, value in document.items() if field != "_user"}
-            for document in splunkd.records("usersignups")]
+    return [
+        {field: value for field, value in document.items() if field != "_user"}
+        for document in splunkd.records("usersignups")
+    ]
 
 
 def failing(*faults):
@@ -50,7 +58,8 @@ class TestReading:
         users.save([record(number) for number in range(count)])
         users.save([record(number, "other") for number in range(3)])
         assert [each["username"] for each in users.read({"cluster": "host"})] == [
-            record(number)["username"] for number in range(count)]
+            record(number)["username"] for number in range(count)
+        ]
 
     def test_is_not_cut_where_limits_conf_allows_fewer_rows(self, splunkd, users):
         users.save([record(number) for number in range(25)])
@@ -135,14 +144,17 @@ class TestKVStoreThatIsAway:
 
         def sleep(seconds):
             clock[0] += seconds
+
         retry = Retry(deadline_s=600, clock=lambda: clock[0], sleep=sleep)
         with pytest.raises(DeadlineExceeded, match="splunkd cannot be reached"):
             Collection(splunkd.service(), "usersignups", retry).save([record(1)])
         assert 560 < clock[0] <= 600
 
 
-@pytest.mark.parametrize(("status", "says"), [
-    (401, "session has ended"), (403, "Only administrators"), (404, "collections.conf is not loaded")])
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [(401, "session has ended"), (403, "Only administrators"), (404, "collections.conf is not loaded")],
+)
 def test_what_does_not_pass_is_an_error_at_once_that_says_what_to_do(splunkd, users, waits, status, says):
     splunkd.fault = lambda method, path: status
     with pytest.raises(SplunkdError, match="collection usersignups: splunkd answered %d.*%s" % (status, says)):
@@ -157,7 +169,7 @@ class TestALease:
 
     def test_is_given_back(self, splunkd):
         with lease(splunkd.service(), "host", 60, "sh1"):
-            held, = splunkd.records(LEASES)
+            (held,) = splunkd.records(LEASES)
             assert held["_key"] == "host"
             assert held["holder"] == "sh1"
         assert splunkd.records(LEASES) == []
@@ -175,6 +187,7 @@ class TestALease:
                 held.append(name)
                 time.sleep(0.02)
                 held.append(name)
+
         runs = [threading.Thread(target=run, args=("sh%d" % number,)) for number in range(4)]
         for each in runs:
             each.start()
@@ -194,13 +207,16 @@ class TestALease:
 
     def test_of_a_run_that_was_killed_does_not_keep_its_own_search_head_out(self, splunkd):
         with lease(splunkd.service(), "host", 60, "sh1"):
-            left, = splunkd.records(LEASES)
+            (left,) = splunkd.records(LEASES)
         splunkd.collections[LEASES]["host"] = left
         with lease(splunkd.service(), "host", 0.05, "sh1"):
             assert splunkd.records(LEASES)[0]["lease"] != left["lease"]
 
-    @pytest.mark.parametrize("expires", [{}, {"expires": None}, {"expires": "never"}, {"expires": 4_102_444_800}],
-                             ids=["none", "null", "text", "the year 2100"])
+    @pytest.mark.parametrize(
+        "expires",
+        [{}, {"expires": None}, {"expires": "never"}, {"expires": 4_102_444_800}],
+        ids=["none", "null", "text", "the year 2100"],
+    )
     def test_that_no_run_wrote_is_no_hindrance(self, splunkd, expires):
         splunkd.collections[LEASES]["host"] = {"_key": "host", "_user": "nobody", "holder": "sh2", **expires}
         with lease(splunkd.service(), "host", 60, "sh1"):
@@ -214,8 +230,10 @@ class TestALease:
 
     def test_that_others_hold_all_the_time_is_an_error(self, splunkd):
         splunkd.collections[LEASES]["host"] = {"_key": "host", "holder": "sh2", "expires": time.time() + 60}
-        with pytest.raises(DeadlineExceeded, match="another run is at work on host"), \
-                lease(splunkd.service(), "host", 0.05, "sh1"):
+        with (
+            pytest.raises(DeadlineExceeded, match="another run is at work on host"),
+            lease(splunkd.service(), "host", 0.05, "sh1"),
+        ):
             raise AssertionError("it has the lease")
         assert splunkd.records(LEASES)[0]["holder"] == "sh2"
 

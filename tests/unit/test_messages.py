@@ -9,11 +9,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from segment_bridge import reasons
-from segment_bridge.drafts import draft
-from segment_bridge.ids import MAX_REMEMBERED_REPEATS, MessageIds
-from segment_bridge.messages import Layout, MessageBuilder, Outcome, mistaken
+from segment_bridge.delivery.drafts import draft
+from segment_bridge.delivery.ids import MAX_REMEMBERED_REPEATS, MessageIds
+from segment_bridge.delivery.messages import Layout, MessageBuilder, Outcome, mistaken
 from tests.conftest import thorough
-from tests.fakes.segment_rules import discard_reason
+from tests.support.fakes.segment_rules import discard_reason
 
 TRACK = {"userId": "42", "event": "Order placed", "messageId": "m-1"}
 

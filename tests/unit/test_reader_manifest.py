@@ -1,4 +1,5 @@
 """The manifests in app/kubernetes, and what docs/setup.md and the error for missing rights say: enough, no more."""
+
 import re
 import subprocess
 from pathlib import Path
@@ -6,13 +7,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from segment_bridge.access import Access
-from segment_bridge.clusters import Cluster
-from segment_bridge.kubernetes import ApiServer
 from segment_bridge.retry import Retry
-from segment_bridge.splunk import input, secrets
-from tests import recorded
-from tests.fakes.kubernetes import TOKEN, Account, FakeKubernetes
+from segment_bridge.splunk import modular_input, passwords
+from segment_bridge.users.access import Access
+from segment_bridge.users.kube_api import ApiServer
+from segment_bridge.users.settings import Cluster
+from tests.support import recorded
+from tests.support.fakes.kubernetes import TOKEN, Account, FakeKubernetes
 from tests.unit.splunkd_double import DATA, SplunkdDouble
 
 ROOT = Path(__file__).parents[2]
@@ -24,11 +25,15 @@ SIGNUPS, NAMESPACES = ("usersignups.toolchain.dev.openshift.com", HOST), ("names
 ACCOUNT = {"ServiceAccount", "Secret"}
 ROLE, CLUSTER_ROLE = {"Role", "RoleBinding"}, {"ClusterRole", "ClusterRoleBinding"}
 
-FILES = pytest.mark.parametrize(("file", "settings", "home", "kinds", "needed", "lists"), [
-    ("reader.yaml", {}, HOST, ROLE | CLUSTER_ROLE, {SIGNUPS, NAMESPACES}, [16, 20]),
-    ("host.yaml", {"tenant_namespaces": False}, HOST, ROLE, {SIGNUPS}, [16]),
-    ("member.yaml", {"usersignups": False}, MEMBER, CLUSTER_ROLE, {NAMESPACES}, [20]),
-], ids=["both", "host", "member"])
+FILES = pytest.mark.parametrize(
+    ("file", "settings", "home", "kinds", "needed", "lists"),
+    [
+        ("reader.yaml", {}, HOST, ROLE | CLUSTER_ROLE, {SIGNUPS, NAMESPACES}, [16, 20]),
+        ("host.yaml", {"tenant_namespaces": False}, HOST, ROLE, {SIGNUPS}, [16]),
+        ("member.yaml", {"usersignups": False}, MEMBER, CLUSTER_ROLE, {NAMESPACES}, [20]),
+    ],
+    ids=["both", "host", "member"],
+)
 
 
 def objects_of(file):
@@ -52,8 +57,11 @@ def may_list(objects):
         for rule in role["rules"]:
             assert set(rule) == {"apiGroups", "resources", "verbs"}
             assert rule["verbs"] == ["list"]
-            granted |= {(".".join(filter(None, (resource, group))), namespace)
-                        for group in rule["apiGroups"] for resource in rule["resources"]}
+            granted |= {
+                (".".join(filter(None, (resource, group))), namespace)
+                for group in rule["apiGroups"]
+                for resource in rule["resources"]
+            }
     return frozenset(granted)
 
 
@@ -77,14 +85,16 @@ def test_what_it_grants_is_what_the_input_needs(file, settings, home, kinds, nee
         account = Account("system:serviceaccount:%s:segment-bridge" % home, may_list(objects_of(file)))
         fake.tokens = {TOKEN: account}
         with ApiServer(Access(fake.url, TOKEN, ca_file=str(fake.ca_file)), Retry(1)) as server:
-            listed = [sum(map(len, server.pages(kind.resource, 5))) for kind in input._kinds(Cluster("a", **settings))]
+            listed = [
+                sum(map(len, server.pages(kind.resource, 5))) for kind in modular_input._kinds(Cluster("a", **settings))
+            ]
     assert listed == lists
 
 
 @FILES
 def test_the_error_for_missing_rights_names_the_same_rules_and_the_file(file, settings, home, kinds, needed, lists):
     objects = objects_of(file)
-    resources = [kind.resource for kind in input._kinds(Cluster("a", **settings))]
+    resources = [kind.resource for kind in modular_input._kinds(Cluster("a", **settings))]
     assert {resource.manifest for resource in resources} == {"kubernetes/" + file}
     roles = [objects[kind]["rules"] for kind in ("Role", "ClusterRole") if kind in objects]
     assert [[yaml.safe_load("{%s}" % each.rule.partition(" with ")[2])] for each in resources] == roles
@@ -122,6 +132,7 @@ def curl(tmp_path, monkeypatch):
         subprocess.run(["sh", "-euc", block], check=True, cwd=tmp_path)
         written = (tmp_path / "calls").read_text(encoding="utf-8")
         return [call.split("\n") for call in written[:-2].split("\n\n")]
+
     return calls
 
 
@@ -132,8 +143,8 @@ def test_documented_commands_store_a_token_as_it_is_read(curl, tmp_path, length)
     stored = {}
     for call in curl(commands("split ")):
         name, password = (call[at + 1] for at, argument in enumerate(call) if argument == "--data-urlencode")
-        stored[name[len("name="):]] = (tmp_path / password[len("password@"):]).read_text(encoding="ascii")
-    assert stored == secrets.pieces("usersignups:prod", token)
+        stored[name[len("name=") :]] = (tmp_path / password[len("password@") :]).read_text(encoding="ascii")
+    assert stored == passwords.pieces("usersignups:prod", token)
 
 
 def test_documented_commands_delete_a_clusters_records_and_no_others(curl):
@@ -143,7 +154,7 @@ def test_documented_commands_delete_a_clusters_records_and_no_others(curl):
             splunkd.collections[name][cluster] = {"_key": cluster, "cluster": cluster}
     for call in curl(commands("for collection in")):
         assert {"-X", "DELETE", "-G"} <= set(call)
-        url, = (argument for argument in call if argument.startswith("https:"))
-        path = DATA.partition("/storage")[0] + url[len("https://splunk"):]
-        assert splunkd.answer("DELETE", path, {"query": [call[-1][len("query="):]]}, None)[0] == 200
+        (url,) = (argument for argument in call if argument.startswith("https:"))
+        path = DATA.partition("/storage")[0] + url[len("https://splunk") :]
+        assert splunkd.answer("DELETE", path, {"query": [call[-1][len("query=") :]]}, None)[0] == 200
     assert [list(splunkd.collections[name]) for name in ("usersignups", "tenant_namespaces")] == [["prod2"]] * 2

@@ -2,8 +2,8 @@
 
 import pytest
 
+from segment_bridge.delivery.options import Destination, Options
 from segment_bridge.errors import SettingsError
-from segment_bridge.settings import Destination, Options
 
 
 def destination(overrides=None, **stanza):

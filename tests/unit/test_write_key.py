@@ -12,12 +12,12 @@ from urllib.parse import unquote
 
 import pytest
 
-from segment_bridge.splunk import secrets
-from tests import pythons
+from segment_bridge.splunk import passwords
 from tests.conftest import ROOT
-from tests.fakes.reply import Reply
-from tests.fakes.server import FakeServer
-from tests.fakes.tls import Authority
+from tests.support import pythons
+from tests.support.fakes.reply import Reply
+from tests.support.fakes.server import FakeServer
+from tests.support.fakes.tls import Authority
 
 HANDLER = ROOT / "bin/write_key.py"
 APPSERVER = """
@@ -78,7 +78,7 @@ def _entry(content):
 
 @pytest.fixture(scope="module")
 def splunkd():
-    long = secrets.pieces("long", "k" * 600)
+    long = passwords.pieces("long", "k" * 600)
     with Splunkd({"segment": "KEY-OF-SEGMENT\n", ADMIN_ONLY: "KEY-OF-STAGING", **long}) as server:
         yield server
 
@@ -98,7 +98,11 @@ def appserver(request, tmp_path):
     def run(*requests):
         process = subprocess.run(
             [python, "-I", "-B", "-W", "error::DeprecationWarning", "-c", APPSERVER, others, HANDLER, ROOT],
-            input="\n".join(map(json.dumps, requests)), capture_output=True, text=True, timeout=60, check=False,
+            input="\n".join(map(json.dumps, requests)),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
             env={"PATH": os.environ["PATH"], "https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"},
         )
         assert (process.returncode, process.stderr) == (0, "")
@@ -111,9 +115,14 @@ def appserver(request, tmp_path):
 def asking(splunkd, destination="segment", user="sender", method="GET"):
     """A request as splunkd hands it over."""
     return {
-        "output_mode": "json", "method": method, "rest_path": "/segment_bridge/write_key",
-        "query": [["destination", destination], ["output_mode", "json"]], "form": [],
-        "server": {"rest_uri": splunkd.url}, "session": {"user": user, "authtoken": user}, "system_authtoken": "system",
+        "output_mode": "json",
+        "method": method,
+        "rest_path": "/segment_bridge/write_key",
+        "query": [["destination", destination], ["output_mode", "json"]],
+        "form": [],
+        "server": {"rest_uri": splunkd.url},
+        "session": {"user": user, "authtoken": user},
+        "system_authtoken": "system",
     }
 
 
@@ -132,20 +141,23 @@ def test_it_asks_for_no_other_password(appserver, splunkd):
     assert asked == [NAMESPACE + "storage/passwords/segment_bridge:%s:" % user for user in ("segment", "segment#2")]
 
 
-@pytest.mark.parametrize(("request_of", "status", "text"), [
-    ({"user": "curious"}, 403, "capability segment_bridge_send"),
-    ({"user": "gone"}, 403, "capability segment_bridge_send"),
-    ({"method": "POST"}, 405, "can be read"),
-    ({"method": "DELETE"}, 405, "can be read"),
-    ({"method": "PUT"}, 405, "can be read"),
-    ({"destination": ""}, 400, "name of a stanza"),
-    ({"destination": "segment\n"}, 400, "name of a stanza"),
-    ({"destination": "segment#2"}, 400, "name of a stanza"),
-    ({"destination": "usersignups:prod"}, 400, "name of a stanza"),
-    ({"destination": "../segment"}, 400, "name of a stanza"),
-    ({"destination": "nowhere"}, 404, "no destination [nowhere]"),
-    ({"destination": ADMIN_ONLY}, 404, "no destination [staging] that this user may read"),
-])
+@pytest.mark.parametrize(
+    ("request_of", "status", "text"),
+    [
+        ({"user": "curious"}, 403, "capability segment_bridge_send"),
+        ({"user": "gone"}, 403, "capability segment_bridge_send"),
+        ({"method": "POST"}, 405, "can be read"),
+        ({"method": "DELETE"}, 405, "can be read"),
+        ({"method": "PUT"}, 405, "can be read"),
+        ({"destination": ""}, 400, "name of a stanza"),
+        ({"destination": "segment\n"}, 400, "name of a stanza"),
+        ({"destination": "segment#2"}, 400, "name of a stanza"),
+        ({"destination": "usersignups:prod"}, 400, "name of a stanza"),
+        ({"destination": "../segment"}, 400, "name of a stanza"),
+        ({"destination": "nowhere"}, 404, "no destination [nowhere]"),
+        ({"destination": ADMIN_ONLY}, 404, "no destination [staging] that this user may read"),
+    ],
+)
 def test_what_is_refused(appserver, splunkd, request_of, status, text):
     splunkd.requests.clear()
     (answer,), _ = appserver(asking(splunkd, **request_of))
@@ -165,6 +177,7 @@ def test_no_text_of_splunkds_is_passed_on(appserver, splunkd):
     with Splunkd({}) as ill:
         ill.status = 500
         answers, _ = appserver(
-            asking(ill), {**asking(ill), "session": {}}, {**asking(ill), "server": {"rest_uri": "https://127.0.0.1:1"}})
+            asking(ill), {**asking(ill), "session": {}}, {**asking(ill), "server": {"rest_uri": "https://127.0.0.1:1"}}
+        )
     assert [answer["status"] for answer in answers] == [503, 500, 503]
     assert "KEY" not in json.dumps(answers)

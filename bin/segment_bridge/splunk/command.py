@@ -3,11 +3,12 @@
 splunklib does what happens once, getinfo, but for the options: those that it brings itself evaluate a file of the
 searcher's choice (logging_configuration), or write session keys to disk (record), as soon as they are set. It knows of
 none, and segment_bridge.settings.Options has the arguments. Chunks of rows are read and answered by
-segment_bridge.splunk.rows. Whatever makes the search fail is the reply's `error`, a message and exit status 1: a
+segment_bridge.splunk.chunked. Whatever makes the search fail is the reply's `error`, a message and exit status 1: a
 message alone does not fail a search, and a status does not say why, nor does it count after the last reply.
 
 Sources: Splunk's "Create custom search commands for apps"; splunklib.searchcommands.
 """
+
 import io
 import signal
 import sys
@@ -17,10 +18,10 @@ from typing import Any, BinaryIO, Dict, Iterable, List, Tuple
 
 from splunklib.searchcommands import Configuration, StreamingCommand
 
+from segment_bridge.delivery.options import Destination, Options
 from segment_bridge.errors import SecretError, SegmentBridgeError, SettingsError, unforeseen
-from segment_bridge.logs import RunLog
-from segment_bridge.settings import Destination, Options
-from segment_bridge.splunk import conf, rows, runs, secrets
+from segment_bridge.runlog import RunLog
+from segment_bridge.splunk import chunked, passwords, rest, run_records
 
 WRITE_KEY_CHARS = 32  # of Segment's; other receivers have their own
 
@@ -54,7 +55,7 @@ class SegmentSend(StreamingCommand):
         (splunklib puts it among the messages of an ordinary reply, which nobody sees, and formats texts with braces.)
         """
         stdout = self._record_writer.ofile
-        rows.write_head(stdout, _metadata([("ERROR", message.format(*args) if args else message)], True), 0)
+        chunked.write_head(stdout, _metadata([("ERROR", message.format(*args) if args else message)], True), 0)
         stdout.flush()
         self._record_writer.ofile = io.BytesIO()  # for what splunklib still has to say
         sys.exit(1)
@@ -78,8 +79,8 @@ SegmentSend.option_definitions = []  # splunklib's own, in whatever version
 
 def _pass_through(stdin: BinaryIO, stdout: BinaryIO) -> None:
     """A preview shows part of the rows, some of them more than once: nothing is sent."""
-    for chunk in rows.chunks(stdin):
-        reply = rows.Reply(chunk.header, [])
+    for chunk in chunked.chunks(stdin):
+        reply = chunked.Reply(chunk.header, [])
         for block in chunk:
             reply.add(block, [b""] * len(block.texts))
         reply.write(stdout, {"finished": bool(chunk.metadata.get("finished"))})
@@ -105,7 +106,7 @@ class _Run:
             log.info("run_start", app=self._info.app, owner=self._info.owner, **self._window)
             try:
                 self._answer_all(stdin, stdout, stack)
-            except (rows.InputEnded, _Cancelled, BrokenPipeError):
+            except (chunked.InputEnded, _Cancelled, BrokenPipeError):
                 self._end("cancelled")
             except SegmentBridgeError as error:
                 self._fail(stdout, error)
@@ -119,7 +120,7 @@ class _Run:
             SegmentBridgeError: nothing can be sent.
             rows.InputEnded, _Cancelled, BrokenPipeError: splunkd does not want any more of it.
         """
-        for chunk in rows.chunks(stdin):
+        for chunk in chunked.chunks(stdin):
             try:
                 if self._sending is None:
                     self._sending = stack.enter_context(self._begin())
@@ -144,27 +145,35 @@ class _Run:
             SegmentBridgeError
         """
         # requests takes as long to import as all else together, and getinfo is not to wait for it.
-        from segment_bridge.segment import fingerprint
-        from segment_bridge.splunk.deadletters import DeadLetters
+        from segment_bridge.delivery.client import fingerprint
+        from segment_bridge.splunk.dead_letters import DeadLetters
         from segment_bridge.splunk.ledger import Ledger
         from segment_bridge.splunk.sending import Sending
 
         options, name = self._options, self._options.destination
-        service = conf.connect(self._info.splunkd_uri, self._info.session_key)
-        destination = Destination.parse(name, conf.stanza(service, "segment_bridge", name), options.overrides)
+        service = rest.connect(self._info.splunkd_uri, self._info.session_key)
+        destination = Destination.parse(name, rest.stanza(service, "segment_bridge", name), options.overrides)
         try:
-            write_key = secrets.read(service, name, "write key of [%s]" % name)
+            write_key = passwords.read(service, name, "write key of [%s]" % name)
         except SecretError as error:
             if not options.dryrun:
                 raise
             write_key = ""
-            self._note("WARN", SecretError(
-                "%s. (Without it, the messageIds that are made differ from those of a run that sends)" % error,
-                reason=error.reason))
+            self._note(
+                "WARN",
+                SecretError(
+                    "%s. (Without it, the messageIds that are made differ from those of a run that sends)" % error,
+                    reason=error.reason,
+                ),
+            )
         if not destination.url and len(write_key) not in (0, WRITE_KEY_CHARS):
-            self._note("WARN", SecretError(
-                "the write key of [%s] has %d characters, Segment's have %d: events may vanish without an error" % (
-                    name, len(write_key), WRITE_KEY_CHARS)))
+            self._note(
+                "WARN",
+                SecretError(
+                    "the write key of [%s] has %d characters, Segment's have %d: events may vanish without an error"
+                    % (name, len(write_key), WRITE_KEY_CHARS)
+                ),
+            )
         keeps = destination.dead_letters and not options.dryrun
         letters = DeadLetters(service, name) if keeps else None
         ledger = Ledger(service, name, fingerprint(write_key)) if destination.ledger and not options.dryrun else None
@@ -182,7 +191,7 @@ class _Run:
         """The last reply: no rows, and why."""
         self._note("ERROR", error)
         self._end("failed")
-        rows.write_head(stdout, _metadata(self._notes, True), 0)
+        chunked.write_head(stdout, _metadata(self._notes, True), 0)
         stdout.flush()
 
     def _end(self, status: str) -> None:
@@ -196,8 +205,12 @@ class _Run:
             facts = self._sending.facts()
         facts.update(status=status, duration_s=time.monotonic() - self._began)
         self._log.info("run_end", **facts, **self._window)
-        runs.keep(conf.connect(self._info.splunkd_uri, self._info.session_key), self._log, **facts,
-                  earliest=self._info.earliest_time)
+        run_records.keep(
+            rest.connect(self._info.splunkd_uri, self._info.session_key),
+            self._log,
+            **facts,
+            earliest=self._info.earliest_time,
+        )
 
     def _terminated(self, number: int, frame: Any) -> None:
         """SIGTERM: the messages that are being sent are settled, and nothing new is begun."""
@@ -213,5 +226,8 @@ def _metadata(notes: List[Tuple[str, str]], finished: bool) -> Dict[str, Any]:
     if not finished or not notes:
         return {"finished": finished}
     errors = [text.replace("segmentsend: ", "", 1) for level, text in notes if level == "ERROR"]
-    return {"inspector": {"messages": [list(note) for note in notes]},
-            **({"error": "; ".join(errors)} if errors else {}), "finished": True}
+    return {
+        "inspector": {"messages": [list(note) for note in notes]},
+        **({"error": "; ".join(errors)} if errors else {}),
+        "finished": True,
+    }

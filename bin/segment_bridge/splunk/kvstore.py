@@ -4,6 +4,7 @@ KV store that starts, restarts or cannot be reached is waited for, as long as th
 
 Sources: Splunk REST API reference, "KV store endpoint descriptions"; limits.conf.spec [kvstore].
 """
+
 import contextlib
 import http.client
 import json
@@ -18,7 +19,7 @@ from splunklib.client import Service
 
 from segment_bridge.errors import SegmentBridgeError, SplunkdError, Unavailable
 from segment_bridge.retry import Retry
-from segment_bridge.splunk import conf
+from segment_bridge.splunk import rest
 
 LEASES = "usersignups_leases"
 
@@ -73,16 +74,18 @@ class Collection:
         wanted = {"fields": fields} if fields else {}
         last: Optional[str] = None
         while True:
-            rest = query if last is None else {"$and": [query, {"_key": {"$gt": last}}]}
-            page = self._call("GET", query=json.dumps(rest), sort="_key", limit=READ_ROWS, **wanted)
+            remaining = query if last is None else {"$and": [query, {"_key": {"$gt": last}}]}
+            page = self._call("GET", query=json.dumps(remaining), sort="_key", limit=READ_ROWS, **wanted)
             if not isinstance(page, list):
                 raise SplunkdError("collection %s: KV store answered with something other than documents" % self.name)
             if not page:  # a page is no sign of the end by being short: limits.conf may allow less than asked for
                 return
             for document in page:
                 if last is not None and document["_key"] <= last:
-                    raise SplunkdError('collection %s: KV store gave _key "%s" after "%s": what it lacks is unknown' % (
-                        self.name, document["_key"], last))
+                    raise SplunkdError(
+                        'collection %s: KV store gave _key "%s" after "%s": what it lacks is unknown'
+                        % (self.name, document["_key"], last)
+                    )
                 last = document["_key"]
                 yield document
 
@@ -90,14 +93,14 @@ class Collection:
         """Those of the documents with these keys that there are."""
         queries = [{"query": {"_key": key}} for key in keys]
         for start in range(0, len(queries), FIND_QUERIES):
-            for found in self._call("POST", "/batch_find", json.dumps(queries[start:start + FIND_QUERIES])):
+            for found in self._call("POST", "/batch_find", json.dumps(queries[start : start + FIND_QUERIES])):
                 yield from found
 
     def save(self, documents: List[Document]) -> None:
         """Inserts or replaces documents, which may be any number, by their `_key`."""
-        rest = list(documents)
-        while rest:
-            batch = rest[:self._save_documents]
+        remaining = list(documents)
+        while remaining:
+            batch = remaining[: self._save_documents]
             try:
                 self._call("POST", "/batch_save", json.dumps(batch))
             except SplunkdError as error:
@@ -105,13 +108,13 @@ class Collection:
                     raise
                 self._save_documents = len(batch) // 2  # limits.conf may allow less than by default
             else:
-                del rest[:len(batch)]
+                del remaining[: len(batch)]
 
     def save_each(self, documents: List[Document]) -> "Saved":
         """As `save`, but what is refused keeps no other document from being saved, and nothing is raised."""
         saved = Saved()
         for start in range(0, len(documents), self._save_documents):
-            self._save_what_it_takes(documents[start:start + self._save_documents], saved)
+            self._save_what_it_takes(documents[start : start + self._save_documents], saved)
         return saved
 
     def _save_what_it_takes(self, batch: List[Document], saved: "Saved") -> None:
@@ -177,20 +180,30 @@ class Collection:
         except HTTPError as error:
             raise self._refusal(error) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise Unavailable("collection %s: splunkd cannot be reached at %s: %s" % (
-                self.name, self._service.authority, error or type(error).__name__), reason="kvstore") from None
+            raise Unavailable(
+                "collection %s: splunkd cannot be reached at %s: %s"
+                % (self.name, self._service.authority, error or type(error).__name__),
+                reason="kvstore",
+            ) from None
 
     def _refusal(self, error: HTTPError) -> SegmentBridgeError:
-        text = "collection %s: splunkd answered %d: %s. " % (self.name, error.status, conf.said(error))
+        text = "collection %s: splunkd answered %d: %s. " % (self.name, error.status, rest.said(error))
         if error.status == 429 or error.status >= 500:
             is_starting = error.status == 503 and "initializing" in text
-            return Unavailable(text + "If it stays so, look at: splunk show kvstore-status",
-                               reason="kvstore_starting" if is_starting else "kvstore")
-        return SplunkdError(text + {
-            401: "This run's session has ended: it is over by itself with the next run",
-            403: "Only administrators and the app's own scheduled searches may write to it",
-            404: "The app's collections.conf is not loaded: restart Splunk; or KV store is turned off in server.conf",
-        }.get(error.status, "Compare its fields with collections.conf"), error.status, reason="kvstore")
+            return Unavailable(
+                text + "If it stays so, look at: splunk show kvstore-status",
+                reason="kvstore_starting" if is_starting else "kvstore",
+            )
+        return SplunkdError(
+            text
+            + {
+                401: "This run's session has ended: it is over by itself with the next run",
+                403: "Only administrators and the app's own scheduled searches may write to it",
+                404: "The app's collections.conf is not loaded: restart Splunk. Or server.conf turns KV store off",
+            }.get(error.status, "Compare its fields with collections.conf"),
+            error.status,
+            reason="kvstore",
+        )
 
 
 @contextlib.contextmanager
@@ -213,8 +226,11 @@ def lease(service: Service, name: str, seconds: float, holder: str) -> Iterator[
     def take() -> None:
         if not _take(leases, name, holder, lease_id, time.time() + seconds + CLOCK_SKEW_S):
             _end_what_is_over(leases, name)
-            raise Unavailable("collection %s: another run is at work on %s. If there is none, its lease ends by itself "
-                              "%g s after it began" % (LEASES, name, seconds + CLOCK_SKEW_S))
+            raise Unavailable(
+                "collection %s: another run is at work on %s. If there is none, its lease ends by itself "
+                "%g s after it began" % (LEASES, name, seconds + CLOCK_SKEW_S)
+            )
+
     leases.delete({"_key": name, "holder": holder})
     Retry(deadline_s=seconds, longest_wait_s=LEASE_POLL_S).call(take)
     try:
@@ -238,5 +254,6 @@ def _end_what_is_over(leases: Collection, name: str) -> None:
 
 def _take(leases: Collection, name: str, holder: str, lease_id: str, expires: float) -> bool:
     """Whether the lease is ours, which it may also be by an insertion whose answer was lost."""
-    return leases.insert({"_key": name, "holder": holder, "lease": lease_id, "expires": expires}) or \
-        any(leases.read({"_key": name, "lease": lease_id}))
+    return leases.insert({"_key": name, "holder": holder, "lease": lease_id, "expires": expires}) or any(
+        leases.read({"_key": name, "lease": lease_id})
+    )

@@ -8,6 +8,7 @@ Each run adds documents of what it got accepted; they are of no use when they ar
 can write them can have an event taken for sent: by the app's metadata, that is the job and administrators alone. What
 others send is withheld where it is known, and leaves no trace.
 """
+
 import base64
 import contextlib
 import hashlib
@@ -61,10 +62,17 @@ class Ledger:
         """Writes what was added, and deletes what is too old."""
         with contextlib.suppress(SegmentBridgeError):
             for start in range(0, len(self._fresh), _DOCUMENT_DIGESTS):
-                digests = b"".join(self._fresh[start:start + _DOCUMENT_DIGESTS])
-                self._collection.save([{
-                    "_key": "%s/%s" % (self._destination, uuid.uuid4()), "destination": self._destination,
-                    "time": self._clock(), "digests": base64.b64encode(digests).decode()}])
+                digests = b"".join(self._fresh[start : start + _DOCUMENT_DIGESTS])
+                self._collection.save(
+                    [
+                        {
+                            "_key": "%s/%s" % (self._destination, uuid.uuid4()),
+                            "destination": self._destination,
+                            "time": self._clock(),
+                            "digests": base64.b64encode(digests).decode(),
+                        }
+                    ]
+                )
             if self._fresh:
                 now = self._clock()
                 self._collection.delete({"$or": [{"time": {"$lt": now - KEPT_S}}, {"time": {"$gt": now + KEPT_S}}]})
@@ -76,9 +84,10 @@ class Ledger:
         now = self._clock()
         with contextlib.suppress(SegmentBridgeError):
             for document in self._collection.read(
-                    {"destination": self._destination, "time": {"$gte": now - KEPT_S, "$lte": now + CLOCK_SKEW_S}}):
+                {"destination": self._destination, "time": {"$gte": now - KEPT_S, "$lte": now + CLOCK_SKEW_S}}
+            ):
                 digests = _decoded(document.get("digests"))
-                known.update(digests[start:start + _DIGEST_BYTES] for start in range(0, len(digests), _DIGEST_BYTES))
+                known.update(digests[start : start + _DIGEST_BYTES] for start in range(0, len(digests), _DIGEST_BYTES))
                 if len(known) > _MOST_DIGESTS:
                     break
         return known

@@ -3,28 +3,37 @@
 in = accepted + rejected + failed + unsent + duplicate (+ dryrun), always. A chunk's rows go back when all of its
 messages are settled, and nothing is kept from one chunk for the next: a search that is cancelled has no last chunk.
 """
+
 import json
 import time
 from collections import Counter
 from typing import Any, Dict, List, Optional, Set, Tuple, Union
 
-from segment_bridge import segment
-from segment_bridge.batching import Batch, Batcher, body_bytes
-from segment_bridge.columns import Columns
-from segment_bridge.delivery import Delivery, Settled
-from segment_bridge.drafts import draft
-from segment_bridge.ids import MessageIds
-from segment_bridge.logs import RunLog
-from segment_bridge.messages import DUPLICATE, Layout, MessageBuilder, Messages, Outcome, mistaken
-from segment_bridge.settings import Destination, Options
-from segment_bridge.splunk import deadletters
-from segment_bridge.splunk.deadletters import DeadLetters
+from segment_bridge.delivery import client
+from segment_bridge.delivery.batching import Batch, Batcher, body_bytes
+from segment_bridge.delivery.columns import Columns
+from segment_bridge.delivery.drafts import draft
+from segment_bridge.delivery.engine import Delivery, Settled
+from segment_bridge.delivery.ids import MessageIds
+from segment_bridge.delivery.messages import DUPLICATE, Layout, MessageBuilder, Messages, Outcome, mistaken
+from segment_bridge.delivery.options import Destination, Options
+from segment_bridge.runlog import RunLog
+from segment_bridge.splunk import dead_letters
+from segment_bridge.splunk.chunked import Chunk, Reply, encoded
+from segment_bridge.splunk.dead_letters import DeadLetters
 from segment_bridge.splunk.ledger import Ledger
-from segment_bridge.splunk.rows import Chunk, Reply, encoded
 from segment_bridge.texts import printable
 
-COLUMNS = ("segment_message_id", "segment_bytes", "segment_status", "segment_reason", "segment_http", "segment_error",
-           "segment_batch", "segment_attempts")
+COLUMNS = (
+    "segment_message_id",
+    "segment_bytes",
+    "segment_status",
+    "segment_reason",
+    "segment_http",
+    "segment_error",
+    "segment_batch",
+    "segment_attempts",
+)
 PAYLOAD_COLUMN = "segment_payload"
 STATUSES = ("accepted", "rejected", "failed", "unsent", "duplicate", "dryrun")
 
@@ -51,9 +60,16 @@ class Sending:
         window: the epoch times between which the search looks; 0 is no bound.
     """
 
-    def __init__(self, options: Options, destination: Destination, write_key: str, log: RunLog,
-                 dead_letters: Optional[DeadLetters] = None, ledger: Optional[Ledger] = None,
-                 window: Tuple[float, float] = (0, 0)):
+    def __init__(
+        self,
+        options: Options,
+        destination: Destination,
+        write_key: str,
+        log: RunLog,
+        dead_letters: Optional[DeadLetters] = None,
+        ledger: Optional[Ledger] = None,
+        window: Tuple[float, float] = (0, 0),
+    ):
         self.counts: Dict[str, int] = Counter()
         self.rows = 0
         self.is_busy = self.is_cancelled = False
@@ -69,10 +85,10 @@ class Sending:
         self._twins: Dict[str, List[int]] = {}  # of earlier rows, by id
         self._reasons: Dict[tuple, _Reason] = {}
         self._notes: List[Tuple[str, str]] = []
-        self._client = segment.Rehearsal(destination) if options.dryrun else segment.Segment(destination, write_key)
+        self._client = client.Rehearsal(destination) if options.dryrun else client.Segment(destination, write_key)
         self._has_window = 0 < window[1] < _NEVER
         occasion = "%.3f %.3f" % window if self._has_window else time.strftime("%Y-%m-%d", time.gmtime())
-        self._message_ids = MessageIds(segment.fingerprint(write_key), occasion)
+        self._message_ids = MessageIds(client.fingerprint(write_key), occasion)
         self._builder = MessageBuilder(self._message_ids, destination.max_event_bytes)
         self._batcher = Batcher(destination.max_batch_bytes, destination.max_batch_events)
         self._delivery = Delivery(self._client, destination, self._settled, accepted=self._delivered)
@@ -155,8 +171,7 @@ class Sending:
         for row, outcome in messages.withheld.items():
             if not messages.ids[row] and self._is_dead(outcome):
                 cells = [column[row] for column in columns]
-                messages.ids[row] = self._message_ids.made(
-                    draft(layout, cells, ""), *layout.occurrence(columns, row))
+                messages.ids[row] = self._message_ids.made(draft(layout, cells, ""), *layout.occurrence(columns, row))
 
     def _without_known(self, messages: Messages, rows: List[int], start: int) -> List[int]:
         """The rows whose messages the ledger does not have; it may come to have them."""
@@ -198,9 +213,17 @@ class Sending:
             statuses = Counter(outcome.status for outcome in outcomes)
             worst = max(outcomes, key=lambda outcome: outcome.attempts)
             self._settle_each(batch, outcomes)
-        self._log.info("batch", batch=batch.number, events=len(batch), bytes=body_bytes(batch.payloads),
-                       **_counts(statuses), http=worst.http, attempts=worst.attempts, reason=worst.reason or None,
-                       seconds=seconds)
+        self._log.info(
+            "batch",
+            batch=batch.number,
+            events=len(batch),
+            bytes=body_bytes(batch.payloads),
+            **_counts(statuses),
+            http=worst.http,
+            attempts=worst.attempts,
+            reason=worst.reason or None,
+            seconds=seconds,
+        )
 
     def _settle_each(self, batch: Batch, outcomes: List[Outcome]) -> None:
         rest = self._reply.rest
@@ -239,8 +262,11 @@ class Sending:
         self._reasons[key].count += 1
 
     def _is_dead(self, outcome: Outcome) -> bool:
-        return (self._dead_letters is not None and outcome.status in deadletters.STATUSES
-                and outcome.reason != "no_user_anon_id")
+        return (
+            self._dead_letters is not None
+            and outcome.status in dead_letters.STATUSES
+            and outcome.reason != "no_user_anon_id"
+        )
 
     # --- The report ---
 
@@ -260,37 +286,61 @@ class Sending:
     def report(self) -> List[Tuple[str, str]]:
         """What the run came to, as (level, text). An ERROR among them means that the search is to fail."""
         for reason, count in (self._dead_letters.prune() if self._dead_letters else {}).items():
-            self._log.warning("dropped", status="dropped", reason=reason, count=count, error=deadletters.DROPS[reason])
+            self._log.warning("dropped", status="dropped", reason=reason, count=count, error=dead_letters.DROPS[reason])
         if self._dead_letters and self._dead_letters.malformed:
-            self._log.warning("warning", reason="malformed", count=self._dead_letters.malformed,
-                              error="dead letters have a wrong shape: correct or drop them (Help > Operations)")
+            self._log.warning(
+                "warning",
+                reason="malformed",
+                count=self._dead_letters.malformed,
+                error="dead letters have a wrong shape: correct or drop them (Help > Operations)",
+            )
         self._notes = notes = []
         for reason in self._reasons.values():
             status, code, _, error, _, _ = reason.outcome
             if status in ("rejected", "duplicate"):  # which have a line of their own in the run log: log_outcomes
-                example = ' (messageId %s, say)' % reason.message_id if reason.message_id else ""
-                notes.append(("WARN" if status == "rejected" else "INFO", "segmentsend: %s %s, %s: %s%s" % (
-                    format(reason.count, ","), status, code, error, example)))
+                example = " (messageId %s, say)" % reason.message_id if reason.message_id else ""
+                notes.append(
+                    (
+                        "WARN" if status == "rejected" else "INFO",
+                        "segmentsend: %s %s, %s: %s%s" % (format(reason.count, ","), status, code, error, example),
+                    )
+                )
         if self._mistaken:
             names = ["%s (%s?)" % pair for pair in self._mistaken.items()]
             more = len(names) - _NAMED
-            self._note("WARN", "columns", "columns that are not sent look as if they should be, under another name: "
-                       "%s%s" % (printable(", ".join(names[:_NAMED]), _LONGEST_NAMES),
-                                 " and %d more" % more if more > 0 else ""))
+            self._note(
+                "WARN",
+                "columns",
+                "columns that are not sent look as if they should be, under another name: "
+                "%s%s"
+                % (printable(", ".join(names[:_NAMED]), _LONGEST_NAMES), " and %d more" % more if more > 0 else ""),
+            )
         if self._message_ids.undated and not self._has_window:
-            self._note("WARN", "undated", "%s rows have no messageId, _time or timestamp, and the search has no "
-                       "window: sent again on the same day (UTC) they are repeats to Segment, on another new events"
-                       % format(self._message_ids.undated, ","))
+            self._note(
+                "WARN",
+                "undated",
+                "%s rows have no messageId, _time or timestamp, and the search has no "
+                "window: sent again on the same day (UTC) they are repeats to Segment, on another new events"
+                % format(self._message_ids.undated, ","),
+            )
         if self._destination.gzip and not self._client.gzip:
-            self._note("WARN", "no_gzip", "the receiver does not take gzip: set gzip = false in segment_bridge.conf "
-                       "[%s]" % self._destination.name)
+            self._note(
+                "WARN",
+                "no_gzip",
+                "the receiver does not take gzip: set gzip = false in segment_bridge.conf "
+                "[%s]" % self._destination.name,
+            )
         notes.append(("INFO", "segmentsend: " + self._summary()))
         level = "ERROR" if self._options.onfail == "error" else "WARN"
         if self.not_sent:
             self._note(level, "not_sent", self._failure())
         if self._lost_letters:
-            self._note(level, "letters_lost", "%s events are not kept in %s: %s" % (
-                format(self._lost_letters, ","), deadletters.COLLECTION, self._dead_letters.error))
+            self._note(
+                level,
+                "letters_lost",
+                "%s events are not kept in %s: %s"
+                % (format(self._lost_letters, ","), dead_letters.COLLECTION, self._dead_letters.error),
+            )
         return notes
 
     def _note(self, level: str, reason: str, text: str) -> None:
@@ -302,42 +352,68 @@ class Sending:
             self._log.warning("warning", reason=reason, error=text)
 
     def _summary(self) -> str:
-        counts = ", ".join("%s %s" % (format(self.counts[status], ","), status)
-                           for status in STATUSES if self.counts[status])
+        counts = ", ".join(
+            "%s %s" % (format(self.counts[status], ","), status) for status in STATUSES if self.counts[status]
+        )
         text = "%s rows%s; " % (format(self.rows, ","), counts and ": " + counts)
         if self._options.dryrun:
             return text + "nothing was sent"
         text += "%s requests (%s of them retries) with %s bytes" % (
-            format(self._client.requests, ","), format(self._delivery.retries, ","),
-            format(self._client.body_bytes, ","))
+            format(self._client.requests, ","),
+            format(self._delivery.retries, ","),
+            format(self._client.body_bytes, ","),
+        )
         if self.counts["accepted"]:
             # Segment does not look at the key before it answers.
-            text += (". Accepted means by Segment's edge, which also accepts a wrong write key and a disabled source: "
-                     "the source's Debugger in Segment shows what arrived")
+            text += (
+                ". Accepted means by Segment's edge, which also accepts a wrong write key and a disabled source: "
+                "the source's Debugger in Segment shows what arrived"
+            )
         return text
 
     def _failure(self) -> str:
-        causes = "; ".join("%s %s (%s): %s" % (format(reason.count, ","), *key, reason.outcome.error)
-                           for key, reason in self._reasons.items() if key[0] in ("failed", "unsent"))
+        causes = "; ".join(
+            "%s %s (%s): %s" % (format(reason.count, ","), *key, reason.outcome.error)
+            for key, reason in self._reasons.items()
+            if key[0] in ("failed", "unsent")
+        )
         return '%s of %s events did not get to destination "%s": %s' % (
-            format(self.not_sent, ","), format(self.rows, ","), self._destination.name, causes)
+            format(self.not_sent, ","),
+            format(self.rows, ","),
+            self._destination.name,
+            causes,
+        )
 
     def log_outcomes(self) -> None:
         """A line of the run log for each distinct reason."""
         for reason in self._reasons.values():
             status, code, http, error, _, _ = reason.outcome
-            self._log.warning("rejection" if status == "rejected" else "outcome", status=status, reason=code, http=http,
-                              count=reason.count, message_id=reason.message_id or None, error=error)
+            self._log.warning(
+                "rejection" if status == "rejected" else "outcome",
+                status=status,
+                reason=code,
+                http=http,
+                count=reason.count,
+                message_id=reason.message_id or None,
+                error=error,
+            )
 
     def facts(self) -> Dict[str, Any]:
         """For the run log."""
-        letters = {"dead_letters": self._dead_letters.kept, "dead_letters_lost": self._dead_letters.lost} \
-            if self._dead_letters else {}
+        letters = (
+            {"dead_letters": self._dead_letters.kept, "dead_letters_lost": self._dead_letters.lost}
+            if self._dead_letters
+            else {}
+        )
         return {
             **_counts({status: self.counts[status] for status in STATUSES}),
-            "rows": self.rows, "requests": self._client.requests, "retries": self._delivery.retries,
-            "bytes": self._client.body_bytes, "wire_bytes": self._client.wire_bytes,
-            "waited_s": self._delivery.waited_s, **letters,
+            "rows": self.rows,
+            "requests": self._client.requests,
+            "retries": self._delivery.retries,
+            "bytes": self._client.body_bytes,
+            "wire_bytes": self._client.wire_bytes,
+            "waited_s": self._delivery.waited_s,
+            **letters,
         }
 
 
@@ -351,8 +427,19 @@ def _id(payload: bytes) -> str:
 
 
 def _rest_cells(outcome: Outcome) -> bytes:
-    (cells,) = encoded(*([text] for text in (outcome.status, outcome.reason, _text(outcome.http), outcome.error,
-                                             _text(outcome.batch), str(outcome.attempts))))
+    (cells,) = encoded(
+        *(
+            [text]
+            for text in (
+                outcome.status,
+                outcome.reason,
+                _text(outcome.http),
+                outcome.error,
+                _text(outcome.batch),
+                str(outcome.attempts),
+            )
+        )
+    )
     return cells
 
 

@@ -2,6 +2,7 @@
 
 The standard library and the app alone; on the path by PYTHONPATH. It prints a line of JSON.
 """
+
 import collections
 import json
 import sys
@@ -9,8 +10,8 @@ import threading
 import time
 
 from segment_bridge import reasons
-from segment_bridge.segment import Kind, Segment
-from segment_bridge.settings import Destination
+from segment_bridge.delivery.client import Kind, Segment
+from segment_bridge.delivery.options import Destination
 
 LIMIT_S, SLACK_S = 0.3, 5.0
 BODY = b'{"batch":[%s]}' % (b'{"messageId":"m"}' * 50)
@@ -41,10 +42,14 @@ def main(url, write_key, count):
                 kinds[answer.kind.name] += 1
                 longest[0] = max(longest[0], took)
             texts = [answer.reason, answer.error, *answer.excepted]
-            if (took > 2 * LIMIT_S + SLACK_S or write_key in told or client._secrets[1] in told
-                    or not all(text.isprintable() and len(text) < 300 for text in texts)
-                    or (answer.kind is not Kind.ACCEPTED and not reasons.is_known(answer.reason))
-                    or not 0 <= (answer.retry_after_s or 0) <= 300):
+            if (
+                took > 2 * LIMIT_S + SLACK_S
+                or write_key in told
+                or client._secrets[1] in told
+                or not all(text.isprintable() and len(text) < 300 for text in texts)
+                or (answer.kind is not Kind.ACCEPTED and not reasons.is_known(answer.reason))
+                or not 0 <= (answer.retry_after_s or 0) <= 300
+            ):
                 wrong.append("%.1f s: %s" % (took, told[:1_000]))
 
     threads = [threading.Thread(target=work) for _ in range(8)]

@@ -1,4 +1,5 @@
 """splunkd's REST API, a module a group of endpoints; importing this package registers them all."""
+
 import importlib
 import pkgutil
 

@@ -2,6 +2,7 @@
 
 Splunk REST API reference, "Search endpoint descriptions", alerts/fired_alerts.
 """
+
 from datetime import datetime
 from typing import List
 
@@ -19,8 +20,12 @@ _ALL = "-"
 
 def _visible(call: Call) -> List[FiredAlert]:
     """Those of searches that the caller may read, in the namespace's app."""
-    return [alert for alert in call.splunkd.alerts.fired() if call.app in (_ALL, alert.app) or not call.namespaced
-            if call.may_read("savedsearches", alert.name, alert.app)]
+    return [
+        alert
+        for alert in call.splunkd.alerts.fired()
+        if call.app in (_ALL, alert.app) or not call.namespaced
+        if call.may_read("savedsearches", alert.name, alert.app)
+    ]
 
 
 @route("GET", _PATH)
@@ -28,8 +33,12 @@ def groups(call: Call) -> Response:
     """A search with triggered alerts each, and how many there are of it."""
     alerts = _visible(call)
     apps = {alert.name: alert.app for alert in alerts}
-    return call.feed([_group(_ALL, "search", len(alerts)), *(
-        _group(name, app, sum(alert.name == name for alert in alerts)) for name, app in apps.items())])
+    return call.feed(
+        [
+            _group(_ALL, "search", len(alerts)),
+            *(_group(name, app, sum(alert.name == name for alert in alerts)) for name, app in apps.items()),
+        ]
+    )
 
 
 def _group(name: str, app: str, count: int) -> Entry:
@@ -46,11 +55,24 @@ def group(call: Call, name: str) -> Response:
 
 
 def _entry(call: Call, alert: FiredAlert) -> Entry:
-    return Entry(_PATH, alert.sid, {
-        "savedsearch_name": alert.name, "sid": alert.sid, "severity": alert.severity, "alert_type": "historical",
-        "actions": ",".join(alert.actions), "digest_mode": True, "trigger_time": int(alert.time),
-        "trigger_time_rendered": _rendered(call, alert.time),
-        "expiration_time_rendered": _rendered(call, alert.expires)}, alert.app, sharing="app", removable=True)
+    return Entry(
+        _PATH,
+        alert.sid,
+        {
+            "savedsearch_name": alert.name,
+            "sid": alert.sid,
+            "severity": alert.severity,
+            "alert_type": "historical",
+            "actions": ",".join(alert.actions),
+            "digest_mode": True,
+            "trigger_time": int(alert.time),
+            "trigger_time_rendered": _rendered(call, alert.time),
+            "expiration_time_rendered": _rendered(call, alert.expires),
+        },
+        alert.app,
+        sharing="app",
+        removable=True,
+    )
 
 
 def _rendered(call: Call, seconds: float) -> str:

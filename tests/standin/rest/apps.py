@@ -2,6 +2,7 @@
 
 Splunk REST API reference, "Application endpoint descriptions"; app.conf.spec.
 """
+
 import re
 from pathlib import Path
 from typing import Any, Dict
@@ -14,9 +15,15 @@ from .entries import Entry
 from .routing import Call, route
 
 _APPS = "apps/local"
-_STANZAS = {"configured": ("install", "is_configured"), "visible": ("ui", "is_visible"), "label": ("ui", "label"),
-            "author": ("launcher", "author"), "description": ("launcher", "description"),
-            "version": ("launcher", "version"), "check_for_updates": ("package", "check_for_updates")}
+_STANZAS = {
+    "configured": ("install", "is_configured"),
+    "visible": ("ui", "is_visible"),
+    "label": ("ui", "label"),
+    "author": ("launcher", "author"),
+    "description": ("launcher", "description"),
+    "version": ("launcher", "version"),
+    "check_for_updates": ("package", "check_for_updates"),
+}
 """What the API calls a setting of app.conf -> its stanza and key."""
 _BOOLEANS = {"configured": "0", "visible": "1", "check_for_updates": "1"}
 """With their defaults."""
@@ -28,21 +35,41 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}")
 def _entry(call: Call, app: str) -> Entry:
     access = call.splunkd.confs.access(app=app)
     shown = _content(call, app)
-    return Entry(_APPS, app, shown, app, access.owner, "app", True, access.read, access.write,
-                 call.may_write("", "", app), ("_reload", "enable" if shown["disabled"] else "disable"))
+    return Entry(
+        _APPS,
+        app,
+        shown,
+        app,
+        access.owner,
+        "app",
+        True,
+        access.read,
+        access.write,
+        call.may_write("", "", app),
+        ("_reload", "enable" if shown["disabled"] else "disable"),
+    )
 
 
 def _content(call: Call, app: str) -> Dict[str, Any]:
     # What app.conf says of the app is not what other apps export.
-    stanzas = {name: stanza.settings for name, stanza in call.splunkd.confs.stanzas("app", app).items()
-               if stanza.app == app}
+    stanzas = {
+        name: stanza.settings for name, stanza in call.splunkd.confs.stanzas("app", app).items() if stanza.app == app
+    }
     shown: Dict[str, Any] = {}
     for name, (stanza, key) in _STANZAS.items():
         value = stanzas.get(stanza, {}).get(key, _BOOLEANS.get(name, ""))
         shown[name] = is_true(value) if name in _BOOLEANS else value
-    shown.update({"label": shown["label"] or app, "core": app in _CORE, "disabled": call.splunkd.confs.is_disabled(app),
-                  "show_in_nav": True, "state_change_requires_restart": is_true(
-                      stanzas.get("install", {}).get("state_change_requires_restart", "0"))})
+    shown.update(
+        {
+            "label": shown["label"] or app,
+            "core": app in _CORE,
+            "disabled": call.splunkd.confs.is_disabled(app),
+            "show_in_nav": True,
+            "state_change_requires_restart": is_true(
+                stanzas.get("install", {}).get("state_change_requires_restart", "0")
+            ),
+        }
+    )
     return shown
 
 
@@ -77,7 +104,8 @@ def create(call: Call) -> Response:
         raise Refusal(409, "Application does already exist: %s" % name)
     (folder / "metadata").mkdir(parents=True)
     (folder / "metadata" / "default.meta").write_text(
-        "[]\naccess = read : [ * ], write : [ admin, power ]\n", encoding="utf-8")
+        "[]\naccess = read : [ * ], write : [ admin, power ]\n", encoding="utf-8"
+    )
     _configure(call, name)
     call.splunkd.changed("app")
     return call.entry(_entry(call, name), 201)
@@ -88,7 +116,7 @@ def _install(call: Call, package: Path) -> Response:
         raise Refusal(403, "insufficient permission to access this resource")
     for argument in (*_STANZAS, "template"):
         if argument in call.arguments:
-            raise Refusal(400, "Argument \"%s\" cannot be given with a package." % argument)
+            raise Refusal(400, 'Argument "%s" cannot be given with a package.' % argument)
     before = call.splunkd.confs.apps()
     app = call.splunkd.install(package, is_true(call.argument("update", "0")))
     return call.entry(_entry(call, app), 200 if app in before else 201)
@@ -106,8 +134,9 @@ def _configure(call: Call, app: str) -> None:
     """Writes the settings that the arguments are into local/app.conf."""
     for name in _BOOLEANS:
         if name in call.arguments and call.arguments[name].lower() not in ("0", "1", "true", "false"):
-            raise Refusal(400, "Invalid value '%s' for argument '%s': a boolean is expected." % (
-                call.arguments[name], name))
+            raise Refusal(
+                400, "Invalid value '%s' for argument '%s': a boolean is expected." % (call.arguments[name], name)
+            )
     for name, (stanza, key) in _STANZAS.items():
         if name in call.arguments:
             call.splunkd.confs.write("app", app, stanza, {key: call.arguments[name]})

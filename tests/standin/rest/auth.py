@@ -2,6 +2,7 @@
 
 Splunk REST API reference, "Access endpoint descriptions"; authorize.conf.spec, edit_user and list_all_users.
 """
+
 from typing import Any, Collection, Dict, List
 
 from werkzeug.wrappers import Response
@@ -27,9 +28,19 @@ def login(call: Call) -> Response:
 
 @route("GET", "authentication/current-context")
 def current_context(call: Call) -> Response:
-    return call.feed([Entry("authentication/current-context", "context", {
-        "username": call.session.user, "roles": sorted(call.session.roles),
-        "capabilities": sorted(call.session.capabilities)})])
+    return call.feed(
+        [
+            Entry(
+                "authentication/current-context",
+                "context",
+                {
+                    "username": call.session.user,
+                    "roles": sorted(call.session.roles),
+                    "capabilities": sorted(call.session.capabilities),
+                },
+            )
+        ]
+    )
 
 
 @route("DELETE", "authentication/httpauth-tokens/<key>")
@@ -80,18 +91,23 @@ def create_user(call: Call) -> Response:
 def _role_content(call: Call, stanza: Stanza) -> Dict[str, Any]:
     def listed(name: str) -> List[str]:
         return [each.strip() for each in stanza.settings.get(name, "").split(";") if each.strip()]
-    return {"capabilities": sorted(name for name, value in stanza.settings.items() if value.strip() == "enabled"),
-            "imported_roles": listed("importRoles"), "srchIndexesAllowed": listed("srchIndexesAllowed"),
-            "srchIndexesDefault": listed("srchIndexesDefault")}
+
+    return {
+        "capabilities": sorted(name for name, value in stanza.settings.items() if value.strip() == "enabled"),
+        "imported_roles": listed("importRoles"),
+        "srchIndexesAllowed": listed("srchIndexesAllowed"),
+        "srchIndexesDefault": listed("srchIndexesDefault"),
+    }
 
 
-_ROLES = Kind("authorization/roles", "authorize", _role_content, named=lambda stanza: stanza.name[len(_ROLE):])
+_ROLES = Kind("authorization/roles", "authorize", _role_content, named=lambda stanza: stanza.name[len(_ROLE) :])
 
 
 @route("GET", _ROLES.path, capability="list_all_roles or edit_roles")
 def roles(call: Call) -> Response:
-    return _ROLES.feed(call, [stanza for stanza in call.splunkd.confs.stanzas("authorize").values()
-                              if stanza.name.startswith(_ROLE)])
+    return _ROLES.feed(
+        call, [stanza for stanza in call.splunkd.confs.stanzas("authorize").values() if stanza.name.startswith(_ROLE)]
+    )
 
 
 @route("GET", _ROLES.path + "/<name>", capability="list_all_roles or edit_roles")

@@ -1,4 +1,5 @@
 """Which capabilities an endpoint asks for: restmap.conf.spec, "capability" of its stanzas."""
+
 import ast
 import re
 from typing import Collection, Dict, Iterator
@@ -39,8 +40,11 @@ def shipped(stanzas: Dict[str, Stanza], path: str, method: str) -> Iterator[str]
 
     [eai:conf-<file>] are about configs/conf-<file>, and tell reading from writing.
     """
-    matching = [stanza for name, stanza in stanzas.items() if not name.startswith("script:")
-                and "match" in stanza.settings and re.match(stanza.settings["match"], path)]
+    matching = [
+        stanza
+        for name, stanza in stanzas.items()
+        if not name.startswith("script:") and "match" in stanza.settings and re.match(stanza.settings["match"], path)
+    ]
     for stanza in sorted(matching, key=lambda each: len(each.settings["match"]))[-1:]:
         yield of_stanza(stanza.settings, method)
     conf = re.match("/configs/(conf-[^/]+)", path)

@@ -2,6 +2,7 @@
 
 Splunk REST API reference, "Configuration endpoint descriptions".
 """
+
 from werkzeug.wrappers import Response
 
 from ..refusal import Refusal
@@ -76,8 +77,9 @@ def file(call: Call, conf: str) -> Response:
 @route("GET", "properties/<conf>/<name>")
 def properties(call: Call, conf: str, name: str) -> Response:
     settings = objects.one(call, conf, name).settings
-    return call.feed([_property(call, "properties/%s/%s" % (conf, name), key, value)
-                      for key, value in settings.items()])
+    return call.feed(
+        [_property(call, "properties/%s/%s" % (conf, name), key, value) for key, value in settings.items()]
+    )
 
 
 @route("GET", "properties/<conf>/<name>/<key>")

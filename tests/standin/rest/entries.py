@@ -2,6 +2,7 @@
 
 Splunk REST API User Manual, "Basic concepts", "Access Atom Feed responses", "Using output_mode=json".
 """
+
 import json
 from typing import Any, Collection, Dict, List, NamedTuple, Optional, Sequence
 from urllib.parse import quote
@@ -46,31 +47,60 @@ class Entry(NamedTuple):
 
     def acl(self) -> Dict[str, Any]:
         is_private = self.sharing == "user"
-        return {"app": self.app, "can_change_perms": self.can_write, "can_list": True, "can_share_app": self.can_write,
-                "can_share_global": self.can_write, "can_share_user": is_private, "can_write": self.can_write,
-                "modifiable": self.can_write, "owner": self.owner, "removable": self.removable and self.can_write,
-                "sharing": self.sharing,
-                "perms": None if is_private else {"read": sorted(self.read), "write": sorted(self.write)}}
+        return {
+            "app": self.app,
+            "can_change_perms": self.can_write,
+            "can_list": True,
+            "can_share_app": self.can_write,
+            "can_share_global": self.can_write,
+            "can_share_user": is_private,
+            "can_write": self.can_write,
+            "modifiable": self.can_write,
+            "owner": self.owner,
+            "removable": self.removable and self.can_write,
+            "sharing": self.sharing,
+            "perms": None if is_private else {"read": sorted(self.read), "write": sorted(self.write)},
+        }
 
     def links(self) -> Dict[str, str]:
-        return {"alternate": self.href, "list": self.href,
-                **({"edit": self.href} if self.can_write else {}),
-                **({"remove": self.href} if self.removable and self.can_write else {}),
-                **{action: "%s/%s" % (self.href, action) for action in self.actions}}
+        return {
+            "alternate": self.href,
+            "list": self.href,
+            **({"edit": self.href} if self.can_write else {}),
+            **({"remove": self.href} if self.removable and self.can_write else {}),
+            **{action: "%s/%s" % (self.href, action) for action in self.actions},
+        }
 
     def as_json(self, origin: str) -> Dict[str, Any]:
-        return {"name": self.name, "id": origin + self.href, "updated": self.updated, "links": self.links(),
-                "author": self.owner, "acl": self.acl(), "content": self.content}
+        return {
+            "name": self.name,
+            "id": origin + self.href,
+            "updated": self.updated,
+            "links": self.links(),
+            "author": self.owner,
+            "acl": self.acl(),
+            "content": self.content,
+        }
 
     def as_xml(self, origin: str, root: bool = False) -> str:
-        links = "".join("<link href=%s rel=%s/>" % (quoteattr(href), quoteattr(rel))
-                        for rel, href in self.links().items())
+        links = "".join(
+            "<link href=%s rel=%s/>" % (quoteattr(href), quoteattr(rel)) for rel, href in self.links().items()
+        )
         content = {**self.content, "eai:acl": self.acl()}
         spaces = ' xmlns="%s" xmlns:s="%s"' % (ATOM, SPLUNK_NS) if root else ""
-        return ("<entry%s><title>%s</title><id>%s</id><updated>%s</updated>%s<author><name>%s</name></author>"
-                '<content type="text/xml">%s</content></entry>' % (
-                    spaces, escape(self.name), escape(origin + self.href), self.updated, links, escape(self.owner),
-                    _xml(content)))
+        return (
+            "<entry%s><title>%s</title><id>%s</id><updated>%s</updated>%s<author><name>%s</name></author>"
+            '<content type="text/xml">%s</content></entry>'
+            % (
+                spaces,
+                escape(self.name),
+                escape(origin + self.href),
+                self.updated,
+                links,
+                escape(self.owner),
+                _xml(content),
+            )
+        )
 
 
 def _xml(value: Any) -> str:
@@ -79,8 +109,11 @@ def _xml(value: Any) -> str:
         return "<s:dict>%s</s:dict>" % "".join(keys)
     if isinstance(value, (list, tuple)):
         return "<s:list>%s</s:list>" % "".join("<s:item>%s</s:item>" % _xml(each) for each in value)
-    return escape({None: "", True: "1", False: "0"}.get(value, str(value)) if not isinstance(value, (int, float, str))
-                  or isinstance(value, bool) else str(value))
+    return escape(
+        {None: "", True: "1", False: "0"}.get(value, str(value))
+        if not isinstance(value, (int, float, str)) or isinstance(value, bool)
+        else str(value)
+    )
 
 
 class Page(NamedTuple):
@@ -91,23 +124,51 @@ class Page(NamedTuple):
     offset: int = 0
 
 
-def feed(entries: Sequence[Entry], path: str, origin: str, as_json: bool, release: Release, *, status: int = 200,
-         page: Optional[Page] = None) -> Response:
+def feed(
+    entries: Sequence[Entry],
+    path: str,
+    origin: str,
+    as_json: bool,
+    release: Release,
+    *,
+    status: int = 200,
+    page: Optional[Page] = None,
+) -> Response:
     """`path` is that of the request."""
     page = page or Page(len(entries))
     generator = {"build": release.build, "version": release.version}
     if as_json:
-        return json_response({
-            "links": {}, "origin": origin + path, "updated": _UPDATED, "generator": generator,
-            "entry": [entry.as_json(origin) for entry in entries],
-            "paging": {"total": page.total, "perPage": page.size, "offset": page.offset}, "messages": []}, status)
-    body = ('<feed xmlns="%s" xmlns:s="%s" xmlns:opensearch="http://a9.com/-/spec/opensearch/1.1/"><title>%s</title>'
-            "<id>%s</id><updated>%s</updated><generator build=%s version=%s/><author><name>Splunk</name></author>"
-            "<opensearch:totalResults>%d</opensearch:totalResults><opensearch:itemsPerPage>%d</opensearch:itemsPerPage>"
-            "<opensearch:startIndex>%d</opensearch:startIndex><s:messages/>%s</feed>" % (
-                ATOM, SPLUNK_NS, escape(path.rsplit("/", 1)[-1]), escape(origin + path), _UPDATED,
-                quoteattr(release.build), quoteattr(release.version), page.total, page.size, page.offset,
-                "".join(entry.as_xml(origin) for entry in entries)))
+        return json_response(
+            {
+                "links": {},
+                "origin": origin + path,
+                "updated": _UPDATED,
+                "generator": generator,
+                "entry": [entry.as_json(origin) for entry in entries],
+                "paging": {"total": page.total, "perPage": page.size, "offset": page.offset},
+                "messages": [],
+            },
+            status,
+        )
+    body = (
+        '<feed xmlns="%s" xmlns:s="%s" xmlns:opensearch="http://a9.com/-/spec/opensearch/1.1/"><title>%s</title>'
+        "<id>%s</id><updated>%s</updated><generator build=%s version=%s/><author><name>Splunk</name></author>"
+        "<opensearch:totalResults>%d</opensearch:totalResults><opensearch:itemsPerPage>%d</opensearch:itemsPerPage>"
+        "<opensearch:startIndex>%d</opensearch:startIndex><s:messages/>%s</feed>"
+        % (
+            ATOM,
+            SPLUNK_NS,
+            escape(path.rsplit("/", 1)[-1]),
+            escape(origin + path),
+            _UPDATED,
+            quoteattr(release.build),
+            quoteattr(release.version),
+            page.total,
+            page.size,
+            page.offset,
+            "".join(entry.as_xml(origin) for entry in entries),
+        )
+    )
     return xml_response(body, status)
 
 

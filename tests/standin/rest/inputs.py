@@ -3,6 +3,7 @@
 Splunk REST API reference, "Input endpoint descriptions"; inputs.conf.spec, [http://<name>]; Splunk's "Modular inputs
 configuration". What else Splunk has under data/inputs is not known here.
 """
+
 import re
 import uuid
 from typing import Any, Callable, Dict, List
@@ -25,8 +26,9 @@ _TOKEN = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 @route("GET", "data/inputs", capability="list_inputs")
 def kinds(call: Call) -> Response:
-    return call.feed([Entry("data/inputs", name, {}, actions=("create",))
-                      for name in ["http", *call.splunkd.inputs.kinds()]])
+    return call.feed(
+        [Entry("data/inputs", name, {}, actions=("create",)) for name in ["http", *call.splunkd.inputs.kinds()]]
+    )
 
 
 @route("GET", "data/modular-inputs", capability="list_inputs")
@@ -43,15 +45,31 @@ def scheme(call: Call, name: str) -> Response:
 
 def _scheme(call: Call, name: str) -> Entry:
     kind = call.splunkd.inputs.kinds()[name]
-    arguments = {argument.name: {"title": argument.title, "description": argument.description,
-                                 "data_type": argument.data_type, "required_on_create": argument.required_on_create,
-                                 "required_on_edit": argument.required_on_edit, "order": order}
-                 for order, argument in enumerate(kind.scheme.args)}
-    return Entry("data/modular-inputs", name, {
-        "title": kind.scheme.title, "description": kind.scheme.description, "streaming_mode": "xml",
-        "use_external_validation": kind.scheme.use_external_validation,
-        "use_single_instance": kind.scheme.use_single_instance, "endpoint": {"args": arguments}}, kind.app,
-        sharing="app")
+    arguments = {
+        argument.name: {
+            "title": argument.title,
+            "description": argument.description,
+            "data_type": argument.data_type,
+            "required_on_create": argument.required_on_create,
+            "required_on_edit": argument.required_on_edit,
+            "order": order,
+        }
+        for order, argument in enumerate(kind.scheme.args)
+    }
+    return Entry(
+        "data/modular-inputs",
+        name,
+        {
+            "title": kind.scheme.title,
+            "description": kind.scheme.description,
+            "streaming_mode": "xml",
+            "use_external_validation": kind.scheme.use_external_validation,
+            "use_single_instance": kind.scheme.use_single_instance,
+            "endpoint": {"args": arguments},
+        },
+        kind.app,
+        sharing="app",
+    )
 
 
 def _switched(call: Call, kind: Kind, stanza: str, action: str) -> Response:
@@ -67,9 +85,16 @@ def _switched(call: Call, kind: Kind, stanza: str, action: str) -> Response:
 def _token_content(call: Call, stanza: Stanza) -> Dict[str, Any]:
     settings = {name: stanza.settings[name] for name in _HTTP_ARGUMENTS if name in stanza.settings}
     indexes = [name for name in re.split(r"[,\s]+", settings.get("indexes", "")) if name]
-    return {"host": HOST, "index": "default", **settings, "indexes": indexes,
-            "disabled": is_true(settings.get("disabled", "0")), "useACK": "0", "eai:appName": stanza.app,
-            "eai:userName": stanza.user}
+    return {
+        "host": HOST,
+        "index": "default",
+        **settings,
+        "indexes": indexes,
+        "disabled": is_true(settings.get("disabled", "0")),
+        "useACK": "0",
+        "eai:appName": stanza.app,
+        "eai:userName": stanza.user,
+    }
 
 
 _TOKENS = Kind("data/inputs/http", "inputs", _token_content, ("enable", "disable"))
@@ -119,8 +144,9 @@ def _checked_token(call: Call) -> Dict[str, str]:
     value = settings.get("token")
     if value is not None and not _TOKEN.fullmatch(value):
         raise Refusal(400, "Token value '%s' is no GUID." % value)
-    if value is not None and any(stanza.settings.get("token") == value for stanza in
-                                 call.splunkd.confs.stanzas("inputs").values()):
+    if value is not None and any(
+        stanza.settings.get("token") == value for stanza in call.splunkd.confs.stanzas("inputs").values()
+    ):
         raise Refusal(409, "Token with value '%s' already exists." % value)
     _check_boolean(settings, "disabled")
     return settings
@@ -136,8 +162,13 @@ def _modular(call: Call, kind: str) -> Kind:
     """
     if kind not in call.splunkd.inputs.kinds():
         raise Refusal(404, "Not Found")
-    return Kind("data/inputs/" + kind, "inputs", _input_content, ("enable", "disable"),
-                lambda stanza: stanza.name.partition("://")[2])
+    return Kind(
+        "data/inputs/" + kind,
+        "inputs",
+        _input_content,
+        ("enable", "disable"),
+        lambda stanza: stanza.name.partition("://")[2],
+    )
 
 
 def _changeable(call: Call, kind: str) -> Kind:
@@ -154,8 +185,15 @@ def _changeable(call: Call, kind: str) -> Kind:
 
 def _input_content(call: Call, stanza: Stanza) -> Dict[str, Any]:
     settings = _merged(call, stanza)
-    return {"host": HOST, "index": "default", "interval": "60", **settings,
-            "disabled": is_true(settings.get("disabled", "0")), "eai:appName": stanza.app, "eai:userName": stanza.user}
+    return {
+        "host": HOST,
+        "index": "default",
+        "interval": "60",
+        **settings,
+        "disabled": is_true(settings.get("disabled", "0")),
+        "eai:appName": stanza.app,
+        "eai:userName": stanza.user,
+    }
 
 
 def _merged(call: Call, stanza: Stanza) -> Dict[str, str]:
@@ -167,8 +205,9 @@ def _merged(call: Call, stanza: Stanza) -> Dict[str, str]:
 @route("GET", "data/inputs/<kind>", capability="list_inputs")
 def inputs(call: Call, kind: str) -> Response:
     shown = _modular(call, kind)
-    return shown.feed(call, [stanza for stanza in objects.visible(call, "inputs")
-                             if stanza.name.startswith(kind + "://")])
+    return shown.feed(
+        call, [stanza for stanza in objects.visible(call, "inputs") if stanza.name.startswith(kind + "://")]
+    )
 
 
 @route("POST", "data/inputs/<kind>", "*", capability="list_inputs")
@@ -212,9 +251,10 @@ def _check_arguments(call: Call, kind: str, settings: Dict[str, str], is_require
     known = [argument.name for argument in arguments] + list(_IMPLICIT)
     for name in settings:
         if name not in known:
-            raise Refusal(400, "Argument \"%s\" is not supported by this handler." % name)
-    missing: List[str] = [argument.name for argument in arguments
-                          if is_required(argument) and not settings.get(argument.name)]
+            raise Refusal(400, 'Argument "%s" is not supported by this handler.' % name)
+    missing: List[str] = [
+        argument.name for argument in arguments if is_required(argument) and not settings.get(argument.name)
+    ]
     if missing:
         raise Refusal(400, "The following required arguments are missing: %s." % ", ".join(missing))
     for name in ["disabled"] + [argument.name for argument in arguments if argument.data_type == "boolean"]:

@@ -2,6 +2,7 @@
 
 Splunk REST API reference, "Search endpoint descriptions": search/jobs and search/v2/jobs.
 """
+
 import csv
 import io
 import json
@@ -19,10 +20,30 @@ from . import entries
 from .entries import Entry
 from .routing import Call, route
 
-_DISPATCH = ("search", "earliest_time", "latest_time", "exec_mode", "id", "max_count", "max_time", "timeout", "count",
-             "offset", "preview", "adhoc_search_level", "auto_cancel", "auto_finalize_ec", "auto_pause",
-             "enable_lookups", "rf", "search_mode", "status_buckets", "namespace", "allow_partial_results",
-             "segmentation")
+_DISPATCH = (
+    "search",
+    "earliest_time",
+    "latest_time",
+    "exec_mode",
+    "id",
+    "max_count",
+    "max_time",
+    "timeout",
+    "count",
+    "offset",
+    "preview",
+    "adhoc_search_level",
+    "auto_cancel",
+    "auto_finalize_ec",
+    "auto_pause",
+    "enable_lookups",
+    "rf",
+    "search_mode",
+    "status_buckets",
+    "namespace",
+    "allow_partial_results",
+    "segmentation",
+)
 _RESULTS = ("count", "offset", "f", "field_list", "output_mode", "segmentation")
 
 
@@ -36,18 +57,38 @@ class JobEntry(Entry):
 
 def job_entry(job: Job, call: Call) -> Entry:
     zone = call.splunkd.clock.zone
-    shown = job.search[len("search "):] if job.search.startswith("search ") else job.search
-    return JobEntry("search/jobs", shown, {
-        "sid": job.sid, "label": job.saved or None, "search": job.search, "dispatchState": job.state,
-        "isDone": job.is_done, "isFailed": job.is_failed, "isFinalized": job.is_finalized, "isPaused": False,
-        "isSavedSearch": bool(job.saved), "isZombie": False, "isPreviewEnabled": job.previews,
-        "doneProgress": 1.0 if job.is_done else 0.0, "scanCount": job.scanned,
-        "eventCount": job.result_count if "_raw" in job.results.fields else job.scanned,
-        "resultCount": job.result_count, "runDuration": round(job.run_duration, 3),
-        "ttl": call.splunkd.jobs.ttl(job.sid),
-        "earliestTime": _iso(job.earliest or 0, zone), "latestTime": _iso(job.latest, zone) if job.latest else None,
-        "messages": [{"type": message.level.lower(), "text": message.text} for message in job.messages],
-    }, job.app, job.owner, "global", True, updated=_iso(call.splunkd.jobs.touched(job.sid), zone))
+    shown = job.search[len("search ") :] if job.search.startswith("search ") else job.search
+    return JobEntry(
+        "search/jobs",
+        shown,
+        {
+            "sid": job.sid,
+            "label": job.saved or None,
+            "search": job.search,
+            "dispatchState": job.state,
+            "isDone": job.is_done,
+            "isFailed": job.is_failed,
+            "isFinalized": job.is_finalized,
+            "isPaused": False,
+            "isSavedSearch": bool(job.saved),
+            "isZombie": False,
+            "isPreviewEnabled": job.previews,
+            "doneProgress": 1.0 if job.is_done else 0.0,
+            "scanCount": job.scanned,
+            "eventCount": job.result_count if "_raw" in job.results.fields else job.scanned,
+            "resultCount": job.result_count,
+            "runDuration": round(job.run_duration, 3),
+            "ttl": call.splunkd.jobs.ttl(job.sid),
+            "earliestTime": _iso(job.earliest or 0, zone),
+            "latestTime": _iso(job.latest, zone) if job.latest else None,
+            "messages": [{"type": message.level.lower(), "text": message.text} for message in job.messages],
+        },
+        job.app,
+        job.owner,
+        "global",
+        True,
+        updated=_iso(call.splunkd.jobs.touched(job.sid), zone),
+    )
 
 
 def _iso(seconds: float, zone: tzinfo) -> str:
@@ -81,20 +122,35 @@ def _dispatched(call: Call) -> Job:
     """Starts the search that the arguments ask for."""
     search = call.argument("search").strip()
     if not search.startswith(("|", "search ", "search\n", "[")):
-        raise Refusal(400, "Unknown search command '%s'." % search.split(None, 1)[0].lower() if search else
-                      "Empty search.", "FATAL")
+        raise Refusal(
+            400,
+            "Unknown search command '%s'." % search.split(None, 1)[0].lower() if search else "Empty search.",
+            "FATAL",
+        )
     clock = call.splunkd.clock
     try:
-        earliest, latest = (clock.modified(call.arguments[name]) if call.arguments.get(name) else None
-                            for name in ("earliest_time", "latest_time"))
+        earliest, latest = (
+            clock.modified(call.arguments[name]) if call.arguments.get(name) else None
+            for name in ("earliest_time", "latest_time")
+        )
     except SplError as error:
         raise Refusal(400, str(error), "FATAL") from None
     if earliest is not None and latest is not None and earliest > latest:
         raise Refusal(400, "Invalid earliest_time: it is after latest_time.", "FATAL")
-    return call.splunkd.jobs.dispatch(Dispatch(
-        search, call.app, call.session.user, call.session, earliest, latest, call.arguments.get("id", ""),
-        max_count=int(call.argument("max_count", "500000")), max_time=float(call.argument("max_time", "0")),
-        ttl=float(call.argument("timeout", "600"))))
+    return call.splunkd.jobs.dispatch(
+        Dispatch(
+            search,
+            call.app,
+            call.session.user,
+            call.session,
+            earliest,
+            latest,
+            call.arguments.get("id", ""),
+            max_count=int(call.argument("max_count", "500000")),
+            max_time=float(call.argument("max_time", "0")),
+            ttl=float(call.argument("timeout", "600")),
+        )
+    )
 
 
 def _job(call: Call, sid: str, change: bool = False) -> Job:
@@ -196,11 +252,14 @@ def export(call: Call) -> Response:
     if call.argument("output_mode", "xml") != "json":
         return _results(call, job)
     page = _page(call, job)
-    lines = [{"preview": False, "offset": offset, "result": _shown(row, page.fields)}
-             for offset, row in enumerate(page.rows)] or [{"preview": False}]
+    lines = [
+        {"preview": False, "offset": offset, "result": _shown(row, page.fields)} for offset, row in enumerate(page.rows)
+    ] or [{"preview": False}]
     lines[-1]["lastrow"] = True
-    return Response("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines),
-                    content_type="application/json; charset=UTF-8")
+    return Response(
+        "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines),
+        content_type="application/json; charset=UTF-8",
+    )
 
 
 def _successful(job: Job) -> Job:
@@ -213,10 +272,9 @@ def _successful(job: Job) -> Job:
 def _page(call: Call, job: Job) -> Results:
     found = job.results
     count, offset = int(call.argument("count", "100")), int(call.argument("offset", "0"))
-    wanted = call.request.values.getlist("f") + [
-        name for name in call.argument("field_list", "").split(",") if name]
+    wanted = call.request.values.getlist("f") + [name for name in call.argument("field_list", "").split(",") if name]
     fields = [name for name in wanted if name in found.fields] if wanted else found.fields
-    rows = found.rows[offset:][:count if count > 0 else None]
+    rows = found.rows[offset:][: count if count > 0 else None]
     return Results(fields, [_dated(row, call.splunkd.clock.zone) for row in rows])
 
 
@@ -256,24 +314,44 @@ def _shown(row: Row, fields: Sequence[str]) -> Dict[str, Any]:
 
 def _json(output: _Output) -> Response:
     fields = output.page.fields
-    return entries.json_response({
-        "preview": not output.job.is_done, "init_offset": output.offset, "messages": output.messages,
-        "fields": [{"name": name} for name in fields], "results": [_shown(row, fields) for row in output.page.rows],
-        "highlighted": {}})
+    return entries.json_response(
+        {
+            "preview": not output.job.is_done,
+            "init_offset": output.offset,
+            "messages": output.messages,
+            "fields": [{"name": name} for name in fields],
+            "results": [_shown(row, fields) for row in output.page.rows],
+            "highlighted": {},
+        }
+    )
 
 
 def _json_rows(output: _Output) -> Response:
     fields = output.page.fields
     rows = [[_cell(row[name]) if name in row else None for name in fields] for row in output.page.rows]
-    return entries.json_response({"preview": not output.job.is_done, "init_offset": output.offset,
-                                  "messages": output.messages, "fields": list(fields), "rows": rows})
+    return entries.json_response(
+        {
+            "preview": not output.job.is_done,
+            "init_offset": output.offset,
+            "messages": output.messages,
+            "fields": list(fields),
+            "rows": rows,
+        }
+    )
 
 
 def _json_cols(output: _Output) -> Response:
     fields, rows = output.page.fields, output.page.rows
     columns = [[_cell(row[name]) if name in row else None for row in rows] for name in fields]
-    return entries.json_response({"preview": not output.job.is_done, "init_offset": output.offset,
-                                  "messages": output.messages, "fields": list(fields), "columns": columns})
+    return entries.json_response(
+        {
+            "preview": not output.job.is_done,
+            "init_offset": output.offset,
+            "messages": output.messages,
+            "fields": list(fields),
+            "columns": columns,
+        }
+    )
 
 
 def _csv(output: _Output) -> Response:
@@ -296,8 +374,9 @@ def _xml(output: _Output) -> Response:
         parts.append("<result offset='%d'>\n" % offset)
         for name, value in _shown(row, fields).items():
             form = "<v xml:space='preserve'>%s</v>" if name == "_raw" else "<value><text>%s</text></value>\n"
-            parts.append("<field k=%s>%s</field>\n" % (
-                quoteattr(name), "".join(form % escape(each) for each in as_list(value))))
+            parts.append(
+                "<field k=%s>%s</field>\n" % (quoteattr(name), "".join(form % escape(each) for each in as_list(value)))
+            )
         parts.append("</result>\n")
     return entries.xml_response("".join([*parts, "</results>"]))
 

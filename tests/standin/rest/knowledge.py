@@ -2,6 +2,7 @@
 
 Splunk REST API reference, "Knowledge endpoint descriptions"; macros.conf.spec; transforms.conf.spec.
 """
+
 from typing import Optional
 
 from ..refusal import Refusal
@@ -13,8 +14,15 @@ from .routing import Call
 _MACROS = Kind("admin/macros", "macros", objects.content, ("disable",))
 _LOOKUPS = Kind("data/transforms/lookups", "transforms", objects.content, ("disable",))
 _MACRO_ARGUMENTS = ("definition", "args", "iseval", "validation", "errormsg", "description", "disabled")
-_LOOKUP_ARGUMENTS = ("external_type", "collection", "fields_list", "filename", "max_matches",
-                     "case_sensitive_match", "disabled")
+_LOOKUP_ARGUMENTS = (
+    "external_type",
+    "collection",
+    "fields_list",
+    "filename",
+    "max_matches",
+    "case_sensitive_match",
+    "disabled",
+)
 
 
 def _checked_macro(call: Call, before: Optional[Settings]) -> Settings:

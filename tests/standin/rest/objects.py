@@ -3,6 +3,7 @@
 REST API User Manual, "Namespace" and "Access Control List"; default.meta.conf.spec. /servicesNS/nobody/APP is what an
 app shares, /servicesNS/USER/APP what is USER's alone.
 """
+
 import re
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
@@ -14,8 +15,18 @@ from ..stores.conf import NOBODY, SYSTEM, Access, Settings, Stanza, is_true
 from .entries import Entry
 from .routing import ANY, Call, route
 
-NEVER_PRIVATE = ("app", "authorize", "collections", "commands", "indexes", "inputs", "limits", "passwords", "server",
-                 "web")
+NEVER_PRIVATE = (
+    "app",
+    "authorize",
+    "collections",
+    "commands",
+    "indexes",
+    "inputs",
+    "limits",
+    "passwords",
+    "server",
+    "web",
+)
 ACL_ARGUMENTS = ("sharing", "owner", "app", "perms.read", "perms.write")
 BOOLEANS = ("0", "1", "f", "false", "no", "off", "on", "t", "true", "yes")
 _OWN = ("eai:", "_")
@@ -39,9 +50,18 @@ class Kind(NamedTuple):
         is_private = stanza.user != NOBODY
         sharing = "user" if is_private else "system" if stanza.app == SYSTEM else "global" if access.exported else "app"
         return Entry(
-            self.path, self.named(stanza), self.content(call, stanza), stanza.app,
-            stanza.user if is_private else access.owner, sharing, stanza.removable, access.read, access.write,
-            may_change(call, self.conf, stanza), self.actions)
+            self.path,
+            self.named(stanza),
+            self.content(call, stanza),
+            stanza.app,
+            stanza.user if is_private else access.owner,
+            sharing,
+            stanza.removable,
+            access.read,
+            access.write,
+            may_change(call, self.conf, stanza),
+            self.actions,
+        )
 
     def feed(self, call: Call, stanzas: Sequence[Stanza]) -> Response:
         return call.feed([self.entry(call, stanza) for stanza in stanzas])
@@ -49,8 +69,12 @@ class Kind(NamedTuple):
 
 def content(call: Call, stanza: Stanza) -> Dict[str, Any]:
     """Settings as the API shows them, with what it adds."""
-    return {**stanza.settings, "disabled": is_true(stanza.settings.get("disabled", "0")),
-            "eai:appName": stanza.app, "eai:userName": stanza.user}
+    return {
+        **stanza.settings,
+        "disabled": is_true(stanza.settings.get("disabled", "0")),
+        "eai:appName": stanza.app,
+        "eai:userName": stanza.user,
+    }
 
 
 def visible(call: Call, conf: str) -> List[Stanza]:
@@ -162,7 +186,7 @@ def _checked(call: Call, conf: str, name: str, settings: Settings) -> Settings:
     """
     for key in settings:
         if key.startswith(_OWN) or not _KEY.fullmatch(key):
-            raise Refusal(400, "Argument \"%s\" is not supported by this handler." % key)
+            raise Refusal(400, 'Argument "%s" is not supported by this handler.' % key)
     kind = call.splunkd.inputs.kinds().get(name.partition("://")[0]) if conf == "inputs" else None
     check(conf, name, settings, kind.parameters if kind else ())
     if conf != "macros" or "iseval" not in settings:
@@ -190,6 +214,7 @@ def named(call: Call, kind: Kind, name: str) -> Response:
 def writing(kind: Kind, arguments: Sequence[str], checked: Callable[[Call, Optional[Settings]], Settings]) -> None:
     """Registers how a kind's objects are made and changed. `checked` gives the settings that the arguments mean; it
     gets those that the object had before, None for a new one."""
+
     def make(call: Call) -> Response:
         made = create(call, kind.conf, call.argument("name"), checked(call, None))
         return call.entry(kind.entry(call, made), 201)
@@ -197,6 +222,7 @@ def writing(kind: Kind, arguments: Sequence[str], checked: Callable[[Call, Optio
     def change(call: Call, name: str) -> Response:
         settings = checked(call, one(call, kind.conf, name).settings)
         return call.entry(kind.entry(call, edit(call, kind.conf, name, settings)))
+
     route("POST", kind.path, "name", *arguments)(make)
     route("POST", kind.path + "/<name>", *arguments)(change)
 
@@ -209,8 +235,10 @@ def removing(kind: Kind) -> None:
 def switching(kind: Kind) -> None:
     """Registers enable and disable."""
     for action, disabled in (("enable", "0"), ("disable", "1")):
+
         def switch(call: Call, name: str, disabled: str = disabled) -> Response:
             return call.entry(kind.entry(call, edit(call, kind.conf, name, {"disabled": disabled})))
+
         route("POST", "%s/<name>/%s" % (kind.path, action))(switch)
 
 
@@ -223,6 +251,7 @@ def permissions(kind: Kind) -> None:
 
     def change(call: Call, name: str) -> Response:
         return call.entry(bare.entry(call, share(call, kind.conf, name)))
+
     route("GET", kind.path + "/<name>/acl")(show)
     route("POST", kind.path + "/<name>/acl", *ACL_ARGUMENTS)(change)
 

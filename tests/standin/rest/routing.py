@@ -2,6 +2,7 @@
 
 REST API User Manual, "Namespace": /services/PATH and /servicesNS/OWNER/APP/PATH.
 """
+
 import fnmatch
 import json
 from typing import Any, Callable, Collection, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple
@@ -40,21 +41,26 @@ _rules = Map(strict_slashes=False)
 _fallbacks: List[Route] = []
 
 
-def route(method: str, path: str, *arguments: str, capability: str = "", anonymous: bool = False,
-          raw_body: bool = False):
+def route(
+    method: str, path: str, *arguments: str, capability: str = "", anonymous: bool = False, raw_body: bool = False
+):
     """Registers a handler for a path, whose <parts> become its keyword arguments."""
+
     def register(handler: Callable) -> Callable:
         found = Route(handler, arguments, capability, anonymous, raw_body)
         _rules.add(Rule("/" + path, methods=[method], endpoint=found))
         return handler
+
     return register
 
 
 def fallback(*arguments: str):
     """Registers a handler of all methods of the paths that no other has; it gets the path."""
+
     def register(handler: Callable) -> Callable:
         _fallbacks.append(Route(handler, arguments, "", anonymous=False, raw_body=False))
         return handler
+
     return register
 
 
@@ -118,25 +124,33 @@ class Call:
         """A collection's entries: filtered by `search`, sorted by `sort_key`, a page of `count` from `offset`, and of
         their content what `f` names."""
         found = [entry for entry in found if _matches(entry, self.argument("search", ""))]
-        found.sort(key=_order(self.argument("sort_key", "name"), self.argument("sort_mode", "auto")),
-                   reverse=self.argument("sort_dir", "asc") == "desc")
+        found.sort(
+            key=_order(self.argument("sort_key", "name"), self.argument("sort_mode", "auto")),
+            reverse=self.argument("sort_dir", "asc") == "desc",
+        )
         size, offset = self.whole("count", DEFAULT_COUNT), max(self.whole("offset", 0), 0)
         page = entries.Page(len(found), size if size > 0 else ALL, offset)
-        return self._answer([self._chosen(entry) for entry in found[offset:][:page.size]], status, page)
+        return self._answer([self._chosen(entry) for entry in found[offset:][: page.size]], status, page)
 
     def entry(self, entry: Entry, status: int = 200) -> Response:
         return self._answer([self._chosen(entry) if self.method == "GET" else entry], status)
 
     def _answer(self, found: Sequence[Entry], status: int = 200, page: Optional[entries.Page] = None) -> Response:
-        return entries.feed(found, self.request.path, self.origin, self.as_json, self.splunkd.release,
-                            status=status, page=page)
+        return entries.feed(
+            found, self.request.path, self.origin, self.as_json, self.splunkd.release, status=status, page=page
+        )
 
     def _chosen(self, entry: Entry) -> Entry:
         wanted = self.request.args.getlist("f")
         if not wanted:
             return entry
-        return entry._replace(content={name: value for name, value in entry.content.items()
-                                       if any(fnmatch.fnmatchcase(name, each) for each in wanted)})
+        return entry._replace(
+            content={
+                name: value
+                for name, value in entry.content.items()
+                if any(fnmatch.fnmatchcase(name, each) for each in wanted)
+            }
+        )
 
     def done(self) -> Response:
         """A deletion's answer: what is left, of which nobody reads anything."""
@@ -170,8 +184,11 @@ class Call:
             self.forbid()
 
     def forbid(self, capability: str = "admin_all_objects") -> NoReturn:
-        raise Refusal(403, "You (user=%s) do not have permission to perform this operation (requires capability: "
-                           "%s)." % (self.session.user, capability))
+        raise Refusal(
+            403,
+            "You (user=%s) do not have permission to perform this operation (requires capability: "
+            "%s)." % (self.session.user, capability),
+        )
 
     def whole(self, name: str, default: int) -> int:
         """
@@ -200,6 +217,7 @@ def _order(key: str, mode: str) -> Callable[[Entry], tuple]:
             return 0, as_number, ""
         text = "" if value is None else str(value)
         return 1, 0, text if mode == "alpha_case" else text.lower()
+
     return order
 
 
@@ -281,4 +299,4 @@ def _check(call: Call, arguments: Sequence[str]) -> None:
         allowed += _PAGING
     for name in call.arguments:
         if not any(fnmatch.fnmatchcase(name, each) for each in allowed):
-            raise Refusal(400, "Argument \"%s\" is not supported by this handler." % name)
+            raise Refusal(400, 'Argument "%s" is not supported by this handler.' % name)

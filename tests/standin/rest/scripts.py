@@ -2,6 +2,7 @@
 
 restmap.conf.spec.
 """
+
 from typing import Dict
 
 from werkzeug.wrappers import Response
@@ -14,8 +15,17 @@ from . import capabilities, entries
 from .routing import Call, fallback
 
 _PREFIX = "script:"
-_KNOWN = {"match", "script", "scripttype", "handler", "python", "requireAuthentication", "capability", "passSystemAuth",
-          "output_modes"}
+_KNOWN = {
+    "match",
+    "script",
+    "scripttype",
+    "handler",
+    "python",
+    "requireAuthentication",
+    "capability",
+    "passSystemAuth",
+    "output_modes",
+}
 _OTHERWISE = (("requireAuthentication", "false"), ("output_modes", "xml"))
 
 
@@ -53,9 +63,12 @@ def _answered(call: Call, stanza: Stanza) -> Response:
 def _request(call: Call) -> Dict:
     query = [[name, value] for name, value in call.request.args.items(multi=True)]
     return {
-        "output_mode": "json", "output_mode_explicit": call.as_json, "method": call.method, "query": query,
+        "output_mode": "json",
+        "output_mode_explicit": call.as_json,
+        "method": call.method,
+        "query": query,
         "form": [[name, value] for name, value in call.request.form.items(multi=True)],
         "connection": {"src_ip": call.request.remote_addr, "ssl": True, "listening_port": 0},
         "server": {"rest_uri": call.splunkd.management_url},
-        "session": {"user": call.session.user, "authtoken": call.session.key}}
-
+        "session": {"user": call.session.user, "authtoken": call.session.key},
+    }

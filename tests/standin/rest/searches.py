@@ -3,6 +3,7 @@
 Splunk REST API reference, "Search endpoint descriptions", saved/searches; savedsearches.conf.spec. The API has names of
 its own for some settings: is_scheduled for enableSched, alert_type for counttype, and so on.
 """
+
 import fnmatch
 from datetime import datetime
 from typing import Any, Dict, Optional
@@ -20,30 +21,93 @@ from .objects import Kind
 from .routing import Call, route
 
 _PATH, _CONF = "saved/searches", "savedsearches"
-_RENAMED = {"is_scheduled": "enableSched", "alert_type": "counttype", "alert_comparator": "relation",
-            "alert_threshold": "quantity"}
+_RENAMED = {
+    "is_scheduled": "enableSched",
+    "alert_type": "counttype",
+    "alert_comparator": "relation",
+    "alert_threshold": "quantity",
+}
 """The API's name of a setting -> savedsearches.conf's."""
 _BOOLEANS = (
-    "is_scheduled", "disabled", "is_visible", "realtime_schedule", "run_on_startup", "alert.digest_mode",
-    "alert.suppress", "dispatch.allow_partial_results", "dispatch.auto_cancel", "dispatch.lookups",
-    "dispatch.spawn_process", "action.email", "action.email.inline", "action.email.sendresults",
-    "action.email.include.results_link", "action.webhook")
-_NUMBERS = ("alert.severity", "alert_threshold", "max_concurrent", "run_n_times", "dispatch.buckets",
-            "dispatch.max_count", "dispatch.max_time", "dispatch.auto_pause")
+    "is_scheduled",
+    "disabled",
+    "is_visible",
+    "realtime_schedule",
+    "run_on_startup",
+    "alert.digest_mode",
+    "alert.suppress",
+    "dispatch.allow_partial_results",
+    "dispatch.auto_cancel",
+    "dispatch.lookups",
+    "dispatch.spawn_process",
+    "action.email",
+    "action.email.inline",
+    "action.email.sendresults",
+    "action.email.include.results_link",
+    "action.webhook",
+)
+_NUMBERS = (
+    "alert.severity",
+    "alert_threshold",
+    "max_concurrent",
+    "run_n_times",
+    "dispatch.buckets",
+    "dispatch.max_count",
+    "dispatch.max_time",
+    "dispatch.auto_pause",
+)
 _TEXTS = (
-    "search", "description", "cron_schedule", "schedule_window", "schedule_priority", "schedule_as", "allow_skew",
-    "alert_type", "alert_comparator", "alert_condition", "alert.track", "alert.expires", "alert.suppress.fields",
-    "alert.suppress.period", "alert.suppress.group_name", "actions", "dispatch.earliest_time", "dispatch.latest_time",
-    "dispatch.index_earliest", "dispatch.index_latest", "dispatch.ttl", "dispatch.sample_ratio", "dispatchAs",
-    "displayview", "vsid", "durable.*", "display.*", "request.ui_dispatch_app", "request.ui_dispatch_view",
-    "action.email.*", "action.webhook.*", "workload_pool")
+    "search",
+    "description",
+    "cron_schedule",
+    "schedule_window",
+    "schedule_priority",
+    "schedule_as",
+    "allow_skew",
+    "alert_type",
+    "alert_comparator",
+    "alert_condition",
+    "alert.track",
+    "alert.expires",
+    "alert.suppress.fields",
+    "alert.suppress.period",
+    "alert.suppress.group_name",
+    "actions",
+    "dispatch.earliest_time",
+    "dispatch.latest_time",
+    "dispatch.index_earliest",
+    "dispatch.index_latest",
+    "dispatch.ttl",
+    "dispatch.sample_ratio",
+    "dispatchAs",
+    "displayview",
+    "vsid",
+    "durable.*",
+    "display.*",
+    "request.ui_dispatch_app",
+    "request.ui_dispatch_view",
+    "action.email.*",
+    "action.webhook.*",
+    "workload_pool",
+)
 _ARGUMENTS = (*_BOOLEANS, *_NUMBERS, *_TEXTS)
 _ACTIONS = ("email", "webhook")
 _ALERT_TYPES = ("always", "custom", "number of events", "number of hosts", "number of sources")
-_COMPARATORS = ("greater than", "less than", "equal to", "not equal to", "rises by", "drops by", "rises by perc",
-                "drops by perc")
-_ASKING = (("enableSched", "schedule_search"), ("schedule_window", "edit_search_schedule_window"),
-           ("schedule_priority", "edit_search_schedule_priority"))
+_COMPARATORS = (
+    "greater than",
+    "less than",
+    "equal to",
+    "not equal to",
+    "rises by",
+    "drops by",
+    "rises by perc",
+    "drops by perc",
+)
+_ASKING = (
+    ("enableSched", "schedule_search"),
+    ("schedule_window", "edit_search_schedule_window"),
+    ("schedule_priority", "edit_search_schedule_priority"),
+)
 """Settings that take a capability, as authorize.conf.spec says."""
 _DISPATCH = ("trigger_actions", "dispatch.*", "args.*", "force_dispatch")
 
@@ -60,14 +124,21 @@ def _content(call: Call, stanza: Stanza) -> Dict[str, Any]:
     return {
         **settings,
         "actions": ",".join(action for action in _ACTIONS if settings.get("action." + action)),
-        "is_scheduled": bool(settings.get("is_scheduled")), "next_scheduled_time": _rendered(call, run_at),
+        "is_scheduled": bool(settings.get("is_scheduled")),
+        "next_scheduled_time": _rendered(call, run_at),
         "qualifiedSearch": search if search.startswith("|") else "search " + search,
-        "triggered_alert_count": len(fired), "eai:appName": stanza.app, "eai:userName": stanza.user}
+        "triggered_alert_count": len(fired),
+        "eai:appName": stanza.app,
+        "eai:userName": stanza.user,
+    }
 
 
 def _rendered(call: Call, seconds: Optional[float]) -> str:
-    return "" if seconds is None else datetime.fromtimestamp(seconds, call.splunkd.clock.zone).strftime(
-        "%Y-%m-%d %H:%M:%S %Z")
+    return (
+        ""
+        if seconds is None
+        else datetime.fromtimestamp(seconds, call.splunkd.clock.zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+    )
 
 
 _SEARCHES = Kind(_PATH, _CONF, _content, ("disable", "dispatch", "history"))
@@ -157,9 +228,9 @@ def dispatch(call: Call, name: str) -> Response:
         raise Refusal(400, "Cannot dispatch the saved search '%s': it is disabled." % name)
     for argument in call.arguments:
         if argument.startswith(("args.", "force_dispatch")):
-            raise Refusal(400, "Argument \"%s\" of dispatch is not known here." % argument)
+            raise Refusal(400, 'Argument "%s" of dispatch is not known here.' % argument)
         if argument.startswith("dispatch.") and not any(fnmatch.fnmatchcase(argument, each) for each in _ARGUMENTS):
-            raise Refusal(400, "Argument \"%s\" is not supported by this handler." % argument)
+            raise Refusal(400, 'Argument "%s" is not supported by this handler.' % argument)
     if stanza.user not in (NOBODY, call.session.user):
         raise Refusal(400, "To run a private search of another user is not known here.")
     job = call.splunkd.dispatch_saved(stanza.app, name, call.session, call.settings())
@@ -170,11 +241,32 @@ def dispatch(call: Call, name: str) -> Response:
 def history(call: Call, name: str) -> Response:
     """Its jobs, by sid."""
     stanza = objects.one(call, _CONF, name)
-    return call.feed([Entry("search/jobs", job.sid, {
-        "sid": job.sid, "label": name, "search": job.search, "isDone": job.is_done, "isFailed": job.is_failed,
-        "isSaved": False, "isScheduled": job.sid.startswith("scheduler__"), "resultCount": job.result_count,
-        "start": int(job.created), "durationTime": round(job.run_duration, 3)}, job.app, job.owner, "app", True)
-        for job in call.splunkd.jobs.history(stanza.app, name) if may_see(call, job)])
+    return call.feed(
+        [
+            Entry(
+                "search/jobs",
+                job.sid,
+                {
+                    "sid": job.sid,
+                    "label": name,
+                    "search": job.search,
+                    "isDone": job.is_done,
+                    "isFailed": job.is_failed,
+                    "isSaved": False,
+                    "isScheduled": job.sid.startswith("scheduler__"),
+                    "resultCount": job.result_count,
+                    "start": int(job.created),
+                    "durationTime": round(job.run_duration, 3),
+                },
+                job.app,
+                job.owner,
+                "app",
+                True,
+            )
+            for job in call.splunkd.jobs.history(stanza.app, name)
+            if may_see(call, job)
+        ]
+    )
 
 
 @route("GET", _PATH + "/<name>/scheduled_times", "earliest_time", "latest_time")

@@ -2,6 +2,7 @@
 
 Splunk REST API reference, "storage/passwords" and "KV store endpoint descriptions".
 """
+
 import json
 import re
 from typing import Any, List, Optional
@@ -23,10 +24,20 @@ _COLLECTION_NAME = re.compile(r"[A-Za-z0-9_\-.]{1,80}")
 
 
 def _password(call: Call, secret: Secret) -> Entry:
-    return Entry(_PASSWORDS, secret.name, {
-        "clear_password": call.splunkd.secrets.clear(secret), "encr_password": secret.encrypted,
-        "password": "********", "realm": secret.realm, "username": secret.username}, secret.app, sharing="app",
-        removable=True)
+    return Entry(
+        _PASSWORDS,
+        secret.name,
+        {
+            "clear_password": call.splunkd.secrets.clear(secret),
+            "encr_password": secret.encrypted,
+            "password": "********",
+            "realm": secret.realm,
+            "username": secret.username,
+        },
+        secret.app,
+        sharing="app",
+        removable=True,
+    )
 
 
 @route("GET", _PASSWORDS, capability="list_storage_passwords")
@@ -37,7 +48,8 @@ def passwords(call: Call) -> Response:
 @route("POST", _PASSWORDS, "name", "password", "realm", capability="edit_storage_passwords")
 def create_password(call: Call) -> Response:
     secret = call.splunkd.secrets.create(
-        call.app, call.argument("name"), call.argument("realm", ""), call.argument("password"))
+        call.app, call.argument("name"), call.argument("realm", ""), call.argument("password")
+    )
     return call.entry(_password(call, secret), 201)
 
 
@@ -64,8 +76,11 @@ _CONFIG_ARGUMENTS = ("field.*", "accelerated_fields.*", "enforceTypes", "replica
 
 def _checked_definition(call: Call, before: Optional[Settings]) -> Settings:
     if call.owner != NOBODY:
-        raise Refusal(400, "Must use user context of 'nobody' when interacting with collection configurations "
-                           "(used user='%s')" % call.owner)
+        raise Refusal(
+            400,
+            "Must use user context of 'nobody' when interacting with collection configurations "
+            "(used user='%s')" % call.owner,
+        )
     if before is None and not _COLLECTION_NAME.fullmatch(call.argument("name")):
         raise Refusal(400, "Invalid collection name '%s'." % call.argument("name"))
     settings = call.settings("name")
@@ -75,8 +90,11 @@ def _checked_definition(call: Call, before: Optional[Settings]) -> Settings:
 
 def _check_owner(call: Call) -> None:
     if call.namespaced and call.owner not in (NOBODY, ANY):
-        raise Refusal(400, "Must use user context of 'nobody' when interacting with collection configurations "
-                           "(used user='%s')" % call.owner)
+        raise Refusal(
+            400,
+            "Must use user context of 'nobody' when interacting with collection configurations "
+            "(used user='%s')" % call.owner,
+        )
 
 
 @route("GET", _COLLECTIONS)
@@ -131,8 +149,12 @@ def _parsed(text: str) -> Any:
 @route("GET", _DATA, "query", "fields", "limit", "skip", "sort")
 def find(call: Call, collection: str) -> Response:
     found = _opened(call, collection, "read").find(
-        _query(call), sort=call.argument("sort", ""), fields=call.argument("fields", ""),
-        skip=call.whole("skip", 0), limit=call.whole("limit", 0))
+        _query(call),
+        sort=call.argument("sort", ""),
+        fields=call.argument("fields", ""),
+        skip=call.whole("skip", 0),
+        limit=call.whole("limit", 0),
+    )
     return json_response(found)
 
 
@@ -188,6 +210,19 @@ def delete_document(call: Call, collection: str, key: str) -> Response:
 @route("GET", "kvstore/status")
 def status(call: Call) -> Response:
     state = call.splunkd.kvstore.status
-    return call.feed([Entry("kvstore/status", "status", {"current": {
-        "status": state, "replicationStatus": "KV store captain" if state == READY else "Startup",
-        "standalone": True, "disabled": False}})])
+    return call.feed(
+        [
+            Entry(
+                "kvstore/status",
+                "status",
+                {
+                    "current": {
+                        "status": state,
+                        "replicationStatus": "KV store captain" if state == READY else "Startup",
+                        "standalone": True,
+                        "disabled": False,
+                    }
+                },
+            )
+        ]
+    )

@@ -3,6 +3,7 @@
 A rule is an eval expression about the arguments. Whether splunkd applies it to an argument that is empty is not
 documented; it is here.
 """
+
 import re
 from typing import Mapping
 
@@ -21,8 +22,12 @@ def check(confs: Confs, handlers: tuple, given: Mapping[str, str]) -> None:
         Refusal: in the rule's words, if it has any.
     """
     stanzas = confs.stanzas("restmap")
-    rules = {key: rule for handler in handlers if "validation:" + handler in stanzas
-             for key, rule in stanzas["validation:" + handler].settings.items()}
+    rules = {
+        key: rule
+        for handler in handlers
+        if "validation:" + handler in stanzas
+        for key, rule in stanzas["validation:" + handler].settings.items()
+    }
     for key in given:
         if key in rules:
             _apply(key, rules[key], given)

@@ -3,6 +3,7 @@
 Splunk REST API reference, "Knowledge endpoint descriptions"; Developing Views and Apps, "Simple XML reference" and
 "Build navigation for a Splunk app". A view is a file, default/data/ui/views/NAME.xml; views are read here, not written.
 """
+
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple
 from xml.etree import ElementTree
@@ -46,7 +47,8 @@ def _visible(confs: Confs, session: Session, kind: str, app: str) -> List[_File]
         for file in _files(confs, kind, each):
             access = confs.access(kind, file.name, each)
             if (each == app or app == ANY or access.exported) and (
-                    "admin_all_objects" in session.capabilities or access.may_read(session.roles)):
+                "admin_all_objects" in session.capabilities or access.may_read(session.roles)
+            ):
                 found[(each if app == ANY else "", file.name)] = file
     for file in [] if app in (ANY, SYSTEM) else _files(confs, kind, app):
         if ("", file.name) in found:
@@ -63,7 +65,7 @@ def find(confs: Confs, session: Session, app: str, name: str) -> ElementTree.Ele
     for file in _visible(confs, session, "views", app):
         if file.name == name:
             return _parsed(file)
-    raise Refusal(404, "The view \"%s\" of the app \"%s\" was not found." % (name, app))
+    raise Refusal(404, 'The view "%s" of the app "%s" was not found.' % (name, app))
 
 
 def may_see(confs: Confs, session: Session, app: str) -> bool:
@@ -82,7 +84,7 @@ def default_view(confs: Confs, session: Session, app: str) -> str:
         found = [view for view in _parsed(file).iter("view") if view.get("name") in readable]
         for view in sorted(found, key=lambda each: each.get("default") != "true"):
             return view.get("name", "")
-    raise Refusal(404, "The app \"%s\" has no default view." % app)
+    raise Refusal(404, 'The app "%s" has no default view.' % app)
 
 
 def _parsed(file: _File) -> ElementTree.Element:
@@ -94,16 +96,36 @@ def _parsed(file: _File) -> ElementTree.Element:
 
 def _entry(call: Call, file: _File) -> Entry:
     access = call.splunkd.confs.access(file.kind, file.name, file.app)
-    content: Dict[str, Any] = {"eai:data": file.path.read_text("utf-8"), "eai:appName": file.app,
-                               "eai:userName": "nobody", "eai:type": file.kind, "disabled": False}
+    content: Dict[str, Any] = {
+        "eai:data": file.path.read_text("utf-8"),
+        "eai:appName": file.app,
+        "eai:userName": "nobody",
+        "eai:type": file.kind,
+        "disabled": False,
+    }
     if file.kind == "views":
         root = _parsed(file)
-        content.update({"label": root.findtext("label", file.name), "isDashboard": root.tag in ("dashboard", "form"),
-                        "isVisible": root.get("isVisible", "true") != "false", "rootNode": root.tag,
-                        "version": root.get("version", "1.0")})
-    return Entry(_FOLDERS[file.kind], file.name, content, file.app, access.owner,
-                 "global" if access.exported else "app", False, access.read, access.write,
-                 call.may_write(file.kind, file.name, file.app))
+        content.update(
+            {
+                "label": root.findtext("label", file.name),
+                "isDashboard": root.tag in ("dashboard", "form"),
+                "isVisible": root.get("isVisible", "true") != "false",
+                "rootNode": root.tag,
+                "version": root.get("version", "1.0"),
+            }
+        )
+    return Entry(
+        _FOLDERS[file.kind],
+        file.name,
+        content,
+        file.app,
+        access.owner,
+        "global" if access.exported else "app",
+        False,
+        access.read,
+        access.write,
+        call.may_write(file.kind, file.name, file.app),
+    )
 
 
 def _reading(kind: str) -> None:
@@ -115,6 +137,7 @@ def _reading(kind: str) -> None:
         if not found:
             raise Refusal(404, "Could not find object id=%s" % name)
         return call.feed([_entry(call, file) for file in found])
+
     route("GET", _FOLDERS[kind])(listed)
     route("GET", _FOLDERS[kind] + "/<name>")(shown)
 

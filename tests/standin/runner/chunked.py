@@ -3,6 +3,7 @@
 A chunk is `chunked 1.0,<bytes of metadata>,<bytes of body>`, LF, JSON, CSV. What splunkd would not read is no chunk
 here either. Splunk's "Create custom search commands for apps"; recorded exchanges of 8.2.
 """
+
 import csv
 import io
 import json
@@ -138,7 +139,7 @@ def decode_rows(body: bytes, keeps_empty: bool = False) -> Results:
         raise Malformed("The body has a column twice: %s" % ",".join(names))
     places = {name: place for place, name in enumerate(names)}
     fields = [name for name in names if not name.startswith(_TWIN)]
-    orphans = [name for name in names if name.startswith(_TWIN) and name[len(_TWIN):] not in places]
+    orphans = [name for name in names if name.startswith(_TWIN) and name[len(_TWIN) :] not in places]
     if orphans:
         raise Malformed("The body has the column '%s' without the field that it belongs to." % orphans[0])
     columns = [(field, places[field], places.get(_TWIN + field)) for field in fields]

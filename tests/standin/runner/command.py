@@ -4,6 +4,7 @@ When a search is read, the command is started once and only asked what it is; fo
 anew. It gets a chunk and answers it, one reply a chunk. Sources: commands.conf.spec (chunked = true); splunklib's and
 MLTK's clients of the protocol; recorded exchanges of Splunk 8.2; how jobs end as measured on 9.4.
 """
+
 import itertools
 import queue
 import re
@@ -78,8 +79,16 @@ class Command:
 
     generating = False
 
-    def __init__(self, name: str, settings: Mapping[str, str], folder: Path, python: str, env: Mapping[str, str],
-                 info: SearchInfo, job: JobView):
+    def __init__(
+        self,
+        name: str,
+        settings: Mapping[str, str],
+        folder: Path,
+        python: str,
+        env: Mapping[str, str],
+        info: SearchInfo,
+        job: JobView,
+    ):
         self._name, self._settings, self._info, self._job, self._env = name, settings, info, job, env
         if not is_true(settings.get("chunked", "false")):
             raise self._error("Commands without chunked = true are not known here.")
@@ -162,8 +171,10 @@ class Command:
             raise self._error(_how_it_ended(ended, process.exit_code())) from ended
         except chunked.Malformed as error:
             self._job.log("ERROR", _COMPONENT, str(error))
-            raise self._error("Invalid message received from external search command during %s, see search.log." % (
-                "search" if process.is_introduced else "setup")) from error
+            raise self._error(
+                "Invalid message received from external search command during %s, see search.log."
+                % ("search" if process.is_introduced else "setup")
+            ) from error
         finally:
             process.close()
 
@@ -171,8 +182,7 @@ class Command:
         """The reply to getinfo. Its messages reach nobody: there is no job yet that they could be shown with."""
         reply = process.exchange(getinfo)
         for _ in reply.messages:
-            self._job.log(
-                "WARN", _COMPONENT, "Error adding inspector message: invalid level or message already exists")
+            self._job.log("WARN", _COMPONENT, "Error adding inspector message: invalid level or message already exists")
         self._raise_error(reply)
         if reply.finished:
             raise _Ended("The reply to getinfo was the last one.")
@@ -180,8 +190,14 @@ class Command:
             raise chunked.Malformed("The reply to getinfo has a body.")
         kind = reply.metadata.get("type", "streaming")
         if reply.metadata.get("generating", False) or kind not in _KNOWN_TYPES:
-            raise self._error("Commands of type '%s'%s are not known here: %s are, that generate nothing." % (
-                kind, " that generate events" if reply.metadata.get("generating") else "", " and ".join(_KNOWN_TYPES)))
+            raise self._error(
+                "Commands of type '%s'%s are not known here: %s are, that generate nothing."
+                % (
+                    kind,
+                    " that generate events" if reply.metadata.get("generating") else "",
+                    " and ".join(_KNOWN_TYPES),
+                )
+            )
         if any("*" in field for field in _required(reply.metadata)):
             raise self._error("Wildcards in required_fields are not known here.")
         process.is_introduced = True
@@ -194,8 +210,9 @@ class Command:
         try:
             return selection.merged(given, chunked.decode_rows(reply.body, EMPTY_CELL in self._job.others))
         except _OutOfOrder:
-            raise self._error("Invalid '%s' from external search process: out of range or out of order." % (
-                _INDEX)) from None
+            raise self._error(
+                "Invalid '%s' from external search process: out of range or out of order." % (_INDEX)
+            ) from None
 
     def _raise_error(self, reply: chunked.Reply) -> None:
         if reply.metadata.get("error"):
@@ -203,18 +220,34 @@ class Command:
 
     def _getinfo(self, arguments: List[str]) -> Dict[str, Any]:
         info = self._info
-        return {"action": "getinfo", "preview": False, "streaming_command_will_restart": False, "searchinfo": {
-            "args": [_without_quotes(word) for word in arguments], "raw_args": arguments,
-            "dispatch_dir": str(info.dispatch_dir), "sid": info.sid, "app": info.app, "owner": info.owner,
-            "username": info.owner, "session_key": info.session_key, "splunkd_uri": info.splunkd_uri,
-            "splunk_version": info.splunk_version, "search": quote(info.search, safe=""), "command": self._name,
-            "maxresultrows": MAX_RESULT_ROWS, "earliest_time": _time(info.earliest), "latest_time": _time(info.latest)}}
+        return {
+            "action": "getinfo",
+            "preview": False,
+            "streaming_command_will_restart": False,
+            "searchinfo": {
+                "args": [_without_quotes(word) for word in arguments],
+                "raw_args": arguments,
+                "dispatch_dir": str(info.dispatch_dir),
+                "sid": info.sid,
+                "app": info.app,
+                "owner": info.owner,
+                "username": info.owner,
+                "session_key": info.session_key,
+                "splunkd_uri": info.splunkd_uri,
+                "splunk_version": info.splunk_version,
+                "search": quote(info.search, safe=""),
+                "command": self._name,
+                "maxresultrows": MAX_RESULT_ROWS,
+                "earliest_time": _time(info.earliest),
+                "latest_time": _time(info.latest),
+            },
+        }
 
     def _cut(self, chunks: Iterator[Results]) -> Iterator[Results]:
         size = min(self._job.chunk_rows, MAX_RESULT_ROWS)
         for chunk in chunks:
             for start in range(0, max(len(chunk.rows), 1), size):
-                yield Results(chunk.fields, chunk.rows[start:start + size])
+                yield Results(chunk.fields, chunk.rows[start : start + size])
 
     def _error(self, text: str) -> SplError:
         return SplError("Error in '%s' command: %s" % (self._name, text))
@@ -257,8 +290,9 @@ class _Process:
             self._program.stdin.flush()
             reply = self._replies.get(timeout=self._maxwait_s)
         except OSError as error:
-            raise _Deaf("Failure writing result chunk: %s. External process possibly failed to read its stdin." % (
-                error)) from None
+            raise _Deaf(
+                "Failure writing result chunk: %s. External process possibly failed to read its stdin." % (error)
+            ) from None
         except queue.Empty:
             raise self._too_slow() from None
         if isinstance(reply, Exception):
@@ -330,8 +364,10 @@ class _Selection:
         if not self._required:
             return chunked.encode_rows(given.fields, given.rows)
         fields = self._sent(given)
-        rows = [{**{field: row[field] for field in fields if field in row}, _INDEX: number}
-                for number, row in enumerate(given.rows)]
+        rows = [
+            {**{field: row[field] for field in fields if field in row}, _INDEX: number}
+            for number, row in enumerate(given.rows)
+        ]
         return chunked.encode_rows([*fields, _INDEX], rows)
 
     def merged(self, given: Results, reply: Results) -> Results:

@@ -2,6 +2,7 @@
 
 restmap.conf.spec, [script:<uniqueName>], scripttype = persist and driver, which is the same for all apps by default.
 """
+
 import json
 import queue
 import threading
@@ -20,8 +21,11 @@ class _Process:
         self._lock = threading.Lock()
         self._lines: queue.SimpleQueue[Optional[bytes]] = queue.SimpleQueue()
         # -I: neither the driver's folder nor anything from the environment is on its path.
-        self._program = Program([python, "-I", str(_DRIVER)], splunkd.environment, lambda line: (
-            splunkd.logs.splunkd("ERROR", "PersistentScript", "From {%s}: %s" % (_DRIVER.name, line))))
+        self._program = Program(
+            [python, "-I", str(_DRIVER)],
+            splunkd.environment,
+            lambda line: splunkd.logs.splunkd("ERROR", "PersistentScript", "From {%s}: %s" % (_DRIVER.name, line)),
+        )
         self._program.in_background(self._read)
 
     @property

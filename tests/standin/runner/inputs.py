@@ -2,6 +2,7 @@
 
 Splunk's "Create modular inputs", "Modular inputs configuration" and "Set up external validation"; inputs.conf.spec.
 """
+
 import threading
 from typing import Dict, List, Tuple
 
@@ -14,8 +15,19 @@ from . import scheme as xml
 from .kinds import Kind, ask, declared, described
 from .runs import Run, handed_over, seconds_between
 
-IMPLICIT = frozenset(["source", "sourcetype", "host", "index", "disabled", "interval", "persistentQueue",
-                      "persistentQueueSize", "queueSize"])
+IMPLICIT = frozenset(
+    [
+        "source",
+        "sourcetype",
+        "host",
+        "index",
+        "disabled",
+        "interval",
+        "persistentQueue",
+        "persistentQueueSize",
+        "queueSize",
+    ]
+)
 """Parameters that every input has without declaring them."""
 _DEFAULTS = {"disabled": "0", "host": HOST, "index": "default", "interval": "60"}
 
@@ -84,8 +96,12 @@ class Inputs:
             return
         purpose = "Argument validation for scheme=" + kind
         with handed_over(self._splunkd, kind) as metadata:
-            answer = ask(self._splunkd, [*known.command_line, "--validate-arguments"], purpose,
-                         xml.items(metadata, xml.Stanza(name, known.app, _parameters(known, parameters))))
+            answer = ask(
+                self._splunkd,
+                [*known.command_line, "--validate-arguments"],
+                purpose,
+                xml.items(metadata, xml.Stanza(name, known.app, _parameters(known, parameters))),
+            )
         if answer.status:
             message = xml.error_message(answer.output) or "script running failed (%s)." % answer.failure
             raise Refusal(400, "Encountered the following error while trying to save: %s: %s" % (purpose, message))
@@ -109,8 +125,11 @@ class Inputs:
                 try:
                     found.append(self._kind(app, name, parameters, stanzas))
                 except SplError as error:
-                    self._splunkd.logs.splunkd("ERROR", "ModularInputs", (
-                        'Unable to initialize modular input "%s" defined in the app "%s": %s.' % (name, app, error)))
+                    self._splunkd.logs.splunkd(
+                        "ERROR",
+                        "ModularInputs",
+                        ('Unable to initialize modular input "%s" defined in the app "%s": %s.' % (name, app, error)),
+                    )
         return found
 
     def _kind(self, app: str, name: str, parameters: frozenset, stanzas: Dict[str, ConfStanza]) -> Kind:

@@ -2,6 +2,7 @@
 
 Splunk's "Modular inputs configuration" and "Define a scheme for introspection".
 """
+
 import re
 import signal
 from pathlib import Path
@@ -84,6 +85,7 @@ def described(splunkd, name: str, command_line: List[str]) -> xml.Scheme:
 
 def ask(splunkd, command_line: List[str], purpose: str, given: bytes = b"") -> Answer:
     """Runs a program that has ANSWER_TIMEOUT_S to answer. What it writes on stderr is logged with the purpose."""
+
     def log(line: str) -> None:
         splunkd.logs.splunkd("ERROR", "ModularInputs", "<stderr> %s: %s" % (purpose, line))
 

@@ -5,6 +5,7 @@ handlers of all apps: it loads each script once, by its path, under a name made 
 one class that derives from PersistentServerConnectionApplication, makes an object of it for each request, and calls
 handle(). No folder of an app's is on its path. It is run by the apps' Python, and imports nothing of the stand-in's.
 """
+
 import importlib.util
 import json
 import os
@@ -26,9 +27,13 @@ def loaded(path):
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    handlers = [each for each in vars(module).values() if isinstance(each, type)
-                and each is not PersistentServerConnectionApplication
-                and issubclass(each, PersistentServerConnectionApplication)]
+    handlers = [
+        each
+        for each in vars(module).values()
+        if isinstance(each, type)
+        and each is not PersistentServerConnectionApplication
+        and issubclass(each, PersistentServerConnectionApplication)
+    ]
     if len(handlers) != 1:
         raise TypeError("%s has %d handlers, it must have one" % (path, len(handlers)))
     return handlers[0]

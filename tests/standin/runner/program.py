@@ -1,4 +1,5 @@
 """A program of an app that runs."""
+
 import os
 import signal
 import subprocess
@@ -18,8 +19,15 @@ class Program(subprocess.Popen):
     """
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str], on_error_line: Callable[[str], None]):
-        super().__init__(command, env=dict(env), cwd="/", stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                         stderr=subprocess.PIPE, start_new_session=True)
+        super().__init__(
+            command,
+            env=dict(env),
+            cwd="/",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
         self._threads: List[threading.Thread] = []
         self._watch = self.in_background(self._end_all_with_it)
         self.in_background(lambda: _each_line(self.stderr, on_error_line))

@@ -2,13 +2,15 @@
 
 commands.conf.spec and inputs.conf.spec, python.version and (from 10.2 on) python.required; splunk-launch.conf.
 """
+
 import sys
 from datetime import timezone, tzinfo
 from functools import cached_property
 from pathlib import Path
 from typing import Dict, Mapping, Optional
 
-from ...pythons import find
+from tests.support.pythons import find
+
 from ..releases import DEFAULT, Release
 from ..values import SplError
 
@@ -32,8 +34,7 @@ class Pythons:
     def _paths(self) -> Dict[str, str]:
         if self._given is not None:
             return dict(self._given)
-        found = {version: str(path) for version, path in (
-            (each, find(each)) for each in self._release.pythons) if path}
+        found = {version: str(path) for version, path in ((each, find(each)) for each in self._release.pythons) if path}
         return found or dict.fromkeys(self._release.pythons, sys.executable)
 
     def for_settings(self, settings: Mapping[str, str]) -> str:
@@ -51,8 +52,10 @@ class Pythons:
             names, setting = [_VERSION.get(version, self._latest(version))], "python.version = " + version
         unknown = [name for name in names if name not in self._release.pythons]
         if unknown:
-            raise SplError("%s: there is no Python '%s' in Splunk, which has %s." % (
-                setting, unknown[0], " and ".join(self._release.pythons)))
+            raise SplError(
+                "%s: there is no Python '%s' in Splunk, which has %s."
+                % (setting, unknown[0], " and ".join(self._release.pythons))
+            )
         here = [self._paths[name] for name in sorted(names, key=self._release.pythons.index) if name in self._paths]
         if not here:
             raise SplError("%s: no such Python is installed." % setting)
@@ -65,7 +68,12 @@ class Pythons:
 def environment(home: Path, zone: tzinfo = timezone.utc) -> Dict[str, str]:
     """All that a program finds in its environment; of the stand-in's own nothing is handed on, a proxy least of all."""
     return {
-        "SPLUNK_HOME": str(home), "SPLUNK_DB": str(home / "var" / "lib" / "splunk"), "SPLUNK_SERVER_NAME": "Splunkd",
-        "PATH": "%s:/usr/local/bin:/usr/bin:/bin" % (home / "bin"), "LANG": "C.UTF-8",
-        "PYTHONHTTPSVERIFY": "0", "PYTHONUTF8": "1", "TZ": str(zone),
+        "SPLUNK_HOME": str(home),
+        "SPLUNK_DB": str(home / "var" / "lib" / "splunk"),
+        "SPLUNK_SERVER_NAME": "Splunkd",
+        "PATH": "%s:/usr/local/bin:/usr/bin:/bin" % (home / "bin"),
+        "LANG": "C.UTF-8",
+        "PYTHONHTTPSVERIFY": "0",
+        "PYTHONUTF8": "1",
+        "TZ": str(zone),
     }

@@ -2,6 +2,7 @@
 
 Splunk's "Create modular inputs", "Set up streaming" and "Set up logging"; inputs.conf.spec, interval.
 """
+
 import re
 import threading
 import time
@@ -30,8 +31,12 @@ def handed_over(splunkd, kind: str) -> Iterator[Dict[str, str]]:
     checkpoints = splunkd.home / "var" / "lib" / "splunk" / "modinputs" / kind
     checkpoints.mkdir(parents=True, exist_ok=True)
     try:
-        yield {"server_host": HOST, "server_uri": splunkd.management_url, "session_key": session.key,
-               "checkpoint_dir": str(checkpoints)}
+        yield {
+            "server_host": HOST,
+            "server_uri": splunkd.management_url,
+            "session_key": session.key,
+            "checkpoint_dir": str(checkpoints),
+        }
     finally:
         splunkd.sessions.close(session)
 
@@ -48,8 +53,9 @@ def seconds_between(interval: str) -> Optional[float]:
     try:
         cron.check(interval)
     except cron.CronError as error:
-        raise Refusal(400, "interval = %s is neither a number of seconds nor a cron schedule. %s" % (
-            interval, error)) from None
+        raise Refusal(
+            400, "interval = %s is neither a number of seconds nor a cron schedule. %s" % (interval, error)
+        ) from None
     return None
 
 
@@ -113,14 +119,20 @@ class Run:
                 if self._is_ending.is_set():
                     program.stop()
             program.clear_away()
-        self._log("INFO" if program.returncode == 0 else "ERROR", (
-            "Ran script: %s, took %.3f seconds to run, %d bytes read, %s" % (
-                self._command, time.monotonic() - started, stream.read_bytes, how_it_ended(program.returncode))))
+        self._log(
+            "INFO" if program.returncode == 0 else "ERROR",
+            (
+                "Ran script: %s, took %.3f seconds to run, %d bytes read, %s"
+                % (self._command, time.monotonic() - started, stream.read_bytes, how_it_ended(program.returncode))
+            ),
+        )
 
     def _log_message(self, line: str) -> None:
         level = _LEVEL.match(line)
-        self._log(level.group(1) if level else "ERROR", 'message from "%s" %s' % (
-            self._command, line[level.end():] if level else line))
+        self._log(
+            level.group(1) if level else "ERROR",
+            'message from "%s" %s' % (self._command, line[level.end() :] if level else line),
+        )
 
 
 class _Indexed:
@@ -161,10 +173,18 @@ class _Indexed:
         index, host, source, sourcetype = (its or own for its, own in zip(given, self._own))
         index = DEFAULT_INDEX if index == "default" else index
         if index not in self._splunkd.events.indexes():
-            self._splunkd.logs.splunkd("WARN", "IndexerService", (
-                'Received event for unconfigured/disabled/deleted index=%s with source="source::%s" host="host::%s" '
-                'sourcetype="sourcetype::%s".' % (index, source, host, sourcetype)))
+            self._splunkd.logs.splunkd(
+                "WARN",
+                "IndexerService",
+                (
+                    'Received event for unconfigured/disabled/deleted index=%s with source="source::%s" '
+                    'host="host::%s" '
+                    'sourcetype="sourcetype::%s".' % (index, source, host, sourcetype)
+                ),
+            )
             return []
         props = props_for(self._splunkd.confs.stanzas("props"), sourcetype, source, host)
-        return [Event(raw, each.seconds, index, host, source, sourcetype)
-                for raw in ([each.data] if each.is_whole else lines(each.data, props))]
+        return [
+            Event(raw, each.seconds, index, host, source, sourcetype)
+            for raw in ([each.data] if each.is_whole else lines(each.data, props))
+        ]

@@ -2,6 +2,7 @@
 
 Splunk's "Define a scheme for introspection", "Read XML configuration from splunkd", "Set up streaming".
 """
+
 from typing import Dict, Iterator, List, NamedTuple, Optional
 from xml.etree import ElementTree
 
@@ -63,9 +64,13 @@ def parse(xml: str) -> Scheme:
         raise SplError("<streaming_mode> other than xml is not known here")
     if _flag(root, "use_single_instance", False):
         raise SplError("<use_single_instance> is not known here")
-    return Scheme(root.findtext("title"), root.findtext("description", ""),
-                  _flag(root, "use_external_validation", False), use_single_instance=False,
-                  args=[_argument(element) for element in root.iterfind("endpoint/args/arg")])
+    return Scheme(
+        root.findtext("title"),
+        root.findtext("description", ""),
+        _flag(root, "use_external_validation", False),
+        use_single_instance=False,
+        args=[_argument(element) for element in root.iterfind("endpoint/args/arg")],
+    )
 
 
 def _argument(element: ElementTree.Element) -> Argument:
@@ -74,8 +79,14 @@ def _argument(element: ElementTree.Element) -> Argument:
         raise SplError("the argument '%s' is of no type that there is: %s" % (name, data_type))
     if element.findtext("validation"):
         raise SplError("<validation> of the argument '%s' is not known here" % name)
-    return Argument(name, element.findtext("title", name), element.findtext("description", ""), data_type,
-                    _flag(element, "required_on_create", True), _flag(element, "required_on_edit", False))
+    return Argument(
+        name,
+        element.findtext("title", name),
+        element.findtext("description", ""),
+        data_type,
+        _flag(element, "required_on_create", True),
+        _flag(element, "required_on_edit", False),
+    )
 
 
 def _flag(element: ElementTree.Element, name: str, default: bool) -> bool:
@@ -86,8 +97,9 @@ def _flag(element: ElementTree.Element, name: str, default: bool) -> bool:
 def configuration(metadata: Dict[str, str], stanza: Stanza) -> bytes:
     """What a run gets on its stdin."""
     root = _with_metadata("input", metadata)
-    element = ElementTree.SubElement(ElementTree.SubElement(root, "configuration"), "stanza", name=stanza.name,
-                                     app=stanza.app)
+    element = ElementTree.SubElement(
+        ElementTree.SubElement(root, "configuration"), "stanza", name=stanza.name, app=stanza.app
+    )
     return _finished(root, element, stanza)
 
 
@@ -162,11 +174,15 @@ def _event(element: ElementTree.Element) -> StreamedEvent:
         raise SplError("<%s> in <stream> is not known here." % element.tag)
     is_whole = is_true(element.get("unbroken", "0"))
     if is_whole and element.find("done") is None:
-        raise SplError("<event unbroken=\"1\"> without <done/>, an event in parts, is not known here.")
+        raise SplError('<event unbroken="1"> without <done/>, an event in parts, is not known here.')
     time = element.findtext("time")
     try:
         seconds = float(time) if time else None
     except ValueError:
         raise SplError("<time> is no number of seconds: %s" % time) from None
-    return StreamedEvent(element.findtext("data", ""), is_whole, seconds, *(
-        element.findtext(name) for name in ("index", "host", "source", "sourcetype")))
+    return StreamedEvent(
+        element.findtext("data", ""),
+        is_whole,
+        seconds,
+        *(element.findtext(name) for name in ("index", "host", "source", "sourcetype")),
+    )

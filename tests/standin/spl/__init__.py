@@ -3,6 +3,7 @@
 A search's text becomes stages (pipeline), each stage a command (commands) that makes chunks of results out of chunks;
 expressions are compiled into functions of a row (expressions for eval, search for the search command).
 """
+
 from typing import FrozenSet, Iterator, List, Optional
 
 from ..values import Results, SplError
@@ -30,17 +31,19 @@ def pipeline(search: str, host: Host, chunks: Iterator[Results], inner: bool = F
     Raises:
         SplError: now, if the search is wrong in itself; else while the results are read.
     """
-    context = Context(host, lambda source, most=None: _subsearch(source, host, most),
-                      lambda source, given: pipeline("| " + source.strip().lstrip("|"), host, given, inner=True))
+    context = Context(
+        host,
+        lambda source, most=None: _subsearch(source, host, most),
+        lambda source, given: pipeline("| " + source.strip().lstrip("|"), host, given, inner=True),
+    )
     found = stages(search, host)
     counts = meter.current()
     first_central = next((index for index, stage in enumerate(found) if stage.name not in meter.DISTRIBUTABLE), None)
     for index, stage in enumerate(found):
         if counts and not inner and index == first_central:
             chunks = counts.leaving(chunks)
-        wanted = _wanted(found[index + 1:])
-        chunks = _started(stage, chunks, context._replace(
-            wanted=wanted, is_first=index == 0 and not inner))
+        wanted = _wanted(found[index + 1 :])
+        chunks = _started(stage, chunks, context._replace(wanted=wanted, is_first=index == 0 and not inner))
     if inner:
         return chunks
     is_ordered = any(stage.name in ORDERING for stage in found)
@@ -80,8 +83,9 @@ def _subsearch(source: str, host: Host, most: Optional[int] = None) -> Results:
     results = run(source, host)
     most = min(host.limits["subsearch", "maxout"], MAX_ROWS) if most is None else most
     if len(results.rows) > most:
-        host.message("WARN", "[subsearch]: Subsearch produced %d results, truncating to maxout %d." % (
-            len(results.rows), most))
+        host.message(
+            "WARN", "[subsearch]: Subsearch produced %d results, truncating to maxout %d." % (len(results.rows), most)
+        )
     return Results(results.fields, results.rows[:most])
 
 

@@ -3,6 +3,7 @@
 A search may rest on none of them. So a host can be told to give the other answers (Host.others), and the app's searches
 are tried with each. A vector that shows one says so: "known_from": "choice: NULL_IN_LOOKUP".
 """
+
 NULL_IN_LOOKUP = "a lookup by several fields of which one is null"
 """Finds nothing; or else looks the row up by the fields that are left."""
 MISSING_PATH = "json_extract with several paths of which one is missing"

@@ -5,6 +5,7 @@ in single quotes is a field, double quotes hold a text.
 
 Relies on: Search Reference, "eval" (Usage).
 """
+
 import re
 from typing import Callable, FrozenSet, List, NamedTuple, Optional, Sequence, Set
 
@@ -14,14 +15,17 @@ from .functions.registry import Argument, Evaluate
 from .host import Host
 from .operators import arithmetic, comparison, conjunction, disjunction, exclusion, negation
 
-_TOKEN = re.compile(r'''
+_TOKEN = re.compile(
+    r"""
     (?P<space>\s+)
   | (?P<string>"(?:[^"\\]|\\.)*")
   | (?P<field>'(?:[^'\\]|\\.)*')
   | (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w]))
   | (?P<op><=|>=|!=|==|[-+*/%.,()=<>!])
   | (?P<word>[A-Za-z_0-9][\w:{}@$]*)
-''', re.X | re.S)
+""",
+    re.X | re.S,
+)
 
 
 class Token(NamedTuple):
@@ -76,11 +80,13 @@ class _Parser:
         return result.evaluate
 
     def rest(self) -> str:
-        return self.source[self.tokens[self.index].at:].strip() if self.index < len(self.tokens) else ""
+        return self.source[self.tokens[self.index].at :].strip() if self.index < len(self.tokens) else ""
 
     def malformed(self, expected: str = ") or an operator") -> SplError:
-        return SplError("The expression is malformed. Expected %s%s." % (
-            expected, " at '%s'" % self.rest() if self.rest() else ", and the expression ends"))
+        return SplError(
+            "The expression is malformed. Expected %s%s."
+            % (expected, " at '%s'" % self.rest() if self.rest() else ", and the expression ends")
+        )
 
     def peek(self, *values: str) -> bool:
         if self.index >= len(self.tokens):
@@ -230,8 +236,10 @@ def _combined(operator: str, left: Typed, right: Typed) -> Typed:
     if operator in "-*/%" and kinds & {"string", "null"}:
         raise _type_error("'%s' only takes numbers" % operator)
     is_text = operator == "." or (operator == "+" and "string" in kinds)
-    return Typed(arithmetic(operator, left.evaluate, right.evaluate), "string" if is_text else (
-        "" if operator == "+" and "" in kinds else "number"))
+    return Typed(
+        arithmetic(operator, left.evaluate, right.evaluate),
+        "string" if is_text else ("" if operator == "+" and "" in kinds else "number"),
+    )
 
 
 def _type_error(says: str) -> SplError:
@@ -242,5 +250,3 @@ def _excerpt(source: str) -> str:
     """The beginning of a text, to show where something is."""
     line = " ".join(source.split())
     return line if len(line) <= 40 else line[:37] + "..."
-
-

@@ -7,6 +7,7 @@ object is named by its path with dots, one in an array a{}.b, and has as many va
 Relies on: props.conf.spec, KV_MODE and AUTO_KV_JSON; limits.conf.spec, [kv] maxchars, limit and maxcols (0 is no
 limit), [spath] extraction_cutoff.
 """
+
 import json
 import re
 import sys
@@ -17,9 +18,9 @@ from ..values import Row, SplError, from_list
 from . import meter
 
 _PAIR = re.compile(r'(?<![\w.])([A-Za-z_][\w.:-]*)=(?:"((?:[^"\\]|\\.)*)"|([^\s,;"]+))')
-_SIGN = re.compile(r'\s*([{}\[\],:])\s*')
+_SIGN = re.compile(r"\s*([{}\[\],:])\s*")
 _TEXT = re.compile(r'\s*("(?:[^"\\]|\\.)*")\s*', re.S)
-_LITERAL = re.compile(r'\s*(true|false|null|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*')
+_LITERAL = re.compile(r"\s*(true|false|null|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*")
 _OTHERS = ("EXTRACT-", "REPORT-", "FIELDALIAS-", "EVAL-", "LOOKUP-")
 """What else makes fields at search time; none of it is known here."""
 _FALSE = frozenset(("0", "false", "f", "no", "n"))
@@ -33,7 +34,7 @@ def extracted(event: Row, props: Dict[str, str], limits: Limits) -> Row:
     mode = props.get("KV_MODE", "auto").strip().lower()
     if mode not in ("auto", "json", "none"):
         raise SplError("props.conf: KV_MODE = %s is not known here." % mode)
-    raw, found = str(event["_raw"])[:limits["kv", "maxchars"] or None], {}
+    raw, found = str(event["_raw"])[: limits["kv", "maxchars"] or None], {}
     most = min((limits["kv", name] for name in ("limit", "maxcols") if limits["kv", name]), default=sys.maxsize)
     wants_json = mode == "json" or (mode == "auto" and props.get("AUTO_KV_JSON", "true").lower() not in _FALSE)
     if wants_json and raw.lstrip().startswith("{"):

@@ -1,4 +1,5 @@
 """What the search language asks of the rest of splunkd, and gets from nowhere else."""
+
 from typing import Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Protocol, Sequence
 
 from ..clock import Clock
@@ -80,7 +81,8 @@ class Host(Protocol):
 
     def rest(self, path: str, parameters: Dict[str, str]) -> List[Row]: ...
 
-    def collect(self, rows: Iterable[Row], index: str, source: str, sourcetype: str, host: str,
-                testmode: bool) -> None: ...
+    def collect(
+        self, rows: Iterable[Row], index: str, source: str, sourcetype: str, host: str, testmode: bool
+    ) -> None: ...
 
     def message(self, level: str, text: str) -> None: ...

@@ -5,6 +5,7 @@ cannot be named by a path.
 
 Relies on: Search Reference, "JSON functions", "spath".
 """
+
 import json
 import re
 from functools import lru_cache
@@ -165,7 +166,7 @@ def walked(value: Any, way: Steps) -> List[Any]:
     array = _at(value, way[:index])
     if not isinstance(array, list):
         return []
-    return [one for element in array for one in walked(element, way[index + 1:]) if one is not None]
+    return [one for element in array for one in walked(element, way[index + 1 :]) if one is not None]
 
 
 def jsonable(value: Any) -> Any:
@@ -182,4 +183,4 @@ def jsonable(value: Any) -> Any:
     return found if isinstance(found, (Number, int, dict, list)) else value
 
 
-_BEGINNINGS = frozenset('-0123456789{[ \n\t\r')
+_BEGINNINGS = frozenset("-0123456789{[ \n\t\r")

@@ -3,14 +3,16 @@
 The commands that indexers run are those before the first one that they cannot: Search Reference, "Command types". That
 the indexers may do a part of the next one as well (prestats, prededup) is left out: a bound, not the exact traffic.
 """
+
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Iterator, Optional
 
 from ..values import Results, as_list, text
 
-DISTRIBUTABLE = frozenset((
-    "search", "eval", "where", "fields", "rename", "rex", "spath", "makemv", "mvexpand", "fillnull", "bin", "bucket"))
+DISTRIBUTABLE = frozenset(
+    ("search", "eval", "where", "fields", "rename", "rex", "spath", "makemv", "mvexpand", "fillnull", "bin", "bucket")
+)
 """Distributable streaming commands. (A lookup is one, but not that of a KV store collection: collections.conf.spec,
 replicate, is off by default.)"""
 
@@ -39,8 +41,9 @@ class Meter:
         for chunk in chunks:
             rows = list(chunk.rows)
             self.sent_rows += len(rows)
-            self.sent_bytes += sum(_bytes(text(each)) for row in rows for value in row.values()
-                                   for each in as_list(value))
+            self.sent_bytes += sum(
+                _bytes(text(each)) for row in rows for value in row.values() for each in as_list(value)
+            )
             yield Results(chunk.fields, rows)
 
 

@@ -7,13 +7,14 @@ numbers gives null, but + of two texts joins them. A null on either side gives n
 
 Relies on: Search Reference, "eval" (Numeric calculations, Rounding, Operators, Boolean expressions).
 """
+
 import math
 from typing import Any, Callable, Dict, Optional
 
 from ..values import Decimals, Row, SplError, as_list, number, text
 
 Evaluate = Callable[[Row], Any]
-MOST_EXACT = 2 ** 53
+MOST_EXACT = 2**53
 
 
 def truth(value: Any) -> Optional[bool]:
@@ -27,6 +28,7 @@ def negation(inner: Evaluate) -> Evaluate:
     def opposite(row: Row) -> Optional[bool]:
         value = truth(inner(row))
         return None if value is None else not value
+
     return opposite
 
 
@@ -37,6 +39,7 @@ def conjunction(left: Evaluate, right: Evaluate) -> Evaluate:
             return False
         other = truth(right(row))
         return other if one or other is False else None
+
     return both
 
 
@@ -47,6 +50,7 @@ def disjunction(left: Evaluate, right: Evaluate) -> Evaluate:
             return True
         other = truth(right(row))
         return other if one is False or other else None
+
     return either
 
 
@@ -54,13 +58,18 @@ def exclusion(left: Evaluate, right: Evaluate) -> Evaluate:
     def exactly_one(row: Row) -> Optional[bool]:
         one, other = truth(left(row)), truth(right(row))
         return None if one is None or other is None else one != other
+
     return exactly_one
 
 
 HOLDS: Dict[str, Callable[[int], bool]] = {
-    "=": lambda order: order == 0, "==": lambda order: order == 0, "!=": lambda order: order != 0,
-    "<": lambda order: order < 0, ">": lambda order: order > 0,
-    "<=": lambda order: order <= 0, ">=": lambda order: order >= 0,
+    "=": lambda order: order == 0,
+    "==": lambda order: order == 0,
+    "!=": lambda order: order != 0,
+    "<": lambda order: order < 0,
+    ">": lambda order: order > 0,
+    "<=": lambda order: order <= 0,
+    ">=": lambda order: order >= 0,
 }
 
 
@@ -90,6 +99,7 @@ def comparison(operator: str, left: Evaluate, right: Evaluate) -> Evaluate:
         if type(one) is list or type(other) is list:
             return any(holds(order(a, b)) for a in as_list(one) for b in as_list(other))
         return holds(order(one, other))
+
     return compare
 
 
@@ -101,6 +111,7 @@ def arithmetic(operator: str, left: Evaluate, right: Evaluate) -> Evaluate:
         if one is None or other is None or type(one) is list or type(other) is list:
             return None
         return compute(one, other)
+
     return apply
 
 
@@ -113,6 +124,7 @@ Compute = Callable[[float, float], Optional[float]]
 
 def of_numbers(compute: Compute, is_sum: bool = False) -> Callable[[Any, Any], Optional[float]]:
     """The operation with operands that look like numbers, and its result with the digits that they allow."""
+
     def apply(one: Any, other: Any) -> Optional[float]:
         first, second = number(one), number(other)
         if first is None or second is None:
@@ -129,6 +141,7 @@ def of_numbers(compute: Compute, is_sum: bool = False) -> Callable[[Any, Any], O
         if not limits or not math.isfinite(found):
             return found
         return Decimals.of(found, min(limits) if is_sum else max(0, min(limits) - _digits_before_point(found)))
+
     return apply
 
 

@@ -2,6 +2,7 @@
 
 Relies on: Search Manual, "SPL and regular expressions"; pcre2pattern(3).
 """
+
 import re
 from functools import lru_cache
 
@@ -10,9 +11,20 @@ from ..values import SplError
 # What PCRE writes otherwise than Python does, or what Python does not have. Escaped characters are passed over.
 _DIFFERENT = re.compile(
     r"\\(?P<escape>.)|\(\?<(?P<name>[A-Za-z_]\w*)>|\(\?'(?P<quoted>[A-Za-z_]\w*)'|"
-    r"\[:(?P<class>\^?[a-z]+):\]|(?P<unknown>\(\?(?:R\)|\||[+-]?\d+\)|&))", re.S)
-_CLASSES = {"alnum": "0-9A-Za-z", "alpha": "A-Za-z", "digit": "0-9", "lower": "a-z", "upper": "A-Z", "space": r"\s",
-            "xdigit": "0-9A-Fa-f", "word": r"\w", "punct": r"!-/:-@\[-`{-~"}
+    r"\[:(?P<class>\^?[a-z]+):\]|(?P<unknown>\(\?(?:R\)|\||[+-]?\d+\)|&))",
+    re.S,
+)
+_CLASSES = {
+    "alnum": "0-9A-Za-z",
+    "alpha": "A-Za-z",
+    "digit": "0-9",
+    "lower": "a-z",
+    "upper": "A-Z",
+    "space": r"\s",
+    "xdigit": "0-9A-Fa-f",
+    "word": r"\w",
+    "punct": r"!-/:-@\[-`{-~",
+}
 _ESCAPES = {"z": r"\Z", "Z": r"(?=\n?\Z)", "h": r"[ \t]", "R": r"(?:\r\n|[\n\r\f\v])", "A": r"\A", "e": r"\x1b"}
 
 
@@ -22,6 +34,7 @@ def compiled(source: str, flags: int = 0) -> "re.Pattern[str]":
     Raises:
         SplError: the expression is wrong, or has what Python's engine has not.
     """
+
     def translated(match: "re.Match[str]") -> str:
         if match.group("escape"):
             return _ESCAPES.get(match.group("escape"), match.group())

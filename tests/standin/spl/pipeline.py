@@ -3,6 +3,7 @@
 Relies on: Search Manual, "Use search macros in searches", "Add comments to searches", "About subsearches";
 macros.conf.spec.
 """
+
 import re
 from typing import Callable, Dict, List, NamedTuple
 
@@ -40,12 +41,14 @@ def stages(search: str, host: Host) -> List[Stage]:
         if index == 0 and not is_piped and not (match and match.group(1).lower() == "search"):
             found.append(Stage("search", part))
         elif not part:
-            raise SplError("Search Parser: Empty pipe segment found: a command is missing %s." % (
-                "after '%s |'" % found[-1].name if found else "after the first pipe"))
+            raise SplError(
+                "Search Parser: Empty pipe segment found: a command is missing %s."
+                % ("after '%s |'" % found[-1].name if found else "after the first pipe")
+            )
         elif not match:
             raise SplError("Unknown search command '%s'." % part.split()[0])
         else:
-            found.append(Stage(match.group(1).lower(), part[match.end():].strip()))
+            found.append(Stage(match.group(1).lower(), part[match.end() :].strip()))
     return found
 
 
@@ -54,8 +57,10 @@ def expanded(source: str, host: Host, depth: int = 0) -> str:
     if depth > MAX_DEPTH:
         raise SplError("Reached maximum recursion depth (%d) while expanding macros." % MAX_DEPTH)
     if source.count("`") % 2:
-        raise SplError("Error in 'SearchParser': Missing a closing tick mark for the macro: '%s'." % (
-            source[source.rindex("`"):].strip()))
+        raise SplError(
+            "Error in 'SearchParser': Missing a closing tick mark for the macro: '%s'."
+            % (source[source.rindex("`") :].strip())
+        )
     return _MACRO.sub(lambda match: expanded(_definition(match.group(1), host), host, depth + 1), source)
 
 
@@ -70,12 +75,15 @@ def _definition(call_text: str, host: Host) -> str:
     if macro is None:
         raise SplError(
             "Error in 'SearchParser': The search specifies a macro '%s' that cannot be found. Reasons include: the "
-            "macro name is misspelled, you do not have \"read\" permission for the macro, or the macro has not been "
+            'macro name is misspelled, you do not have "read" permission for the macro, or the macro has not been '
             "shared with this application. Click Settings, Advanced search, Search Macros to view macro information."
-            % (name + "(%d)" % len(values) if values else name))
+            % (name + "(%d)" % len(values) if values else name)
+        )
     if len(macro.args) != len(values):
-        raise SplError("Error in 'SearchParser': The search macro '%s' has %d arguments in its name and %d in args." % (
-            name, len(values), len(macro.args)))
+        raise SplError(
+            "Error in 'SearchParser': The search macro '%s' has %d arguments in its name and %d in args."
+            % (name, len(values), len(macro.args))
+        )
     given = dict(zip(macro.args, _named(macro, values)))
     if macro.validation:
         _validate(macro, given, host)
@@ -91,6 +99,7 @@ def _validate(macro: Macro, given: Dict[str, str], host: Host) -> None:
     """The validation sees the arguments, as texts in place of $name$ and as fields (splunk-sdk-python's own tests have
     both); it is a predicate, or gives the error's text or null."""
     from .expressions import compiled
+
     value = compiled(_filled(macro.validation, given), host)(given)
     if value is False or (value is None and _is_predicate(macro.validation)):
         raise SplError("Error in 'SearchParser': %s" % (macro.errormsg or "The macro's arguments are invalid."))
@@ -105,10 +114,13 @@ def _is_predicate(validation: str) -> bool:
 
 def _evaluated(name: str, definition: str, host: Host) -> str:
     from .expressions import compiled
+
     value = compiled(definition, host)({})
     if not isinstance(value, (str, int, float)) or isinstance(value, bool):
-        raise SplError("Error in 'SearchParser': The definition of macro '%s' is expected to be an eval expression "
-                       "that returns a string." % name)
+        raise SplError(
+            "Error in 'SearchParser': The definition of macro '%s' is expected to be an eval expression "
+            "that returns a string." % name
+        )
     return text(value)
 
 
@@ -131,7 +143,7 @@ def _arguments(listed: str) -> List[str]:
         sign = match.group()
         depth += {"(": 1, ")": -1}.get(sign, 0)
         if sign == "," and not depth:
-            values.append(listed[last:match.start()])
+            values.append(listed[last : match.start()])
             last = match.end()
     return [*values, listed[last:]]
 
@@ -143,7 +155,7 @@ def cut(source: str) -> List[str]:
         sign = match.group()
         depth += {"[": 1, "]": -1}.get(sign, 0)
         if sign == "|" and depth == 0:
-            parts.append(source[last:match.start()])
+            parts.append(source[last : match.start()])
             last = match.end()
     return [*parts, source[last:]]
 
@@ -155,7 +167,9 @@ def closing(source: str, at: int) -> int:
         depth += {"[": 1, "]": -1}.get(match.group(), 0)
         if not depth:
             return match.start()
-    raise SplError("Error in 'SearchParser': Missing a closing bracket for the subsearch at '%s'." % source[at:at + 40])
+    raise SplError(
+        "Error in 'SearchParser': Missing a closing bracket for the subsearch at '%s'." % source[at : at + 40]
+    )
 
 
 def with_subsearches(source: str, result_of: Callable[[str], str]) -> str:
@@ -166,5 +180,5 @@ def with_subsearches(source: str, result_of: Callable[[str], str]) -> str:
         if begin is None:
             return "".join([*parts, source[at:]])
         end = closing(source, begin)
-        parts += [source[at:begin], result_of(source[begin + 1:end])]
+        parts += [source[at:begin], result_of(source[begin + 1 : end])]
         at = end + 1

@@ -6,6 +6,7 @@
 A function is called once a search, when the pipeline is built, and should be a plain function that reads its arguments
 and returns a generator, so that a mistake in them is reported before anything runs.
 """
+
 import fnmatch
 import re
 from functools import cached_property, lru_cache
@@ -24,12 +25,16 @@ _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _PARENTHESES = "(?!)"
 for _ in range(12):  # deep enough for any call that a person writes
     _PARENTHESES = r"\((?:[^()\"]|%s|%s)*\)" % (_QUOTED, _PARENTHESES)
-_ARGUMENT = re.compile(r'''
+_ARGUMENT = re.compile(
+    r"""
     \s+
   | (?P<subsearch>\[)
   | (?P<comma>,)
   | (?P<text>(?:%s|'(?:[^'\\]|\\.)*'|%s|[^\s,\[\]"'(]+)+)
-''' % (_QUOTED, _PARENTHESES), re.X)
+"""
+    % (_QUOTED, _PARENTHESES),
+    re.X,
+)
 
 
 def command(names: str, generating: bool = False, takes_searches: bool = False, orders: bool = False):
@@ -39,6 +44,7 @@ def command(names: str, generating: bool = False, takes_searches: bool = False, 
     others it is a subsearch, whose result stands in its place. One that `orders` gives the fields an order, which
     otherwise is that of their names.
     """
+
     def register(function):
         for name in names.split():
             if name in COMMANDS:
@@ -51,6 +57,7 @@ def command(names: str, generating: bool = False, takes_searches: bool = False, 
             if orders:
                 ORDERING.add(name)
         return function
+
     return register
 
 
@@ -117,7 +124,8 @@ class Arguments:
         except (ValueError, KeyError):
             raise SplError(
                 "Error in 'SearchProcessor': Invalid option value. Expecting a '%s' for option '%s'. Instead got '%s'."
-                % (_KINDS.get(kind, "value"), name, value)) from None
+                % (_KINDS.get(kind, "value"), name, value)
+            ) from None
 
     def _joined(self) -> List[str]:
         """The words, with `name = value` put together."""
@@ -133,7 +141,7 @@ class Arguments:
         """Takes the words after the first of these keywords (in any case), and it, out of `words`."""
         for index, word in enumerate(self.words):
             if word.upper() in keywords:
-                taken = self.words[index + 1:]
+                taken = self.words[index + 1 :]
                 del self.words[index:]
                 return taken
         return None
@@ -195,12 +203,13 @@ def _words(name: str, source: str) -> List[str]:
     while at < len(source):
         match = _ARGUMENT.match(source, at)
         if not match:
-            raise SplError("Error in '%s' command: Mismatched quotes and/or parenthesis at '%s'." % (
-                name, source[at:at + 40]))
+            raise SplError(
+                "Error in '%s' command: Mismatched quotes and/or parenthesis at '%s'." % (name, source[at : at + 40])
+            )
         at = match.end()
         if match.group("subsearch"):
             end = closing(source, at - 1)
-            words.append(source[at - 1:end + 1])
+            words.append(source[at - 1 : end + 1])
             at = end + 1
         elif match.group("comma") or match.group("text"):
             words.append(match.group().strip())

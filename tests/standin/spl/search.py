@@ -8,6 +8,7 @@ implied; OR binds tighter than AND.
 Relies on: Search Reference, "search"; Search Manual, "Use CASE() and TERM() to match phrases", "Boolean expressions";
 segmenters.conf.
 """
+
 import re
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
@@ -18,7 +19,8 @@ from .registry import unquote
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _NAME = r"""(?:%s|'(?:[^'\\]|\\.)*'|[^\s"'()=<>!,]+)""" % _QUOTED
-_TOKEN = re.compile(r'''
+_TOKEN = re.compile(
+    r"""
     (?P<space>\s+)
   | (?P<paren>[()])
   | (?P<comma>,)
@@ -27,7 +29,10 @@ _TOKEN = re.compile(r'''
   | (?P<in>%(name)s\s+(?:NOT\s+)?IN\s*\()
   | (?P<quoted>%(quoted)s)
   | (?P<word>[^\s()",]+)
-''' % {"quoted": _QUOTED, "name": _NAME}, re.X | re.S)
+"""
+    % {"quoted": _QUOTED, "name": _NAME},
+    re.X | re.S,
+)
 _COMPARISON = re.compile(r"(%s)\s*(!=|<=|>=|=|<|>)\s*(.*)\Z" % _NAME, re.S)
 _WRAPPED = re.compile(r"(?:TERM|CASE)\((.*)\)\Z", re.S)
 # segmenters.conf [default] MAJOR and MINOR, single characters
@@ -36,12 +41,37 @@ _MAJOR = r"\[\]<>(){}|!;,'\"*\n\r\s&?+"
 Predicate = Callable[[Row], bool]
 _TIMES = ("earliest", "latest")
 UNKNOWN = (
-    "_index_earliest", "_index_latest", "starttime", "endtime", "timeformat", "savedsearch", "eventtype", "tag",
-    "eventtypetag", "hosttag", "daysago", "hoursago", "minutesago", "splunk_server_group")
+    "_index_earliest",
+    "_index_latest",
+    "starttime",
+    "endtime",
+    "timeformat",
+    "savedsearch",
+    "eventtype",
+    "tag",
+    "eventtypetag",
+    "hosttag",
+    "daysago",
+    "hoursago",
+    "minutesago",
+    "splunk_server_group",
+)
 """Of these the search command knows more than a field's name says."""
-INDEXED = frozenset((
-    "_raw", "_time", "_indextime", "_cd", "_bkt", "index", "host", "source", "sourcetype", "splunk_server",
-    "linecount"))
+INDEXED = frozenset(
+    (
+        "_raw",
+        "_time",
+        "_indextime",
+        "_cd",
+        "_bkt",
+        "index",
+        "host",
+        "source",
+        "sourcetype",
+        "splunk_server",
+        "linecount",
+    )
+)
 """The fields that an event has before any are found in its text."""
 
 
@@ -91,7 +121,7 @@ class _Parser:
         while at < len(source):
             match = _TOKEN.match(source, at)
             if not match:
-                raise _error("unbalanced quotes at '%s'." % source[at:at + 40])
+                raise _error("unbalanced quotes at '%s'." % source[at : at + 40])
             if match.lastgroup != "space":
                 self.tokens.append((str(match.lastgroup), match.group(), at))
             at = match.end()
@@ -102,7 +132,7 @@ class _Parser:
             return []
         terms = self.conjunction()
         if self.index < len(self.tokens):
-            raise _error("unbalanced parentheses at '%s'." % self.source[self.tokens[self.index][2]:])
+            raise _error("unbalanced parentheses at '%s'." % self.source[self.tokens[self.index][2] :])
         return terms
 
     def peek(self) -> Tuple[str, str]:
@@ -147,8 +177,10 @@ class _Parser:
     def term(self) -> List[Term]:
         kind, token = self.peek()
         if kind in ("end", "comma") or token in (")", "OR", "AND"):
-            raise _error("a term is missing%s." % (
-                " at '%s'" % self.source[self.tokens[self.index][2]:] if kind != "end" else " at the end"))
+            raise _error(
+                "a term is missing%s."
+                % (" at '%s'" % self.source[self.tokens[self.index][2] :] if kind != "end" else " at the end")
+            )
         self.index += 1
         if token == "(":
             # What a subsearch without results becomes is NOT ( ), which nothing fulfils.
@@ -181,7 +213,7 @@ class _Parser:
             raise _error("the list of values after '%s' is empty." % token)
         indexes = list(self.indexes)
         choices = [_all(self.comparison(field, "=", value)) for value in values]
-        is_negated = re.search(r"\sNOT\s+IN", token[len(field):]) is not None
+        is_negated = re.search(r"\sNOT\s+IN", token[len(field) :]) is not None
         if is_negated:
             self.indexes = indexes
         return Term(lambda row: any(each.holds(row) for each in choices) != is_negated, frozenset((unquote(field),)))
@@ -199,8 +231,10 @@ class _Parser:
 
     def bound(self, name: str, operator: str, wanted: str) -> List[Term]:
         if operator != "=":
-            raise SplError("Error in 'search' command: '%s%s%s' is not known here: a time is given with =." % (
-                name, operator, wanted))
+            raise SplError(
+                "Error in 'search' command: '%s%s%s' is not known here: a time is given with =."
+                % (name, operator, wanted)
+            )
         try:
             self.bounds[name] = self.clock.modified(wanted)
         except SplError as error:
@@ -227,6 +261,7 @@ def field_is(name: str, operator: str, wanted: str, is_case: bool = False) -> Pr
 
         def equal(value) -> bool:
             return expression.fullmatch(text(value)) is not None or (is_subnet and in_network(wanted, text(value)))
+
         if operator == "=":
             return lambda row: any(equal(value) for value in as_list(row.get(name)))
         return lambda row: name in row and any(not equal(value) for value in as_list(row[name]))
@@ -236,6 +271,7 @@ def field_is(name: str, operator: str, wanted: str, is_case: bool = False) -> Pr
         if one is None or other is None:
             one, other = text(value), wanted
         return {"<": one < other, ">": one > other, "<=": one <= other, ">=": one >= other}[operator]
+
     return lambda row: any(ordered(value) for value in as_list(row.get(name)))
 
 
@@ -263,15 +299,21 @@ def _in_raw(phrase: str, breakers: str, free: str, is_case: bool) -> Predicate:
     breaks = re.compile("[%s]" % breakers)
     is_free = re.compile("[*%s]" % free)
     starts, ends = not is_free.match(phrase[0]), not is_free.match(phrase[-1])
-    pattern = re.compile("".join((
-        "(?:^|(?<=[%s]))" % breakers if starts else "",
-        ("[^%s]*" % _MAJOR).join(map(re.escape, parts)),
-        "(?=[%s]|\\Z)" % breakers if ends else "")))
+    pattern = re.compile(
+        "".join(
+            (
+                "(?:^|(?<=[%s]))" % breakers if starts else "",
+                ("[^%s]*" % _MAJOR).join(map(re.escape, parts)),
+                "(?=[%s]|\\Z)" % breakers if ends else "",
+            )
+        )
+    )
 
     def is_at(raw: str, start: int) -> bool:
         end = start + len(phrase)
         return (not starts or start == 0 or breaks.match(raw, start - 1) is not None) and (
-            not ends or end == len(raw) or breaks.match(raw, end) is not None)
+            not ends or end == len(raw) or breaks.match(raw, end) is not None
+        )
 
     def holds(row: Row) -> bool:
         raw = row.get("_raw")

@@ -2,6 +2,7 @@
 
 Relies on: Search Reference, "Date and time format variables", "Date and Time functions".
 """
+
 import math
 import re
 from datetime import datetime, timedelta, timezone, tzinfo
@@ -12,8 +13,20 @@ from ..values import SplError
 
 _VARIABLE = re.compile(r"%(?P<name>[369]?[NQ]|Ez|:{0,3}z|.)", re.S)
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-           "December")
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 
 
 def _offset(moment: datetime) -> Tuple[str, int, int, int]:
@@ -23,28 +36,47 @@ def _offset(moment: datetime) -> Tuple[str, int, int, int]:
 
 
 def _zone(style: str) -> Callable[[datetime], str]:
-    return lambda moment: style % _offset(moment)[:style.count("%")]
+    return lambda moment: style % _offset(moment)[: style.count("%")]
 
 
 WRITABLE: Dict[str, Callable[[datetime], str]] = {
     **{name: (lambda moment, code="%" + name: moment.strftime(code)) for name in "YmdHMSIpjyUVGwu"},
-    "a": lambda moment: _DAYS[moment.weekday()][:3], "A": lambda moment: _DAYS[moment.weekday()],
-    "b": lambda moment: _MONTHS[moment.month - 1][:3], "B": lambda moment: _MONTHS[moment.month - 1],
-    "e": lambda moment: "%2d" % moment.day, "k": lambda moment: "%2d" % moment.hour,
-    "F": lambda moment: moment.strftime("%Y-%m-%d"), "T": lambda moment: moment.strftime("%H:%M:%S"),
-    "x": lambda moment: moment.strftime("%m/%d/%Y"), "X": lambda moment: moment.strftime("%H:%M:%S"),
-    "c": lambda moment: "%s %s %2d %s" % (_DAYS[moment.weekday()][:3], _MONTHS[moment.month - 1][:3], moment.day,
-                                          moment.strftime("%H:%M:%S %Y")),
-    "+": lambda moment: "%s %s %2d %s" % (_DAYS[moment.weekday()][:3], _MONTHS[moment.month - 1][:3], moment.day,
-                                          moment.strftime("%H:%M:%S %Z %Y")),
-    "C": lambda moment: "%02d" % (moment.year // 100), "g": lambda moment: moment.strftime("%G")[2:],
-    "s": lambda moment: str(math.floor(moment.timestamp())), "Z": lambda moment: moment.strftime("%Z"),
-    "z": _zone("%s%02d%02d"), ":z": _zone("%s%02d:%02d"), "::z": _zone("%s%02d:%02d:%02d"), ":::z": _zone("%s%02d"),
+    "a": lambda moment: _DAYS[moment.weekday()][:3],
+    "A": lambda moment: _DAYS[moment.weekday()],
+    "b": lambda moment: _MONTHS[moment.month - 1][:3],
+    "B": lambda moment: _MONTHS[moment.month - 1],
+    "e": lambda moment: "%2d" % moment.day,
+    "k": lambda moment: "%2d" % moment.hour,
+    "F": lambda moment: moment.strftime("%Y-%m-%d"),
+    "T": lambda moment: moment.strftime("%H:%M:%S"),
+    "x": lambda moment: moment.strftime("%m/%d/%Y"),
+    "X": lambda moment: moment.strftime("%H:%M:%S"),
+    "c": lambda moment: (
+        "%s %s %2d %s"
+        % (_DAYS[moment.weekday()][:3], _MONTHS[moment.month - 1][:3], moment.day, moment.strftime("%H:%M:%S %Y"))
+    ),
+    "+": lambda moment: (
+        "%s %s %2d %s"
+        % (_DAYS[moment.weekday()][:3], _MONTHS[moment.month - 1][:3], moment.day, moment.strftime("%H:%M:%S %Z %Y"))
+    ),
+    "C": lambda moment: "%02d" % (moment.year // 100),
+    "g": lambda moment: moment.strftime("%G")[2:],
+    "s": lambda moment: str(math.floor(moment.timestamp())),
+    "Z": lambda moment: moment.strftime("%Z"),
+    "z": _zone("%s%02d%02d"),
+    ":z": _zone("%s%02d:%02d"),
+    "::z": _zone("%s%02d:%02d:%02d"),
+    ":::z": _zone("%s%02d"),
     "Ez": lambda moment: "%+d" % ((moment.utcoffset() or timedelta()).total_seconds() / 60),
-    "f": lambda moment: "%06d" % moment.microsecond, "%": lambda moment: "%",
-    "N": lambda moment: "%06d000" % moment.microsecond, "Q": lambda moment: "%03d" % (moment.microsecond // 1000),
-    **{digits + name: (lambda moment, count=int(digits): ("%06d000" % moment.microsecond)[:count])
-       for digits in "369" for name in "NQ"},
+    "f": lambda moment: "%06d" % moment.microsecond,
+    "%": lambda moment: "%",
+    "N": lambda moment: "%06d000" % moment.microsecond,
+    "Q": lambda moment: "%03d" % (moment.microsecond // 1000),
+    **{
+        digits + name: (lambda moment, count=int(digits): ("%06d000" % moment.microsecond)[:count])
+        for digits in "369"
+        for name in "NQ"
+    },
 }
 
 
@@ -60,17 +92,33 @@ def written(seconds: float, style: str, zone: tzinfo) -> Optional[str]:
         if name not in WRITABLE:
             raise SplError("The time format variable '%s' is not known here." % match.group())
         return WRITABLE[name](moment)
+
     return _VARIABLE.sub(filled, style)
 
 
 READABLE = {
-    "Y": r"(?P<Y>\d{4})", "y": r"(?P<y>\d{2})", "m": r"(?P<m>\d{1,2})", "d": r"(?P<d>\d{1,2})",
+    "Y": r"(?P<Y>\d{4})",
+    "y": r"(?P<y>\d{2})",
+    "m": r"(?P<m>\d{1,2})",
+    "d": r"(?P<d>\d{1,2})",
     "e": r"\s?(?P<d>\d{1,2})",
-    "H": r"(?P<H>\d{1,2})", "k": r"\s?(?P<H>\d{1,2})", "I": r"(?P<I>\d{1,2})", "M": r"(?P<M>\d{1,2})",
-    "S": r"(?P<S>\d{1,2})", "p": r"(?P<p>[AaPp][Mm])", "j": r"(?P<j>\d{1,3})", "s": r"(?P<s>\d+)",
-    "a": r"(?P<a>[A-Za-z]+)", "A": r"(?P<a>[A-Za-z]+)", "b": r"(?P<b>[A-Za-z]+)", "B": r"(?P<b>[A-Za-z]+)",
-    "F": r"(?P<Y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})", "T": r"(?P<H>\d{1,2}):(?P<M>\d{1,2}):(?P<S>\d{1,2})",
-    "Z": r"(?P<Z>[A-Z]{1,5})", **dict.fromkeys(("z", ":z"), r"(?P<z>Z|[-+]\d{2}:?\d{2})"), "%": "%",
+    "H": r"(?P<H>\d{1,2})",
+    "k": r"\s?(?P<H>\d{1,2})",
+    "I": r"(?P<I>\d{1,2})",
+    "M": r"(?P<M>\d{1,2})",
+    "S": r"(?P<S>\d{1,2})",
+    "p": r"(?P<p>[AaPp][Mm])",
+    "j": r"(?P<j>\d{1,3})",
+    "s": r"(?P<s>\d+)",
+    "a": r"(?P<a>[A-Za-z]+)",
+    "A": r"(?P<a>[A-Za-z]+)",
+    "b": r"(?P<b>[A-Za-z]+)",
+    "B": r"(?P<b>[A-Za-z]+)",
+    "F": r"(?P<Y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})",
+    "T": r"(?P<H>\d{1,2}):(?P<M>\d{1,2}):(?P<S>\d{1,2})",
+    "Z": r"(?P<Z>[A-Z]{1,5})",
+    **dict.fromkeys(("z", ":z"), r"(?P<z>Z|[-+]\d{2}:?\d{2})"),
+    "%": "%",
     **dict.fromkeys(("N", "Q", "f", *(digits + name for digits in "369" for name in "NQ")), r"(?P<N>\d+)"),
 }
 
@@ -82,7 +130,7 @@ def _pattern(style: str) -> "re.Pattern[str]":
         if match.group("name") not in READABLE:
             raise SplError("The time format variable '%s' is not known here." % match.group())
         # A fraction that the text does not have is none: its point may be missing, too.
-        literal = re.escape(style[at:match.start()])
+        literal = re.escape(style[at : match.start()])
         if match.group("name")[-1] in "NQf":
             parts.append(r"(?:%s%s)?" % (literal, READABLE[match.group("name")]))
         else:
@@ -107,8 +155,15 @@ def read(source: str, style: str, zone: tzinfo, now: float) -> Optional[float]:
     try:
         month = _month(parts["b"]) if parts.get("b") else int(parts.get("m") or (1 if has_date else today.month))
         day = int(parts.get("d") or (1 if has_date else today.day))
-        moment = datetime(_year(parts, today), month, day, _hour(parts), int(parts.get("M") or 0),
-                          int(parts.get("S") or 0), tzinfo=_zone_of(parts, zone))
+        moment = datetime(
+            _year(parts, today),
+            month,
+            day,
+            _hour(parts),
+            int(parts.get("M") or 0),
+            int(parts.get("S") or 0),
+            tzinfo=_zone_of(parts, zone),
+        )
         if parts.get("j"):
             moment = moment.replace(month=1, day=1) + timedelta(days=int(parts["j"]) - 1)
     except ValueError:

@@ -3,6 +3,7 @@
 Admin Manual, "Configuration file precedence"; default.meta.conf.spec. The files are read and written by ksconf. What is
 private to a user lies in etc/users/USER/APP/local, above all other layers, and nobody else sees it.
 """
+
 import fnmatch
 import re
 import threading
@@ -83,8 +84,11 @@ class Confs:
         return sorted(name for name in names if self.exists(name, app))
 
     def exists(self, conf: str, app: Optional[str]) -> bool:
-        return any(path.is_file() for path, owner in self._layers(conf, app)
-                   if owner in (app, SYSTEM) or self._exports_any(conf, owner))
+        return any(
+            path.is_file()
+            for path, owner in self._layers(conf, app)
+            if owner in (app, SYSTEM) or self._exports_any(conf, owner)
+        )
 
     def stanzas(self, conf: str, app: Optional[str] = None, user: str = NOBODY) -> Dict[str, Stanza]:
         """What a user's search or request in this app sees; without an app, what splunkd itself goes by (inputs, say).
@@ -104,8 +108,13 @@ class Confs:
                 if app is not None and owner not in (app, SYSTEM) and not self.access(conf, name, owner).exported:
                     continue
                 below = merged.get(name)
-                merged[name] = Stanza(name, {**below.settings, **settings} if below else dict(settings), owner,
-                                      private != NOBODY or (local and (below is None or below.removable)), private)
+                merged[name] = Stanza(
+                    name,
+                    {**below.settings, **settings} if below else dict(settings),
+                    owner,
+                    private != NOBODY or (local and (below is None or below.removable)),
+                    private,
+                )
         return {name: stanza._replace(settings={**default, **stanza.settings}) for name, stanza in merged.items()}
 
     def stanza(self, conf: str, app: Optional[str], name: str, user: str = NOBODY) -> Optional[Stanza]:
@@ -150,13 +159,15 @@ class Confs:
             if stanza is None:
                 raise Refusal(404, "Could not find object id=%s" % name)
             if not stanza.removable:
-                raise Refusal(403, "Cannot remove stanza \"%s\": it is defined in the default of an app" % name)
+                raise Refusal(403, 'Cannot remove stanza "%s": it is defined in the default of an app' % name)
             path = self.folder(stanza.app, stanza.user) / "local" / (conf + ".conf")
             self._save(path, {each: settings for each, settings in self._read(path).items() if each != name})
             meta = self.folder(stanza.app) / "metadata" / "local.meta"
             if stanza.user == NOBODY and _meta_name(conf, name) in self._read(meta):
-                self._save(meta, {each: settings for each, settings in self._read(meta).items()
-                                  if each != _meta_name(conf, name)})
+                self._save(
+                    meta,
+                    {each: settings for each, settings in self._read(meta).items() if each != _meta_name(conf, name)},
+                )
 
     def access(self, kind: str = "", name: str = "", app: str = SYSTEM) -> Access:
         """Permissions of an object: its own, else those of its kind, else those of the app; without a kind, these."""
@@ -168,21 +179,29 @@ class Confs:
                 for stanza, settings in layer.items():
                     if unquote(stanza) == key:
                         merged.update(settings)
-            roles = {right: frozenset(role.strip() for role in names.split(",") if role.strip())
-                     for right, names in _ROLES.findall(merged.get("access", "read : [ * ], write : [ admin ]"))}
+            roles = {
+                right: frozenset(role.strip() for role in names.split(",") if role.strip())
+                for right, names in _ROLES.findall(merged.get("access", "read : [ * ], write : [ admin ]"))
+            }
             readers.append(roles.get("read", frozenset()))
-        return Access(readers[-1], roles.get("write", frozenset()),
-                      app == SYSTEM or merged.get("export", "none") == SYSTEM, merged.get("owner", NOBODY),
-                      tuple(readers[:-1]))
+        return Access(
+            readers[-1],
+            roles.get("write", frozenset()),
+            app == SYSTEM or merged.get("export", "none") == SYSTEM,
+            merged.get("owner", NOBODY),
+            tuple(readers[:-1]),
+        )
 
     def set_access(self, kind: str, name: str, app: str, access: Access) -> None:
         with self._lock:
             path = self.folder(app) / "metadata" / "local.meta"
             content = dict(self._read(path))
             content[_meta_name(kind, name)] = {
-                "access": "read : [ %s ], write : [ %s ]" % tuple(
-                    ", ".join(sorted(roles)) for roles in (access.read, access.write)),
-                "export": SYSTEM if access.exported else "none", "owner": access.owner}
+                "access": "read : [ %s ], write : [ %s ]"
+                % tuple(", ".join(sorted(roles)) for roles in (access.read, access.write)),
+                "export": SYSTEM if access.exported else "none",
+                "owner": access.owner,
+            }
             self._save(path, content)
 
     def _exports_any(self, conf: str, app: str) -> bool:
@@ -242,10 +261,12 @@ def props_for(stanzas: Dict[str, Stanza], sourcetype: str, source: str, host: st
     props.conf.spec, "[<spec>]".
     """
     settings = dict(stanzas[sourcetype].settings) if sourcetype in stanzas else {}
-    for prefix, matches in (("host::", lambda pattern: fnmatch.fnmatchcase(host, pattern)),
-                            ("source::", lambda pattern: matches_source(pattern, source))):
+    for prefix, matches in (
+        ("host::", lambda pattern: fnmatch.fnmatchcase(host, pattern)),
+        ("source::", lambda pattern: matches_source(pattern, source)),
+    ):
         for name, stanza in stanzas.items():
-            if name.startswith(prefix) and matches(name[len(prefix):]):
+            if name.startswith(prefix) and matches(name[len(prefix) :]):
                 settings.update(stanza.settings)
     return settings
 

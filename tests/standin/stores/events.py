@@ -2,6 +2,7 @@
 
 Getting Data In, "How timestamp assignment works"; props.conf.spec (TRUNCATE, TIME_PREFIX, TIME_FORMAT, LINE_BREAKER).
 """
+
 import fnmatch
 import json
 import re
@@ -46,7 +47,8 @@ class Events:
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
             "CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY, time REAL, indextime INTEGER, idx TEXT,"
             " host TEXT, source TEXT, sourcetype TEXT, raw TEXT, fields TEXT);"
-            "CREATE INDEX IF NOT EXISTS by_time ON events (idx, time);")
+            "CREATE INDEX IF NOT EXISTS by_time ON events (idx, time);"
+        )
 
     def close(self) -> None:
         with self._lock:
@@ -54,8 +56,11 @@ class Events:
 
     def indexes(self) -> List[str]:
         """Those that are enabled."""
-        return sorted(name for name, stanza in self._confs.stanzas("indexes").items()
-                      if not name.startswith("volume:") and not is_true(stanza.settings.get("disabled", "0")))
+        return sorted(
+            name
+            for name, stanza in self._confs.stanzas("indexes").items()
+            if not name.startswith("volume:") and not is_true(stanza.settings.get("disabled", "0"))
+        )
 
     def check_index(self, name: str) -> None:
         """
@@ -85,8 +90,18 @@ class Events:
             seconds = event.seconds
             if seconds is None:
                 seconds = extracted_time(raw, props, now, self._clock.zone)
-            rows.append((round(seconds, 3), int(now), event.index, event.host, event.source, event.sourcetype, raw,
-                         json.dumps(dict(event.fields)) if event.fields else None))
+            rows.append(
+                (
+                    round(seconds, 3),
+                    int(now),
+                    event.index,
+                    event.host,
+                    event.source,
+                    event.sourcetype,
+                    raw,
+                    json.dumps(dict(event.fields)) if event.fields else None,
+                )
+            )
         with self._lock:
             self._database.execute("BEGIN")
             self._database.executemany("INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
@@ -107,8 +122,9 @@ class Events:
                 values.append(bound)
         reader = sqlite3.connect(str(self._path), check_same_thread=False)
         try:
-            for found in reader.execute("SELECT %s FROM events WHERE %s ORDER BY time DESC, id DESC" % (
-                    _COLUMNS, " AND ".join(where)), values):
+            for found in reader.execute(
+                "SELECT %s FROM events WHERE %s ORDER BY time DESC, id DESC" % (_COLUMNS, " AND ".join(where)), values
+            ):
                 yield _row(*found)
         finally:
             reader.close()
@@ -118,8 +134,10 @@ class Events:
 
     def span(self, index: str) -> Tuple[Optional[str], Optional[str]]:
         """The times of the oldest and of the newest event."""
-        return tuple(None if seconds is None else datetime.fromtimestamp(seconds, self._clock.zone).isoformat()
-                     for seconds in self._one("SELECT min(time), max(time) FROM events WHERE idx = ?", index))
+        return tuple(
+            None if seconds is None else datetime.fromtimestamp(seconds, self._clock.zone).isoformat()
+            for seconds in self._one("SELECT min(time), max(time) FROM events WHERE idx = ?", index)
+        )
 
     def drop(self, index: str) -> None:
         """Forgets all events of an index."""
@@ -139,12 +157,32 @@ def _selects(pattern: str, index: str) -> bool:
     return fnmatch.fnmatchcase(index, pattern) and (index[0] != "_" or pattern[0] == "_")
 
 
-def _row(number: int, seconds: float, indextime: int, index: str, host: str, source: str, sourcetype: str,
-         raw: str, fields: Optional[str]) -> Row:
+def _row(
+    number: int,
+    seconds: float,
+    indextime: int,
+    index: str,
+    host: str,
+    source: str,
+    sourcetype: str,
+    raw: str,
+    fields: Optional[str],
+) -> Row:
     indexed = json.loads(fields) if fields else {}
-    return {**indexed, "_raw": raw, "_time": "%.3f" % seconds, "_indextime": str(indextime), "index": index,
-            "host": host, "source": source, "sourcetype": sourcetype, "splunk_server": HOST,
-            "linecount": str(raw.count("\n") + 1), "_cd": "0:%d" % number, "_bkt": "%s~0~STANDIN" % index}
+    return {
+        **indexed,
+        "_raw": raw,
+        "_time": "%.3f" % seconds,
+        "_indextime": str(indextime),
+        "index": index,
+        "host": host,
+        "source": source,
+        "sourcetype": sourcetype,
+        "splunk_server": HOST,
+        "linecount": str(raw.count("\n") + 1),
+        "_cd": "0:%d" % number,
+        "_bkt": "%s~0~STANDIN" % index,
+    }
 
 
 def truncated(raw: str, props: Dict[str, str]) -> str:
@@ -164,6 +202,6 @@ def lines(text: str, props: Dict[str, str]) -> List[str]:
     breaker = re.compile(props.get("LINE_BREAKER", r"([\r\n]+)"))
     events, start = [], 0
     for match in breaker.finditer(text):
-        events.append(text[start:match.start(1)])
+        events.append(text[start : match.start(1)])
         start = match.end(1)
     return [event for event in [*events, text[start:]] if event.strip()]

@@ -2,6 +2,7 @@
 
 Splunk REST API reference, "KV store endpoint descriptions", query, sort and fields.
 """
+
 import json
 import re
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
@@ -21,7 +22,7 @@ _ORDERED = {
 }
 
 
-_MAX_SQL_INTEGER = 2 ** 63
+_MAX_SQL_INTEGER = 2**63
 _SQL = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 
 
@@ -102,9 +103,11 @@ def _comparison(name: str, operator: str, other: Any) -> Test:
 
 def _any_of(name: str, test: Callable[[Any], bool]) -> Test:
     """Of an array, one element is enough."""
+
     def tested(document: Document) -> bool:
         value = _at(document, name)
         return any(map(test, value)) if isinstance(value, list) else test(value)
+
     return tested
 
 
@@ -152,8 +155,12 @@ def _necessary(name: str, wanted: Any, fields: Dict[str, str]) -> Optional[Tuple
     if name == "$or":
         choice = _choice(wanted)
         if choice and "." not in choice.name:
-            return _either_array("%s IN (SELECT value FROM json_each(?))" % column(choice.name),
-                                 [json.dumps(choice.values)], choice.name, fields)
+            return _either_array(
+                "%s IN (SELECT value FROM json_each(?))" % column(choice.name),
+                [json.dumps(choice.values)],
+                choice.name,
+                fields,
+            )
         return _joined(" OR ", [condition(part, fields) for part in wanted])
     if name.startswith("$") or "." in name:
         return None
@@ -216,6 +223,8 @@ def projection(text: str) -> Callable[[Document], Document]:
     kept = set(wanted) | {"_key"} if wanted else None
 
     def project(document: Document) -> Document:
-        return {name: value for name, value in document.items()
-                if (kept is None or name in kept) and name not in unwanted}
+        return {
+            name: value for name, value in document.items() if (kept is None or name in kept) and name not in unwanted
+        }
+
     return project

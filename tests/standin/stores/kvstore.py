@@ -2,6 +2,7 @@
 
 Splunk REST API reference, "KV store endpoint descriptions"; limits.conf.spec [kvstore]; collections.conf.spec.
 """
+
 import itertools
 import json
 import re
@@ -52,8 +53,12 @@ class KvStore:
             Refusal: KV store is not up; collections.conf has none of that name, or a wrong definition.
         """
         if self.status != READY:
-            raise Refusal(503, "KV Store is initializing. Please try again later." if self.status == STARTING else
-                          "KV Store is %s." % self.status)
+            raise Refusal(
+                503,
+                "KV Store is initializing. Please try again later."
+                if self.status == STARTING
+                else "KV Store is %s." % self.status,
+            )
         stanza = self._confs.stanza("collections", app, name)
         if stanza is None or is_true(stanza.settings.get("disabled", "0")):
             raise Refusal(404, "Could not find collection with name=%s in app=%s" % (name, app))
@@ -87,15 +92,18 @@ def check_definition(settings: Settings) -> Definition:
         kind, _, name = key.partition(".")
         if kind == "field":
             if value not in _TYPES:
-                raise Refusal(400, "Invalid type '%s' of field '%s': it is one of %s." % (
-                    value, name, ", ".join(_TYPES)))
+                raise Refusal(
+                    400, "Invalid type '%s' of field '%s': it is one of %s." % (value, name, ", ".join(_TYPES))
+                )
             fields[name] = value
         elif kind == "accelerated_fields":
             try:
                 named = json.loads(value)
                 accelerated.append(list(named))
-                is_right = all(direction in (1, -1) for direction in named.values()) and \
-                    0 < len(named) <= MAX_ACCELERATED_FIELDS
+                is_right = (
+                    all(direction in (1, -1) for direction in named.values())
+                    and 0 < len(named) <= MAX_ACCELERATED_FIELDS
+                )
             except (ValueError, AttributeError, TypeError):
                 is_right = False
             if not is_right:
@@ -116,19 +124,24 @@ class Collection:
         self._name = _table(app, name)
         self._table = _quoted(self._name)
         with lock:
-            database.execute("CREATE TABLE IF NOT EXISTS %s (owner TEXT, key TEXT, document TEXT,"
-                             " PRIMARY KEY (owner, key)) WITHOUT ROWID" % self._table)
+            database.execute(
+                "CREATE TABLE IF NOT EXISTS %s (owner TEXT, key TEXT, document TEXT,"
+                " PRIMARY KEY (owner, key)) WITHOUT ROWID" % self._table
+            )
             for number, names in enumerate(accelerated):
                 self._accelerate(number, names)
 
     def _accelerate(self, number: int, names: Sequence[str]) -> None:
         columns = ", ".join(column(name) for name in names if "." not in name)
         if columns:
-            self._database.execute("CREATE INDEX IF NOT EXISTS %s ON %s (%s)" % (
-                _quoted("%s#%d %s" % (self._name, number, ",".join(names))), self._table, columns))
+            self._database.execute(
+                "CREATE INDEX IF NOT EXISTS %s ON %s (%s)"
+                % (_quoted("%s#%d %s" % (self._name, number, ",".join(names))), self._table, columns)
+            )
 
-    def find(self, query: Optional[dict] = None, *, sort: str = "", fields: str = "", skip: int = 0,
-             limit: int = 0) -> List[Document]:
+    def find(
+        self, query: Optional[dict] = None, *, sort: str = "", fields: str = "", skip: int = 0, limit: int = 0
+    ) -> List[Document]:
         """At most MAX_ROWS_PER_QUERY, as KV store does, which says nothing of the rest."""
         if skip < 0 or limit < 0:
             raise Refusal(400, "skip and limit cannot be negative.")
@@ -147,8 +160,9 @@ class Collection:
 
     def get(self, key: str) -> Document:
         with self._lock:
-            row = self._database.execute("SELECT document FROM %s WHERE owner=? AND key=?" % self._table,
-                                         (self._owner, key)).fetchone()
+            row = self._database.execute(
+                "SELECT document FROM %s WHERE owner=? AND key=?" % self._table, (self._owner, key)
+            ).fetchone()
         if row is None:
             raise Refusal(404, "Could not find object.")
         return json.loads(row[0])
@@ -171,8 +185,11 @@ class Collection:
         if not isinstance(documents, list):
             raise Refusal(400, "JSON in the request is invalid: batch_save takes an array of documents.")
         if len(documents) > MAX_DOCUMENTS_PER_BATCH_SAVE:
-            raise Refusal(400, "The number of documents in the batch save request exceeds the limit of %d that "
-                               "max_documents_per_batch_save in limits.conf sets." % MAX_DOCUMENTS_PER_BATCH_SAVE)
+            raise Refusal(
+                400,
+                "The number of documents in the batch save request exceeds the limit of %d that "
+                "max_documents_per_batch_save in limits.conf sets." % MAX_DOCUMENTS_PER_BATCH_SAVE,
+            )
         checked = [self._checked(document) for document in documents]
         self._write(checked, "REPLACE")
         return [document[_KEY] for document in checked]
@@ -192,8 +209,9 @@ class Collection:
 
     def _remove(self, keys: Sequence[str]) -> None:
         self._database.execute("BEGIN")
-        self._database.executemany("DELETE FROM %s WHERE owner=? AND key=?" % self._table,
-                                   [(self._owner, key) for key in keys])
+        self._database.executemany(
+            "DELETE FROM %s WHERE owner=? AND key=?" % self._table, [(self._owner, key) for key in keys]
+        )
         self._database.execute("COMMIT")
 
     def _matching(self, query: Optional[dict], is_reversed: bool = False) -> Iterator[Document]:
@@ -202,8 +220,11 @@ class Collection:
         # Where an acceleration finds few, SQLite must not go through all keys to have them in order: a plus forbids it.
         is_accelerated = any("%s %s " % (column, sign) in where for column in self._accelerated for sign in ("=", "IN"))
         plus = "+" if is_accelerated else ""
-        rows = self._database.execute("SELECT document FROM %s WHERE %sowner=? AND %s ORDER BY %skey %s" % (
-            self._table, plus, where, plus, "DESC" if is_reversed else "ASC"), (self._owner, *values))
+        rows = self._database.execute(
+            "SELECT document FROM %s WHERE %sowner=? AND %s ORDER BY %skey %s"
+            % (self._table, plus, where, plus, "DESC" if is_reversed else "ASC"),
+            (self._owner, *values),
+        )
         return filter(matches, (json.loads(row[0]) for row in rows))
 
     def _write(self, documents: List[Document], verb: str) -> None:

@@ -3,6 +3,7 @@
 Splunk's "Package apps for Splunk Cloud or Splunk Enterprise"; app.conf.spec. Of an app that is there already, what
 users have made stays: local/, metadata/local.meta, and lookup files that the package does not have.
 """
+
 import gzip
 import io
 import os
@@ -42,9 +43,12 @@ def install(etc: Path, archive: Path, update: bool) -> str:
 
 def _unpacked(archive: Path, folder: Path) -> Path:
     """The app's folder in `folder`."""
+
     def refuse(why: str) -> Refusal:
-        return Refusal(400, "Error during app install: failed to extract app from %s to %s: %s" % (
-            archive, folder, why))
+        return Refusal(
+            400, "Error during app install: failed to extract app from %s to %s: %s" % (archive, folder, why)
+        )
+
     try:
         whole = gzip.decompress(archive.read_bytes())  # all of it, so that one that is cut off is noticed
         with tarfile.open(fileobj=io.BytesIO(whole), mode="r:") as tar:
@@ -101,8 +105,9 @@ def _check(unpacked: Path) -> None:
             for stanza, key in (("package", "id"), ("id", "name")):
                 name = content.get(stanza, {}).get(key, app)
                 if name != app:
-                    raise Refusal(400, "Error during app install: the app's folder is '%s', its app.conf says '%s'." % (
-                        app, name))
+                    raise Refusal(
+                        400, "Error during app install: the app's folder is '%s', its app.conf says '%s'." % (app, name)
+                    )
 
 
 def _check_settings(unpacked: Path, path: Path, content: Dict[str, Dict[str, str]]) -> None:

@@ -2,6 +2,7 @@
 
 Splunk REST API reference, "storage/passwords"; passwords.conf.spec.
 """
+
 import re
 from pathlib import Path
 from typing import Dict, List, NamedTuple
@@ -42,7 +43,7 @@ class Secrets:
         found = []
         for name, stanza in sorted(self._confs.stanzas("passwords", app).items()):
             if name.startswith(_STANZA):
-                resource = name[len(_STANZA):]
+                resource = name[len(_STANZA) :]
                 realm, username = (re.sub(r"\\(.)", r"\1", part) for part in _PARTS.fullmatch(resource).groups())
                 found.append(Secret(resource, realm, username, stanza.settings["password"], stanza.app))
         return found
@@ -56,15 +57,18 @@ class Secrets:
         return found
 
     def clear(self, secret: Secret) -> str:
-        return self._cipher.decrypt(secret.encrypted[len(_PREFIX):].encode()).decode()
+        return self._cipher.decrypt(secret.encrypted[len(_PREFIX) :].encode()).decode()
 
     def create(self, app: str, username: str, realm: str, password: str) -> Secret:
         name = "%s:%s:" % (_escaped(realm), _escaped(username))
         if any(secret.name == name for secret in self.list(app)):
-            raise Refusal(409, "Cannot perform action \"POST\" without a target name to act on: the credential %s "
-                               "exists already." % name)
+            raise Refusal(
+                409,
+                'Cannot perform action "POST" without a target name to act on: the credential %s '
+                "exists already." % name,
+            )
         if not username:
-            raise Refusal(400, "Argument \"name\" must not be empty.")
+            raise Refusal(400, 'Argument "name" must not be empty.')
         self._write(app, name, password)
         return self.get(app, name)
 

@@ -2,6 +2,7 @@
 
 props.conf.spec, TIME_PREFIX, TIME_FORMAT, MAX_TIMESTAMP_LOOKAHEAD; Getting Data In, "Configure timestamp recognition".
 """
+
 import re
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Dict, Match, Optional
@@ -10,9 +11,19 @@ from ..refusal import Refusal
 
 DEFAULT_LOOKAHEAD = 128
 _PARTS = {
-    "%Y": r"(?P<Y>\d{4})", "%m": r"(?P<m>\d{1,2})", "%d": r"(?P<d>\d{1,2})", "%H": r"(?P<H>\d{1,2})",
-    "%M": r"(?P<M>\d{2})", "%S": r"(?P<S>\d{2})", "%z": r"(?P<z>Z|[-+]\d{2}:?\d{2})", "%s": r"(?P<s>\d{10})",
-    "%3N": r"(?P<N>\d{3})", "%6N": r"(?P<N>\d{6})", "%9N": r"(?P<N>\d{9})", "%N": r"(?P<N>\d+)", "%%": "%",
+    "%Y": r"(?P<Y>\d{4})",
+    "%m": r"(?P<m>\d{1,2})",
+    "%d": r"(?P<d>\d{1,2})",
+    "%H": r"(?P<H>\d{1,2})",
+    "%M": r"(?P<M>\d{2})",
+    "%S": r"(?P<S>\d{2})",
+    "%z": r"(?P<z>Z|[-+]\d{2}:?\d{2})",
+    "%s": r"(?P<s>\d{10})",
+    "%3N": r"(?P<N>\d{3})",
+    "%6N": r"(?P<N>\d{6})",
+    "%9N": r"(?P<N>\d{9})",
+    "%N": r"(?P<N>\d+)",
+    "%%": "%",
 }
 _FORMATS = ("%Y-%m-%d %H:%M:%S.%N %z", "%m-%d-%Y %H:%M:%S.%N %z", "%Y-%m-%dT%H:%M:%S.%N%z", "%Y-%m-%dT%H:%M:%S%z")
 """What is recognised without TIME_FORMAT: splunkd's own logs, and ISO 8601."""
@@ -27,7 +38,7 @@ def extracted_time(raw: str, props: Dict[str, str], otherwise: float, zone: tzin
     if prefix is None:
         return otherwise
     lookahead = int(props.get("MAX_TIMESTAMP_LOOKAHEAD", DEFAULT_LOOKAHEAD))
-    text = raw[prefix.end():][:lookahead if lookahead > 0 else None]
+    text = raw[prefix.end() :][: lookahead if lookahead > 0 else None]
     known = "TIME_FORMAT" in props
     for each in [props["TIME_FORMAT"]] if known else _FORMATS:
         pattern = _pattern(each)

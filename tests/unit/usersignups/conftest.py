@@ -1,4 +1,5 @@
 """The modular input between a fake API server and a double of splunkd."""
+
 import io
 import re
 import signal
@@ -11,9 +12,9 @@ import pytest
 from splunklib.modularinput import EventWriter
 
 from segment_bridge.retry import Retry
-from segment_bridge.splunk import conf, input, kvstore
-from tests import recorded
-from tests.fakes.kubernetes import TOKEN, FakeKubernetes
+from segment_bridge.splunk import kvstore, modular_input, rest
+from tests.support import recorded
+from tests.support.fakes.kubernetes import TOKEN, FakeKubernetes
 from tests.unit.splunkd_double import SplunkdDouble
 
 
@@ -41,14 +42,14 @@ def fake(api_server):
 def splunkd(monkeypatch):
     double = SplunkdDouble()
     double.passwords["usersignups:host"] = TOKEN
-    monkeypatch.setattr(conf, "connect", lambda uri, key: double.service())
+    monkeypatch.setattr(rest, "connect", lambda uri, key: double.service())
     return double
 
 
 @pytest.fixture(autouse=True)
 def no_waits(monkeypatch):
     patient = partial(Retry, sleep=lambda seconds: time.sleep(min(seconds, 0.001)))
-    monkeypatch.setattr(input, "Retry", patient)
+    monkeypatch.setattr(modular_input, "Retry", patient)
     monkeypatch.setattr(kvstore, "Retry", patient)
 
 
@@ -63,23 +64,27 @@ def log(monkeypatch, tmp_path):
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         facts = [{name: value.strip('"') for name, value in re.findall(r'(\w+)=("[^"]*"|\S+)', line)} for line in lines]
         return [line for line in facts if event in (None, line["event"])]
+
     return lines
 
 
 @pytest.fixture
 def script(fake, splunkd, log):
     """Starts the script as splunkd does; its status, what it wrote to stdout, and to stderr."""
+
     def start(*arguments, xml=""):
         handler = signal.getsignal(signal.SIGTERM)
         out, err = io.StringIO(), io.StringIO()
         try:
-            status = input.UserSignups().run_script(
-                ["usersignups.py", *arguments], EventWriter(_Binary(out), err), io.StringIO(xml))
+            status = modular_input.UserSignups().run_script(
+                ["usersignups.py", *arguments], EventWriter(_Binary(out), err), io.StringIO(xml)
+            )
         except SystemExit as exit:
             status = exit.code
         finally:
             signal.signal(signal.SIGTERM, handler)
         return status, out.getvalue(), err.getvalue()
+
     return start
 
 
@@ -98,25 +103,40 @@ def _parameters(settings):
 @pytest.fixture
 def run(script, fake):
     def start(name="host", **settings):
-        settings = {"server": fake.url, "ca_file": str(fake.ca_file), "page_size": "5", "interval": "900",
-                    "max_attempts": "3", **settings}
-        return script(xml="<input><server_host>sh1</server_host><server_uri>https://127.0.0.1:8089</server_uri>"
-                          "<session_key>key</session_key><checkpoint_dir>/tmp</checkpoint_dir><configuration>"
-                          '<stanza name="usersignups://%s" app="segment_bridge">%s</stanza>'
-                          "</configuration></input>" % (name, _parameters(settings)))
+        settings = {
+            "server": fake.url,
+            "ca_file": str(fake.ca_file),
+            "page_size": "5",
+            "interval": "900",
+            "max_attempts": "3",
+            **settings,
+        }
+        return script(
+            xml="<input><server_host>sh1</server_host><server_uri>https://127.0.0.1:8089</server_uri>"
+            "<session_key>key</session_key><checkpoint_dir>/tmp</checkpoint_dir><configuration>"
+            '<stanza name="usersignups://%s" app="segment_bridge">%s</stanza>'
+            "</configuration></input>" % (name, _parameters(settings))
+        )
+
     return start
 
 
 @pytest.fixture
 def validate(script, fake):
     """Asks for validation as splunkd does when an input is saved; status, and the sentence of the message."""
+
     def start(name="host", **settings):
         settings = {"server": fake.url, "ca_file": str(fake.ca_file), **settings}
-        status, out, _ = script("--validate-arguments", xml=(
-            "<items><server_host>sh1</server_host><server_uri>https://127.0.0.1:8089</server_uri>"
-            "<session_key>key</session_key><checkpoint_dir>/tmp</checkpoint_dir>"
-            '<item name="%s">%s</item></items>' % (name, _parameters(settings))))
+        status, out, _ = script(
+            "--validate-arguments",
+            xml=(
+                "<items><server_host>sh1</server_host><server_uri>https://127.0.0.1:8089</server_uri>"
+                "<session_key>key</session_key><checkpoint_dir>/tmp</checkpoint_dir>"
+                '<item name="%s">%s</item></items>' % (name, _parameters(settings))
+            ),
+        )
         message = ElementTree.fromstring(out).findtext("message") if out else ""
         start.code = re.sub(r"(?s).* \(reason=(\w+)\)\Z", r"\1", message)
         return status, re.sub(r"(?s)\Ausersignups: (.*) \(reason=\w+\)\Z", r"\1", message)
+
     return start

@@ -1,4 +1,5 @@
 """Runs in which something goes wrong, and what is in the collections afterwards: all of it, not a sample."""
+
 import socket
 import time
 from collections import Counter
@@ -7,29 +8,49 @@ from itertools import groupby
 import pytest
 
 from segment_bridge.retry import Retry
-from segment_bridge.splunk import input, kvstore
-from tests.fakes import faults
-from tests.fakes.kubernetes import ETCD_STALLED, TOKEN, TOO_MANY_REQUESTS, Account, FakeKubernetes
-from tests.fakes.kubernetes_objects import HOST_NAMESPACE, signup
-from tests.fakes.proxy import FakeProxy
+from segment_bridge.splunk import kvstore, modular_input
+from tests.support.fakes import faults
+from tests.support.fakes.kubernetes import ETCD_STALLED, TOKEN, TOO_MANY_REQUESTS, Account, FakeKubernetes
+from tests.support.fakes.kubernetes_objects import HOST_NAMESPACE, signup
+from tests.support.fakes.proxy import FakeProxy
 from tests.unit.splunkd_double import DATA
 
 USERS = {
-    "amelia": "51203344", "bjorn-k": "00073120", "chidi": "12345678901234567890", "dolores": "53311982",
-    "eitan": "9007199254740993", "fatima-z": "61e4", "guillem": "f:8d1c2a:K7-x", "hana": "70000001",
-    "ivo": "0000000000000000000042", "nobody-else": "80000093", "paola": "80000091", "systemctl-fan": "80000090"}
+    "amelia": "51203344",
+    "bjorn-k": "00073120",
+    "chidi": "12345678901234567890",
+    "dolores": "53311982",
+    "eitan": "9007199254740993",
+    "fatima-z": "61e4",
+    "guillem": "f:8d1c2a:K7-x",
+    "hana": "70000001",
+    "ivo": "0000000000000000000042",
+    "nobody-else": "80000093",
+    "paola": "80000091",
+    "systemctl-fan": "80000090",
+}
 CHANGED_USERS = {**{name: number for name, number in USERS.items() if name != "chidi"}, "amelia": "007", "zoe": "9"}
 
 
 def records(users):
-    return {"host/" + name: {"_key": "host/" + name, "_user": "nobody", "username": name, "sso_user_id": number,
-                             "cluster": "host"} for name, number in users.items()}
+    return {
+        "host/" + name: {
+            "_key": "host/" + name,
+            "_user": "nobody",
+            "username": name,
+            "sso_user_id": number,
+            "cluster": "host",
+        }
+        for name, number in users.items()
+    }
 
 
 def content(splunkd, collection="usersignups"):
     """The records by key, with all their fields but the time."""
-    return {key: {name: value for name, value in document.items() if name != "updated"}
-            for key, document in splunkd.collections[collection].items()}
+    return {
+        key: {name: value for name, value in document.items() if name != "updated"}
+        for key, document in splunkd.collections[collection].items()
+    }
 
 
 @pytest.fixture
@@ -66,24 +87,33 @@ def failure(changed, run, splunkd, log):
         assert err.startswith("ERROR usersignups://host: ")
         assert TOKEN not in err
         return err
+
     return text
 
 
-def on_second_pages(fault, times=10 ** 9):
+def on_second_pages(fault, times=10**9):
     """Strikes each list's second page, so often."""
     struck = Counter()
 
     def plan(request):
         struck[request.path] += "continue" in request.query
         return faults.ask(fault, request) if "continue" in request.query and struck[request.path] <= times else None
+
     return plan
 
 
 PASSING = {
-    "429": TOO_MANY_REQUESTS, "504 of a stalled etcd": ETCD_STALLED, "500": faults.status(500),
-    "503": faults.status(503, retry_after=1), "502 of a proxy": faults.html(502), "reset": faults.reset(),
-    "closed": faults.close(), "cut": faults.half_answer(3_000), "stalled": faults.hang(),
-    "cut by a reset": faults.half_answer(3_000, faults.RESET)}
+    "429": TOO_MANY_REQUESTS,
+    "504 of a stalled etcd": ETCD_STALLED,
+    "500": faults.status(500),
+    "503": faults.status(503, retry_after=1),
+    "502 of a proxy": faults.html(502),
+    "reset": faults.reset(),
+    "closed": faults.close(),
+    "cut": faults.half_answer(3_000),
+    "stalled": faults.hang(),
+    "cut by a reset": faults.half_answer(3_000, faults.RESET),
+}
 """What real API servers do for a while, and what is in front of them."""
 
 
@@ -107,6 +137,7 @@ class TestAListThatExpires:
         def gone(request):
             changed.usersignups.delete("aaron", HOST_NAMESPACE)
             return changed.gone
+
         changed.faults = faults.at({3: gone})
         assert run()[0] == 0
         assert up_to_date()
@@ -119,16 +150,23 @@ class TestAListThatExpires:
 
 
 class TestWhatDoesNotPass:
-    @pytest.mark.parametrize(("fault", "says"), [
-        (lambda fake: faults.html(), 'begins: "<!DOCTYPE html><html><body><h1>Sign in to the network</h1>'),
-        (lambda fake: faults.status(200, '{"kind":"PodList","metadata":{},"items":[]}'), 'begins: "{"kind":"PodList"'),
-        (lambda fake: fake.truncated(0.9), 'begins: "{"apiVersion":"'),
-        (lambda fake: fake.denied, 'resources: ["usersignups"], verbs: ["list"]'),
-        (lambda fake: faults.status(401), "answered 401"),
-        (lambda fake: faults.status(404, "404 page not found\n"), "answered 404"),
-        (lambda fake: faults.status(400, "bad"), "answered 400"),
-        (lambda fake: faults.status(302, Location=fake.url + "/login"), "answered 302"),
-    ], ids=["html", "another kind", "truncated", "403", "401", "404", "400", "a redirection"])
+    @pytest.mark.parametrize(
+        ("fault", "says"),
+        [
+            (lambda fake: faults.html(), 'begins: "<!DOCTYPE html><html><body><h1>Sign in to the network</h1>'),
+            (
+                lambda fake: faults.status(200, '{"kind":"PodList","metadata":{},"items":[]}'),
+                'begins: "{"kind":"PodList"',
+            ),
+            (lambda fake: fake.truncated(0.9), 'begins: "{"apiVersion":"'),
+            (lambda fake: fake.denied, 'resources: ["usersignups"], verbs: ["list"]'),
+            (lambda fake: faults.status(401), "answered 401"),
+            (lambda fake: faults.status(404, "404 page not found\n"), "answered 404"),
+            (lambda fake: faults.status(400, "bad"), "answered 400"),
+            (lambda fake: faults.status(302, Location=fake.url + "/login"), "answered 302"),
+        ],
+        ids=["html", "another kind", "truncated", "403", "401", "404", "400", "a redirection"],
+    )
     def test_in_the_middle_of_a_list(self, changed, failure, fault, says):
         changed.faults = on_second_pages(fault(changed))
         assert says in failure()
@@ -158,12 +196,16 @@ class TestWhatDoesNotPass:
     def test_a_wrong_setting(self, failure):
         assert "inputs.conf [usersignups://host] page_size must be a whole number" in failure(page_size="many")
 
-    @pytest.mark.parametrize(("settings", "says"), [
-        ({"server": "https://api.cluster.invalid"}, "DNS failed"),
-        ({"server": "https://127.0.0.1:1"}, "TCP failed"),
-        ({"ca_file": ""}, "TLS failed"),
-        ({"proxy_url": "http://127.0.0.1:1"}, "through proxy http://127.0.0.1:1: the proxy failed"),
-    ], ids=["DNS", "TCP", "TLS", "proxy"])
+    @pytest.mark.parametrize(
+        ("settings", "says"),
+        [
+            ({"server": "https://api.cluster.invalid"}, "DNS failed"),
+            ({"server": "https://127.0.0.1:1"}, "TCP failed"),
+            ({"ca_file": ""}, "TLS failed"),
+            ({"proxy_url": "http://127.0.0.1:1"}, "through proxy http://127.0.0.1:1: the proxy failed"),
+        ],
+        ids=["DNS", "TCP", "TLS", "proxy"],
+    )
     def test_no_way_to_the_server(self, failure, settings, says):
         assert says in failure(**settings)
 
@@ -183,7 +225,8 @@ class TestWhatDoesNotPass:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             address = "https://127.0.0.1:%d" % listener.getsockname()[1]
             assert "cannot be reached" in failure(
-                server=address, timeout="0.2", connect_timeout="0.2", max_attempts="2")
+                server=address, timeout="0.2", connect_timeout="0.2", max_attempts="2"
+            )
 
     def test_more_time_than_there_is(self, changed, failure):
         changed.faults = faults.slow_body(0.01)
@@ -198,6 +241,7 @@ class TestEveryErrorIsSaid:
     def test_that_was_met_before_the_deadline(self, changed, failure, log):
         def plan(request):
             return faults.ask(ETCD_STALLED, request) if request.path.endswith("/usersignups") else faults.hang()
+
         changed.faults = plan
         lines = failure(deadline="3", max_attempts="2").splitlines()
         assert len(lines) == 2
@@ -240,6 +284,7 @@ class TestAttempts:
     @pytest.fixture
     def slept(self, monkeypatch):
         """How long was waited for which list, by a clock that waits make go."""
+
         class Clock:
             def __init__(self):
                 self.now = 0.0
@@ -252,12 +297,14 @@ class TestAttempts:
         def patient(*args, **settings):
             clock = Clock()
             return Retry(*args, clock=lambda: clock.now, sleep=clock.sleep, chance=lambda: 1.0, **settings)
+
         waits = []
-        monkeypatch.setattr(input, "Retry", patient)
+        monkeypatch.setattr(modular_input, "Retry", patient)
         return waits
 
-    @pytest.mark.parametrize("fault", [
-        faults.status(503), TOO_MANY_REQUESTS, faults.reset()], ids=["503", "429", "reset"])
+    @pytest.mark.parametrize(
+        "fault", [faults.status(503), TOO_MANY_REQUESTS, faults.reset()], ids=["503", "429", "reset"]
+    )
     def test_go_on_for_as_long_as_there_is_time(self, changed, failure, slept, fault):
         changed.faults = faults.always(fault)
         text = failure(max_attempts="", deadline="600", tenant_namespaces="0")
@@ -279,8 +326,11 @@ class TestAttempts:
         assert max(slept, key=len) == [1, 2, 4]
 
 
-WRITE, READ, DELETE = ("POST", DATA + "usersignups/batch_save"), ("GET", DATA + "usersignups"), (
-    "DELETE", DATA + "usersignups")
+WRITE, READ, DELETE = (
+    ("POST", DATA + "usersignups/batch_save"),
+    ("GET", DATA + "usersignups"),
+    ("DELETE", DATA + "usersignups"),
+)
 STEPS = pytest.mark.parametrize("step", [READ, WRITE, DELETE], ids=["reading", "writing", "deleting"])
 STARTING = (503, "KV Store is initializing. Please try again later.")
 READ_ONLY = (503, "KV Store is in read-only mode.")
@@ -295,13 +345,17 @@ def at_step(step, *answers):
         if request != step or not remaining:
             return None
         return remaining.pop(0) if len(remaining) > 1 else remaining[0]
+
     return plan
 
 
 class TestKVStore:
     @STEPS
-    @pytest.mark.parametrize("fault", [STARTING, READ_ONLY, (500, ""), (429, ""), "cut", "lost"],
-                             ids=["starting", "read-only", "500", "429", "cut", "lost"])
+    @pytest.mark.parametrize(
+        "fault",
+        [STARTING, READ_ONLY, (500, ""), (429, ""), "cut", "lost"],
+        ids=["starting", "read-only", "500", "429", "cut", "lost"],
+    )
     def test_that_is_away_is_waited_for(self, changed, run, splunkd, up_to_date, step, fault):
         splunkd.fault = at_step(step, *[fault] * 20, None)
         assert run() == (0, "", "")
@@ -318,9 +372,15 @@ class TestKVStore:
         assert content(splunkd) == records({**USERS, **CHANGED_USERS} if step == DELETE else USERS)
 
     @STEPS
-    @pytest.mark.parametrize(("fault", "says"), [
-        ((404, "Collection not found."), "collections.conf is not loaded"), ((403, "no"), "Only administrators"),
-        ((401, "no"), "session has ended")], ids=["missing", "403", "401"])
+    @pytest.mark.parametrize(
+        ("fault", "says"),
+        [
+            ((404, "Collection not found."), "collections.conf is not loaded"),
+            ((403, "no"), "Only administrators"),
+            ((401, "no"), "session has ended"),
+        ],
+        ids=["missing", "403", "401"],
+    )
     def test_that_refuses_is_an_error_at_once(self, changed, run, splunkd, step, fault, says):
         splunkd.fault = at_step(step, fault)
         status, _, err = run()

@@ -1,4 +1,5 @@
 """The modular input from its XML to its collections and its line in the run log."""
+
 import io
 import json
 import re
@@ -12,18 +13,21 @@ from dataclasses import fields
 import pytest
 from splunklib.modularinput import EventWriter
 
-from segment_bridge.clusters import Cluster
-from segment_bridge.splunk import input, kvstore, runs, secrets
-from tests import recorded
-from tests.fakes import faults
-from tests.fakes.kubernetes import TOKEN
-from tests.fakes.kubernetes_objects import signup
-from tests.fakes.proxy import FakeProxy
+from segment_bridge.splunk import kvstore, modular_input, passwords, run_records
+from segment_bridge.users.settings import Cluster
+from tests.support import recorded
+from tests.support.fakes import faults
+from tests.support.fakes.kubernetes import TOKEN
+from tests.support.fakes.kubernetes_objects import signup
+from tests.support.fakes.proxy import FakeProxy
 
 
 def users(splunkd, cluster="host"):
-    return {document["username"]: document["sso_user_id"] for document in splunkd.records("usersignups")
-            if document["cluster"] == cluster}
+    return {
+        document["username"]: document["sso_user_id"]
+        for document in splunkd.records("usersignups")
+        if document["cluster"] == cluster
+    }
 
 
 class TestTheScheme:
@@ -51,21 +55,34 @@ class TestARun:
 
     def test_logs_one_line_with_its_counts(self, run, log):
         run()
-        end, = log("run_end")
+        (end,) = log("run_end")
         counts = {name: value for name, value in end.items() if name not in ("duration_s", "event", "component")}
         assert counts == {
-            "cluster": "host", "status": "ok", "listed": "16", "written": "12", "deleted": "0", "unchanged": "0",
-            "skipped_no_sso_user_id": "1", "skipped_no_username": "3",
-            "namespaces_listed": "20", "namespaces_written": "19", "namespaces_deleted": "0",
-            "namespaces_unchanged": "0", "namespaces_skipped_no_workspace": "1"}
+            "cluster": "host",
+            "status": "ok",
+            "listed": "16",
+            "written": "12",
+            "deleted": "0",
+            "unchanged": "0",
+            "skipped_no_sso_user_id": "1",
+            "skipped_no_username": "3",
+            "namespaces_listed": "20",
+            "namespaces_written": "19",
+            "namespaces_deleted": "0",
+            "namespaces_unchanged": "0",
+            "namespaces_skipped_no_workspace": "1",
+        }
         assert float(end["duration_s"]) < 10
 
     def test_again_writes_nothing(self, run, splunkd, log):
         run()
         splunkd.requests.clear()
         run()
-        assert {method for method, path in splunkd.requests
-                if not path.split("/data/")[-1].startswith((kvstore.LEASES, runs.COLLECTION))} == {"GET"}
+        assert {
+            method
+            for method, path in splunkd.requests
+            if not path.split("/data/")[-1].startswith((kvstore.LEASES, run_records.COLLECTION))
+        } == {"GET"}
         again = log("run_end")[1]
         assert (again["written"], again["deleted"], again["unchanged"]) == ("0", "0", "12")
 
@@ -83,15 +100,20 @@ class TestARun:
 
     def test_leaves_a_document_of_what_it_came_to(self, run, splunkd):
         run()
-        (kept,) = splunkd.records(runs.COLLECTION)
+        (kept,) = splunkd.records(run_records.COLLECTION)
         assert (kept["component"], kept["cluster"], kept["status"], kept["users"], kept["problems"]) == (
-            "usersignups", "host", "ok", 12, "[]")
+            "usersignups",
+            "host",
+            "ok",
+            12,
+            "[]",
+        )
         assert time.time() - 60 < kept["time"] <= time.time()
 
     def test_that_fails_leaves_a_document_of_why(self, run, splunkd):
         splunkd.passwords.clear()
         assert run()[0] == 1
-        (kept,) = splunkd.records(runs.COLLECTION)
+        (kept,) = splunkd.records(run_records.COLLECTION)
         (problem,) = json.loads(kept["problems"])
         assert (kept["status"], kept.get("users"), problem["event"]) == ("failed", None, "error")
         assert "bearer token" in problem["error"]
@@ -109,15 +131,20 @@ class TestARun:
     def test_puts_right_what_others_wrote_into_the_collection(self, run, splunkd, log):
         assert run()[0] == 0
         right = splunkd.records("usersignups")
-        odd = [{"_key": "", "cluster": "host"}, {"_key": "0", "cluster": "host", "username": None},
-               {"_key": "host/amelia", "cluster": "host", "sso_user_id": 7}, {"_key": "host/zz", "cluster": "host"},
-               *({"_key": "host/zz%d" % number, "cluster": "host", "username": ["a"]} for number in range(300))]
+        odd = [
+            {"_key": "", "cluster": "host"},
+            {"_key": "0", "cluster": "host", "username": None},
+            {"_key": "host/amelia", "cluster": "host", "sso_user_id": 7},
+            {"_key": "host/zz", "cluster": "host"},
+            *({"_key": "host/zz%d" % number, "cluster": "host", "username": ["a"]} for number in range(300)),
+        ]
         splunkd.collections["usersignups"].update({each["_key"]: each for each in odd})
         assert run() == (0, "", "")
         assert log("run_end")[-1]["skipped_malformed_record"] == "303"
 
         def timeless(records):
             return [{**record, "updated": 0} for record in records]
+
         assert timeless(splunkd.records("usersignups")) == timeless(right)
 
     def test_without_tenant_namespaces_asks_for_none(self, run, fake, splunkd):
@@ -143,18 +170,21 @@ class TestARun:
         assert {each["cluster"] for each in splunkd.records("tenant_namespaces")} == {"member"}
 
     def test_finds_tenant_namespaces_by_other_labels(self, run, fake, splunkd):
-        fake.namespaces.replace([
-            {"metadata": {"name": "a", "labels": {"example.com/kind": "team", "example.com/owner": "ivo"}}},
-            {"metadata": {"name": "b", "labels": {"example.com/kind": "system", "example.com/owner": "root"}}}])
+        fake.namespaces.replace(
+            [
+                {"metadata": {"name": "a", "labels": {"example.com/kind": "team", "example.com/owner": "ivo"}}},
+                {"metadata": {"name": "b", "labels": {"example.com/kind": "system", "example.com/owner": "root"}}},
+            ]
+        )
         run(tenant_type_label="example.com/kind", tenant_type="team", tenant_workspace_label="example.com/owner")
-        found, = splunkd.records("tenant_namespaces")
+        (found,) = splunkd.records("tenant_namespaces")
         assert (found["namespace"], found["workspace"]) == ("a", "ivo")
 
     def test_reads_a_token_that_is_kept_in_pieces(self, run, fake, splunkd):
         token = "x" * 1_000
         fake.tokens[token] = fake.tokens[TOKEN]
         del splunkd.passwords["usersignups:host"]
-        splunkd.passwords.update(secrets.pieces("usersignups:host", token))
+        splunkd.passwords.update(passwords.pieces("usersignups:host", token))
         assert run()[0] == 0
 
     def test_goes_through_a_proxy_with_its_credentials(self, run, splunkd):
@@ -209,9 +239,11 @@ class TestStopping:
     @pytest.fixture
     def stop_soon(self):
         """Sends SIGTERM in a moment, as splunkd does; to a run that is over already it does nothing."""
+
         def start():
             timers.append(threading.Timer(0.1, signal.pthread_kill, (threading.main_thread().ident, signal.SIGTERM)))
             timers[-1].start()
+
         timers = []
         before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
         yield start
@@ -224,6 +256,7 @@ class TestStopping:
             stop_soon()
             stopped.append(time.monotonic())
             return faults.hang()
+
         stopped = []
         fake.faults = faults.at({2: hang})
         assert run()[0] == 128 + signal.SIGTERM
@@ -235,6 +268,7 @@ class TestStopping:
         def stop_once(method, path):
             if method == "POST" and splunkd.requests[method, path] == 1:
                 stop_soon()
+
         splunkd.before = stop_once
         splunkd.collections[kvstore.LEASES]["host"] = {"_key": "host", "holder": "sh2", "expires": time.time() + 60}
         assert run()[0] == 128 + signal.SIGTERM
@@ -247,12 +281,16 @@ class TestRunsAtOnce:
     @pytest.fixture
     def member(self, monkeypatch, fake, splunkd, log):
         """Starts a run on a member of this name."""
+
         def start(name):
-            thread = threading.Thread(target=input.run, args=(
-                "host", settings, splunkd.service(), name, EventWriter(io.StringIO(), io.StringIO())))
+            thread = threading.Thread(
+                target=modular_input.run,
+                args=("host", settings, splunkd.service(), name, EventWriter(io.StringIO(), io.StringIO())),
+            )
             thread.start()
             return thread
-        monkeypatch.setattr(input, "_deadline", lambda *_: nullcontext())
+
+        monkeypatch.setattr(modular_input, "_deadline", lambda *_: nullcontext())
         settings = {"server": fake.url, "ca_file": str(fake.ca_file), "page_size": "3"}
         return start
 
@@ -269,9 +307,11 @@ class TestRunsAtOnce:
 
     def test_do_not_undo_each_others_work(self, member, fake, splunkd, log):
         """One that has begun to list before a change must not write after one that has seen it."""
+
         def pause(request):
             listing.set()
             resume.wait(10)
+
         listing, resume = threading.Event(), threading.Event()
         fake.faults = faults.at({2: pause})
         early = member("sh1")

@@ -1,13 +1,14 @@
 """What Splunk Web says when an input is saved whose settings do not work: word for word, as a person reads it."""
+
 import time
 
 import pytest
 
-from segment_bridge.splunk import input
-from tests.fakes import faults
-from tests.fakes.kubernetes import EXEC_CREDENTIALS, TOKEN, Account, FakeKubernetes
-from tests.fakes.kubernetes_objects import HOST_NAMESPACE
-from tests.fakes.proxy import FakeProxy
+from segment_bridge.splunk import modular_input
+from tests.support.fakes import faults
+from tests.support.fakes.kubernetes import EXEC_CREDENTIALS, TOKEN, Account, FakeKubernetes
+from tests.support.fakes.kubernetes_objects import HOST_NAMESPACE
+from tests.support.fakes.proxy import FakeProxy
 
 MAY_LIST_SIGNUPS = ("usersignups.toolchain.dev.openshift.com", HOST_NAMESPACE)
 
@@ -15,10 +16,12 @@ MAY_LIST_SIGNUPS = ("usersignups.toolchain.dev.openshift.com", HOST_NAMESPACE)
 @pytest.fixture
 def says(validate):
     """The message of a validation that fails."""
+
     def message(**settings):
         status, text = validate(**settings)
         assert status == 1
         return text
+
     return message
 
 
@@ -27,25 +30,47 @@ def test_what_works_is_accepted_and_nothing_is_written(validate, splunkd):
     assert {method for method, _ in splunkd.requests} == {"GET"}
 
 
-@pytest.mark.parametrize(("settings", "message"), [
-    ({"page_size": "none"}, 'page_size must be a whole number from 1 to 10,000, got "none"'),
-    ({"server": "api"}, 'server must be a URL that begins with https://, got "api"'),
-    ({"namespace": "A_B"}, 'namespace must be the name of a namespace, got "A_B"'),
-    ({"deadline": "0"}, 'deadline must be a number from 1 to 86,400, got "0"'),
-    ({"allow_shrink_until": "soon"},
-     'allow_shrink_until must be a time with its zone, such as 2026-11-24T09:30:00Z, got "soon"'),
-    ({"kubeconfig": "/k"}, "has both server and kubeconfig: remove one"),
-])
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"page_size": "none"}, 'page_size must be a whole number from 1 to 10,000, got "none"'),
+        ({"server": "api"}, 'server must be a URL that begins with https://, got "api"'),
+        ({"namespace": "A_B"}, 'namespace must be the name of a namespace, got "A_B"'),
+        ({"deadline": "0"}, 'deadline must be a number from 1 to 86,400, got "0"'),
+        (
+            {"allow_shrink_until": "soon"},
+            'allow_shrink_until must be a time with its zone, such as 2026-11-24T09:30:00Z, got "soon"',
+        ),
+        ({"kubeconfig": "/k"}, "has both server and kubeconfig: remove one"),
+    ],
+)
 def test_a_wrong_setting(says, fake, settings, message):
     assert says(**settings) == "inputs.conf [usersignups://host] " + message
     assert fake.requests == []
 
 
-@pytest.mark.parametrize("setting", [
-    "server", "ca_file", "kubeconfig", "proxy_url", "namespace", "usersignups", "tenant_namespaces",
-    "tenant_type_label",
-    "tenant_type", "tenant_workspace_label", "page_size", "connect_timeout", "timeout", "max_attempts", "deadline",
-    "max_shrink_percent", "allow_shrink_until"])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "server",
+        "ca_file",
+        "kubeconfig",
+        "proxy_url",
+        "namespace",
+        "usersignups",
+        "tenant_namespaces",
+        "tenant_type_label",
+        "tenant_type",
+        "tenant_workspace_label",
+        "page_size",
+        "connect_timeout",
+        "timeout",
+        "max_attempts",
+        "deadline",
+        "max_shrink_percent",
+        "allow_shrink_until",
+    ],
+)
 def test_each_setting_is_checked(says, setting):
     assert says(**{setting: "*?"}).startswith("inputs.conf [usersignups://host] %s must " % setting)
 
@@ -53,7 +78,8 @@ def test_each_setting_is_checked(says, setting):
 def test_no_token(says):
     assert says(name="new") == (
         "there is no bearer token in the password store: save it on the app's setup page, or as realm "
-        '"segment_bridge", username "usersignups:new"')
+        '"segment_bridge", username "usersignups:new"'
+    )
 
 
 def test_dns(says):
@@ -65,7 +91,8 @@ def test_dns(says):
 def test_tcp(says):
     assert says(server="https://127.0.0.1:1") == (
         "https://127.0.0.1:1 cannot be reached: TCP failed: Connection refused. Check host and port, and whether a "
-        "firewall or a proxy (proxy_url) is in between")
+        "firewall or a proxy (proxy_url) is in between"
+    )
 
 
 def test_tls_with_another_ca(says, fake):
@@ -84,33 +111,36 @@ def test_tls_with_another_name(says, fake):
 
 def test_a_ca_file_that_is_not_there(says):
     assert says(ca_file="/nowhere") == (
-        "ca_file /nowhere cannot be used: No such file or directory. It must hold CA certificates in PEM")
+        "ca_file /nowhere cannot be used: No such file or directory. It must hold CA certificates in PEM"
+    )
 
 
 def test_a_proxy_that_asks_for_credentials(says, fake):
     with FakeProxy(user="splunk", password="hunter2") as proxy:
         assert says(proxy_url=proxy.url) == (
             "%s cannot be reached through proxy %s: the proxy failed: Tunnel connection failed: 407 Proxy "
-            "Authentication Required. Check proxy_url, and its credentials" % (
-                fake.url, proxy.url))
+            "Authentication Required. Check proxy_url, and its credentials" % (fake.url, proxy.url)
+        )
 
 
 def test_a_token_that_is_unknown(says, splunkd, fake):
     splunkd.passwords["usersignups:host"] = "expired"
     assert says() == (
-        '%s answered 401 to a list of usersignups.toolchain.dev.openshift.com: Unauthorized. The bearer token in the '
+        "%s answered 401 to a list of usersignups.toolchain.dev.openshift.com: Unauthorized. The bearer token in the "
         'password store (realm "segment_bridge", username "usersignups:host") is unknown or has expired: make a new '
-        'one, and store it' % fake.url)
+        "one, and store it" % fake.url
+    )
 
 
 def test_a_token_without_rights_is_told_the_rule_to_add(says, fake):
     fake.tokens[TOKEN] = Account("system:serviceaccount:a:b")
     assert says() == (
-        '%s answered 403 to a list of usersignups.toolchain.dev.openshift.com: usersignups.toolchain.dev.openshift.com '
+        "%s answered 403 to a list of usersignups.toolchain.dev.openshift.com: usersignups.toolchain.dev.openshift.com "
         'is forbidden: User "system:serviceaccount:a:b" cannot list resource "usersignups" in API group '
         '"toolchain.dev.openshift.com" in the namespace "toolchain-host-operator". Give its account a Role in '
         'namespace "toolchain-host-operator" with apiGroups: ["toolchain.dev.openshift.com"], resources: '
-        '["usersignups"], verbs: ["list"], as in kubernetes/reader.yaml in the app\'s folder' % fake.url)
+        '["usersignups"], verbs: ["list"], as in kubernetes/reader.yaml in the app\'s folder' % fake.url
+    )
 
 
 def test_a_token_without_rights_to_namespaces_is_told_the_rule_to_add(says, validate, fake):
@@ -118,13 +148,18 @@ def test_a_token_without_rights_to_namespaces_is_told_the_rule_to_add(says, vali
     assert says() == (
         '%s answered 403 to a list of namespaces: namespaces is forbidden: User "half" cannot list resource '
         '"namespaces" in API group "" at the cluster scope. Give its account a ClusterRole with apiGroups: [""], '
-        'resources: ["namespaces"], verbs: ["list"], as in kubernetes/reader.yaml in the app\'s folder' % fake.url)
+        'resources: ["namespaces"], verbs: ["list"], as in kubernetes/reader.yaml in the app\'s folder' % fake.url
+    )
     assert validate(tenant_namespaces="false") == (0, "")
 
 
-@pytest.mark.parametrize(("granted", "off", "missing", "file"), [
-    (MAY_LIST_SIGNUPS, "tenant_namespaces", "usersignups", "host"),
-    (("namespaces", None), "usersignups", "namespaces", "member")])
+@pytest.mark.parametrize(
+    ("granted", "off", "missing", "file"),
+    [
+        (MAY_LIST_SIGNUPS, "tenant_namespaces", "usersignups", "host"),
+        (("namespaces", None), "usersignups", "namespaces", "member"),
+    ],
+)
 def test_only_what_is_listed_is_checked_and_needs_rights(says, validate, fake, granted, off, missing, file):
     fake.tokens[TOKEN] = Account("half", frozenset({granted}))
     assert validate(**{off: "0"}) == (0, "")
@@ -137,7 +172,8 @@ def test_only_what_is_listed_is_checked_and_needs_rights(says, validate, fake, g
 def test_an_input_that_lists_nothing(says, fake):
     assert says(usersignups="0", tenant_namespaces="0") == (
         "inputs.conf [usersignups://host] lists nothing: set usersignups (a host cluster's), tenant_namespaces (a "
-        "member cluster's), or both to true")
+        "member cluster's), or both to true"
+    )
     assert fake.requests == []
 
 
@@ -145,45 +181,50 @@ def test_a_cluster_without_the_resource(says, fake):
     fake.installed.discard(fake.usersignups)
     assert says() == (
         '%s answered 404 to a list of usersignups.toolchain.dev.openshift.com: "404 page not found". The resource is '
-        "not installed there: check that this is the right cluster" % fake.url)
+        "not installed there: check that this is the right cluster" % fake.url
+    )
 
 
 def test_something_else_that_answers(says, fake):
     fake.faults = faults.always(faults.html())
     assert says() == (
         '%s answered a list of usersignups with something else, which begins: "<!DOCTYPE html><html><body><h1>Sign in '
-        'to the network</h1></body></html>". Check that it is an API server, and that no proxy answers in its place' % (
-            fake.url))
+        'to the network</h1></body></html>". Check that it is an API server, and that no proxy answers in its place'
+        % (fake.url)
+    )
 
 
 def test_a_kubeconfig_that_is_not_there(says):
     assert says(server="", ca_file="", kubeconfig="/nowhere") == (
-        "kubeconfig /nowhere cannot be read: No such file or directory")
+        "kubeconfig /nowhere cannot be read: No such file or directory"
+    )
 
 
 def test_a_kubeconfig_with_a_program_to_log_in(says, fake, tmp_path):
     path = fake.kubeconfig(tmp_path / "config", EXEC_CREDENTIALS)
     assert says(server="", ca_file="", kubeconfig=str(path)) == (
         "kubeconfig %s runs a program to log in (exec), which a Splunk app must not: use a token or a client "
-        "certificate, such as a ServiceAccount's" % path)
+        "certificate, such as a ServiceAccount's" % path
+    )
 
 
 def test_neither_server_nor_kubeconfig_nor_a_pod(says, monkeypatch):
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     assert says(server="", ca_file="").startswith(
-        "Neither server nor kubeconfig is set, and this is not a pod with a service account (")
+        "Neither server nor kubeconfig is set, and this is not a pod with a service account ("
+    )
 
 
 class TestPatience:
     def test_is_little_with_a_server_that_is_silent(self, says, fake, monkeypatch):
-        monkeypatch.setattr(input, "CHECK_TIMEOUT_S", 0.2)
+        monkeypatch.setattr(modular_input, "CHECK_TIMEOUT_S", 0.2)
         fake.faults = faults.always(faults.hang())
         started = time.monotonic()
         assert "HTTP failed" in says(timeout="60")
         assert time.monotonic() - started < 1
 
     def test_ends_with_one_that_drips(self, says, fake, monkeypatch):
-        monkeypatch.setattr(input, "CHECK_DEADLINE_S", 0.5)
+        monkeypatch.setattr(modular_input, "CHECK_DEADLINE_S", 0.5)
         fake.faults = faults.always(faults.slow_body(0.01))
         started = time.monotonic()
         assert says() == "the API server began to answer, but took longer than 0.5 s"
@@ -221,6 +262,7 @@ def test_an_error_has_a_code(validate, splunkd, fake):
     def code(**settings):
         assert validate(**settings)[0] == 1
         return validate.code
+
     assert code(server="api") == "settings"
     assert code(server="https://127.0.0.1:1") == "network"
     assert code(server="https://nowhere.invalid") == "network"

@@ -8,7 +8,7 @@ import { get, isTrue, path, post, remove, search } from "./splunkd.js";
 export const INPUTS = "data/inputs/usersignups";
 const COLLECTIONS = ["usersignups", "tenant_namespaces"];
 const COUNT = "| inputlookup usersignups | stats count BY cluster";
-/* In place of no secret: bin/segment_bridge/splunk/input.py. */
+/* In place of no secret: bin/segment_bridge/splunk/modular_input.py. */
 const NONE = "-";
 
 /** The settings of all clusters, by name. Where Splunk does not let this page see and change inputs, there are none, and

@@ -1,6 +1,6 @@
 /* What a value must be: each rule takes a text and returns what is wrong with it, "" if nothing is.
 
-   They are those of bin/segment_bridge/settings.py and clusters.py, which have the last word. An empty text is the
+   They are those of bin/segment_bridge/delivery/options.py and users/settings.py, which have the last word. An empty text is the
    business of whoever asks, see `required` and `optional`. */
 
 export const required = (rule = () => "") => (text) => (text ? rule(text) : "Needed.");
@@ -30,7 +30,7 @@ export function batchUrl(text) {
   return url.pathname === "/" ? "Must end with the path that takes batches, such as /v1/batch" : "";
 }
 
-/** What a header can carry: bin/segment_bridge/segment.py. */
+/** What a header can carry: bin/segment_bridge/delivery/client.py. */
 export function writeKey(text) {
   return /^[!-9;-~]+$/.test(text) ? "" : "Must be plain letters, digits and signs, without blanks and colons.";
 }

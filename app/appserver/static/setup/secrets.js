@@ -1,7 +1,7 @@
 /* The password store, into which this page writes and out of which it reads names alone.
 
    A secret of more than 255 characters lies in pieces under NAME, NAME#2, NAME#3, ..., as
-   bin/segment_bridge/splunk/secrets.py reads it. Source: Splunk REST API reference, "storage/passwords". */
+   bin/segment_bridge/splunk/passwords.py reads it. Source: Splunk REST API reference, "storage/passwords". */
 
 import { get, path, post, remove } from "./splunkd.js";
 

@@ -1,4 +1,5 @@
 """The commands, a module a group; importing this package registers them all."""
+
 import importlib
 import pkgutil
 

@@ -114,4 +114,3 @@ def _alignment(options: Dict[str, Any], context: Context) -> float:
 
 def invalid_span(spec: str, arguments: Arguments) -> Exception:
     return arguments.error("The value for option span (%s) is invalid." % spec)
-

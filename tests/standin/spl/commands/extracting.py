@@ -2,6 +2,7 @@
 
 Relies on: Search Reference, "rex", "spath"; limits.conf, [spath] extraction_cutoff, [rex] max_match.
 """
+
 import re
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
@@ -42,8 +43,10 @@ def _extraction(expression: str, field: str, options: Dict[str, Any], arguments:
     pattern = compiled(expression)
     names = sorted(pattern.groupindex, key=pattern.groupindex.__getitem__)
     if not names:
-        raise arguments.error("The regex '%s' does not extract anything. It should specify at least one named group. "
-                              "Format: (?<name>...)." % expression)
+        raise arguments.error(
+            "The regex '%s' does not extract anything. It should specify at least one named group. "
+            "Format: (?<name>...)." % expression
+        )
     most, offsets = options.get("max_match", 1), options.get("offset_field")
 
     def change(row: Row) -> Row:
@@ -65,8 +68,11 @@ def _extraction(expression: str, field: str, options: Dict[str, Any], arguments:
     return change, [*names, *([offsets] if offsets else [])]
 
 
-_SED = re.compile(r"(?P<command>[sy])(?P<mark>[^\w\s\\])(?P<one>(?:\\.|(?!(?P=mark)).)*)(?P=mark)"
-                  r"(?P<other>(?:\\.|(?!(?P=mark)).)*)(?P=mark)(?P<flags>\w*)\Z", re.S)
+_SED = re.compile(
+    r"(?P<command>[sy])(?P<mark>[^\w\s\\])(?P<one>(?:\\.|(?!(?P=mark)).)*)(?P=mark)"
+    r"(?P<other>(?:\\.|(?!(?P=mark)).)*)(?P=mark)(?P<flags>\w*)\Z",
+    re.S,
+)
 
 
 def _substitution(expression: str, field: str, arguments: Arguments) -> Change:
@@ -74,10 +80,15 @@ def _substitution(expression: str, field: str, arguments: Arguments) -> Change:
     match = _SED.match(expression)
     if not match or not re.fullmatch(r"g|\d+|" if match.group("command") == "s" else "", match.group("flags")):
         raise arguments.error("Failed to initialize sed. Failed to parse the sed expression '%s'." % expression)
-    one, other = (re.sub(r"\\" + re.escape(match.group("mark")), lambda _: match.group("mark"), match.group(name))
-                  for name in ("one", "other"))
-    edit = _translated(one, other, arguments) if match.group("command") == "y" else _replaced(
-        one, other, match.group("flags"))
+    one, other = (
+        re.sub(r"\\" + re.escape(match.group("mark")), lambda _: match.group("mark"), match.group(name))
+        for name in ("one", "other")
+    )
+    edit = (
+        _translated(one, other, arguments)
+        if match.group("command") == "y"
+        else _replaced(one, other, match.group("flags"))
+    )
 
     def change(row: Row) -> Row:
         return {**row, field: from_list([edit(text(value)) for value in as_list(row[field])])} if field in row else row
@@ -102,7 +113,7 @@ def _replaced(expression: str, by: str, flags: str) -> Callable[[str], str]:
     def edit(value: str) -> str:
         for count, match in enumerate(pattern.finditer(value), 1):
             if count == wanted:
-                return value[:match.start()] + match.expand(template) + value[match.end():]
+                return value[: match.start()] + match.expand(template) + value[match.end() :]
         return value
 
     return edit

@@ -62,8 +62,7 @@ def _ranked(arguments: Arguments, chunks: Iterator[Results], is_reverse: bool) -
             total = sum(counts.values())
             for values, count in found:
                 shown = {
-                    name: count if kind == "count" else "%.6f" % (100 * count / total)
-                    for name, kind in figures.items()
+                    name: count if kind == "count" else "%.6f" % (100 * count / total) for name, kind in figures.items()
                 }
                 rows.append({**dict(zip(by, group)), **values, **shown})
         yield from cut(Results([*by, *words, *figures], rows))

@@ -2,6 +2,7 @@
 
 Relies on: Search Reference, "makeresults", "rest".
 """
+
 import csv
 import io
 from typing import Any, Dict, Iterator, List
@@ -24,17 +25,20 @@ def makeresults(arguments: Arguments, chunks: Iterator[Results], context: Contex
         return iter([Results(["_time"], ({"_time": now} for _ in range(options.get("count", 1))))])
     if not {"format", "data"} <= set(options):
         raise _inline_error(
-            "You must specify both 'format' and 'data' arguments for 'makeresults' to read inline data.")
+            "You must specify both 'format' and 'data' arguments for 'makeresults' to read inline data."
+        )
     if "count" in options:
         raise _inline_error(
             "When 'makeresults' generates events from inline data, it does not allow arguments other than 'format' and "
-            "'data'.")
+            "'data'."
+        )
     if len(options["data"]) > MAX_DATA_CHARS:
         raise _inline_error("The inline data has more than %d characters." % MAX_DATA_CHARS)
     readers = {"json": _of_json, "csv": _of_csv}
     if options["format"].lower() not in readers:
-        raise _inline_error("An invalid 'format' was specified: %s. Valid 'format' options are 'csv' and 'json'."
-                            % options["format"])
+        raise _inline_error(
+            "An invalid 'format' was specified: %s. Valid 'format' options are 'csv' and 'json'." % options["format"]
+        )
     return iter([readers[options["format"].lower()](options["data"], now)])
 
 
@@ -48,8 +52,10 @@ def _of_json(data: str, now: int) -> Results:
     if found is None:
         return Results(["_raw", "_time"], [])
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-        raise SplError("Incorrectly-formatted JSON data detected. Make sure your JSON-formatted data starts with '[' "
-                       "and ends with ']' and consists of JSON objects.")
+        raise SplError(
+            "Incorrectly-formatted JSON data detected. Make sure your JSON-formatted data starts with '[' "
+            "and ends with ']' and consists of JSON objects."
+        )
     rows: List[Row] = []
     for each in found:
         fields = {name: native(value) for name, value in each.items() if value is not None}
@@ -70,8 +76,9 @@ def rest(arguments: Arguments, chunks: Iterator[Results], context: Context) -> I
     words = [word for word in arguments.words if word != ","]
     paths = [word for word in words if "=" not in word]
     if len(paths) != 1 or not paths[0].startswith("/"):
-        raise arguments.error("The REST endpoint must be a path such as /services/server/info. Instead got '%s'." % (
-            " ".join(paths)))
+        raise arguments.error(
+            "The REST endpoint must be a path such as /services/server/info. Instead got '%s'." % (" ".join(paths))
+        )
     pairs = [word.partition("=") for word in words if "=" in word]
     given: Dict[str, Any] = {name: unquote(value) for name, _, value in pairs}
     if given.pop("splunk_server", "local") not in ("local", "*"):
@@ -79,5 +86,3 @@ def rest(arguments: Arguments, chunks: Iterator[Results], context: Context) -> I
     given.pop("timeout", None)
     rows = context.host.rest(paths[0], {"count": "0", **given})
     return iter([Results(dict.fromkeys(name for row in rows for name in row), rows)])
-
-

@@ -2,6 +2,7 @@
 
 Relies on: Search Reference, "addinfo".
 """
+
 from typing import Iterator
 
 from ...values import Results

@@ -2,6 +2,7 @@
 
 Relies on: Search Reference, the pages of these commands; transforms.conf.spec, max_matches, case_sensitive_match.
 """
+
 from typing import Dict, Iterator, List, Sequence, Tuple
 
 from ...values import Results, Row, as_list, from_list, text
@@ -51,13 +52,18 @@ def lookup(arguments: Arguments, chunks: Iterator[Results], context: Context) ->
     inputs = _pairs(arguments, arguments.words)
     if not inputs:
         raise arguments.error("Must specify one or more lookup fields.")
-    wanted = _pairs(arguments, outputs) if outputs is not None else [
-        (field, field) for field in table.fields if field not in [name for name, _ in inputs]]
+    wanted = (
+        _pairs(arguments, outputs)
+        if outputs is not None
+        else [(field, field) for field in table.fields if field not in [name for name, _ in inputs]]
+    )
     for kind, pairs in (("lookup", inputs), ("destination", wanted)):
         missing = [field for field, _ in pairs if field not in table.fields]
         if missing:
-            raise arguments.error("Could not find all of the specified %s fields in the lookup table: '%s'." % (
-                kind, "', '".join(missing)))
+            raise arguments.error(
+                "Could not find all of the specified %s fields in the lookup table: '%s'."
+                % (kind, "', '".join(missing))
+            )
 
     def joined() -> Iterator[Results]:
         found = None
@@ -100,7 +106,7 @@ class _Found:
         inputs = [pair for pair in self.inputs if pair[1] in row] if self.skips_nulls else self.inputs
         index = self._index(tuple(field for field, _ in inputs))
         keys = self._keys(row, [event for _, event in inputs]) if inputs else []
-        matches = [match for key in keys for match in index.get(key, ())][:self.most]
+        matches = [match for key in keys for match in index.get(key, ())][: self.most]
         extended = dict(row)
         for field, event in self.wanted:
             if self.new_only and event in row:
@@ -127,7 +133,7 @@ def inputlookup(arguments: Arguments, chunks: Iterator[Results], context: Contex
     def rows() -> Iterator[Results]:
         yield from chunks
         found = [row for row in table.rows() if matches(row)]
-        yield Results(table.fields, found[first:None if most is None else first + most])
+        yield Results(table.fields, found[first : None if most is None else first + most])
 
     return rows()
 
@@ -141,7 +147,7 @@ def outputlookup(arguments: Arguments, chunks: Iterator[Results], context: Conte
 
     def written() -> Iterator[Results]:
         results = gathered(chunks)
-        rows = results.rows[:options.get("max")]
+        rows = results.rows[: options.get("max")]
         if rows or options.get("override_if_empty", True):
             table.write(rows, options.get("append", False), options.get("key_field"))
         yield results

@@ -2,6 +2,7 @@
 
 Relies on: Search Reference, the pages of these commands.
 """
+
 from typing import Callable, Iterator, List
 
 from ...values import Results, Row, SplError, as_list, from_list, text
@@ -58,7 +59,7 @@ def mvexpand(arguments: Arguments, chunks: Iterator[Results], context: Context) 
         for row in rows:
             if field not in row:
                 yield row
-            for value in as_list(row.get(field))[:limit or None]:
+            for value in as_list(row.get(field))[: limit or None]:
                 yield {**row, field: value}
 
     return (Results(chunk.fields, expanded(chunk.rows)) for chunk in chunks)

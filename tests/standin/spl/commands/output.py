@@ -2,6 +2,7 @@
 
 Relies on: Search Reference, "collect", "tojson".
 """
+
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 from ...values import Results, Row, as_list, number, text
@@ -19,7 +20,8 @@ _DEFAULT_FIELDS = ("host", "source", "sourcetype", "index", "splunk_server", "li
 def collect(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
     """Writes rows into an index when the search is done, and passes them on."""
     options = arguments.options(
-        index=str, source=str, sourcetype=str, host=str, marker=str, testmode=boolean, addtime=boolean)
+        index=str, source=str, sourcetype=str, host=str, marker=str, testmode=boolean, addtime=boolean
+    )
     arguments.nothing()
     if "index" not in options:
         raise arguments.error("You must specify an index.")
@@ -28,8 +30,11 @@ def collect(arguments: Arguments, chunks: Iterator[Results], context: Context) -
     def event(row: Row) -> Row:
         if "_raw" in row:
             return row
-        pairs = ['%s="%s"' % (name, "\n".join(map(text, as_list(value))).replace('"', '\\"'))
-                 for name, value in row.items() if not is_internal(name) and name not in _DEFAULT_FIELDS]
+        pairs = [
+            '%s="%s"' % (name, "\n".join(map(text, as_list(value))).replace('"', '\\"'))
+            for name, value in row.items()
+            if not is_internal(name) and name not in _DEFAULT_FIELDS
+        ]
         seconds = time_of(row) or float(int(host.clock.now()))
         stamp = [written(seconds, "%m/%d/%Y %H:%M:%S %z", host.clock.zone)] if options.get("addtime", True) else []
         return {**row, "_time": seconds, "_raw": ", ".join([*stamp, *([marker] if marker else []), *pairs])}
@@ -39,8 +44,14 @@ def collect(arguments: Arguments, chunks: Iterator[Results], context: Context) -
         for chunk in chunks:
             kept += map(event, chunk.rows)
             yield chunk
-        host.collect(kept, options["index"], options.get("source", host.sid), options.get("sourcetype", STASH),
-                     options.get("host", "standin"), options.get("testmode", False))
+        host.collect(
+            kept,
+            options["index"],
+            options.get("source", host.sid),
+            options.get("sourcetype", STASH),
+            options.get("host", "standin"),
+            options.get("testmode", False),
+        )
 
     return written_too()
 
@@ -78,7 +89,13 @@ def _num(value: Any) -> Any:
 
 
 TYPES: Dict[str, Callable[[Any], Any]] = {
-    "auto": _auto, "bool": _bool, "json": _json, "none": _none, "num": _num, "str": text}
+    "auto": _auto,
+    "bool": _bool,
+    "json": _json,
+    "none": _none,
+    "num": _num,
+    "str": text,
+}
 
 
 @command("tojson")
@@ -98,8 +115,11 @@ def tojson(arguments: Arguments, chunks: Iterator[Results], context: Context) ->
                 continue
             value = row[name]
             found = [TYPES[kind](each) for each in value] if isinstance(value, list) else TYPES[kind](value)
-            kept = [each for each in found if each is not SKIPPED] if isinstance(found, list) and isinstance(
-                value, list) else found
+            kept = (
+                [each for each in found if each is not SKIPPED]
+                if isinstance(found, list) and isinstance(value, list)
+                else found
+            )
             if kept is not SKIPPED or fill:
                 members[name] = None if kept is SKIPPED else kept
         return {**row, output: dumped(members)}

@@ -18,8 +18,7 @@ from .terms import Group, groups_of, time_of
 
 MAX_WINDOW = 10_000
 # The manual writes reset_after="("<expression>")" with the expression's quotes escaped; "<expression>" does as well.
-_RESET = re.compile(
-    r'\b(reset_before|reset_after)\s*=\s*(?:"\("((?:[^"\\]|\\.)*)"\)"|"((?:[^"\\]|\\.)*)")', re.S)
+_RESET = re.compile(r'\b(reset_before|reset_after)\s*=\s*(?:"\("((?:[^"\\]|\\.)*)"\)"|"((?:[^"\\]|\\.)*)")', re.S)
 
 
 @command("streamstats")
@@ -27,8 +26,15 @@ def streamstats(arguments: Arguments, chunks: Iterator[Results], context: Contex
     resets = {name: re.sub(r'\\"', '"', one or other) for name, one, other in _RESET.findall(arguments.source)}
     arguments = Arguments(arguments.name, _RESET.sub(" ", arguments.source))
     options = arguments.options(
-        keep_others=True, reset_before=_no_expression, reset_after=_no_expression,
-        allnum=boolean, current=boolean, reset_on_change=boolean, window=natural, time_window=str, **{"global": boolean}
+        keep_others=True,
+        reset_before=_no_expression,
+        reset_after=_no_expression,
+        allnum=boolean,
+        current=boolean,
+        reset_on_change=boolean,
+        window=natural,
+        time_window=str,
+        **{"global": boolean},
     )
     window = options.get("window", 0)
     if window > MAX_WINDOW:
@@ -39,7 +45,6 @@ def streamstats(arguments: Arguments, chunks: Iterator[Results], context: Contex
             raise arguments.error("Cannot set %s when using a time window." % says)
     conditions = {name: compiled(source, arguments, context) for name, source in resets.items()}
     terms, by = read_terms(arguments, context)
-
 
     def streamed() -> Iterator[Results]:
         run: Optional[_Run] = None

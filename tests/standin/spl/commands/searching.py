@@ -2,6 +2,7 @@
 
 Relies on: Search Reference, "search", "Time modifiers".
 """
+
 from typing import Dict, Iterator, List, Tuple
 
 from ...values import Results, Row

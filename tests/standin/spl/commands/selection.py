@@ -150,7 +150,11 @@ class _Duplicates:
     """Which combinations were seen, and how often."""
 
     def __init__(
-        self, fields: List[str], count: int, keepevents: bool = False, keepempty: bool = False,
+        self,
+        fields: List[str],
+        count: int,
+        keepevents: bool = False,
+        keepempty: bool = False,
         consecutive: bool = False,
     ):
         self.fields, self.count = fields, count

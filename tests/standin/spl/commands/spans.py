@@ -155,8 +155,19 @@ def number_span(spec: str) -> Union[Range, Logarithm, None]:
 
 
 # The spans that are chosen from when none is given, and their seconds.
-STEPS = {"1s": 1, "5s": 5, "10s": 10, "30s": 30, "1m": 60, "5m": 300, "10m": 600, "30m": 1800, "1h": 3600,
-         "1d": 86400, "1mon": 2592000}
+STEPS = {
+    "1s": 1,
+    "5s": 5,
+    "10s": 10,
+    "30s": 30,
+    "1m": 60,
+    "5m": 300,
+    "10m": 600,
+    "30m": 1800,
+    "1h": 3600,
+    "1d": 86400,
+    "1mon": 2592000,
+}
 
 
 def default_span(duration_s: float, bins: int, zone: tzinfo, least_s: float = 0.0, align: float = 0.0) -> TimeSpan:

@@ -2,6 +2,7 @@
 
 Relies on: Search Reference, the pages of these commands; Search Manual, "About subsearches".
 """
+
 from typing import Iterator, List, NamedTuple, Optional, Tuple
 
 from ...values import Results, Row, as_list, text
@@ -39,7 +40,8 @@ def _expression(given: List[Row], style: Format) -> str:
         return style.empty
     between = " %s " % style.column_separator
     inside = (" %s " % style.row_separator).join(
-        "%s %s %s" % (style.column_prefix, between.join(terms), style.column_end) for terms in rows)
+        "%s %s %s" % (style.column_prefix, between.join(terms), style.column_end) for terms in rows
+    )
     return "%s %s %s" % (style.row_prefix, inside, style.row_end)
 
 
@@ -66,13 +68,14 @@ def format_(arguments: Arguments, chunks: Iterator[Results], context: Context) -
     if len(parts) not in (0, 6):
         raise arguments.error("You must specify all six of the row and column options, or none. Got %d." % len(parts))
     style = Format(*parts)
-    style = style._replace(mv_separator=options.get("mvsep", style.mv_separator),
-                           empty=options.get("emptystr", style.empty))
+    style = style._replace(
+        mv_separator=options.get("mvsep", style.mv_separator), empty=options.get("emptystr", style.empty)
+    )
 
     def one_row() -> Iterator[Results]:
         results = gathered(chunks)
         names = [name for name in results.fields if not is_internal(name) and name != "search"]
-        rows = results.rows[:options.get("maxresults", 0) or None]
+        rows = results.rows[: options.get("maxresults", 0) or None]
         yield Results([*names, "search"], [{"search": _expression(rows, style)}])
 
     return one_row()
@@ -105,8 +108,11 @@ def _output(word: str) -> Tuple[Optional[str], str]:
 
 
 def _returned(row: Row, outputs: List[Tuple[Optional[str], str]]) -> List[str]:
-    return [text(value) if name is None else '%s="%s"' % (name, text(value))
-            for name, field in outputs for value in as_list(row.get(field))[:1]]
+    return [
+        text(value) if name is None else '%s="%s"' % (name, text(value))
+        for name, field in outputs
+        for value in as_list(row.get(field))[:1]
+    ]
 
 
 def _in_brackets(arguments: Arguments) -> str:

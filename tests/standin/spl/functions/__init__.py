@@ -2,6 +2,7 @@
 
 Relies on: Search Reference, "Evaluation functions".
 """
+
 import importlib
 import pkgutil
 

@@ -2,6 +2,7 @@
 
 Relies on: Search Reference, "Comparison and Conditional functions".
 """
+
 import ipaddress
 import re
 from functools import lru_cache
@@ -24,6 +25,7 @@ def case(arguments, host):
             if truth(condition(row)):
                 return value(row)
         return None
+
     return evaluate
 
 
@@ -36,6 +38,7 @@ def validate(arguments, host):
 
     def evaluate(row):
         return next((value(row) for condition, value in pairs if truth(condition(row)) is False), None)
+
     return evaluate
 
 
@@ -55,6 +58,7 @@ def coalesce(arguments, host):
             if value is not None:
                 return value
         return None
+
     return evaluate
 
 
@@ -132,6 +136,7 @@ def cidrmatch(cidr, ip):
 @lazy("searchmatch", 1)
 def searchmatch(arguments, host):
     from ..search import parse
+
     if arguments[0].kind != "string":
         raise invalid("searchmatch")
     return parse(arguments[0].evaluate({}), host.clock).matches
@@ -154,7 +159,8 @@ def lookup(arguments, host):
             raise invalid("lookup")
         keys = {key: text(native(value)) for key, value in keys.items() if value is not None}
         found = [match for match in rows if all(match.get(key) == value for key, value in keys.items())]
-        values = {field: [match[field] for match in found[:table.max_matches] if field in match] for field in fields}
+        values = {field: [match[field] for match in found[: table.max_matches] if field in match] for field in fields}
         members = {field: each[0] if len(each) == 1 else each for field, each in values.items() if each}
         return dumped(members) if members else None
+
     return evaluate

@@ -2,6 +2,7 @@
 
 Relies on: Search Reference, "Conversion functions".
 """
+
 import math
 import re
 
@@ -19,6 +20,7 @@ def tonumber(arguments, host):
     def convert(row):
         value = evaluate(row)
         return None if value is None or isinstance(value, list) else _in_base(value, base(row))
+
     if arguments[0].kind == "string" and arguments[0].is_literal and len(arguments) == 1 and convert({}) is None:
         raise invalid("tonumber")
     return convert
@@ -46,6 +48,7 @@ def _converting(name, finish):
             value = evaluate(row)
             amount = None if value is None or isinstance(value, (list, bool)) else _in_base(value, base(row))
             return None if amount is None else finish(amount)
+
         return convert
 
 
@@ -110,6 +113,7 @@ def tostring(arguments, host):
             return value
         amount = number(value)
         return text(value) if style is None or amount is None else _STYLES[style](amount)
+
     return convert
 
 
@@ -118,8 +122,14 @@ def _duration(amount):
     seconds = math.floor(abs(amount))
     days, rest = divmod(seconds, 86400)
     fraction = ("%.6f" % (abs(amount) - seconds))[1:] if abs(amount) != seconds else ""
-    return "%s%s%02d:%02d:%02d%s" % ("-" if amount < 0 else "", "%d+" % days if days else "", rest // 3600,
-                                     rest // 60 % 60, rest % 60, fraction)
+    return "%s%s%02d:%02d:%02d%s" % (
+        "-" if amount < 0 else "",
+        "%d+" % days if days else "",
+        rest // 3600,
+        rest // 60 % 60,
+        rest % 60,
+        fraction,
+    )
 
 
 _STYLES = {
@@ -163,11 +173,14 @@ def printf(template, *values):
         kind = _ALIASES.get(kind, kind)
         if kind not in "aAcdeEfFgGosxX":
             raise SplError("The conversion specifier '%s' of the 'printf' function is not supported." % match.group())
-        width, precision = (taken_size() if match.group(name) == "*" else match.group(name) and int(match.group(name))
-                            for name in ("width", "precision"))
+        width, precision = (
+            taken_size() if match.group(name) == "*" else match.group(name) and int(match.group(name))
+            for name in ("width", "precision")
+        )
         if precision is None and "." in match.group():
             precision = 0
         return _formatted(kind, match.group("flags"), width, precision, taken())
+
     if template is None:
         return None
     return _SPECIFIER.sub(filled, text(template))
@@ -198,6 +211,6 @@ def _hexadecimal(kind, precision, amount):
         shown = amount.hex()
     else:
         mantissa, exponent = math.frexp(amount)
-        whole, fraction = divmod(round(mantissa * 2 * 16 ** precision), 16 ** precision)
+        whole, fraction = divmod(round(mantissa * 2 * 16**precision), 16**precision)
         shown = "0x%d%sp%+d" % (whole, ".%0*x" % (precision, fraction) if precision else "", exponent - 1)
     return shown.upper() if kind == "A" else shown

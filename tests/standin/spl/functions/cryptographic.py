@@ -2,6 +2,7 @@
 
 Relies on: Search Reference, "Cryptographic functions".
 """
+
 import hashlib
 
 from ...values import text

@@ -2,6 +2,7 @@
 
 Relies on: Search Reference, "Date and Time functions".
 """
+
 from ...values import Decimals, number, text
 from ..timeformat import read, written
 from .registry import lazy
@@ -33,6 +34,7 @@ def relative_time(arguments, host):
         if number(seconds) is None or modifier is None:
             return None
         return moment(host.clock.modified(text(modifier), float(number(seconds))))
+
     return moved
 
 
@@ -44,6 +46,7 @@ def strftime(arguments, host):
         seconds, format_ = time_(row), style(row)
         amount = None if isinstance(seconds, list) else number(seconds)
         return None if amount is None or format_ is None else written(float(amount), text(format_), host.clock.zone)
+
     return shown
 
 
@@ -57,4 +60,5 @@ def strptime(arguments, host):
             return None
         seconds = read(text(source), text(format_), host.clock.zone, host.clock.now())
         return None if seconds is None else moment(seconds)
+
     return parsed

@@ -4,6 +4,7 @@ A field's value is a number if it looks like one; a text between quotes in the s
 
 Relies on: Search Reference, "Informational functions".
 """
+
 from ...values import number
 from ..jsontext import value_of
 from .registry import function, lazy
@@ -58,6 +59,7 @@ def isstr(arguments, host):
     def claim(row):
         value = evaluate(row)
         return value is not None and not isinstance(value, (bool, list)) and (is_text or number(value) is None)
+
     return claim
 
 
@@ -74,4 +76,5 @@ def typeof(arguments, host):
         if isinstance(value, list):
             return "Multivalue"
         return "String" if is_text or number(value) is None else "Number"
+
     return name

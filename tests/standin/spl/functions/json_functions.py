@@ -2,6 +2,7 @@
 
 Relies on: Search Reference, "JSON functions".
 """
+
 from typing import Any, Callable, List
 
 from ...values import SplError, as_list, from_list, text
@@ -134,20 +135,26 @@ def _with_pairs(name: str, source: Any, pairs: tuple, changed: Callable[[Any, St
 
 @function("json_set", 3, MANY, nulls=True)
 def json_set(source, *pairs):
-    return _with_pairs("json_set", source, pairs, lambda value, way, new: _changed(
-        value, way, lambda old: new, create=True))
+    return _with_pairs(
+        "json_set", source, pairs, lambda value, way, new: _changed(value, way, lambda old: new, create=True)
+    )
 
 
 @function("json_append", 3, MANY, nulls=True)
 def json_append(source, *pairs):
-    return _with_pairs("json_append", source, pairs, lambda value, way, new: _changed(
-        value, way, lambda old: [*_as_array(old), new]))
+    return _with_pairs(
+        "json_append", source, pairs, lambda value, way, new: _changed(value, way, lambda old: [*_as_array(old), new])
+    )
 
 
 @function("json_extend", 3, MANY, nulls=True)
 def json_extend(source, *pairs):
-    return _with_pairs("json_extend", source, pairs, lambda value, way, new: _changed(
-        value, way, lambda old: [*_as_array(old), *_as_array(new)]))
+    return _with_pairs(
+        "json_extend",
+        source,
+        pairs,
+        lambda value, way, new: _changed(value, way, lambda old: [*_as_array(old), *_as_array(new)]),
+    )
 
 
 def _as_array(value: Any) -> List[Any]:

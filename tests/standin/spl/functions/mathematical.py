@@ -3,6 +3,7 @@
 Relies on: Search Reference, "Mathematical functions", "Trigonometric and Hyperbolic functions", "Statistical eval
 functions".
 """
+
 import math
 import random as chance
 from decimal import ROUND_HALF_UP, Decimal
@@ -70,7 +71,7 @@ def pi(arguments, host):
 
 @lazy("random", 0)
 def random(arguments, host):
-    return lambda row: chance.randrange(2 ** 31)
+    return lambda row: chance.randrange(2**31)
 
 
 @lazy("sum", 1, MANY)
@@ -83,6 +84,7 @@ def sum_(arguments, host):
         amounts = [number(each) for evaluate in evaluates for each in as_list(evaluate(row))]
         numbers = [amount for amount in amounts if amount is not None]
         return sum(numbers) if numbers else None
+
     return total
 
 
@@ -94,6 +96,7 @@ def avg(arguments, host):
         amounts = [number(each) for argument in arguments for each in as_list(argument.evaluate(row))]
         count = sum(amount is not None for amount in amounts)
         return total(row) / count if count else None
+
     return mean
 
 
@@ -101,15 +104,18 @@ def _of_all(name, choose):
     @lazy(name, 1, MANY)
     def build(arguments, host):
         """Texts are greater than numbers, and a text in the search is one; nulls do not count."""
+
         def rank(pair):
             value, is_text = pair
             amount = None if is_text else number(value)
             return (1, text(value)) if amount is None else (0, amount)
 
         def evaluate(row):
-            values = [(each, argument.kind == "string") for argument in arguments
-                      for each in as_list(argument.evaluate(row))]
+            values = [
+                (each, argument.kind == "string") for argument in arguments for each in as_list(argument.evaluate(row))
+            ]
             return choose(values, key=rank)[0] if values else None
+
         return evaluate
 
 

@@ -2,6 +2,7 @@
 
 Relies on: Search Reference, "Multivalue eval functions".
 """
+
 from ...values import as_list, from_list, number, text
 from ..jsontext import dumped, value_of
 from ..operators import truth
@@ -37,6 +38,7 @@ def mvfilter(arguments, host):
 
     def evaluate(row):
         return from_list([value for value in as_list(row.get(field)) if truth(condition({field: value}))])
+
     return evaluate
 
 
@@ -53,7 +55,7 @@ def mvindex(value, start, end=None):
     if low is None or high is None:
         return None
     low, high = (int(index) + len(values) if index < 0 else int(index) for index in (low, high))
-    return from_list(values[low:high + 1]) if 0 <= low <= high and low < len(values) else None
+    return from_list(values[low : high + 1]) if 0 <= low <= high and low < len(values) else None
 
 
 @function("mvjoin", 2)
@@ -72,6 +74,7 @@ def mvmap(arguments, host):
     def evaluate(row):
         mapped = [expression({**row, field: value}) for value in as_list(source(row))]
         return from_list([each for value in mapped for each in as_list(value)])
+
     return evaluate
 
 
@@ -96,6 +99,7 @@ def mvrange(arguments, host):
             values.append(first + 0)
             first = first + amount if amount is not None else host.clock.modified("+" + text(by), first)
         return from_list(values)
+
     return evaluate
 
 
@@ -130,5 +134,6 @@ def split(value, delimiter):
 @function("commands", 1)
 def commands(value):
     from ..pipeline import cut
+
     parts = cut(text(value).strip().lstrip("|"))
     return from_list([part.split()[0] for part in parts if part.strip()])

@@ -1,11 +1,12 @@
 """How an eval function is registered, and how its arguments reach it.
 
-    @function("lower", 1)
-    def lower(value): ...                      of values; null where an argument is null
+@function("lower", 1)
+def lower(value): ...                      of values; null where an argument is null
 
-    @lazy("if", 3)
-    def if_(arguments, host): ...              of unevaluated arguments; makes an Evaluate
+@lazy("if", 3)
+def if_(arguments, host): ...              of unevaluated arguments; makes an Evaluate
 """
+
 import math
 from functools import partial
 from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional
@@ -66,27 +67,39 @@ def _add(names: str, entry: Function) -> None:
 
 def lazy(names: str, low: int, high: Optional[float] = None):
     """A function that is given its arguments unevaluated. `names` are its name and its aliases, with blanks between."""
+
     def register(build: Callable[[List[Argument], Host], Evaluate]):
         _add(names, Function(low, low if high is None else high, build, build.__module__))
         return build
+
     return register
 
 
-def function(names: str, low: int, high: Optional[float] = None, nulls: bool = False, each: bool = False,
-             takes: str = "", hosted: bool = False):
+def function(
+    names: str,
+    low: int,
+    high: Optional[float] = None,
+    nulls: bool = False,
+    each: bool = False,
+    takes: str = "",
+    hosted: bool = False,
+):
     """A function of values; without `nulls` it is null where an argument is, and null() itself is refused.
 
     With `each` the first argument's values are taken one by one, else a multivalue field is a list. A function that
     `takes` text refuses a first argument that is a number by its looks, one that takes numbers any that is a text and
     no number; what a field holds is another matter. A `hosted` one is given the host by that name.
     """
+
     def register(implementation: Callable[..., Any]):
         def build(arguments: List[Argument], host: Host) -> Evaluate:
             _check(names.split()[0], arguments, nulls, takes)
             called = partial(implementation, host=host) if hosted else implementation
             return _caller(called, [argument.evaluate for argument in arguments], nulls, each)
+
         _add(names, Function(low, low if high is None else high, build, implementation.__module__))
         return implementation
+
     return register
 
 
@@ -95,8 +108,10 @@ def _check(name: str, arguments: List[Argument], nulls: bool, takes: str) -> Non
         raise invalid(name)
     if takes == "text" and arguments and arguments[0].kind == "number":
         raise invalid(name)
-    if takes == "numbers" and any(argument.kind == "string" and (
-            not argument.is_literal or number(argument.evaluate({})) is None) for argument in arguments):
+    if takes == "numbers" and any(
+        argument.kind == "string" and (not argument.is_literal or number(argument.evaluate({})) is None)
+        for argument in arguments
+    ):
         raise invalid(name)
 
 
@@ -109,6 +124,7 @@ def _caller(implementation: Callable[..., Any], arguments: List[Evaluate], nulls
         def of_one(row: Row) -> Optional[Value]:
             value = only(row)
             return None if value is None else implementation(value)
+
         return of_one
 
     def of_several(row: Row) -> Optional[Value]:
@@ -119,4 +135,5 @@ def _caller(implementation: Callable[..., Any], arguments: List[Evaluate], nulls
             found = [implementation(value, *values[1:]) for value in values[0]]
             return [value for value in found if value is not None] or None
         return implementation(*values)
+
     return of_several

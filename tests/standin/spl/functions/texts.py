@@ -2,6 +2,7 @@
 
 Relies on: Search Reference, "Text functions".
 """
+
 import re
 from urllib.parse import unquote
 
@@ -55,7 +56,7 @@ def substr(value, start, length=None):
     if begin < 0:
         begin += len(source) + 1
     end = len(source) + 1 if count is None else begin + int(count)
-    return source[max(begin, 1) - 1:max(end - 1, 0)]
+    return source[max(begin, 1) - 1 : max(end - 1, 0)]
 
 
 @function("urldecode", 1, each=True, takes="text")

@@ -1,0 +1,1 @@
+"""Rows become Segment messages, and messages get their outcomes."""

@@ -1,0 +1,96 @@
+"""Messages become the bodies of batch requests, within Segment's limits in bytes and in number; pure.
+
+The size of a batch is that of the body which is sent, to the byte, before compression: what Segment's limit of 500 KB
+is measured on is not documented, and all its libraries measure this.
+
+Source: Segment's "HTTP API".
+"""
+
+import bisect
+import itertools
+import json
+from dataclasses import dataclass, field
+from typing import Iterable, Iterator, List, Optional, Sequence, Tuple
+
+from segment_bridge import __version__
+
+# The library that makes the call, as the Spec's common fields ask for; Segment merges it into each event's context.
+_HEAD = (
+    b'{"context":%s,"batch":['
+    % json.dumps({"library": {"name": "segment-bridge", "version": __version__}}, separators=(",", ":")).encode()
+)
+_TAIL = b"]}"
+ENVELOPE_BYTES = len(_HEAD) + len(_TAIL)
+
+
+def body(payloads: Iterable[bytes]) -> bytes:
+    """The body of a request; never with white space, so that its size is known beforehand."""
+    return _HEAD + b",".join(payloads) + _TAIL
+
+
+def body_bytes(payloads: List[bytes]) -> int:
+    """The size of that body."""
+    return ENVELOPE_BYTES + sum(map(len, payloads)) + max(len(payloads) - 1, 0)
+
+
+@dataclass
+class Batch:
+    """Serialised messages, and for each the row that it came from: a number that means something to the caller."""
+
+    number: int
+    payloads: List[bytes] = field(default_factory=list)
+    rows: List[int] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.payloads)
+
+    def halves(self) -> Tuple["Batch", "Batch"]:
+        middle = len(self) // 2
+        return self[:middle], self[middle:]
+
+    def __getitem__(self, part: slice) -> "Batch":
+        return Batch(self.number, self.payloads[part], self.rows[part])
+
+
+class Batcher:
+    """Puts messages together, in order; a batch is full when the next message would not fit.
+
+    `max_bytes` may be lowered on the way. A message alone is a batch however large it is.
+    """
+
+    def __init__(self, max_bytes: int, max_events: int):
+        self.max_bytes = max_bytes
+        self._max_events = max_events
+        self._next_number = 1
+        self._begin()
+
+    def _begin(self) -> None:
+        self._batch = Batch(self._next_number)
+        self._bytes = ENVELOPE_BYTES - 1  # the first message has no comma before it
+
+    def add(self, payloads: Sequence[bytes], rows: Sequence[int]) -> Iterator[Batch]:
+        """Takes messages while it is gone through; gives each batch that is full before the next message is added."""
+        ends = [*itertools.accumulate(1 + len(payload) for payload in payloads)]
+        start = before = 0
+        while start < len(ends):
+            fit = bisect.bisect_right(ends, before + self.max_bytes - self._bytes, start)
+            end = min(fit, start + self._max_events - len(self._batch))
+            if end == start:
+                full = self.flush()
+                if full:
+                    yield full
+                    continue
+                end = start + 1
+            self._batch.payloads += payloads[start:end]
+            self._batch.rows += rows[start:end]
+            self._bytes += ends[end - 1] - before
+            start, before = end, ends[end - 1]
+
+    def flush(self) -> Optional[Batch]:
+        """The batch that is not full yet; None where there is none."""
+        batch = self._batch
+        if not batch.payloads:
+            return None
+        self._next_number += 1
+        self._begin()
+        return batch

@@ -1,0 +1,355 @@
+"""What a request to Segment's tracking API looks like, what its answers mean, and the HTTP connections.
+
+Answers are typed: `Answer.kind` says what is to be done, `reason` is the code that rows, logs and messages show.
+
+| answer | kind |
+|---|---|
+| 2xx with JSON (or nothing, or OK, as RudderStack says) | ACCEPTED: queued by Segment, which looks at it later |
+| 2xx with `okEvents` and `errors`, as Jitsu says | ACCEPTED, but for the messages that the errors name |
+| 2xx with anything else: a captive portal's or proxy's page | TRANSIENT |
+| 408, 410, 421, 425, 460, other 5xx; no connection, no answer, half of one | TRANSIENT |
+| 429 | THROTTLED |
+| 413, 415 | TOO_LARGE, ENCODED: the same again, in smaller batches, or without gzip |
+| 3xx, 401, 403, 404, 405, 407, 501, 505, 511; 2xx that says it is none | DENIED: to all, or to this one |
+| a certificate that is not valid; a proxy that wants credentials | MISCONFIGURED: no request will do better |
+| other 4xx, above all 400 | REFUSED: something in the batch is bad |
+
+The write key goes into a Basic header that is built here (so no netrc can leave it out), and not into the body as well,
+where a proxy would log it. Segment does not check it: a wrong one is answered 200.
+
+Sources: Segment's "HTTP API"; the retry rules of Segment's own libraries (analytics-java, analytics-kotlin, 2026).
+"""
+
+import base64
+import enum
+import hashlib
+import http.client
+import json
+import logging
+import re
+import ssl
+import threading
+import time
+import zlib
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Type
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import DecodeError, HTTPError
+from urllib3.util.ssl_match_hostname import CertificateError
+
+from segment_bridge import __version__, connections, credentials, texts
+from segment_bridge.delivery.options import Destination
+from segment_bridge.errors import SecretError, SettingsError
+from segment_bridge.retry import retry_after_s
+
+_BROKEN = (requests.RequestException, HTTPError, http.client.HTTPException, OSError, ValueError)
+"""What requests, and what it is made of, raise where an answer is none: not all of it in their own clothes."""
+_LONGEST_ANSWER = 65_536
+_EXCERPT_CHARS = 200
+# Level 1 takes half the time of level 6, and makes batches of events a twentieth of their size as well.
+_GZIP_LEVEL, _GZIP_WBITS = 1, 31
+
+
+class Kind(enum.Enum):
+    """What an answer asks for; see the module's table."""
+
+    ACCEPTED = enum.auto()
+    REFUSED = enum.auto()
+    TOO_LARGE = enum.auto()
+    ENCODED = enum.auto()
+    THROTTLED = enum.auto()
+    TRANSIENT = enum.auto()
+    DENIED = enum.auto()
+    MISCONFIGURED = enum.auto()
+
+
+class Answer(NamedTuple):
+    kind: Kind
+    reason: str = ""
+    http: Optional[int] = None
+    error: str = ""  # for people; without secrets
+    retry_after_s: Optional[float] = None
+    excepted: Tuple[str, ...] = ()
+    """Of an answer that accepts all but some: what it says of these, each by its id."""
+
+    def exception(self, payload: bytes) -> str:
+        """What it says of a message that it does not accept; empty for the others."""
+        name = re.compile(r"(?<![\w-])%s(?![\w-])" % re.escape(json.loads(payload)["messageId"]))
+        return next(filter(name.search, self.excepted), "")
+
+    @property
+    def reason_of_event(self) -> str:
+        """The reason where the answer is about a single event, as it turned out: "auth" would be a riddle there."""
+        return "http_%d" % self.http if self.http and self.http >= 300 else self.reason
+
+
+_KINDS = {
+    408: Kind.TRANSIENT,
+    410: Kind.TRANSIENT,
+    421: Kind.TRANSIENT,
+    425: Kind.TRANSIENT,
+    460: Kind.TRANSIENT,
+    501: Kind.DENIED,
+    505: Kind.DENIED,
+    511: Kind.DENIED,
+    429: Kind.THROTTLED,
+    413: Kind.TOO_LARGE,
+    415: Kind.ENCODED,
+    401: Kind.DENIED,
+    403: Kind.DENIED,
+    404: Kind.DENIED,
+    405: Kind.DENIED,
+    407: Kind.DENIED,
+}
+_STOP_REASONS = {401: "auth", 403: "auth", 407: "auth", 404: "wrong_url", 405: "wrong_url"}
+_NO = [False, "false"]
+_REFUSALS = (("success", _NO), ("ok", _NO), ("error", None), ("errors", None), ("status", ["error", "failed"]))
+"""What a 2xx says that is none: values of its members; None is any that is not empty."""
+
+
+def kind_of(status: int) -> Kind:
+    """What a status other than 2xx asks for."""
+    if status in _KINDS:
+        return _KINDS[status]
+    if status >= 500 or status < 200:
+        return Kind.TRANSIENT
+    return Kind.REFUSED if status >= 400 else Kind.DENIED
+
+
+def fingerprint(write_key: str) -> str:
+    """Stands for a write key where the key itself must not be."""
+    return hashlib.sha256(b"segment_bridge:" + write_key.encode()).hexdigest()
+
+
+class Call(NamedTuple):
+    """A batch, compressed where the other side takes that."""
+
+    request: requests.PreparedRequest
+    body_bytes: int  # before that
+
+
+class Segment:
+    """A destination that takes batches; any number of threads may post, each on a connection of its own."""
+
+    def __init__(self, destination: Destination, write_key: str):
+        """
+        Raises:
+            SecretError, SettingsError: a write key that no header can carry, a CA file that cannot be used.
+        """
+        place = "write key of [%s] in the password store" % destination.name
+        write_key = credentials.checked(write_key, place)
+        if not re.fullmatch(r"[!-9;-~]+", write_key):
+            raise SecretError(
+                "the %s has white space, a colon or characters beyond ASCII, which no write key has: "
+                "save it again" % place
+            )
+        _check_ca_file(destination)
+        self._destination = destination
+        basic = base64.b64encode(write_key.encode() + b":").decode()
+        self._secrets = (write_key, basic)
+        self._request = requests.Request(
+            "POST",
+            destination.endpoint,
+            headers={
+                "Authorization": "Basic " + basic,
+                "Content-Type": "application/json",
+                "User-Agent": "segment-bridge/" + __version__,
+            },
+        ).prepare()
+        proxies = dict.fromkeys(("http", "https"), destination.proxy_url) if destination.proxy_url else None
+        self._how: Dict[str, Any] = {
+            "stream": True,
+            "timeout": (destination.connect_timeout, destination.timeout),
+            "proxies": proxies,
+            "verify": destination.ca_file or True,
+        }
+        self._idle: List[_Line] = []
+        self._counting = threading.Lock()
+        self.gzip = destination.gzip  # may be switched off on the way
+        self.requests = self.body_bytes = self.wire_bytes = 0
+
+    def call(self, body: bytes) -> Call:
+        """What sends a batch, as often as it takes."""
+        request = self._request.copy()
+        if self.gzip:
+            request.headers["Content-Encoding"] = "gzip"
+        request.prepare_body(_gzipped(body) if self.gzip else body, None)
+        return Call(request, len(body))
+
+    def post(self, call: Call, retries: int = 0) -> Answer:
+        """Sends it, and reads the answer.
+
+        A kept-alive connection that the other side has just closed is no failure: the request goes out once more, on a
+        new one. (The messages' ids make that safe.)
+        """
+        if retries:
+            call.request.headers["X-Retry-Count"] = str(retries)
+        try:
+            line = self._idle.pop()  # the one that was in use last
+        except IndexError:
+            line = _Line()
+        try:
+            return self._on(line, call)
+        finally:
+            self._idle.append(line)
+
+    def _on(self, line: "_Line", call: Call) -> Answer:
+        is_used = line.is_used
+        try:
+            return self._send(line, call)
+        except requests.ConnectionError as error:
+            if not is_used or not _is_dropped(error):
+                return self._no_answer(error)
+        except _BROKEN as error:
+            return self._no_answer(error)
+        try:
+            return self._send(line, call)
+        except _BROKEN as error:
+            return self._no_answer(error)
+
+    def _send(self, line: "_Line", call: Call) -> Answer:
+        with self._counting:
+            self.requests += 1
+            self.body_bytes += call.body_bytes
+            self.wire_bytes += len(call.request.body or b"")
+        line.is_used = False
+        # Without a session there is no netrc, no proxy of other programs, no cookie, and no redirect is followed.
+        with (
+            connections.ended_after(self._destination.connect_timeout + self._destination.timeout),
+            line.adapter.send(call.request, **self._how) as response,
+        ):
+            try:
+                content = connections.read(response.raw, _LONGEST_ANSWER).data
+            except DecodeError as error:  # the status counts none the less
+                content = str(error).encode()
+        line.is_used = response.status_code < 500 and response.status_code != 421
+        if not line.is_used:  # "HTTP API": look up the name anew, another server may do better. So says 421, too
+            line.adapter.close()
+        return self._answer(response, content)
+
+    def _answer(self, response: requests.Response, content: bytes) -> Answer:
+        status = response.status_code
+        said = content.decode("utf-8", "replace").strip()
+        if 200 <= status < 300:
+            return self._success(status, said)
+        reason = _STOP_REASONS.get(status, "http_%d" % status)
+        error = "HTTP %d: %s" % (status, self._clean(said or response.reason or ""))
+        if 300 <= status < 400:
+            reason = "redirect"
+            error = "HTTP %d leads to %s" % (status, self._clean(response.headers.get("Location", "nowhere")))
+        return Answer(kind_of(status), reason, status, error, retry_after_s(response.raw.headers, time.time()))
+
+    def _success(self, status: int, said: str) -> Answer:
+        """Of a 2xx, which is believed if nothing in it says otherwise."""
+        try:
+            value = json.loads(said) if said and said.upper() != "OK" else None
+        except (ValueError, RecursionError):
+            value = ()
+        errors = value.get("errors") if isinstance(value, dict) and value.get("okEvents") else None
+        if errors and isinstance(errors, list):  # as Jitsu answers
+            return Answer(Kind.ACCEPTED, "", status, excepted=tuple(self._clean(str(error)) for error in errors))
+        if value is False or (
+            isinstance(value, dict)
+            and any(value[name] in bad if bad else value[name] for name, bad in _REFUSALS if name in value)
+        ):
+            return Answer(Kind.DENIED, "success_false", status, "HTTP %d, but: %s" % (status, self._clean(said)))
+        if value is None or value is True or isinstance(value, dict) or str(value).upper() == "OK":
+            return Answer(Kind.ACCEPTED, "", status)
+        return Answer(Kind.TRANSIENT, "unexpected_body", status, "not Segment's answer: %s" % self._clean(said))
+
+    def _no_answer(self, error: Exception) -> Answer:
+        certificate = _find(error, ssl.SSLCertVerificationError, CertificateError)  # the latter is about the name
+        if certificate:
+            return Answer(
+                Kind.MISCONFIGURED,
+                "tls",
+                None,
+                self._clean(getattr(certificate, "verify_message", "") or str(certificate)),
+            )
+        cause = _find(error, OSError, http.client.HTTPException) or error
+        text = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+        if "407" in text and "Tunnel" in str(error):
+            return Answer(Kind.MISCONFIGURED, "auth", 407, self._clean(text))
+        return Answer(Kind.TRANSIENT, "network", None, self._clean(text))
+
+    def _clean(self, text: str) -> str:
+        """The beginning of what somebody else wrote, who may have been told the key."""
+        return texts.printable(text, _EXCERPT_CHARS, self._secrets)
+
+
+class _Line:
+    """A connection that is kept alive from call to call."""
+
+    def __init__(self) -> None:
+        self.adapter = _Adapter(max_retries=0)
+        self.is_used = False
+
+
+class Rehearsal:
+    """In place of `Segment` where nothing is to be sent."""
+
+    def __init__(self, destination: Destination):
+        """
+        Raises:
+            SettingsError: as `Segment`.
+        """
+        _check_ca_file(destination)
+        self.gzip = destination.gzip
+        self.requests = self.body_bytes = self.wire_bytes = 0
+
+    def call(self, body: bytes) -> int:
+        return len(body)
+
+    def post(self, call: int, retries: int = 0) -> Answer:
+        return Answer(Kind.ACCEPTED)
+
+
+def _check_ca_file(destination: Destination) -> None:
+    if not destination.ca_file:
+        return
+    try:
+        ssl.create_default_context(cafile=destination.ca_file)
+    except OSError as error:  # ssl.SSLError is one, too
+        raise SettingsError(
+            "segment_bridge.conf [%s] ca_file %s cannot be used: %s. It must hold CA certificates in "
+            "PEM" % (destination.name, destination.ca_file, error.strerror or error)
+        ) from None
+
+
+def _gzipped(body: bytes) -> bytes:
+    packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_WBITS)
+    return packer.compress(body) + packer.flush()
+
+
+def _is_dropped(error: requests.ConnectionError) -> bool:
+    """Whether a connection was closed before the first byte of an answer."""
+    return _find(error, ConnectionResetError, BrokenPipeError, http.client.RemoteDisconnected) is not None
+
+
+def _find(error: Optional[BaseException], *kinds: Type[BaseException]) -> Optional[BaseException]:
+    """The innermost exception of these kinds that led to an error of requests', which wraps them in its own ways."""
+    found: Optional[BaseException] = None
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, kinds) and not isinstance(error, requests.RequestException):
+            found = error
+        inner = [getattr(error, "reason", None), *error.args, error.__cause__, error.__context__]
+        error = next((each for each in inner if isinstance(each, BaseException)), None)
+    return found
+
+
+# What urllib3 would warn of is in the Answer; on stderr it would become an error in search.log.
+logging.getLogger("urllib3").setLevel(logging.CRITICAL)
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = connections.POOLS
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = connections.POOLS
+        return manager

@@ -1,0 +1,87 @@
+"""What is kept of a row that gives no message: a draft of one, for a person to correct and to send again; pure.
+
+It is a JSON object with the members that a message has. Objects are there as far as the row's columns make them;
+columns that do not are there by their own names, and so is what has several values. It has an id, under which it is
+found again, and the row's time. What can never be sent, for its size, is cut.
+"""
+
+import json
+from json.encoder import encode_basestring as quote
+from typing import Dict, List, Sequence
+
+from segment_bridge.delivery import jsontext
+from segment_bridge.delivery.columns import values_of
+from segment_bridge.delivery.messages import OBJECTS, Layout, from_epoch
+from segment_bridge.delivery.options import MAX_EVENT_BYTES
+
+_LONGEST_MEMBER = 1_000
+_CUT = "... (cut)"
+
+
+def draft(layout: Layout, cells: Sequence[str], message_id: str) -> str:
+    """Of a row, as a JSON text of at most MAX_EVENT_BYTES, or a little more.
+
+    Args:
+        message_id: the row's, or one that stands in for it.
+    """
+    members: Dict[str, str] = {}  # JSON texts
+    for name, position, twin in layout.columns:
+        values = cells[twin] if twin is not None else ""
+        if values:
+            members[name] = "[%s]" % ",".join(map(quote, values_of(values)))
+        elif cells[position]:
+            members[name] = quote(cells[position])
+    for name in OBJECTS:
+        _make_object(layout, cells, name, members)
+    _date(members)
+    members["messageId"] = quote(message_id)
+    text = _joined(members)
+    if len(text.encode()) > MAX_EVENT_BYTES:
+        text = _joined(_cut(members))
+    return text
+
+
+def _make_object(layout: Layout, cells: Sequence[str], name: str, members: Dict[str, str]) -> None:
+    """Puts an object in place of the columns that it is made of, if nothing is wrong with them."""
+    try:
+        text = jsontext.checked(json.loads(members[name])) if name in members else ""
+        if name in layout.dotted:
+            text = layout.dotted[name].texts([[cell] for cell in cells], [text], _refuse)[0]
+    except (ValueError, AttributeError):  # no JSON, several values
+        return
+    for column in [column for column in members if column.partition(".")[0] == name]:
+        del members[column]
+    if text:
+        members[name] = text
+
+
+def _refuse(row: int, code: str, error: str) -> None:
+    raise ValueError(error)
+
+
+def _date(members: Dict[str, str]) -> None:
+    """What is sent again has no _time any more."""
+    try:
+        time = from_epoch(json.loads(members["_time"]))
+    except (KeyError, ValueError, TypeError):
+        return
+    members.setdefault("timestamp", time)
+    del members["_time"]
+
+
+def _cut(members: Dict[str, str]) -> Dict[str, str]:
+    """The members as texts, each of them cut, and as many as there is room for."""
+    cut: Dict[str, str] = {}
+    room = MAX_EVENT_BYTES
+    for name, text in {"messageId": members["messageId"], **members}.items():
+        if len(text) > _LONGEST_MEMBER:
+            text = quote(text[:_LONGEST_MEMBER] + _CUT)
+        room -= len(quote(name[:_LONGEST_MEMBER]).encode()) + len(text.encode()) + 2
+        if room > 0:
+            cut[name[:_LONGEST_MEMBER]] = text
+    return cut
+
+
+def _joined(members: Dict[str, str]) -> str:
+    parts: List[str] = ["%s:%s" % (quote(name), text) for name, text in members.items()]
+    return "{%s}" % ",".join(parts)

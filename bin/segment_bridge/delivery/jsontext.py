@@ -1,0 +1,137 @@
+"""JSON objects as texts: checked without being rewritten, and added to; pure.
+
+Checking an object and sending its text as it stands costs half of reading it and writing it again, and keeps numbers as
+they are written: 2**70, 1.10 and 1e400 do not survive a float.
+
+Source: RFC 8259.
+"""
+
+import json
+import re
+from json.encoder import encode_basestring as quote
+from typing import Any, Iterable, Sequence, Tuple
+
+MAX_DEPTH = 200
+"""Receivers' parsers give up somewhere between 500 and 10,000 levels, and refuse the whole batch."""
+
+NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
+
+
+def _no_json(constant: str) -> None:
+    raise ValueError("%s is not JSON" % constant)
+
+
+_scan = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_no_json).scan_once  # type: ignore[attr-defined]
+
+
+def checked(text: str) -> str:
+    """The text of a JSON object that every parser takes: without white space around it, or halves of surrogate pairs.
+
+    Repeated keys stay, and mean what they mean to the receiver.
+
+    Raises:
+        ValueError: it is no such text; says why.
+    """
+    if text[-1:] != "}" or text[:1] != "{":
+        text = text.strip(" \t\r\n")
+        if text[:1] != "{":
+            raise ValueError("must be a JSON object, but begins with %s" % quote(text[:20]))
+    return _checked(text)
+
+
+def checked_value(text: str) -> str:
+    """As `checked`, of any JSON value."""
+    return _checked(text.strip(" \t\r\n"))
+
+
+def _checked(text: str) -> str:
+    if (text.find("{", 1) > 0 or "[" in text) and text.count("{") + text.count("[") > MAX_DEPTH < _depth(text):
+        raise ValueError("nested more than %d levels deep" % MAX_DEPTH)
+    try:
+        _, end = _scan(text, 0)
+    except json.JSONDecodeError as error:
+        raise ValueError("%s at character %d" % (error.msg, error.pos + 1)) from None
+    except StopIteration as error:  # carries the position
+        raise ValueError("a value is missing at character %d" % (error.value + 1)) from None
+    if end != len(text):
+        raise ValueError("more text after the value, at character %d" % (end + 1))
+    if "\\" in text and ("\\ud" in text or "\\uD" in text):
+        return _ESCAPE.sub(_whole, text)
+    return text
+
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+
+
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for token in _TOKEN.finditer(text):
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token[0], 0)
+        deepest = max(depth, deepest)
+    return deepest
+
+
+_PAIR = r"u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_ESCAPE = re.compile(r"\\(?:%s|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)" % _PAIR)
+
+
+def _whole(escape: "re.Match[str]") -> str:
+    """Half of a surrogate pair, which a log that cuts texts leaves behind, becomes what stands for a lost character."""
+    return r"\ufffd" if escape[1] else escape[0]
+
+
+class _Written(str):
+    """JSON that is left as it is written."""
+
+
+def with_values(text: str, values: Iterable[Tuple[Sequence[str], str]]) -> str:
+    """A checked object with other JSON texts put in at their paths, in place of what is there.
+
+    Raises:
+        ValueError: a path leads through a value that is no object, or ends at an object.
+    """
+    root = json.loads(text, parse_float=_Written, parse_int=_Written)
+    for path, value in values:
+        node = root
+        for key in path[:-1]:
+            node = node.setdefault(key, {}) if isinstance(node, dict) else None
+        if not isinstance(node, dict) or isinstance(node.get(path[-1]), dict):
+            raise ValueError("%s is both an object and a value" % ".".join(path))
+        node[path[-1]] = _Written(value)
+    return _dump(root)
+
+
+_MARK = "\ud800"  # no text that was checked has half of a surrogate pair
+
+
+def _same(number: str) -> str:
+    """One text for all numbers that are equal; a text that no other value has."""
+    mantissa, _, exponent = number.lower().partition("e")
+    whole, _, fraction = mantissa.lstrip("-").partition(".")
+    digits = (whole + fraction).rstrip("0")
+    significant = digits.lstrip("0")
+    if not significant:
+        return _MARK + "0"
+    if len(exponent) > 18:  # int() refuses thousands of digits
+        return _MARK + number
+    sign = "-" if number[0] == "-" else ""
+    return "%s%s%se%d" % (_MARK, sign, significant, int(exponent or 0) + len(whole) - len(digits))
+
+
+_read_same = json.JSONDecoder(parse_float=_same, parse_int=_same).raw_decode
+_write_same = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
+def canonical(text: str) -> str:
+    """One text for all checked ones that say the same, whatever their spaces, escapes, order of keys and zeros."""
+    return _write_same(_read_same(text)[0])
+
+
+def _dump(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{%s}" % ",".join(["%s:%s" % (quote(key), _dump(each)) for key, each in value.items()])
+    if isinstance(value, list):
+        return "[%s]" % ",".join(map(_dump, value))
+    if isinstance(value, str):
+        return value if isinstance(value, _Written) else quote(value)
+    return {True: "true", False: "false", None: "null"}[value]

@@ -1,0 +1,113 @@
+"""The run log, $SPLUNK_HOME/var/log/splunk/segment_bridge.log, which Splunk indexes into _internal.
+
+A line is a time with its zone, a level, an event and facts as key=value, so that Splunk extracts them by itself:
+
+    2026-11-24 01:02:03.456 +0000 INFO event=run_end component=segmentsend sid="scheduler_1" status=ok accepted=312
+
+Events are run_start, batch, rejection, outcome, dropped, run_end and error; an error, and what was not sent, has a
+`reason`, one of segment_bridge.reasons. No bodies, no secrets: whoever logs a fact sees to that.
+"""
+
+import contextlib
+import logging
+import os
+import sys
+import time
+from io import TextIOWrapper
+from logging.handlers import RotatingFileHandler
+from typing import Any, Dict, List, Optional
+
+from segment_bridge import texts
+
+FILE_NAME = "segment_bridge.log"
+_MAX_BYTES, _KEPT_FILES = 10_000_000, 4
+_FACT_CHARS = 1_000
+
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:/@+-")
+
+
+class RunLog:
+    """The lines of one run: `component`, `sid` and `facts` go onto each. A context manager that closes the file.
+
+    A log that cannot be written never ends a run: that it could not is said once, on stderr, which splunkd puts into
+    search.log or splunkd.log. `run` is what goes onto each line, `problems` the facts of warnings and errors so far.
+    """
+
+    def __init__(self, component: str, sid: str = "", folder: Optional[str] = None, **facts: Any):
+        """`folder` is that of Splunk's own logs by default."""
+        self.run = {"component": component, "sid": sid or None, **facts}
+        self.problems: List[Dict[str, Any]] = []
+        self._logger = logging.Logger(component)  # not in logging's tree: nobody else's handlers get these lines
+        if folder is None:
+            folder = os.path.join(os.environ.get("SPLUNK_HOME", ""), "var", "log", "splunk")
+        try:
+            handler: logging.Handler = _Handler(
+                os.path.join(folder, FILE_NAME), maxBytes=_MAX_BYTES, backupCount=_KEPT_FILES, encoding="utf-8"
+            )
+        except OSError as error:
+            _complain(error)
+            handler = logging.NullHandler()
+        handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
+        self._logger.addHandler(handler)
+
+    def info(self, event: str, **facts: Any) -> None:
+        self._logger.info(line(event=event, **self.run, **facts))
+
+    def warning(self, event: str, **facts: Any) -> None:
+        self.problems.append({"event": event, **facts})
+        self._logger.warning(line(event=event, **self.run, **facts))
+
+    def error(self, event: str, *, reason: str, **facts: Any) -> None:
+        self.problems.append({"event": event, "reason": reason, **facts})
+        self._logger.error(line(event=event, **self.run, reason=reason, **facts))
+
+    def __enter__(self) -> "RunLog":
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        for handler in self._logger.handlers:
+            with contextlib.suppress(OSError):  # a full disk, which was complained of before
+                handler.close()
+
+
+def line(**facts: Any) -> str:
+    """key=value of each fact that is not None; texts are quoted where Splunk would cut them short otherwise."""
+    return " ".join("%s=%s" % (name, _value(fact)) for name, fact in facts.items() if fact is not None)
+
+
+def _value(fact: Any) -> str:
+    if isinstance(fact, bool):
+        return "true" if fact else "false"
+    text = "%.3f" % fact if isinstance(fact, float) else texts.printable(str(fact), _FACT_CHARS)
+    if text and _PLAIN.issuperset(text):
+        return text
+    # Splunk's automatic extraction ends a quoted value at the next quote, with or without a backslash before it.
+    return '"%s"' % text.replace('"', "'")
+
+
+class _Formatter(logging.Formatter):
+    def formatTime(self, record: logging.LogRecord, datefmt: Optional[str] = None) -> str:
+        seconds = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(record.created))
+        return "%s.%03d +0000" % (seconds, record.msecs)
+
+
+class _Handler(RotatingFileHandler):
+    """Its files are for whom Splunk's own logs are: the user that Splunk runs as, alone."""
+
+    _complained = False
+
+    def _open(self) -> TextIOWrapper:
+        return open(
+            self.baseFilename, "a", encoding=self.encoding, opener=lambda path, flags: os.open(path, flags, 0o600)
+        )
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A full disk, say. By default each line would put a traceback onto stderr."""
+        if not self._complained:
+            self._complained = True
+            _complain(sys.exc_info()[1])
+
+
+def _complain(error: Optional[BaseException]) -> None:
+    said = texts.printable(str(error), _FACT_CHARS)
+    print("segment_bridge: the run log cannot be written: %s" % said, file=sys.stderr)

@@ -1,0 +1,169 @@
+"""What was rejected, failed or not sent, kept in the collection segment_dead_letters: its message, why, since when.
+
+A document's key is <destination>/<messageId>: what fails again is one document, which keeps its first time and counts
+its attempts. `payload` is the message as it would be sent; of a row that gives no message it is a draft of one
+(`delivery.drafts`), which has an id as well. A message that is accepted later, by any run, leaves the collection;
+so does what is too old, or too much: what was refused before what waits for its next try.
+
+A row without a user (no_user_anon_id) is not kept: sending it again would not find the user. Only the search that made
+it may.
+
+People edit letters, and so may whoever has the role for it: one of a wrong shape is passed over, and counted.
+"""
+
+import contextlib
+import json
+import math
+import time
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
+
+from splunklib.client import Service
+
+from segment_bridge.delivery.messages import Outcome
+from segment_bridge.errors import SegmentBridgeError
+from segment_bridge.retry import Retry
+from segment_bridge.splunk.kvstore import Collection
+
+COLLECTION = "segment_dead_letters"
+STATUSES = ("rejected", "failed", "unsent")
+AGAIN, DROPPED = "again", "dropped"
+"""The statuses by which a person says that a letter is to be sent once more, whatever its age, or to be removed."""
+DROPS = {
+    "age": "dead letters were removed that nobody dealt with for 30 days",
+    "number": "there were too many dead letters: the oldest were removed, of those that were refused first",
+}
+MAX_AGE_S = 30 * 86_400
+MAX_LETTERS = 100_000
+_MOST_WAITING, _MOST_WAITING_CHARS = 500, 2_000_000
+_PATIENCE_S = 30.0
+
+
+class _Held(NamedTuple):
+    """What is to be known of a letter in the collection, in the order in which they have to go."""
+
+    waits_for_next_try: bool
+    first_time: float
+
+
+class DeadLetters:
+    """One run's. `error` says why there are no more of them than `kept`, where that is so; `lost` counts the others.
+
+    `malformed` are those of a wrong shape that the collection has.
+    """
+
+    def __init__(self, service: Service, destination: str, clock: Callable[[], float] = time.time):
+        self.kept = self.lost = self.malformed = 0
+        self.error: Optional[SegmentBridgeError] = None
+        self._is_away = False
+        self._service = service
+        self._destination = destination
+        self._clock = clock
+        self._waiting: Dict[str, Dict[str, Any]] = {}
+        self._waiting_chars = 0
+        self._held: Optional[Dict[str, _Held]] = None  # what the collection has, by key
+        self._dropped: List[str] = []  # keys of those that a person dropped
+        self._settled: List[str] = []
+
+    def add(self, message_id: str, payload: str, outcome: Outcome) -> None:
+        """Takes one, and writes them when there are enough."""
+        message = json.loads(payload)
+        key = self._key(message_id)
+        document = {
+            "_key": key,
+            "destination": self._destination,
+            "message_id": message_id,
+            "event": str(message.get("event") or message.get("type") or ""),
+            "status": outcome.status,
+            "reason": outcome.reason,
+            "http": outcome.http,
+            "error": outcome.error,
+            "payload": payload,
+            "attempts": outcome.attempts,
+        }
+        self._waiting[key] = {name: value for name, value in document.items() if value is not None}
+        self._waiting_chars += len(payload)
+        if len(self._waiting) >= _MOST_WAITING or self._waiting_chars >= _MOST_WAITING_CHARS:
+            self.write()
+
+    def settle(self, payloads: List[bytes]) -> None:
+        """Messages were accepted."""
+        held = self._read() if self._held is None else self._held
+        if held:
+            keys = [self._key(json.loads(payload)["messageId"]) for payload in payloads]
+            self._settled += [key for key in keys if held.pop(key, None)]
+
+    def write(self) -> None:
+        """Writes those that wait, and removes those that were accepted.
+
+        KV store that does not answer, or takes none, is not asked again in this run. What it keeps of the latter is
+        sent again, and is a repeat to Segment.
+        """
+        settled, self._settled = self._settled, []
+        with contextlib.suppress(SegmentBridgeError):
+            self._collection().delete_keys(settled)
+        waiting, self._waiting, self._waiting_chars = self._waiting, {}, 0
+        kept = self._save(waiting) if waiting and not self._is_away else 0
+        self.kept += kept
+        self.lost += len(waiting) - kept
+
+    def prune(self) -> Dict[str, int]:
+        """Removes what is too old, what is too much, and what a person dropped.
+
+        How many, by reason, but for the last.
+        """
+        held = self._read() if self._held is None else self._held
+        old = [key for key, letter in held.items() if letter.first_time < self._clock() - MAX_AGE_S]
+        surplus = sorted(held.keys() - old, key=held.__getitem__)[: max(len(held) - len(old) - MAX_LETTERS, 0)]
+        with contextlib.suppress(SegmentBridgeError):  # the next run will do it
+            self._collection().delete_keys(self._dropped + old + surplus)
+            return {reason: len(keys) for reason, keys in (("age", old), ("number", surplus)) if keys}
+        return {}
+
+    def _read(self) -> Dict[str, _Held]:
+        """Sets and gives `_held`; nothing where KV store cannot be read."""
+        self._held = {}
+        with contextlib.suppress(SegmentBridgeError):
+            for letter in self._collection().read({"destination": self._destination}, "_key,first_time,status"):
+                if letter.get("status") == DROPPED:
+                    self._dropped.append(letter["_key"])
+                    continue
+                status, first_time = letter.get("status"), _number(letter.get("first_time"))
+                self.malformed += first_time is None or status not in (*STATUSES, AGAIN)
+                if first_time is None or status == AGAIN:
+                    first_time = self._clock()
+                self._held[letter["_key"]] = _Held(status in ("failed", "unsent", AGAIN), first_time)
+        return self._held
+
+    def _collection(self) -> Collection:
+        return Collection(self._service, COLLECTION, Retry(deadline_s=_PATIENCE_S))
+
+    def _key(self, message_id: str) -> str:
+        return "%s/%s" % (self._destination, message_id)
+
+    def _save(self, waiting: Dict[str, Dict[str, Any]]) -> int:
+        """How many KV store took."""
+        collection = self._collection()
+        now = self._clock()
+        for document in waiting.values():
+            document["first_time"] = document["last_time"] = now
+        try:
+            for known in collection.find(waiting):
+                document = waiting[known["_key"]]
+                document["first_time"] = min(_number(known.get("first_time")) or now, now)
+                document["attempts"] += int(_number(known.get("attempts")) or 0)
+        except SegmentBridgeError as error:
+            self.error, self._is_away = error, True
+            return 0
+        saved = collection.save_each([*waiting.values()])
+        self.error, self._is_away = saved.error or self.error, saved.is_hopeless
+        if self._held is not None:
+            self._held.update(
+                (key, _Held(waiting[key]["status"] != "rejected", waiting[key]["first_time"])) for key in saved.keys
+            )
+        return len(saved.keys)
+
+
+def _number(value: Any) -> Optional[float]:
+    """What may be a time or a count, and is; None for anything else."""
+    is_one = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return value if is_one and 0 <= value < 1e12 else None

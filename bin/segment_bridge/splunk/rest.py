@@ -1,0 +1,80 @@
+"""splunkd's REST API for the app's own things, and .conf stanzas read through it.
+
+Sources: Splunk REST API reference, "configs/conf-{file}"; splunklib.client.
+"""
+
+import http.client
+import json
+from typing import Any, Dict
+from urllib.parse import urlsplit
+
+from splunklib.binding import HTTPError, UrlEncoded, handler
+from splunklib.client import Service
+
+from segment_bridge.errors import SettingsError, SplunkdError
+
+APP = "segment_bridge"
+_TIMEOUT_S = 60
+
+
+def connect(splunkd_uri: str, session_key: str) -> Service:
+    """splunkd as the user of this session, in the app's namespace; nothing is sent yet.
+
+    splunkd presents a certificate it made itself, on loopback: the SDK's default is not to verify it.
+    """
+    uri = urlsplit(splunkd_uri)
+    return Service(
+        scheme=uri.scheme,
+        host=uri.hostname,
+        port=uri.port,
+        token=session_key,
+        app=APP,
+        owner="nobody",
+        handler=handler(timeout=_TIMEOUT_S),
+    )
+
+
+def get(service: Service, path: str, **query: Any) -> Dict[str, Any]:
+    """A resource as JSON.
+
+    Raises:
+        SplunkdError: splunkd cannot be reached, or answers with another status than 200, which is the error's.
+    """
+    try:
+        answer: Dict[str, Any] = json.loads(service.get(path, output_mode="json", **query).body.read())
+        return answer
+    except HTTPError as error:
+        raise SplunkdError("splunkd answered %d to %s: %s" % (error.status, path, said(error)), error.status) from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise SplunkdError(
+            "splunkd cannot be reached at %s: %s" % (service.authority, error or type(error).__name__)
+        ) from None
+
+
+def said(error: HTTPError) -> str:
+    """The messages of an answer of splunkd's."""
+    try:
+        return " ".join(message["text"] for message in json.loads(error.body)["messages"]).rstrip(".")
+    except (ValueError, TypeError, KeyError):
+        return str(error.reason)
+
+
+def stanza(service: Service, conf: str, name: str) -> Dict[str, Any]:
+    """A stanza's settings, all layers merged; among them are entries of splunkd's own (disabled, eai:...).
+
+    Raises:
+        SettingsError: there is no such stanza; the text lists those that there are.
+        SplunkdError: as `get`.
+    """
+    path = "configs/conf-" + conf
+    try:
+        answer = get(service, "%s/%s" % (path, UrlEncoded(name, encode_slash=True)))
+        content: Dict[str, Any] = answer["entry"][0]["content"]
+        return content
+    except SplunkdError as error:
+        if error.status != 404:
+            raise
+    names = [entry["name"] for entry in get(service, path, count=0)["entry"]]
+    raise SettingsError(
+        "%s.conf has no stanza [%s]; it has %s" % (conf, name, ", ".join("[%s]" % each for each in names) or "none")
+    )

@@ -1,0 +1,84 @@
+"""What runs came to, kept in the collection segment_runs, where each search head cluster member sees it.
+
+The run log is on the member that ran, and others see it only where `_internal` is forwarded: alerts read this
+collection. A document is a run that was meant: a dry run is none. Who may not write to the collection, such as the role
+segment_bridge_sender, leaves none, and can spoil nobody else's.
+"""
+
+import contextlib
+import json
+import time
+import uuid
+from typing import Any, Dict, List
+
+from splunklib.client import Service
+
+from segment_bridge import texts
+from segment_bridge.errors import SegmentBridgeError, SplunkdError
+from segment_bridge.retry import Retry
+from segment_bridge.runlog import RunLog
+from segment_bridge.splunk.kvstore import Collection
+
+COLLECTION = "segment_runs"
+KEPT_S = 8 * 86_400
+_FACTS = frozenset(
+    (
+        "component",
+        "sid",
+        "cluster",
+        "destination",
+        "status",
+        "rows",
+        "accepted",
+        "rejected",
+        "failed",
+        "unsent",
+        "duplicate",
+        "dead_letters",
+        "dead_letters_lost",
+        "users",
+        "duration_s",
+    )
+)
+_PROBLEM_FACTS = ("event", "status", "reason", "http", "count", "message_id", "error")
+_MOST_PROBLEMS, _MOST_CHARS = 50, 500
+
+
+def keep(service: Service, log: RunLog, *, earliest: str = "", **facts: Any) -> None:
+    """Writes a run's document, from its `run_end` and the problems in its log, and deletes what is too old.
+
+    Args:
+        earliest: when the window searched begins, in epoch seconds.
+    """
+    if log.run.get("dryrun"):
+        return
+    known = {name: fact for name, fact in {**log.run, **facts}.items() if name in _FACTS and fact is not None}
+    document = {"_key": uuid.uuid4().hex, "time": time.time(), "problems": json.dumps(_problems(log, facts)), **known}
+    with contextlib.suppress(ValueError):
+        document["earliest"] = float(earliest)
+    # KV store that is down has failed the run already; a run that is told to stop has a second.
+    collection = Collection(service, COLLECTION, Retry(max_attempts=2, first_wait_s=0.3))
+    try:
+        collection.save([document])
+    except SegmentBridgeError as error:
+        if not isinstance(error, SplunkdError) or error.status != 403:
+            log.error("error", reason="kvstore", error=error)
+        return
+    with contextlib.suppress(SegmentBridgeError):
+        collection.delete({"component": known["component"], "time": {"$lt": time.time() - KEPT_S}})
+
+
+def _problems(log: RunLog, facts: Dict[str, Any]) -> List[Dict[str, Any]]:
+    problems = [
+        {name: _plain(problem[name]) for name in _PROBLEM_FACTS if problem.get(name) is not None}
+        for problem in log.problems[:_MOST_PROBLEMS]
+    ]
+    if facts.get("dead_letters_lost"):
+        problems.append(
+            {"event": "run_end", "status": "not kept", "reason": "letters_lost", "count": facts["dead_letters_lost"]}
+        )
+    return problems
+
+
+def _plain(fact: Any) -> Any:
+    return fact if isinstance(fact, int) else texts.printable(str(fact), _MOST_CHARS)

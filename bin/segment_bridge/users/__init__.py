@@ -1,0 +1,1 @@
+"""The UserSignups and tenant namespaces of clusters become the user map."""

@@ -1,0 +1,297 @@
+"""How to reach a cluster's API server, and as whom: by server and token, by a kubeconfig, or as the pod this runs in.
+
+TLS is always verified, certificate and host name. Nothing of it is taken from the environment but a pod's own address:
+proxies and CAs in there are meant for other programs. Every credential is checked before it goes anywhere.
+
+Sources: "Accessing the Kubernetes API from a Pod"; segment_bridge.users.kubeconfig.
+"""
+
+import base64
+import os
+import re
+import ssl
+import tempfile
+from dataclasses import dataclass, field
+from typing import Any, Callable, Tuple
+from urllib.parse import urlsplit
+
+import certifi
+from urllib3.util.ssl_ import create_urllib3_context
+
+from segment_bridge.credentials import checked
+from segment_bridge.errors import ClusterError
+from segment_bridge.users import kubeconfig
+
+POD = "/var/run/secrets/kubernetes.io/serviceaccount/"
+_CERTIFICATE = re.compile(b"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Access:
+    """How to reach an API server: `server` and `token`; else `kubeconfig`; else the account of the pod this runs in."""
+
+    server: str = ""
+    token: str = field(default="", repr=False)
+    token_place: str = ""
+    """Where the token is kept, for errors."""
+    ca_file: str = ""
+    ca: str = ""
+    """In place of ca_file: the certificates themselves, in DER and base64, with commas between them."""
+    kubeconfig: str = ""
+    context: str = ""
+    proxy_url: str = ""
+    """Goes before the proxy that a kubeconfig names."""
+    proxy_credentials: str = field(default="", repr=False)
+    """`user:password`"""
+    connect_timeout_s: float = 5
+    read_timeout_s: float = 65
+    """Longer than the minute after which an API server gives up on its store."""
+    answer_timeout_s: float = 600
+    """For a whole answer, however it comes."""
+
+
+class _ProxyContext(ssl.SSLContext):
+    """Looks at the name in a proxy's certificate, which urllib3 leaves to it without that name if it is an address."""
+
+    host = ""
+
+    def wrap_socket(self, *args: Any, **settings: Any) -> ssl.SSLSocket:
+        return super().wrap_socket(*args, **{"server_hostname": self.host, **settings})
+
+
+Trust = Callable[[ssl.SSLContext], None]
+"""Loads the CAs that a connection verifies with into its context."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An API server as it is connected to."""
+
+    server: str
+    credential: str
+    """What the server is shown, in words."""
+    tls: ssl.SSLContext
+    trust: Trust
+    tls_cure: str
+    """Where its CA and its name are set."""
+    authorization: str = field(default="", repr=False)
+    tls_server_name: str = ""
+    proxy_url: str = ""
+    proxy_credentials: str = field(default="", repr=False)
+    is_compressed: bool = True
+    secrets: Tuple[str, ...] = field(default=(), repr=False)
+    """What a text of the server's must not show."""
+
+    @property
+    def proxy_tls(self) -> ssl.SSLContext:
+        """For the certificate of a proxy that is spoken to in TLS."""
+        context = _ProxyContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.host = urlsplit(self.proxy_url).hostname or ""
+        self.trust(context)
+        return context
+
+
+def resolve(access: Access) -> Endpoint:
+    """
+    Raises:
+        ClusterError, SecretError: it cannot work as it is given; no request has been made.
+    """
+    if access.server:
+        return _of_server(access)
+    return _of_kubeconfig(access) if access.kubeconfig else _of_pod(access)
+
+
+def _of_server(access: Access) -> Endpoint:
+    credential = ("bearer token %s" % access.token_place).strip()
+    token = checked(access.token, credential)
+    if not token:
+        raise ClusterError("There is no bearer token to show to the API server: save one on the app's setup page")
+    trust = _file(access.ca_file) if access.ca_file else _der(access.ca) if access.ca else _public()
+    return _endpoint(access, access.server, credential, trust, _CURE, "Bearer " + token, secrets=(token,))
+
+
+def _of_kubeconfig(access: Access) -> Endpoint:
+    found = kubeconfig.read(access.kubeconfig, access.context)
+    where = "kubeconfig " + access.kubeconfig
+    trust = (
+        _file(access.ca_file)
+        if access.ca_file
+        else _pem(found.ca, "certificate-authority of " + where)
+        if found.ca
+        else _public()
+    )
+    authorization, kinds = "", []
+    if found.certificate:
+        kinds.append("client certificate")
+    if found.token:
+        authorization = "Bearer " + found.token
+        kinds.append("token")
+    elif found.username or found.password:
+        both = "%s:%s" % (found.username, found.password)
+        authorization = "Basic " + base64.b64encode(both.encode()).decode()
+        kinds.append("password")
+    return _endpoint(
+        access,
+        found.server,
+        "%s of %s" % (" and ".join(kinds), where),
+        trust,
+        _KUBECONFIG_CURE,
+        authorization,
+        secrets=(found.token, found.password),
+        proxy_url=found.proxy_url,
+        proxy_credentials=found.proxy_credentials,
+        tls_server_name=found.tls_server_name,
+        is_compressed=found.is_compressed,
+        certificate=found.certificate + b"\n" + found.key if found.certificate else b"",
+    )
+
+
+def _of_pod(access: Access) -> Endpoint:
+    host, port = (os.environ.get("KUBERNETES_SERVICE_" + part, "") for part in ("HOST", "PORT"))
+    try:
+        if not host or not port:
+            raise ClusterError("KUBERNETES_SERVICE_HOST is not set")
+        with open(POD + "token", encoding="latin-1") as file:
+            token = checked(file.read(), "pod's token in " + POD + "token")
+        if not token:
+            raise ClusterError(POD + "token is empty")
+    except (OSError, ClusterError) as error:
+        raise ClusterError(
+            "Neither server nor kubeconfig is set, and this is not a pod with a service account (%s): "
+            "set one of them" % (getattr(error, "strerror", "") or error)
+        ) from None
+    server = "https://%s:%s" % ("[%s]" % host if ":" in host else host, port)
+    return _endpoint(
+        access,
+        server,
+        "pod's token",
+        _file(access.ca_file or POD + "ca.crt"),
+        _CURE,
+        "Bearer " + token,
+        secrets=(token,),
+    )
+
+
+def _endpoint(
+    access: Access,
+    server: str,
+    credential: str,
+    trust: Trust,
+    tls_cure: str,
+    authorization: str,
+    *,
+    secrets: Tuple[str, ...],
+    proxy_url: str = "",
+    proxy_credentials: str = "",
+    certificate: bytes = b"",
+    **more: Any,
+) -> Endpoint:
+    if access.proxy_url:
+        proxy_url = access.proxy_url
+        proxy_credentials = checked(access.proxy_credentials, "proxy's credentials in the password store")
+    server = _checked_server(server)
+    tls = _context(trust)
+    if certificate:
+        _present(tls, certificate, credential)
+    return Endpoint(
+        server,
+        credential,
+        tls,
+        trust,
+        tls_cure,
+        authorization,
+        proxy_url=proxy_url,
+        proxy_credentials=proxy_credentials,
+        secrets=(*secrets, proxy_credentials, proxy_credentials.partition(":")[2]),
+        **more,
+    )
+
+
+def _checked_server(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        is_usable = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+        parts = urlsplit("")
+    shown = re.sub("//[^/]*@", "//...@", url)
+    if not is_usable:
+        raise ClusterError('The API server\'s URL must begin with https://, got "%s"' % shown)
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ClusterError(
+            'The API server\'s URL must be a host and a port, without credentials, ? and #, got "%s"' % (shown)
+        )
+    return url.rstrip("/")
+
+
+# --- Certificates ---------------------------------------------------------------------------------------------------
+
+_CURE = "Set ca_file to the CA of its certificate, and server to a name that is in that"
+_KUBECONFIG_CURE = (
+    "Set the kubeconfig's certificate-authority to the CA of its certificate, and server or "
+    "tls-server-name to a name that is in that"
+)
+
+
+def _context(trust: Trust) -> ssl.SSLContext:
+    context: ssl.SSLContext = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+    trust(context)
+    return context
+
+
+def _public() -> Trust:
+    return lambda context: context.load_verify_locations(cafile=certifi.where())
+
+
+def _file(path: str) -> Trust:
+    def load(context: ssl.SSLContext) -> None:
+        try:
+            context.load_verify_locations(cafile=path)
+        except (OSError, ssl.SSLError) as error:
+            raise ClusterError(
+                "ca_file %s cannot be used: %s. It must hold CA certificates in PEM" % (path, error.strerror or error)
+            ) from None
+
+    return load
+
+
+def _pem(certificates: bytes, place: str) -> Trust:
+    def load(context: ssl.SSLContext) -> None:
+        try:
+            context.load_verify_locations(cadata=b"\n".join(_CERTIFICATE.findall(certificates)).decode("ascii"))
+        except (ValueError, ssl.SSLError):
+            raise ClusterError("The %s cannot be used: it must hold CA certificates in PEM" % place) from None
+
+    return load
+
+
+def _der(certificates: str) -> Trust:
+    def load(context: ssl.SSLContext) -> None:
+        try:
+            context.load_verify_locations(
+                cadata=b"".join(base64.b64decode(each, validate=True) for each in certificates.split(","))
+            )
+        except (ValueError, ssl.SSLError) as error:
+            raise ClusterError(
+                "The CA certificates in the password store cannot be used: %s. Save them again on the "
+                "app's setup page" % error,
+                reason="tls",
+            ) from None
+
+    return load
+
+
+def _present(context: ssl.SSLContext, pem: bytes, what: str) -> None:
+    """Loads a client's certificate and key, which Python takes in files alone: one that lives no longer than that."""
+    handle, path = tempfile.mkstemp()
+    try:
+        with open(handle, "wb") as file:
+            file.write(pem)
+        context.load_cert_chain(path, password="")
+    except (OSError, ssl.SSLError):
+        raise ClusterError(
+            "The %s cannot be used: certificate and key must be in PEM, belong to each other, and not "
+            "be encrypted" % what
+        ) from None
+    finally:
+        os.remove(path)

@@ -1,0 +1,100 @@
+"""Why an API server cannot be reached: the step of the way that failed, in plain words, and what to do.
+
+Sources: urllib3 1.26 (which exceptions hold which); OpenSSL's names of reasons, as Python's ssl gives them.
+"""
+
+import http.client
+import re
+import socket
+import ssl
+from typing import Iterator, NamedTuple, Optional
+from urllib.parse import urlsplit
+
+import urllib3
+from urllib3.util.ssl_match_hostname import CertificateError
+
+_PROBE_S = 5
+_NO_TLS = re.compile("WRONG_VERSION_NUMBER|HTTP_REQUEST|UNKNOWN_PROTOCOL|PACKET_LENGTH_TOO_LONG|RECORD_LAYER_FAILURE")
+_NO_CLIENT = re.compile("ALERT_(UNKNOWN_CA|ACCESS_DENIED|.*CERTIFICATE.*)")
+
+_NO_TLS_CURE = "The port speaks plain HTTP or something else, but not TLS: set server to the API server's https port"
+_NO_CLIENT_CURE = "The server does not take the %s: give it one of a CA that it trusts, and that has not expired"
+_BROKEN_TLS_CURE = "The connection broke off: check that the port is the API server's, and what is in between"
+_TCP_CURE = "Check host and port, and whether a firewall or a proxy (proxy_url) is in between"
+_HTTP_CURE = "The connection broke or stalled: if it stays so, check the API server's health"
+
+
+class Diagnosis(NamedTuple):
+    """`is_passing`: it may well be over by itself in a while."""
+
+    step: str
+    what: str
+    cure: str
+    is_passing: bool
+
+    @property
+    def reason(self) -> str:
+        """The code, one of segment_bridge.reasons."""
+        return {"the proxy": "proxy", "TLS": "tls"}.get(self.step, "network")
+
+
+def diagnosis(error: Optional[BaseException], url: str, tls_cure: str, credential: str) -> Diagnosis:
+    """
+    Args:
+        url: of the server, to see what it speaks; empty where it can only be reached through a proxy.
+        error: what urllib3 raised.
+        tls_cure: what to do about a certificate that cannot be verified.
+        credential: what the server is shown, in words.
+    """
+    causes = list(_causes(error))
+    text = _words(causes[-1])
+    reasons = " ".join(getattr(cause, "reason", None) or "" for cause in causes if isinstance(cause, ssl.SSLError))
+
+    def met(*types: type) -> bool:
+        return any(isinstance(cause, types) for cause in causes)
+
+    if met(UnicodeError, urllib3.exceptions.LocationParseError):
+        return Diagnosis("DNS", text, "No host can have this name: check it, and that of the proxy", False)
+    if met(urllib3.exceptions.ProxyError):
+        return Diagnosis("the proxy", text, "Check proxy_url, and its credentials", "407" not in text)
+    if met(socket.gaierror):
+        return Diagnosis("DNS", text, "Check the host name, and this machine's name servers", True)
+    if _NO_TLS.search(reasons):
+        return Diagnosis("TLS", text, _NO_TLS_CURE, False)
+    if _NO_CLIENT.search(reasons):
+        return Diagnosis("TLS", text, _NO_CLIENT_CURE % credential, False)
+    if met(ssl.SSLCertVerificationError, CertificateError):
+        return Diagnosis("TLS", text, tls_cure, False)
+    if met(ssl.SSLError, urllib3.exceptions.SSLError):
+        if url and _speaks_plain_http(url):
+            return Diagnosis("TLS", text, _NO_TLS_CURE, False)
+        return Diagnosis("TLS", text, _BROKEN_TLS_CURE, True)
+    if met(urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError):
+        return Diagnosis("TCP", text, _TCP_CURE, True)
+    return Diagnosis("HTTP", text, _HTTP_CURE, True)
+
+
+def _speaks_plain_http(url: str) -> bool:
+    """Some servers without TLS just hang up on a client that begins with it; those with TLS say so in plain HTTP."""
+    parts = urlsplit(url)
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or 443), _PROBE_S) as connection:
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            answer = connection.recv(1_000)
+    except OSError:
+        return False
+    return answer.startswith(b"HTTP/") and b"HTTPS" not in answer
+
+
+def _causes(error: Optional[BaseException]) -> Iterator[BaseException]:
+    """An exception and the failures that led to it; urllib3 hands those on as an argument or as context."""
+    while isinstance(error, (OSError, ValueError, urllib3.exceptions.HTTPError, http.client.HTTPException)):
+        yield error
+        inner = [argument for argument in error.args if isinstance(argument, BaseException)]
+        error = inner[-1] if inner else error.__cause__ or error.__context__
+
+
+def _words(error: BaseException) -> str:
+    """An exception in the operating system's words, or its own, without urllib3's objects."""
+    words = getattr(error, "verify_message", "") or getattr(error, "strerror", "") or str(error) or type(error).__name__
+    return re.sub(r"^<[^>]*>: |^HTTPS?ConnectionPool\([^)]*\): ", "", words).rstrip(".")

@@ -1,0 +1,303 @@
+"""Lists the objects of a Kubernetes API server page by page, through the official client's ApiClient.
+
+No model objects are made: a page is the list that the JSON holds, without its numbers, which nobody reads. What goes
+wrong is an error that says where, what, and what to do: a ClusterError; or Unavailable where it was tried again in
+vain, which connections that cannot be made or break, time-outs, 429 and 5xx are.
+
+A page has a limit, so that no answer can take the memory of the machine: MOST_PAGE_BYTES, uncompressed, and
+MOST_PAGE_VALUES of JSON. One that is over it is asked for again with half as many objects; etcd keeps none over 1.5 MB.
+
+Sources: Kubernetes API concepts ("Retrieving large results sets in chunks", "410 Gone responses"); "Using RBAC
+Authorization"; the answers of real servers; etcd's limits.
+"""
+
+import json
+import re
+import time
+from functools import partial
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
+from urllib.parse import urlsplit
+
+import urllib3
+from kubernetes.client.api_client import ApiClient
+from kubernetes.client.configuration import Configuration
+from kubernetes.client.exceptions import ApiException
+
+from segment_bridge import __version__, connections, texts
+from segment_bridge.errors import ClusterError, ListExpired, SegmentBridgeError, Unavailable
+from segment_bridge.retry import Retry, retry_after_s
+from segment_bridge.users.access import Access, Endpoint, resolve
+from segment_bridge.users.diagnosis import diagnosis
+
+EXCERPT_CHARS = 200
+MOST_PAGE_BYTES = 8_000_000
+MOST_PAGE_VALUES = 800_000
+"""At the most so many, as each has a bracket or a comma before it; a UserSignup has about 150."""
+MOST_REFUSAL_BYTES = 64_000
+
+
+class Resource(NamedTuple):
+    """What can be listed. An empty `group` is the core group, an empty `namespace` means a resource of the cluster."""
+
+    group: str
+    version: str
+    plural: str
+    list_kind: str
+    namespace: str = ""
+    selector: str = ""
+    manifest: str = ""
+    """The file in the app's folder that grants to list it, and nothing that this input does not need."""
+
+    @property
+    def path(self) -> str:
+        root = "/apis/" + self.group if self.group else "/api"
+        within = "/namespaces/" + self.namespace if self.namespace else ""
+        return "%s/%s%s/%s" % (root, self.version, within, self.plural)
+
+    @property
+    def rule(self) -> str:
+        """The RBAC rule that allows to list it."""
+        role = 'a Role in namespace "%s"' % self.namespace if self.namespace else "a ClusterRole"
+        return '%s with apiGroups: ["%s"], resources: ["%s"], verbs: ["list"]' % (role, self.group, self.plural)
+
+
+Page = List[Dict[str, Any]]
+
+
+class Answer(NamedTuple):
+    """What ApiClient takes for an answer of urllib3's: one that has been read, to a bound."""
+
+    status: int
+    reason: str
+    headers: Any
+    data: Union[bytes, bytearray]
+
+    def getheaders(self) -> Any:
+        return self.headers
+
+
+class PageTooLarge(Exception):
+    """A page of a list has more bytes or values than it may."""
+
+
+class ApiServer:
+    """A cluster's API server; the first request connects to it. A context manager that closes the connection.
+
+    Raises:
+        ClusterError, SecretError: the access cannot work as it is given.
+    """
+
+    def __init__(self, access: Access, retry: Retry):
+        self._access = access
+        self._retry = retry
+        self._endpoint = resolve(access)
+        self.address = self._endpoint.server
+        configuration = Configuration()
+        configuration.host = self.address
+        if self._endpoint.authorization:
+            configuration.api_key["authorization"] = self._endpoint.authorization
+        self._client = ApiClient(configuration)
+        self._client.user_agent = "segment_bridge/" + __version__
+        self._client.rest_client.pool_manager = self._manager = _manager(self._endpoint)
+
+    def __enter__(self) -> "ApiServer":
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        self._manager.clear()
+
+    def pages(self, resource: Resource, page_size: int, retry: Optional[Retry] = None) -> Iterator[Page]:
+        """The objects in pages, all of one state of the cluster.
+
+        Args:
+            retry: in place of the server's own, for this list.
+
+        Raises:
+            ListExpired: the server no longer has that state; what was listed so far is part of nothing.
+            ClusterError, Unavailable: as told above.
+        """
+        token = ""
+        while True:
+            query: List[Tuple[str, Union[str, int]]] = [("limit", page_size)]
+            if resource.selector:
+                query.append(("labelSelector", resource.selector))
+            if token:
+                query.append(("continue", token))
+            try:
+                page = (retry or self._retry).call(partial(self._page, resource, query))
+            except PageTooLarge:
+                if page_size == 1:
+                    raise ClusterError(
+                        "%s answered a list of one of the %s with more than %s MB, or too many values: "
+                        "see what answers there, and whether it keeps to limit=1"
+                        % (self.address, resource.plural, MOST_PAGE_BYTES // 1_000_000)
+                    ) from None
+                page_size //= 2
+                continue
+            yield page["items"] or []
+            before, token = token, page["metadata"].get("continue")
+            if not token:
+                return
+            if token == before:
+                raise ClusterError(
+                    "%s answered two pages of the %s with the same token to go on from, and would do so "
+                    "for ever: see what answers there" % (self.address, resource.plural)
+                )
+
+    def _page(self, resource: Resource, query: List[Tuple[str, Union[str, int]]]) -> Dict[str, Any]:
+        accepted = "gzip" if self._endpoint.is_compressed else "identity"
+        try:
+            with connections.ended_after(self._access.answer_timeout_s, self._access.read_timeout_s):
+                response = self._client.call_api(
+                    resource.path,
+                    "GET",
+                    query_params=query,
+                    auth_settings=["BearerToken"],
+                    header_params={"Accept": "application/json", "Accept-Encoding": accepted},
+                    _preload_content=False,
+                    _request_timeout=(self._access.connect_timeout_s, self._access.read_timeout_s),
+                    _return_http_data_only=True,
+                )
+        except ApiException as error:
+            if error.status:
+                raise self._refusal(resource, error) from None
+            raise self._no_connection(error.__context__) from None
+        except (urllib3.exceptions.HTTPError, OSError, UnicodeError) as error:  # the latter of a host name
+            raise self._no_connection(error) from None
+        return self._parsed(resource, response.data)
+
+    def _parsed(self, resource: Resource, body: Union[bytes, bytearray]) -> Dict[str, Any]:
+        if sum(map(body.count, (b"{", b"[", b","))) > MOST_PAGE_VALUES:
+            raise PageTooLarge
+        try:
+            page: Dict[str, Any] = json.loads(body, parse_int=_unread, parse_float=_unread, parse_constant=_unread)
+            items = [] if page["items"] is None else page["items"]
+            token = page["metadata"].get("continue") or ""
+            is_asked_for = (
+                page["kind"] == resource.list_kind
+                and isinstance(token, str)
+                and isinstance(items, list)
+                and all(isinstance(item, dict) for item in items)
+            )
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            is_asked_for = False
+        if not is_asked_for:
+            raise ClusterError(
+                "%s answered a list of %s with something else, which begins: %s. Check that it is an "
+                "API server, and that no proxy answers in its place"
+                % (self.address, resource.plural, self._excerpt(body))
+            )
+        return page
+
+    def _refusal(self, resource: Resource, error: ApiException) -> SegmentBridgeError:
+        """What a status other than 200 means, and what to do."""
+        name = "%s.%s" % (resource.plural, resource.group) if resource.group else resource.plural
+        said = "%s answered %d to a list of %s: %s" % (self.address, error.status, name, self._said(error.body or b""))
+        if error.status == 410:
+            return ListExpired(said)
+        if error.status == 429 or error.status >= 500:
+            return Unavailable(said, retry_after_s(error.headers, time.time()))
+        return ClusterError(
+            "%s. %s" % (said, self._cure(resource, error.status, said)), reason="http_%d" % error.status
+        )
+
+    def _cure(self, resource: Resource, status: int, said: str) -> str:
+        path = urlsplit(self.address).path
+        if "Client sent an HTTP request to an HTTPS server" in said:
+            return "What is in between speaks plain HTTP to it: check the proxy"
+        if status == 401:
+            return "The %s is unknown or has expired: make a new one, and store it" % self._endpoint.credential
+        if path and (status == 404 or 300 <= status < 400 or "cannot get path" in said):
+            return (
+                'The URL has the path "%s", which no API server has: leave it out, unless what is in front of it '
+                "asks for one" % path
+            )
+        if status == 403 and "system:anonymous" in said:
+            return "It has not seen the %s: something in between keeps it back, or ends TLS" % self._endpoint.credential
+        if status == 403 and "cannot list resource" in said:
+            return "Give its account %s, as in %s in the app's folder" % (resource.rule, resource.manifest)
+        if status == 403:
+            return "The right to list is not what is missing: find out what refuses, which may be a proxy"
+        if status == 404:
+            return "The resource is not installed there: check that this is the right cluster"
+        return "Check that it is a Kubernetes API server"
+
+    def _no_connection(self, error: Optional[BaseException]) -> SegmentBridgeError:
+        """Which step of the way to the server failed, and what to do."""
+        url = "" if self._endpoint.proxy_url else self.address
+        found = diagnosis(error, url, self._endpoint.tls_cure, self._endpoint.credential)
+        raised = Unavailable if found.is_passing else ClusterError
+        via = " through proxy %s" % self._endpoint.proxy_url if self._endpoint.proxy_url else ""
+        return raised(
+            "%s cannot be reached%s: %s failed: %s. %s"
+            % (self.address, via, found.step, self._shown(found.what), found.cure),
+            reason=found.reason,
+        )
+
+    def _said(self, body: bytes) -> str:
+        """The message of a Status object, else how the body begins."""
+        try:
+            return self._shown(json.loads(body)["message"].rstrip("."))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return self._excerpt(body)
+
+    def _excerpt(self, body: bytes) -> str:
+        return excerpt(body, self._endpoint.secrets)
+
+    def _shown(self, text: str) -> str:
+        return texts.printable(text, 3 * EXCERPT_CHARS, self._endpoint.secrets)
+
+
+def excerpt(body: bytes, secrets: Iterable[str] = ()) -> str:
+    """How a body begins, on one line, without what may be personal: addresses, and numbers and hashes that identify."""
+    text = texts.printable(body[: 4 * EXCERPT_CHARS].decode("utf-8", "replace"), 4 * EXCERPT_CHARS, secrets)
+    return '"%s"' % re.sub(r"[^\s\"'<>]+@[^\s\"'<>]*|\b[0-9a-f]{6,}\b", "...", text)[:EXCERPT_CHARS]
+
+
+def _unread(number: str) -> int:
+    """In place of any number: nobody asks for one, and to read a million digits takes minutes."""
+    return 1
+
+
+def _manager(endpoint: Endpoint) -> urllib3.PoolManager:
+    """Makes the endpoint's connections; what it gets is an Answer."""
+    common = {
+        "num_pools": 1,
+        "retries": False,
+        "ssl_context": endpoint.tls,
+        "server_hostname": endpoint.tls_server_name or None,
+    }
+    manager: urllib3.PoolManager
+    if endpoint.proxy_url:
+        headers = urllib3.make_headers(proxy_basic_auth=endpoint.proxy_credentials or None)
+        manager = urllib3.ProxyManager(
+            endpoint.proxy_url, proxy_headers=headers, proxy_ssl_context=endpoint.proxy_tls, **common
+        )
+    else:
+        manager = urllib3.PoolManager(**common)
+    manager.pool_classes_by_scheme = connections.POOLS
+    opened = manager.urlopen
+
+    def read(*args: Any, **settings: Any) -> Answer:
+        # An API server redirects nobody. urllib3 would go there without the token, and be refused for lack of it.
+        settings.update(redirect=False, preload_content=False, decode_content=False)
+        return _read(opened(*args, **settings))
+
+    manager.urlopen = read
+    return manager
+
+
+def _read(response: urllib3.HTTPResponse) -> Answer:
+    is_page = response.status == 200
+    try:
+        data, is_whole = connections.read(response, MOST_PAGE_BYTES if is_page else MOST_REFUSAL_BYTES)
+    except (urllib3.exceptions.HTTPError, OSError):
+        response.close()
+        if is_page:
+            raise
+        data, is_whole = b"", False  # the status is known
+    if not is_whole:
+        response.close()
+        if is_page:
+            raise PageTooLarge
+    return Answer(response.status, response.reason, response.headers, data)

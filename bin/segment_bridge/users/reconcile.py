@@ -1,0 +1,120 @@
+"""Brings a collection in line with a complete list of a cluster's objects, without it ever being worse than before.
+
+The list is complete before anything changes; records are written first, and those that the list no longer has are
+deleted after that. A run that ends anywhere in between leaves a collection that the next one completes.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Protocol, Tuple
+
+from segment_bridge.errors import ListExpired, SuddenShrinkage
+from segment_bridge.users import objects
+from segment_bridge.users.external_sort import Spool
+from segment_bridge.users.objects import ADD, DELETE, KEEP, MALFORMED, REPLACE, Entry, Map, Record
+
+SAVE_AT_ONCE = 1_000
+
+Page = List[Dict[str, Any]]
+
+
+class Source(NamedTuple):
+    """Where the records of a map come from.
+
+    `pages` begins a list of objects; `entries` is what a page of it says, and counts by reason what it skips.
+    """
+
+    of: Map
+    cluster: str
+    pages: Callable[[], Iterator[Page]]
+    entries: Callable[[Page, Counter[str]], Iterable[Entry]]
+
+
+class Collection(Protocol):
+    """What is asked of a splunk.kvstore.Collection."""
+
+    def read(self, query: Dict[str, Any]) -> Iterator[Record]: ...
+    def save(self, documents: List[Record]) -> None: ...
+    def delete_keys(self, keys: Iterable[str]) -> None: ...
+
+
+@dataclass
+class Tally:
+    """What a synchronisation did so far; `skipped` counts objects, and records that nobody can read, by reason."""
+
+    listed: int = 0
+    written: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+
+
+def synchronise(
+    source: Source, collection: Collection, updated: int, max_shrink_percent: Optional[float], tally: Tally
+) -> None:
+    """Lists, compares, writes and deletes; other clusters' records are not touched.
+
+    Args:
+        updated: seconds since 1970.
+        max_shrink_percent: see directory.is_sudden_shrinkage; None allows everything.
+
+    Raises:
+        SuddenShrinkage: after writing, in place of deleting.
+        SegmentBridgeError: what listing and the collection raise.
+    """
+    with Spool() as spool:
+        try:
+            _fill(spool, source, tally)
+        except ListExpired:
+            _fill(spool, source, tally)
+        wanted = objects.records(source.of, source.cluster, spool, updated, tally.skipped)
+        held = collection.read({"cluster": source.cluster})
+        actions, stale = _write(objects.changes(wanted, held), collection, tally)
+    if max_shrink_percent is not None and objects.is_sudden_shrinkage(actions, max_shrink_percent):
+        raise SuddenShrinkage(
+            "collection %s: the list of cluster %s lacks %d of its %d records there, which were not deleted. If that "
+            "is right, set allow_shrink_until to a time after the next run"
+            % (
+                source.of.collection,
+                source.cluster,
+                actions[DELETE],
+                actions[KEEP] + actions[REPLACE] + actions[DELETE],
+            )
+        )
+    collection.delete_keys(stale)
+    tally.deleted = len(stale)
+
+
+def _fill(spool: Spool, source: Source, tally: Tally) -> None:
+    """With all that a list says, from its beginning."""
+    spool.clear()
+    tally.listed, tally.skipped = 0, Counter()
+    for page in source.pages():
+        tally.listed += len(page)
+        spool.add(source.entries(page, tally.skipped))
+
+
+def _write(changes: Iterable[objects.Change], collection: Collection, tally: Tally) -> Tuple[Counter[str], List[str]]:
+    """Saves what is new or different; (number of changes by action, keys of those to be deleted)."""
+    actions: Counter[str] = Counter()
+    unsaved: List[Record] = []
+    stale: List[str] = []
+
+    def save() -> None:
+        collection.save(unsaved)
+        tally.written += len(unsaved)
+        unsaved.clear()
+
+    for action, record in changes:
+        actions[action] += 1
+        if action in (DELETE, MALFORMED):
+            stale.append(record["_key"])
+        elif action in (ADD, REPLACE):
+            unsaved.append(record)
+            if len(unsaved) == SAVE_AT_ONCE:
+                save()
+    save()
+    tally.unchanged = actions[KEEP]
+    if actions[MALFORMED]:
+        tally.skipped["malformed_record"] = actions[MALFORMED]
+    return actions, stale

@@ -1,0 +1,92 @@
+"""`segmentsend` as a process, between splunkd, which runs it, and Segment, both fakes."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tarfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.integration.chunked import Command, Result, Row, environment, run
+from tests.integration.splunkd import FakeSplunkd
+from tests.support.fakes.segment import WRITE_KEY, FakeSegment
+
+
+@pytest.fixture(scope="session")
+def splunk_home(package, tmp_path_factory) -> Path:
+    """A Splunk with nothing but the app."""
+    home = tmp_path_factory.mktemp("splunk")
+    with tarfile.open(package) as archive:
+        archive.extractall(home / "etc/apps")  # noqa: S202 - of our own making
+    return home
+
+
+class SegmentSend:
+    """Runs `... | segmentsend` on rows."""
+
+    def __init__(self, splunk_home: Path, splunkd: FakeSplunkd, folder: Path):
+        self._script = splunk_home / "etc/apps/segment_bridge/bin/segmentsend.py"
+        self.splunk_home = folder  # as the command is told
+        self.searchinfo = {
+            "sid": "1764000000.1",
+            "dispatch_dir": str(folder),
+            "splunkd_uri": splunkd.url,
+            "session_key": splunkd.session_key,
+            "command": "segmentsend",
+        }
+
+    def start(self, *arguments: str, script: Path | None = None) -> Command:
+        program = [sys.executable, str(script or self._script)]
+        return Command(program, arguments, self.searchinfo, environment(self.splunk_home))
+
+    def __call__(self, rows: Sequence[Row], *arguments: str, chunk_rows: int = 2500) -> Result:
+        with self.start(*arguments) as command:
+            return run(command, rows, chunk_rows=chunk_rows)
+
+
+class Place(NamedTuple):
+    """A `segmentsend` between a splunkd and a Segment of its own."""
+
+    segmentsend: SegmentSend
+    splunkd: FakeSplunkd
+    segment: FakeSegment
+
+
+@contextlib.contextmanager
+def made_place(splunk_home: Path, folder: Path) -> Iterator[Place]:
+    """The folder has the run log, by the path that it has in Splunk."""
+    (folder / "var/log/splunk").mkdir(parents=True)
+    with FakeSegment() as segment, FakeSplunkd() as splunkd:
+        splunkd.conf["segment_bridge"]["segment"] = {
+            "url": f"{segment.url}/v1/batch",
+            "timeout": "1",
+            "connect_timeout": "0.5",
+        }
+        splunkd.passwords["segment"] = WRITE_KEY
+        segmentsend = SegmentSend(splunk_home, splunkd, folder)
+        yield Place(segmentsend, splunkd, segment)
+
+
+@pytest.fixture
+def place(splunk_home, tmp_path) -> Iterator[Place]:
+    with made_place(splunk_home, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def segment(place) -> FakeSegment:
+    return place.segment
+
+
+@pytest.fixture
+def splunkd(place) -> FakeSplunkd:
+    return place.splunkd
+
+
+@pytest.fixture
+def segmentsend(place) -> SegmentSend:
+    return place.segmentsend

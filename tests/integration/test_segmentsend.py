@@ -1,0 +1,335 @@
+"""`segmentsend` in fair weather: what it sends, what it gives back, what it says."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+
+import pytest
+from splunklib.searchcommands import Option, StreamingCommand
+
+from segment_bridge.splunk.command import SegmentSend
+from tests.conftest import ROOT
+from tests.integration.chunked import run
+from tests.integration.invariants import check, check_all_there, ids, rows, statuses
+from tests.support.fakes.segment import WRITE_KEY
+
+
+@pytest.fixture
+def log_lines(segmentsend):
+    """What the run log has, as facts."""
+    path = segmentsend.splunk_home / "var/log/splunk/segment_bridge.log"
+
+    def lines():
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        return [{name: value.strip('"') for name, value in re.findall(r'(\w+)=("[^"]*"|\S+)', line)}
+                for line in text.splitlines()]  # fmt: skip
+
+    return lines
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 7, 1_000])
+def test_rows_go_to_segment_once_and_back_with_their_outcome(segmentsend, segment, chunk_rows):
+    sent = rows(20)
+    result = segmentsend(sent, chunk_rows=chunk_rows)
+    check(result, sent, segment)
+    check_all_there(sent, segment)
+    row = result.rows[0]
+    assert {name: value for name, value in row.items() if name.startswith("segment_")} == {
+        "segment_status": "accepted",
+        "segment_http": "200",
+        "segment_message_id": "id-00000",
+        "segment_bytes": str(len(segment.accepted["id-00000"].raw.encode())),
+        "segment_batch": "1",
+        "segment_attempts": "1",
+    }
+    assert (result.exit_code, result.stderr, result.texts("ERROR"), result.texts("WARN")) == (0, "", [], [])
+
+
+def test_an_identify_call_has_traits_from_columns(segmentsend, segment):
+    """As the search assistant's example: | inputlookup ... | rename ... AS traits.email | eval type="identify"."""
+    segmentsend([{"type": "identify", "userId": "7", "traits.email": "a@example.com", "traits.tags": ["x", "y"]}])
+    (event,) = segment.accepted.values()
+    traits = {"email": "a@example.com", "tags": ["x", "y"]}
+    assert event.message == {"type": "identify", "userId": "7", "traits": traits, "messageId": event.message_id}
+
+
+def test_rows_without_ids_are_sent_once_over_two_runs(segmentsend, segment):
+    sent = [{"_time": "1764000000", "userId": "1", "event": "x"}] * 5
+    for _ in range(2):
+        assert statuses(segmentsend(sent)) == {"accepted": 5}
+    assert len(segment.accepted) == len(segment.duplicates) == 5
+
+
+def test_rows_without_a_time_are_other_events_in_another_window(segmentsend, segment):
+    """A daily count, say, whose id would be the same each day: Segment would take it for a repeat."""
+    sent = [{"userId": "7", "event": "Daily summary", "properties": '{"count":3}'}]
+    first, second = ("1764000000.000", "1764086400.000"), ("1764086400.000", "1764172800.000")
+    for window in (first, second, second):
+        segmentsend.searchinfo.update(earliest_time=window[0], latest_time=window[1])
+        result = segmentsend(sent)
+        assert statuses(result) == {"accepted": 1} and not result.texts("WARN")
+    assert (len(segment.accepted), len(segment.duplicates)) == (2, 1)
+
+
+@pytest.mark.parametrize("latest", ["0", "2147483647", "inf"])
+def test_rows_without_a_time_in_a_search_without_a_window_are_warned_of(segmentsend, segment, latest):
+    segmentsend.searchinfo.update(latest_time=latest)
+    sent = [{"userId": "7", "event": "Daily summary"}] * 2 + [{"userId": "7", "event": "x", "_time": "1764000000"}]
+    result = segmentsend(sent)
+    assert "2 rows have no messageId, _time or timestamp, and the search has no window" in " ".join(
+        result.texts("WARN")
+    )
+    assert len(segment.accepted) == 3
+
+
+def test_a_made_id_does_not_depend_on_the_order_of_columns(segmentsend):
+    row = {"userId": "7", "event": "x", "properties.a": "1", "properties.b": "2"}
+    (first,) = segmentsend([row], "dryrun=true").rows
+    (second,) = segmentsend([dict(reversed(row.items()))], "dryrun=true").rows
+    assert first["segment_message_id"] == second["segment_message_id"]
+
+
+def test_columns_that_look_like_mistakes_are_named_once(segmentsend):
+    sent = [{"user_id": "7", "event": "x", "messageId": f"m-{number}"} for number in range(9)]
+    result = segmentsend(sent, chunk_rows=2)
+    (warning,) = [text for text in result.texts("WARN") if "columns" in text]
+    assert warning.endswith(
+        "columns that are not sent look as if they should be, under another name: user_id (userId?)"
+    )
+
+
+def test_of_many_such_columns_ten_are_named(segmentsend):
+    result = segmentsend(
+        [{"userId": "7", "event": "x", "messageId": "m", **{f"c{number}": "1" for number in range(12)}}]
+    )
+    (warning,) = result.texts("WARN")
+    assert warning.endswith("c8 (properties.c8?), c9 (properties.c9?) and 2 more")
+
+
+def test_a_rehearsal_shows_what_would_be_sent_and_sends_nothing(segmentsend, segment, log_lines):
+    sent = [*rows(30), *rows(1), rows(1, userId="")[0]]
+    result = segmentsend(sent, "dryrun=true", "payload=true", "max_batch_events=20")
+    assert statuses(result) == {"dryrun": 30, "duplicate": 1, "rejected": 1}
+    assert not segment.requests
+    assert json.loads(result.rows[0]["segment_payload"])["messageId"] == "id-00000"
+    assert "32 rows: 1 rejected, 1 duplicate, 30 dryrun; nothing was sent" in " ".join(result.texts("INFO"))
+    assert {row["segment_attempts"] for row in result.rows} == {"0"}
+    assert {line["dryrun"] for line in log_lines()} == {"true"}
+    assert log_lines()[-1]["rehearsed"] == "30"
+    assert {name: log_lines()[-1][name] for name in ("requests", "retries", "bytes", "wire_bytes")} == dict.fromkeys(
+        ("requests", "retries", "bytes", "wire_bytes"), "0"
+    )
+    assert all(line["attempts"] == "0" for line in log_lines() if line["event"] == "batch")
+
+
+def test_the_payload_is_the_text_that_was_sent(segmentsend, segment):
+    result = segmentsend(rows(5), "payload=true")
+    assert [row["segment_payload"] for row in result.rows] == [event.raw for event in segment.accepted.values()]
+
+
+def test_a_search_without_rows_says_so_and_calls_nobody(segmentsend, segment, log_lines):
+    result = segmentsend([])
+    assert (result.exit_code, result.rows) == (0, [])
+    assert "0 rows; 0 requests" in " ".join(result.texts("INFO"))
+    assert not segment.requests
+    assert [line["event"] for line in log_lines()] == ["run_start", "run_end"]
+    assert log_lines()[-1]["status"] == "ok"
+
+
+def test_a_search_that_is_only_parsed_is_no_run(segmentsend, log_lines):
+    with segmentsend.start() as command:
+        command.getinfo()
+        assert command.finish().exit_code == 0
+    assert log_lines() == []
+
+
+def test_a_preview_passes_through_and_sends_nothing(segmentsend, segment, log_lines):
+    sent = rows(5)
+    with segmentsend.start() as command:
+        command._getinfo["preview"] = True
+        result = run(command, sent, chunk_rows=2)
+    assert result.rows == sent
+    assert not segment.requests and not log_lines()
+
+
+def test_a_search_that_is_only_parsed_does_nothing(segmentsend, splunkd, log_lines):
+    splunkd.requests.clear()
+    with segmentsend.start() as command:
+        assert command.getinfo().metadata["type"] == "stateful"
+        result = command.finish()
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert not splunkd.requests
+
+
+def test_the_run_log_has_the_run_its_batches_and_each_reason(segmentsend, log_lines):
+    sent = [*rows(50), *rows(2, userId="", messageId="a"), *rows(1, event="", messageId="b"), *rows(1)]
+    segmentsend(sent, "max_batch_events=20")
+    start, *batches, first, second, third, end = log_lines()
+    common = {"component": "segmentsend", "sid": "1764000000.1", "destination": "segment"}
+    assert all(common.items() <= line.items() for line in log_lines())
+    assert start["event"] == "run_start" and start["app"] == "search" and start["dryrun"] == "false"
+    batches.sort(key=lambda line: line["batch"])
+    assert [(line["event"], line["batch"], line["events"], line["accepted"]) for line in batches] == [
+        ("batch", "1", "20", "20"), ("batch", "2", "20", "20"), ("batch", "3", "10", "10")]  # fmt: skip
+    assert (first["event"], first["reason"], first["count"]) == ("rejection", "no_user_anon_id", "2")
+    assert (second["event"], second["reason"], second["count"]) == ("rejection", "event_not_defined", "1")
+    assert (third["event"], third["reason"], third["count"]) == ("outcome", "duplicate", "1")
+    expected = {"event": "run_end", "status": "ok", "rows": "54", "accepted": "50", "rejected": "3", "failed": "0",
+                "unsent": "0", "duplicate": "1", "requests": "3", "retries": "0", "dryrun": "false"}  # fmt: skip
+    assert expected.items() <= end.items()
+    assert int(end["bytes"]) > int(end["wire_bytes"]) > 0
+    assert {"waited_s", "duration_s", "earliest", "latest"} <= end.keys()
+
+
+def test_rejections_are_a_warning_with_an_example(segmentsend):
+    result = segmentsend([*rows(3), *rows(2, event="", userId="1")], chunk_rows=4)
+    assert result.exit_code == 0
+    assert result.texts("WARN") == [
+        "segmentsend: 2 rejected, event_not_defined: event is empty (messageId id-00000, say)"
+    ]
+
+
+def test_failures_can_be_a_warning_only(segmentsend, segment):
+    segment.down()
+    result = segmentsend(rows(5), "onfail=warn", "max_attempts=1")
+    assert result.exit_code == 0 and not result.texts("ERROR")
+    assert "5 of 5 events did not get to destination" in " ".join(result.texts("WARN"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["timeout=soon"], 'segmentsend option timeout must be a number from 0.1 to 600, got "soon"'),
+        (["onfail=ignore"], "segmentsend option onfail must be error or warn"),
+        (["destination=elsewhere"], "has no stanza [elsewhere]; it has [segment]"),
+        (["url=https://example.com"], 'segmentsend has no option "url"; it has destination, dryrun, onfail'),
+        (["dryrun"], 'segmentsend takes options such as dryrun=true, got "dryrun"'),
+        (['dryrun=""'], "segmentsend option dryrun is empty: give it a value"),
+        (["dryrun="], "segmentsend option dryrun is empty: give it a value"),
+        (["dryrun=true", "dryrun=false"], "segmentsend option dryrun is given twice"),
+        (['"dryrun=true"', 'dryrun="true"'], "segmentsend option dryrun is given twice"),
+    ],
+)
+def test_a_bad_argument_ends_the_search_before_anything_is_sent(segmentsend, segment, arguments, says):
+    result = segmentsend(rows(3), *arguments)
+    assert says in " ".join(result.texts("ERROR"))
+    assert not segment.requests and not result.rows
+
+
+EVALUATED = """
+[loggers]
+keys = root
+[handlers]
+keys = door
+[formatters]
+keys =
+[logger_root]
+handlers = door
+[handler_door]
+class = StreamHandler
+args = (open({trace!r}, "w"),)
+"""
+SPLUNKLIBS_OWN = """
+import sys
+sys.path.insert(0, {libraries!r})
+from splunklib.searchcommands import Configuration, Option, StreamingCommand
+
+@Configuration(distributed=False)
+class Plain(StreamingCommand):
+    def stream(self, rows):
+        return rows
+
+Plain().process()
+"""
+
+
+@pytest.fixture
+def door(tmp_path):
+    """A file that leaves a trace if it is evaluated, and its trace."""
+    file, trace = tmp_path / "door.conf", tmp_path / "trace"
+    file.write_text(EVALUATED.format(trace=str(trace)))
+    return file, trace
+
+
+def test_splunklib_evaluates_the_file_that_a_search_names(door, segmentsend, tmp_path):
+    """Else the following test says nothing. logging.config.fileConfig evaluates the arguments of handlers."""
+    file, trace = door
+    script = tmp_path / "plain.py"
+    script.write_text(SPLUNKLIBS_OWN.format(libraries=str(ROOT / "build/lib")))
+    with segmentsend.start(f"logging_configuration={file}", script=script) as command:
+        command.getinfo()
+    assert trace.exists()
+
+
+SPLUNKLIBS = sorted(name for name, _ in inspect.getmembers(StreamingCommand, lambda each: isinstance(each, Option)))
+
+
+@pytest.mark.parametrize("name", [*SPLUNKLIBS, "no_such_option"])
+@pytest.mark.parametrize("spelling", [str, str.upper, str.title])
+def test_options_that_splunklib_has_are_refused_before_they_are_set(segmentsend, door, name, spelling):
+    file, trace = door
+    before = sorted(segmentsend.splunk_home.rglob("*"))
+    with segmentsend.start(f"{spelling(name)}={file}") as command:
+        reply = command.getinfo()
+        result = command.finish()
+    assert f'segmentsend has no option "{spelling(name)}"' in reply.metadata["error"]
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert not trace.exists() and sorted(segmentsend.splunk_home.rglob("*")) == before
+
+
+def test_splunklib_knows_of_no_option():
+    assert {"logging_configuration", "logging_level", "record", "show_configuration"} <= {*SPLUNKLIBS}
+    assert not SegmentSend().options
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("url", "http://example.com/v1/batch", "url must be a URL that begins with https://"),
+        ("gzip", "perhaps", "gzip must be true or false"),
+        ("max_batch_byte", "1", "which is not a setting"),
+        ("disabled", "1", "is disabled"),
+        ("ca_file", "/nowhere/ca.pem", "ca_file /nowhere/ca.pem cannot be used"),
+    ],
+)
+def test_a_bad_setting_ends_the_search_before_anything_is_sent(segmentsend, segment, splunkd, name, value, says):
+    splunkd.conf["segment_bridge"]["segment"][name] = value
+    result = segmentsend(rows(3))
+    assert says in " ".join(result.texts("ERROR"))
+    assert not segment.requests and not result.rows
+
+
+def test_without_a_key_nothing_is_sent_but_a_rehearsal_is_possible(segmentsend, segment, splunkd):
+    del splunkd.passwords["segment"]
+    result = segmentsend(rows(3))
+    assert "there is no write key of [segment] in the password store" in " ".join(result.texts("ERROR"))
+    assert statuses(segmentsend(rows(3), "dryrun=true")) == {"dryrun": 3}
+    assert not segment.requests
+
+
+def test_a_key_of_an_odd_length_is_warned_of_where_it_is_segments(segmentsend, splunkd):
+    settings = splunkd.conf["segment_bridge"]["segment"]
+    settings["region"] = "us"
+    del settings["url"]
+    splunkd.passwords["segment"] = WRITE_KEY[:20]
+    result = segmentsend(rows(1), "dryrun=true")
+    assert "the write key of [segment] has 20 characters, Segment's have 32" in " ".join(result.texts("WARN"))
+
+
+def test_one_connection_a_worker_is_kept_and_order_with_one_worker(segmentsend, segment):
+    sent = rows(300)
+    segmentsend(sent, "max_batch_events=10", "concurrency=1")
+    assert {exchange.connection for exchange in segment.requests} == {1}
+    assert list(segment.accepted) == [row["messageId"] for row in sent]
+    segment.accepted.clear()
+    segmentsend(sent, "max_batch_events=10", "concurrency=3")
+    assert 1 < len({exchange.connection for exchange in segment.requests}) <= 4
+    assert segment.accepted.keys() == ids(sent)
+
+
+def test_what_segment_sees_of_the_key_is_the_header_alone(segmentsend, segment):
+    segmentsend(rows(3))
+    assert all(WRITE_KEY not in event.raw for event in segment.accepted.values())
+    assert all("writeKey" not in exchange.facts["envelope"] for exchange in segment.requests)

@@ -1,0 +1,394 @@
+"""Which audit events are journeys, and under which id: kinds of events that came out wrong, and their siblings.
+
+What is right is in Kubernetes: a delete's options in its body (cli-runtime's resource helper, the API server's delete
+handler), the query's dryRun (metav1.CreateOptions), 201 for what server-side apply makes (the API server's patch
+handler), Audit-ID as the client gives it (the API server's filter WithAuditID). Names of the scan's result: Konflux's
+task clair-scan, 0.1 and 0.2.
+"""
+
+import json
+import random
+
+import pytest
+
+from segment_bridge.delivery import ids
+from tests.standin.vectors.test_hourly_job import journeys, messages
+from tests.support import recorded
+
+BUILD_REQUEST = "build.appstudio.openshift.io/request"
+
+
+def event(name, **changes):
+    """A case's event with other values: at the keys, which have __ for a dot."""
+    found = json.loads(recorded.case(name))
+    for path, value in changes.items():
+        *parents, key = path.split("__")
+        holder = found
+        for parent in parents:
+            holder = holder.setdefault(parent, {})
+        holder[key] = value
+    return found
+
+
+def sent(*events):
+    """The messages of these events, and events without a user, in the order in which they are sent."""
+    return messages([{"userId": "?", **row} for row in journeys([json.dumps(each) for each in events]).rows])
+
+
+class TestDryRun:
+    """It changes nothing: never a journey."""
+
+    def test_a_delete_says_it_in_the_body(self):
+        assert sent(json.loads(recorded.case("dryrun-delete-in-body"))) == []
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"kind": "DeleteOptions", "propagationPolicy": "Background"},
+            {"kind": "DeleteOptions", "dryRun": []},
+            {"kind": "DeleteOptions", "dryRun": None},
+            None,
+        ],
+    )
+    def test_a_delete_that_does_not_is_one(self, options):
+        (found,) = sent(event("dryrun-delete-in-body", requestObject=options))
+        assert found["event"] == "Component deleted"
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "dryRun=All",
+            "fieldManager=x&dryRun=All",
+            "%64ryRun=All",
+            "dry%52un=All",
+            "x=1&%64%72%79%52%75%6E=All",
+            "dryRu%6e=All",
+            "dryRun=%41ll",
+        ],
+    )
+    def test_a_query_says_it_however_it_is_encoded(self, query):
+        uri = "/apis/appstudio.redhat.com/v1alpha1/namespaces/plain-sandbox/applications?" + query
+        assert sent(event("ssa-create-application", requestURI=uri)) == []
+        assert sent(event("ssa-create-application", requestURI=uri, verb="create")) == []
+        assert sent(event("dryrun-delete-in-body", requestURI=uri, requestObject={})) == []
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "fieldManager=dryRun",
+            "fieldManager=a%26dryRun=All",
+            "labelSelector=dryRun%3DAll",
+            "xdryRun=All",
+            "dryrun=All",
+        ],
+    )
+    def test_another_query_does_not(self, query):
+        uri = "/apis/appstudio.redhat.com/v1alpha1/namespaces/plain-sandbox/applications?" + query
+        (found,) = sent(event("ssa-create-application", requestURI=uri))
+        assert found["event"] == "Application created"
+
+    def test_an_object_of_that_name_is_an_object(self):
+        """Only a delete's body has options."""
+        assert sent(event("ssa-create-application", requestObject__dryRun=["All"]))
+
+
+class TestServerSideApply:
+    """A patch that is answered 201 made the object."""
+
+    def test_an_application(self):
+        (found,) = sent(event("ssa-create-application"))
+        assert (found["event"], found["messageId"]) == ("Application created", "case-ssa-create-application")
+
+    def test_a_component_even_with_a_build_requested(self):
+        (found,) = sent(
+            event(
+                "ssa-create-application",
+                objectRef__resource="components",
+                requestObject__metadata={"annotations": {BUILD_REQUEST: "configure-pac"}},
+            )
+        )
+        assert found["event"] == "Component created"
+
+    def test_a_build(self):
+        (found,) = sent(event("hash-branch-word", verb="patch"))
+        assert found["event"] == "Build PipelineRun created"
+
+    def test_nothing_that_was_not_kept(self):
+        found = event("ssa-create-application")
+        del found["responseObject"]["metadata"]["resourceVersion"]
+        assert sent(found) == []
+
+    @pytest.mark.parametrize(
+        ("value", "name"), [("configure-pac", "Component configure-pac"), ("", "Component patched")]
+    )
+    def test_a_build_requested_of_what_there_was(self, value, name):
+        (found,) = sent(
+            event(
+                "ssa-create-application",
+                objectRef__resource="components",
+                responseStatus__code=200,
+                requestObject__metadata={"annotations": {BUILD_REQUEST: value}},
+            )
+        )
+        assert found["event"] == name
+
+
+class TestScan:
+    def status(self, *results, field="results"):
+        return {
+            "completionTime": "2026-11-23T19:52:01Z",
+            field: list(results),
+            "conditions": [{"type": "Succeeded", "status": "True", "reason": "Succeeded"}],
+        }
+
+    @pytest.mark.parametrize("name", ["CLAIR_SCAN_RESULT", "SCAN_OUTPUT"])
+    @pytest.mark.parametrize("field", ["results", "taskResults"])
+    def test_the_result_has_either_name_in_either_version(self, name, field):
+        result = {"name": name, "value": json.dumps({"vulnerabilities": {"critical": 1, "high": 0}})}
+        other = {"name": "TEST_OUTPUT", "value": json.dumps({"vulnerabilities": {"critical": 99}})}
+        (found,) = sent(event("clair-scan-output", responseObject__status=self.status(other, result, field=field)))
+        assert {
+            name: found["properties"].get("vulnerabilities_" + name) for name in ("critical", "high", "medium", "low")
+        } == {"critical": 1, "high": 0, "medium": None, "low": None}
+
+    def test_as_it_was_met(self):
+        (found,) = sent(event("clair-scan-output"))
+        assert found["event"] == "Clair scan TaskRun completed"
+        assert (found["properties"]["vulnerabilities_critical"], found["properties"]["vulnerabilities_high"]) == (1, 0)
+
+    @pytest.mark.parametrize(
+        ("written", "sent_as"),
+        [
+            ("0", 0),
+            ("3", 3),
+            ("12345678901234567890", 12345678901234567890),
+            ("2.5", 2.5),
+            ("1e3", 1000),
+            ("-1", -1),
+            ('"3"', "3"),
+            ('"007"', "007"),
+            ('"#1"', "#1"),
+            ('"null"', "null"),
+            ('"NaN"', "NaN"),
+            ('""', None),
+            ("1e999", None),
+            ("-1e999", None),
+            ("1e308", None),
+            ("NaN", None),
+            ("Infinity", None),
+            ("null", None),
+            ("true", None),
+            ("{}", None),
+            ("[]", None),
+            ("9" * 400, None),
+        ],
+    )
+    def test_a_count_is_sent_as_what_it_is_or_left_out_and_takes_nothing_with_it(self, written, sent_as):
+        result = {"name": "SCAN_OUTPUT", "value": '{"vulnerabilities":{"high":2,"critical":%s}}' % written}
+        found, other = sent(
+            event("clair-scan-output", responseObject__status=self.status(result)),
+            event("ssa-create-application", requestReceivedTimestamp="2026-11-30T00:00:00.000000Z"),
+        )
+        assert found["event"] == "Clair scan TaskRun completed"
+        assert other["event"] == "Application created"
+        assert found["properties"].get("vulnerabilities_critical") == sent_as
+        assert "Infinity" in written or written == "NaN" or found["properties"]["vulnerabilities_high"] == 2
+
+    @pytest.mark.parametrize("value", ["", "{", "null", "[]", '"text"', '{"vulnerabilities":"none"}', "{}"])
+    def test_a_result_that_says_nothing_is_one_all_the_same(self, value):
+        result = {"name": "SCAN_OUTPUT", "value": value}
+        (found,) = sent(event("clair-scan-output", responseObject__status=self.status(result)))
+        assert not [name for name in found["properties"] if name.startswith("vulnerabilities")]
+
+    @pytest.mark.parametrize("name", ["SCAN_OUTPUTS", "scan_output", "TEST_OUTPUT", None])
+    def test_another_result_is_none(self, name):
+        assert sent(event("clair-scan-output", responseObject__status=self.status({"name": name, "value": "{}"}))) == []
+
+
+TEXTS = [
+    "#123",
+    "#123-fix-login",
+    "#",
+    "#null",
+    "#{}",
+    "-",
+    "_",
+    "_-",
+    "null",
+    "true",
+    "1.10",
+    "007",
+    "1e999",
+    "NaN",
+    '{"a":1}',
+    '["b"]',
+    "{curly}",
+    '"',
+    '\\"',
+    "\\",
+    ",",
+    '","x":"y',
+    "a\nb",
+    "\ttab ",
+    "  spaces kept  ",
+    "$x$;$y$",
+    "$",
+    "\u2028",
+    "\u4e2d",
+    "\U0001f600",
+    "undefined",
+    "`macro`",
+    "| delete",
+    "<b>&amp;",
+    "x" * 99,
+    "",
+]
+
+
+class TestTexts:
+    """A text that a person names arrives as the text that it is, whatever it begins with, ends with or holds."""
+
+    @pytest.mark.parametrize("text", TEXTS)
+    def test_everywhere(self, text):
+        build = event(
+            "hash-branch-number",
+            userAgent=text,
+            responseObject__spec__application=text,
+            responseObject__spec__componentName=text,
+            responseObject__metadata__annotations={
+                "build.appstudio.openshift.io/repo": text,
+                "build.appstudio.redhat.com/commit_sha": text,
+                "build.appstudio.redhat.com/target_branch": text,
+                "pipelinesascode.tekton.dev/event-type": text,
+                "pipelinesascode.tekton.dev/git-provider": text,
+                "pipelinesascode.tekton.dev/log-url": text,
+            },
+        )
+        release = event(
+            "hash-branch-number",
+            auditID="another",
+            objectRef={
+                "apiGroup": "appstudio.redhat.com",
+                "apiVersion": "v1",
+                "resource": "releases",
+                "subresource": "status",
+                "name": text or None,
+                "namespace": "x",
+            },
+            verb="patch",
+            responseStatus__code=200,
+            requestReceivedTimestamp="2026-11-23T19:52:09.358223Z",
+            responseObject__metadata__ownerReferences=[{"name": text}],
+            responseObject__status={
+                "completionTime": "2026-11-23T19:52:01Z",
+                "conditions": [{"type": "Released", "reason": "Failed", "message": text}],
+            },
+        )
+        component = event(
+            "hash-branch-number",
+            auditID="a third",
+            verb="update",
+            responseStatus__code=200,
+            user__username="someone",
+            requestReceivedTimestamp="2026-11-23T19:52:10.358223Z",
+            objectRef={"apiGroup": "appstudio.redhat.com", "apiVersion": "v1", "resource": "components", "name": "x"},
+            responseObject__spec={"source": {"git": {"url": text, "revision": text}}},
+        )
+        first, second, third = sent(build, release, component)
+        assert first["context"] == {"userAgent": text}
+        names = (
+            "application",
+            "component",
+            "repo",
+            "commit_sha",
+            "target_branch",
+            "git_trigger_event_type",
+            "git_trigger_provider",
+            "pipeline_log_url",
+        )
+        assert {name: first["properties"].get(name) for name in names} == dict.fromkeys(names, text)
+        assert [second["properties"].get(name) for name in ("application", "status_message", "name")] == [
+            text,
+            text,
+            text or None,
+        ]
+        assert [third["properties"].get(name) for name in ("src_url", "src_revision")] == [text, text]
+
+    def test_without_a_user_agent_the_context_is_empty(self):
+        build = event("hash-branch-number")
+        del build["userAgent"]
+        (found,) = sent(build)
+        assert found["context"] == {}
+
+    def test_no_value_is_left_out(self):
+        (found,) = sent(
+            event(
+                "hash-branch-number",
+                responseObject__metadata__annotations={"build.appstudio.openshift.io/repo": None},
+                responseObject__metadata__labels={"pipelines.appstudio.openshift.io/type": "build"},
+                responseObject__spec=None,
+            )
+        )
+        assert set(found["properties"]) == {"apiGroup", "apiVersion", "kind", "workspaceID"}
+
+
+class TestIds:
+    """An auditID is the client's word: of different requests with one, neither makes the other vanish."""
+
+    def test_the_first_keeps_it(self):
+        first = event("ssa-create-application", auditID="mine")
+        others = [
+            event("ssa-create-application", auditID="mine", impersonatedUser__username="eitan"),
+            event("ssa-create-application", auditID="mine", objectRef__name="another"),
+            event("ssa-create-application", auditID="mine", objectRef__namespace="another"),
+            event("ssa-create-application", auditID="mine", objectRef__resource="components"),
+            event("ssa-create-application", auditID="mine", requestReceivedTimestamp="2026-11-23T19:52:01.875549Z"),
+        ]
+        later = [
+            {**other, "requestReceivedTimestamp": max(other["requestReceivedTimestamp"], "2026-11-23T19:52:02Z")}
+            for other in others[:-1]
+        ] + others[-1:]
+        for order in (later + [first], [first] + later, random.Random(7).sample([first, *later], 6)):
+            found = sent(*order)
+            assert [each["timestamp"] for each in found].index(first["requestReceivedTimestamp"]) == 0
+            assert (len(found), found[0]["messageId"]) == (6, "mine")
+            assert len({each["messageId"] for each in found}) == 6
+
+    def test_the_others_ids_are_the_same_in_every_run(self):
+        two = [
+            event("ssa-create-application", auditID="mine", impersonatedUser__username=user)
+            for user in ("dolores", "eitan")
+        ]
+        one_way, the_other = sent(*two), sent(*two[::-1])
+        assert one_way == the_other
+        assert [each["userId"] for each in one_way] == [each["userId"] for each in the_other]
+
+    def test_a_line_that_was_sent_twice_is_one(self):
+        one = event("ssa-create-application", auditID="mine")
+        again = {**one, "hostname": "another", "stageTimestamp": "2026-11-23T19:52:09Z"}
+        assert len(sent(one, again, one)) == 1
+
+    def test_a_request_is_an_event_whatever_of_it_was_not_logged(self):
+        bare = event("hash-branch-word", objectRef={"apiGroup": "tekton.dev", "resource": "pipelineruns"})
+        found = sent(
+            *(
+                {name: value for name, value in bare.items() if name != missing}
+                for missing in ("user", "requestReceivedTimestamp", "auditID")
+            )
+        )
+        assert len({each["messageId"] for each in found}) == 3
+
+    @pytest.mark.parametrize(
+        "audit_id",
+        ["mine\u00a0", "\u2003", "m\u00efne", "mine\t", " mine"]
+        + [written % word for word in ids._NONE for written in ("%s", "(%s)", "[%s]")]
+        + ["Null", "-", "{}", "", " "],
+    )
+    def test_one_that_might_pass_for_another_or_for_none_is_not_used(self, audit_id):
+        found = sent(
+            event("ssa-create-application", auditID="mine", objectRef__name="first"),
+            event("ssa-create-application", auditID=audit_id),
+        )
+        assert [each["messageId"] for each in found if each["properties"]["name"] == "first"] == ["mine"]
+        (other,) = (each["messageId"] for each in found if each["properties"]["name"] != "first")
+        assert len(other) == 64 and other.isalnum()

@@ -1,0 +1,35 @@
+"""The Pythons that Splunk runs the app with, where this machine has them: on the PATH, or installed by pyenv.
+
+`python -m tests.support.pythons 3.9 3.13` prints the path of the first that there is; its exit status is 1 where there
+is none.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from shutil import which
+from typing import Optional
+
+SPLUNKS = ("3.9", "3.13")
+"""Splunk 9.3 to 10.0 has 3.9; from 10.2 on it takes 3.13 for an app that allows both."""
+
+
+def find(version: str) -> Optional[Path]:
+    """The interpreter of a Python version such as "3.9"; None where none is found that starts."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    candidates = [which("python" + version), *sorted(pyenv.glob("versions/%s.*/bin/python" % version), reverse=True)]
+    return next((Path(found) for found in candidates if found and _is(found, version)), None)
+
+
+def _is(python, version: str) -> bool:
+    # A shim of pyenv's lies on the PATH even where it leads nowhere.
+    says = subprocess.run(
+        [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True, check=False
+    )
+    return says.stdout.strip() == version
+
+
+if __name__ == "__main__":
+    first = next(filter(None, map(find, sys.argv[1:])), None)
+    sys.exit(print(first) if first else 1)

@@ -1,0 +1,259 @@
+"""Headless Chromium, used as a person uses it: by labels, texts of buttons, the keyboard, and what can be seen.
+
+It is driven by chromedriver, which speaks the W3C's "WebDriver" over HTTP; both come from Debian's packages chromium
+and chromium-driver. What a person could not click or type into, WebDriver refuses to.
+"""
+
+import base64
+import contextlib
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Callable, List, Optional
+
+import requests
+
+PROGRAMS = ("chromium", "chromedriver")
+WAIT_S = 30
+_ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key of an element's reference, says the standard
+_OPTIONS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--window-size=1200,1000",
+)
+
+_VISIBLE = """
+const found = document.evaluate(arguments[0], document, null, XPathResult.ORDERED_NODE_SNAPSHOT_TYPE, null);
+return Array.from({length: found.snapshotLength}, (_, number) => found.snapshotItem(number))
+    .filter(element => element.checkVisibility({visibilityProperty: true}))"""
+
+TAB, ENTER, END = "\ue004", "\ue007", "\ue010"
+"""Keys, as WebDriver writes them."""
+
+
+def missing() -> List[str]:
+    """The programs that are not installed."""
+    return [name for name in PROGRAMS if not shutil.which(name)]
+
+
+class NotThere(AssertionError):
+    """What was waited for has not come."""
+
+
+class Browser:
+    """A context manager: a browser that knows nothing of earlier ones."""
+
+    def __init__(self):
+        self._stack = contextlib.ExitStack()
+        self._http = requests.Session()
+        self._http.trust_env = False
+
+    def __enter__(self) -> "Browser":
+        with self._stack:
+            profile = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="chromium-"))
+            driver = subprocess.Popen(
+                ["chromedriver", "--port=0"], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            )
+            self._stack.callback(_end, driver)
+            self._session = self._start("http://127.0.0.1:%d" % _port(driver), profile)
+            self._stack.callback(lambda: self._http.delete(self._session, timeout=WAIT_S))
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(self, *exc_info) -> None:
+        self._stack.close()
+
+    def _start(self, driver: str, profile: str) -> str:
+        options = {"args": [*_OPTIONS, "--user-data-dir=" + profile], "binary": shutil.which("chromium")}
+        answer = self._http.post(
+            driver + "/session",
+            timeout=120,
+            json={
+                "capabilities": {
+                    "alwaysMatch": {
+                        "browserName": "chrome",
+                        "goog:chromeOptions": options,
+                        "timeouts": {"script": 60_000},
+                    }
+                }
+            },
+        ).json()["value"]
+        if "sessionId" not in answer:
+            raise RuntimeError("chromium does not start: %s" % answer["message"])
+        return "%s/session/%s" % (driver, answer["sessionId"])
+
+    def _call(self, method: str, path: str, **body: Any) -> Any:
+        answer = self._http.request(method, self._session + path, json=body if method == "POST" else None, timeout=120)
+        value = answer.json()["value"]
+        if answer.status_code != 200:
+            raise NotThere("%s: %s" % (value["error"], value["message"].split("\n")[0]))
+        return value
+
+    # --- The page ---
+
+    def open(self, url: str) -> None:
+        self._call("POST", "/url", url=url)
+
+    @property
+    def address(self) -> str:
+        return self._call("GET", "/url")
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        """What a function body, or the promise that it returns, comes to in the page."""
+        return self._call("POST", "/execute/sync", script=script, args=list(arguments))
+
+    def devtools(self, command: str, **parameters: Any) -> Any:
+        """A command of the Chrome DevTools Protocol."""
+        return self._call("POST", "/goog/cdp/execute", cmd=command, params=parameters)
+
+    def screenshot(self, file: Path) -> None:
+        """Of the whole page."""
+        size = self.devtools("Page.getLayoutMetrics")["cssContentSize"]
+        shot = self.devtools(
+            "Page.captureScreenshot",
+            captureBeyondViewport=True,
+            clip={"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1},
+        )
+        file.write_bytes(base64.b64decode(shot["data"]))
+
+    @property
+    def text(self) -> str:
+        """What can be read on it."""
+        return self.run("return document.body.innerText")
+
+    def wait_for_text(self, pattern: str, seconds: float = WAIT_S) -> None:
+        """As wait_for, in all that can be read on the page."""
+        self.wait_for(lambda: self.text, pattern, seconds)
+
+    def wait_for(self, text: Callable[[], str], pattern: str, seconds: float = WAIT_S) -> None:
+        """Until a regular expression is found in a text."""
+        deadline = time.monotonic() + seconds
+        while not re.search(pattern, text()):
+            if time.monotonic() > deadline:
+                raise NotThere("waited %g s in vain for /%s/ in: %s" % (seconds, pattern, text()))
+            time.sleep(0.1)
+
+    # --- Its elements ---
+
+    def all(self, xpath: str) -> List["Element"]:
+        """Those that can be seen."""
+        return [Element(self, found[_ELEMENT]) for found in self.run(_VISIBLE, xpath)]
+
+    def one(self, xpath: str, what: Optional[str] = None) -> "Element":
+        """The only one that can be seen, as soon as it is there."""
+        deadline = time.monotonic() + WAIT_S
+        while True:
+            found = self.all(xpath)
+            if len(found) == 1:
+                return found[0]
+            if time.monotonic() > deadline:
+                raise NotThere("%d of: %s" % (len(found), what or xpath))
+            time.sleep(0.1)
+
+    def field(self, label: str, within: str = "") -> "Element":
+        """The control with this label."""
+        named = self.one("%s//label[normalize-space()=%s]" % (within, _quoted(label)), 'field "%s"' % label)
+        return Element(self, self.run("return arguments[0].control", {_ELEMENT: named.reference})[_ELEMENT])
+
+    def button(self, text: str, within: str = "") -> "Element":
+        """By its text, or by what it is called to those who do not see it."""
+        quoted = _quoted(text)
+        return self.one(
+            "%s//button[@aria-label=%s or not(@aria-label) and normalize-space()=%s]" % (within, quoted, quoted),
+            'button "%s"' % text,
+        )
+
+    def press(self, key: str) -> None:
+        """A key, wherever the focus is."""
+        self._call(
+            "POST",
+            "/actions",
+            actions=[
+                {
+                    "type": "key",
+                    "id": "keyboard",
+                    "actions": [{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}],
+                }
+            ],
+        )
+
+    @property
+    def focused(self) -> "Element":
+        return Element(self, self._call("GET", "/element/active")[_ELEMENT])
+
+
+class Element:
+    """An element of a page."""
+
+    def __init__(self, browser: Browser, reference: str):
+        self._browser, self.reference = browser, reference
+
+    def _call(self, method: str, path: str, **body: Any) -> Any:
+        return self._browser._call(method, "/element/%s%s" % (self.reference, path), **body)
+
+    @property
+    def text(self) -> str:
+        return self._call("GET", "/text")
+
+    @property
+    def value(self) -> str:
+        return self._call("GET", "/property/value")
+
+    @property
+    def name(self) -> str:
+        """What it is called to those who do not see it."""
+        return self._call("GET", "/computedlabel")
+
+    def attribute(self, name: str) -> Optional[str]:
+        return self._call("GET", "/attribute/" + name)
+
+    @property
+    def description(self) -> str:
+        """The text that belongs to it, by aria-describedby."""
+        return self._browser.run(
+            "return (arguments[0].getAttribute('aria-describedby') || '').split(' ').map("
+            "id => document.getElementById(id)?.innerText || '').join(' ').trim()",
+            {_ELEMENT: self.reference},
+        )
+
+    def click(self) -> None:
+        self._call("POST", "/click")
+
+    def type(self, keys: str) -> None:
+        """With the keyboard, behind what is there."""
+        self._call("POST", "/value", text=keys)
+
+    def enter(self, text: str) -> None:
+        """In place of what is there."""
+        self._call("POST", "/clear")
+        if text:
+            self.type(text)
+
+
+def _port(driver: subprocess.Popen) -> int:
+    for line in driver.stdout:
+        found = re.search(r"started successfully on port (\d+)", line)
+        if found:
+            return int(found.group(1))
+    raise RuntimeError("chromedriver does not start")
+
+
+def _end(process: subprocess.Popen) -> None:
+    process.terminate()
+    process.wait(WAIT_S)
+    process.stdout.close()
+
+
+def _quoted(text: str) -> str:
+    """An XPath literal."""
+    assert '"' not in text
+    return '"%s"' % text

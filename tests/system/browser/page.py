@@ -1,0 +1,120 @@
+"""The setup page as its user knows it: five steps, with fields, buttons and what they report."""
+
+from typing import Dict
+
+from tests.system.browser.browser import Browser, Element
+
+DESTINATION, CLUSTERS, AUDIT, ALERTS, POWER = (
+    "1. Destination",
+    "2. Clusters",
+    "3. Audit events",
+    "4. Alerts",
+    "5. Turn it on",
+)
+_RECORD = """
+window.answers = [];
+const plain = window.fetch;
+window.fetch = async (...call) => {
+    const answer = await plain(...call);
+    window.answers.push({url: String(call[0]), method: call[1]?.method ?? "GET", text: await answer.clone().text()});
+    return answer;
+};
+"""
+
+_LOG_IN = """
+const cval = document.cookie.match(/cval=([^;]*)/)[1];
+const form = new URLSearchParams({username: arguments[0], password: arguments[1], cval});
+return (await fetch(location.pathname, {method: "POST", body: form})).status;
+"""
+"""As Splunk's own login page does it, by a script: it puts the cookie into the form."""
+
+
+class Step:
+    """A section of the page."""
+
+    def __init__(self, browser: Browser, title: str):
+        self._browser = browser
+        self._xpath = '//section[h2[contains(., "%s")]]' % title
+
+    @property
+    def element(self) -> Element:
+        return self._browser.one(self._xpath)
+
+    @property
+    def text(self) -> str:
+        return self.element.text
+
+    @property
+    def mark(self) -> str:
+        """Whether it is done, as its heading says; "" before it is known."""
+        return self._text_of("/h2/span")
+
+    @property
+    def report(self) -> str:
+        """What the last action came to."""
+        return self._text_of('//*[@role="status"]')
+
+    def _text_of(self, xpath: str) -> str:
+        found = self._browser.all(self._xpath + xpath)
+        return found[0].text if found else ""
+
+    def wait_for(self, pattern: str, seconds: float = 60) -> None:
+        """Until the step reports this, as a regular expression."""
+        self._browser.wait_for(lambda: self.report, pattern, seconds)
+
+    def field(self, label: str) -> Element:
+        return self._browser.field(label, self._xpath)
+
+    def problem(self, label: str) -> str:
+        """What is said beside a field; "" if it is not marked as wrong."""
+        field = self.field(label)
+        return field.description if field.attribute("aria-invalid") == "true" else ""
+
+    def choose(self, label: str) -> None:
+        self.field(label).click()
+
+    def fill_in(self, texts: Dict[str, str]) -> None:
+        """Labels, and what to enter."""
+        for label, text in texts.items():
+            self.field(label).enter(text)
+
+    def press(self, button: str) -> None:
+        self._browser.button(button, self._xpath).click()
+
+    def unfold(self, summary: str) -> None:
+        self._browser.one('%s//details[not(@open)]/summary[normalize-space()="%s"]' % (self._xpath, summary)).click()
+
+    def rows(self) -> list:
+        """The cells of the rows of its table."""
+        return [
+            [cell.text for cell in self._browser.all("(%s//tbody/tr)[%d]/*" % (self._xpath, number + 1))]
+            for number in range(len(self._browser.all(self._xpath + "//tbody/tr")))
+        ]
+
+
+class SetupPage:
+    """Splunk Web at `web`, in a browser."""
+
+    def __init__(self, browser: Browser, web: str):
+        self.browser, self._web = browser, web
+        self.destination, self.clusters, self.audit, self.alerts, self.power = (
+            Step(browser, title) for title in (DESTINATION, CLUSTERS, AUDIT, ALERTS, POWER)
+        )
+
+    def log_in(self, user: str, password: str) -> None:
+        """And from now on, what Splunk answers to the page is recorded."""
+        self.browser.devtools("Page.enable")
+        self.browser.devtools("Page.addScriptToEvaluateOnNewDocument", source=_RECORD)
+        self.browser.open(self._web + "/en-US/account/login")
+        status = self.browser.run(_LOG_IN, user, password)
+        assert status == 200, "Splunk Web answered %d to the login" % status
+
+    def open(self, path: str = "/en-US/app/segment_bridge/setup") -> None:
+        """Until all steps have been loaded."""
+        self.browser.open(self._web + path)
+        for step in (self.destination, self.clusters, self.audit, self.alerts, self.power):
+            self.browser.wait_for(lambda step=step: step.mark or step.report, ".", 60)
+
+    def answers(self) -> list:
+        """All that Splunk answered to the page's requests since it was opened: url, method, text."""
+        return self.browser.run("return window.answers")

@@ -1,0 +1,59 @@
+"""Splunk Web passes the setup page's calls on: each is exposed, by Splunk's own web.conf or by the app's.
+
+Source: web.conf.spec, [expose:<unique_name>]; what each version of Splunk ships, tests/standin/splunk/README.md.
+"""
+
+import re
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.package.conf import Conf
+from tests.standin.releases import RELEASES
+from tests.system.browser.calls import FOLDER, calls
+
+OWN = Conf.read(ROOT / "default/web.conf")
+
+
+def exposed(stanzas, method: str, path: str) -> list:
+    """The stanzas that let a call through. In a pattern, ** is any number of elements, * is one, or the rest of one."""
+    return [
+        name
+        for name, settings in stanzas.items()
+        if name.startswith("expose:")
+        and method in re.split(r"[,\s]+", settings.get("methods", "GET"))
+        and _pattern(settings["pattern"].strip("/")).fullmatch(path)
+    ]
+
+
+def _pattern(pattern: str) -> "re.Pattern":
+    return re.compile(re.escape(pattern).replace(r"\*\*", ".+").replace(r"\*", "[^/]+"))
+
+
+@pytest.mark.parametrize("version", RELEASES)
+@pytest.mark.parametrize(("method", "path"), sorted(calls()))
+def test_every_call_is_passed_on(version, method, path):
+    assert exposed({**RELEASES[version].shipped("web"), **OWN}, method, path)
+
+
+def test_the_page_makes_the_calls_that_are_looked_for():
+    """The list is not empty because something is written in another way."""
+    assert {
+        ("GET", "data/inputs/usersignups"),
+        ("POST", "data/inputs/usersignups/*/enable"),
+        ("DELETE", "storage/passwords/*"),
+        ("POST", "search/jobs"),
+        ("GET", "search/v2/jobs/*/results"),
+    } <= calls()
+    assert [file.name for file in FOLDER.glob("*.js") if "fetch(" in file.read_text(encoding="utf-8")] == ["splunkd.js"]
+
+
+def test_nothing_is_exposed_that_the_page_does_not_call():
+    exposes = {(method, settings["pattern"]) for settings in OWN.values() for method in settings["methods"].split(",")}
+    assert exposes <= calls()
+
+
+def test_no_call_makes_splunk_web_restart():
+    """Splunk's app.conf has reload.web = http_post /server/control/restart_webui_polite: a _reload of an app that has a
+    web.conf sets it off."""
+    assert [path for _, path in calls() if re.search("_reload|_bump|restart", path)] == []

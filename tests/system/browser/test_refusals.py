@@ -1,0 +1,218 @@
+"""The setup page where Splunk refuses something, is another one, or is not ready: one sentence, and the rest goes on.
+
+What this Splunk would not answer, the test has the browser get instead.
+"""
+
+import json
+from typing import Any, Dict, List
+
+import pytest
+
+from tests.standin.releases import RELEASES
+from tests.system.browser.browser import Browser, missing
+from tests.system.browser.page import SetupPage
+
+if missing():
+    pytest.skip(
+        "no browser, %s not found: apt-get install chromium chromium-driver" % " and ".join(missing()),
+        allow_module_level=True,
+    )
+
+_ANSWER_INSTEAD = """{
+const changes = %s;
+const passing = window.fetch;
+window.fetch = async (url, options = {}) => {
+    const change = changes.find(({method, path}) => method === options.method && new RegExp(path).test(String(url)));
+    const answer = await passing(url, options);
+    if (!change) return answer;
+    if (!change.content) return new Response(change.body, {status: change.status});
+    const told = await answer.json();
+    Object.assign(told.entry[0].content, change.content);
+    return new Response(JSON.stringify(told), {status: 200});
+};
+}"""
+HTML = "<!doctype html><title>Splunk</title>"
+
+
+def instead(method: str, path: str, status: int, body: Any = HTML) -> Dict[str, Any]:
+    """An answer in place of the true one."""
+    text = body if isinstance(body, str) else json.dumps(body)
+    return {"method": method, "path": path, "status": status, "body": text}
+
+
+def but(path: str, **content: Any) -> Dict[str, Any]:
+    """The true answer to a GET, with other settings of its entry."""
+    return {"method": "GET", "path": path, "content": content}
+
+
+def refusal(text: str) -> Dict[str, Any]:
+    return {"messages": [{"type": "ERROR", "text": text}]}
+
+
+@pytest.fixture
+def opened(browser: Browser, environment):
+    """Opens the page with such answers."""
+    scripts: List[str] = []
+
+    def open_with(*changes: Dict[str, Any], waits: bool = True) -> SetupPage:
+        scripts.append(
+            browser.devtools("Page.addScriptToEvaluateOnNewDocument", source=_ANSWER_INSTEAD % json.dumps(changes))[
+                "identifier"
+            ]
+        )
+        page = SetupPage(browser, environment.splunk.web)
+        if waits:
+            page.open()
+        else:
+            browser.open(environment.splunk.web + "/en-US/app/segment_bridge/setup")
+        return page
+
+    yield open_with
+    for script in scripts:
+        browser.devtools("Page.removeScriptToEvaluateOnNewDocument", identifier=script)
+
+
+def told(browser: Browser, pattern: str) -> str:
+    """All that the page says, once it says this."""
+    browser.wait_for_text(pattern)
+    return browser.run("return document.querySelector('#segment-bridge-setup').innerText")
+
+
+@pytest.mark.parametrize(
+    ("version", "is_told"), [("9.2.6", True), ("8.2.1", True), *((version, False) for version in RELEASES)]
+)
+def test_an_older_splunk_is_told_in_one_line(opened, browser, version, is_told):
+    opened(but("server/info", version=version), waits=False)
+    if is_told:
+        assert told(browser, "needs Splunk").split("\n\n") == [
+            "Set up Segment Bridge",
+            "Segment Bridge needs Splunk 9.3 or later; this is %s." % version,
+        ]
+    else:
+        assert "1. Destination" in told(browser, "5. Turn it on")
+
+
+def test_who_lacks_the_rights_reads_one_sentence(opened, browser):
+    opened(but("current-context", capabilities=["search"]), waits=False)
+    text = told(browser, "administrator")
+    assert "edit_modinput_usersignups" in text
+    assert "1. Destination" not in text
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (instead("GET", "current-context", 200), "Your session has ended"),
+        (instead("GET", "current-context", 401, refusal("call not properly authenticated")), "Your session has ended"),
+    ],
+)
+def test_a_session_that_has_ended(opened, browser, answer, sentence):
+    opened(answer, waits=False)
+    assert sentence in told(browser, "session")
+
+
+def test_a_page_that_does_not_load_says_so(opened, browser, environment):
+    browser.devtools("Network.enable")
+    browser.devtools("Network.setBlockedURLs", urls=["*setup/page.js"])
+    try:
+        browser.open(environment.splunk.web + "/en-US/app/segment_bridge/setup")
+        text = told(browser, "could not be loaded")
+    finally:
+        browser.devtools("Network.setBlockedURLs", urls=[])
+    assert "_bump" in text
+    assert "JavaScript" not in text
+
+
+@pytest.mark.parametrize("status", ["starting", "failed"])
+def test_kv_store_that_is_not_ready_is_told(opened, browser, status):
+    page = opened(but("server/info", kvStoreStatus=status))
+    assert "KV store is not ready (%s)" % status in browser.text
+    assert page.destination.mark
+
+
+def test_kv_store_that_refuses_is_told_by_its_status(opened):
+    page = opened(instead("GET", "data/inputs/usersignups", 503, refusal("KV Store is initializing.")))
+    page.clusters.wait_for("KV Store is initializing")
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (instead("GET", r"data/inputs/usersignups\?", 404), "does not pass on data/inputs/usersignups"),
+        (instead("GET", r"data/inputs/usersignups\?", 403, refusal("no")), "capability edit_modinput_usersignups"),
+        (instead("GET", r"data/inputs/usersignups\?", 405, refusal("not allowed")), "not allowed"),
+    ],
+)
+def test_where_inputs_are_refused_the_page_says_what_to_do_and_goes_on(opened, environment, answer, why):
+    page = opened(answer)
+    assert page.clusters.mark == "By hand"
+    text = page.clusters.text
+    assert why in text
+    assert "Settings > Data inputs > UserSignups" in text
+
+    page.clusters.press("Save a cluster's token")
+    page.clusters.fill_in({"Name": "cloud", "Bearer token": "fake-token"})
+    page.clusters.press("Save")
+    page.clusters.wait_for("make the input under Settings > Data inputs > UserSignups, with the name cloud")
+    passwords = environment.admin.service.storage_passwords
+    kept = [entry for entry in passwords.list() if entry.username == "usersignups:cloud"]
+    assert [entry.clear_password for entry in kept] == ["fake-token"]
+    assert [page.destination.mark, page.power.mark] == ["To do", "Off"]
+    kept[0].delete()
+
+
+def test_what_web_conf_does_not_expose_is_told_by_its_path(opened):
+    page = opened(instead("GET", "storage/passwords", 404))
+    page.destination.wait_for(r"Splunk Web does not pass on storage/passwords \(status 404\)")
+
+
+def test_a_member_that_does_not_know_that_it_is_set_up(opened, environment):
+    roles: Dict[str, Any] = but("server/info", server_roles=["search_head", "shc_member", "kv_store"])
+    page = opened(roles)
+    note = "this member does not know that it is set up"
+    assert note not in page.power.text
+    scheduled = {
+        "entry": [
+            {
+                "name": "Segment Bridge - Send user journeys",
+                "acl": {"app": "segment_bridge"},
+                "content": {"cron_schedule": "7 * * * *", "is_scheduled": True, "disabled": False},
+            }
+        ]
+    }
+    page = opened(roles, instead("GET", "saved/searches", 200, scheduled))
+    assert note in page.power.text
+    assert page.power.mark == "On"
+
+
+def test_boilerplate_of_splunks_is_left_out(opened):
+    said = "Encountered the following error while trying to save: "
+    page = opened(instead("POST", "conf-macros/segment_bridge_audit", 400, refusal(said + "The macro is odd.")))
+    page.audit.press("Save and count")
+    page.audit.wait_for("The macro is odd")
+    assert page.audit.report == "The macro is odd."
+
+
+def test_what_the_app_says_is_found_behind_splunks_own_words(opened, environment):
+    said = (
+        "In handler 'usersignups': Argument validation for scheme=usersignups: usersignups: inputs.conf "
+        '[usersignups://x] server must be right, got "y" (reason=settings)'
+    )
+    page = opened(instead("POST", "data/inputs/usersignups$", 400, refusal(said)))
+    page.clusters.press("Add a cluster")
+    page.clusters.fill_in({"Name": "x", "API server": "https://127.0.0.1:1", "Bearer token": "fake-token"})
+    page.clusters.press("Test and save")
+    page.browser.wait_for(lambda: page.clusters.problem("API server"), "server must be right")
+    assert page.clusters.problem("API server").startswith('server must be right, got "y".')
+
+
+def test_wide_fields_are_wide(opened, browser):
+    page = opened()
+    widths = {
+        label: browser.run(
+            "return arguments[0].getBoundingClientRect().width",
+            {"element-6066-11e4-a52e-4f735466cecf": step.field(label).reference},
+        )
+        for step, label in ((page.audit, "Search for them"), (page.alerts, "E-mail addresses"))
+    }
+    assert all(width > 500 for width in widths.values()), widths

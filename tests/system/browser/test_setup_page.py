@@ -1,0 +1,568 @@
+"""The setup page, from the upload of the package to the first accepted event, without touching a file."""
+
+import re
+from typing import Dict, Optional
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from tests.support import recorded
+from tests.support.administrator import APP, AUDIT_INDEX, AUDIT_SOURCETYPE, JOB
+from tests.support.environment import CLUSTER
+from tests.support.fakes.kubernetes import SYNC
+from tests.support.fakes.segment import WRITE_KEY
+from tests.support.fakes.tls import Authority
+from tests.system.browser.browser import END, ENTER, TAB, Browser, missing
+from tests.system.browser.calls import calls
+from tests.system.browser.page import SetupPage
+
+if missing():
+    pytest.skip(
+        "no browser, %s not found: apt-get install chromium chromium-driver" % " and ".join(missing()),
+        allow_module_level=True,
+    )
+
+LINES = recorded.audit_lines()[:600]
+OTHER_CA = Authority().ca_pem.decode("ascii")
+SEARCH = 'index="%s" sourcetype="%s"' % (AUDIT_INDEX, AUDIT_SOURCETYPE)
+TOKEN = "fake-" + "".join(chr(ord("a") + number % 26) for number in range(900))
+"""As long as those of real service accounts are."""
+
+
+def accept(environment, token: str) -> None:
+    """The cluster knows this token alone."""
+    environment.cluster.tokens = {token: SYNC}
+    environment.cluster.token = token
+
+
+def settings(environment, name: str, token: Optional[str] = None) -> Dict[str, str]:
+    """What the form for a cluster asks for."""
+    return {
+        "Name": name,
+        "API server": environment.cluster.url,
+        "Bearer token": token or environment.cluster.token,
+        "CA certificates": environment.cluster.ca_file.read_text(encoding="ascii"),
+    }
+
+
+@pytest.fixture(scope="module")
+def set_up(environment, browser) -> None:
+    """The way of a person who has never seen it; each step is checked as it is taken."""
+    admin = environment.admin
+    accept(environment, TOKEN)
+    environment.index(LINES, ago_s=600)
+    page = SetupPage(browser, environment.splunk.web)
+    page.open("/en-US/app/segment_bridge")
+    assert browser.address.endswith("/app/segment_bridge/setup"), "the app leads to its setup until that is done"
+    assert [step.mark for step in (page.destination, page.clusters)] == ["To do", "To do"]
+
+    page.destination.choose("Elsewhere: a proxy of yours, or another receiver of Segment's protocol")
+    page.destination.fill_in(
+        {"Address that takes batches": environment.segment.url + "/v1/batch", "Write key": WRITE_KEY}
+    )
+    page.destination.press("Save")
+    page.destination.wait_for("Saved. Nothing was sent yet")
+    assert environment.segment.requests == []
+    page.destination.press("Save, and send a test event")
+    page.destination.wait_for("accepted.* Debugger")
+    assert [event.message["event"] for event in environment.segment.accepted.values()] == ["Segment Bridge test"]
+
+    page.clusters.press("Add a cluster")
+    page.clusters.fill_in(settings(environment, CLUSTER, TOKEN))
+    page.clusters.press("Test and save")
+    page.clusters.wait_for("Saved. Cluster host answers")
+    assert page.clusters.rows()[0][:4] == [CLUSTER, environment.cluster.url, "none yet", "Off"]
+
+    page.audit.fill_in({"Search for them": SEARCH})
+    page.audit.press("Save and count")
+    page.audit.wait_for("events in the last hour")
+
+    page.alerts.fill_in({"E-mail addresses": "ops@example.com; data@example.com"})
+    page.alerts.press("Save")
+    page.alerts.wait_for("Saved.\nSplunk's mail server is set to this machine itself")
+    admin.set("alert_actions", "email", {"mailserver": "mail.example.com"})
+    page.alerts.press("Save")
+    page.alerts.wait_for("alerts go to ops@example.com, data@example.com")
+
+    assert admin.records("usersignups") == [], "nothing is read before it is turned on"
+    page.power.press("Turn it on")
+    page.power.wait_for("It is on. The first run:", seconds=120)
+
+
+@pytest.fixture
+def page(set_up, page) -> SetupPage:
+    """After the setup, opened anew."""
+    return page
+
+
+def test_events_arrive_without_a_file_being_touched(set_up, environment):
+    indexed = "".join(line.raw for line in LINES)
+    expected = {message_id for message_id in recorded.expected_messages() if message_id in indexed}
+    assert len(expected) > 50
+    assert {
+        message_id
+        for message_id, event in environment.segment.accepted.items()
+        if event.message["event"] != "Segment Bridge test"
+    } == expected
+
+
+def test_everything_is_on(page, environment):
+    service = environment.admin.service
+    assert page.power.mark == "On"
+    assert page.clusters.rows()[0][2:4] == [str(recorded.expected_counts()["lookup"]["usernames"]), "On"]
+    searches = service.saved_searches.list()
+    assert (
+        {search.name for search in searches if search.content.get("cron_schedule")}
+        == {search.name for search in searches if search["is_scheduled"] == "1"}
+        >= {JOB}
+    )
+    assert service.apps[APP]["configured"] == "1"
+
+
+def test_alerts_are_mailed(page, environment):
+    alerts = [search for search in environment.admin.service.saved_searches.list() if " - Alert - " in search.name]
+    assert alerts
+    assert {(alert["actions"], alert["action.email.to"]) for alert in alerts} == {
+        ("email", "ops@example.com, data@example.com")
+    }
+    assert page.alerts.field("E-mail addresses").value == "ops@example.com, data@example.com"
+
+
+def test_the_app_no_longer_leads_to_its_set_up(page, browser, environment):
+    browser.open(environment.splunk.web + "/en-US/app/segment_bridge")
+    assert not browser.address.endswith("/setup")
+
+
+# --- Secrets --------------------------------------------------------------------------------------------------------
+
+
+def test_a_secret_is_never_shown(page, browser):
+    assert "Saved. It is not shown." in page.destination.text
+    page.clusters.press("Edit cluster host")
+    assert "Saved. It is not shown." in page.clusters.text
+    told = [
+        browser.run("return document.documentElement.outerHTML"),
+        browser.run("return [...document.querySelectorAll('input')].map(input => input.value).join(' ')"),
+        *(answer["text"] for answer in page.answers()),
+    ]
+    assert any("storage/passwords" in answer["url"] for answer in page.answers())
+    assert [text for text in told if WRITE_KEY in text or TOKEN[:200] in text] == []
+
+
+def test_a_long_token_is_kept_in_pieces_that_the_input_reads(page, environment):
+    stored = {
+        entry.username: entry.clear_password
+        for entry in environment.admin.service.storage_passwords.list()
+        if entry.realm == APP
+    }
+    pieces = [stored["usersignups:" + CLUSTER + suffix] for suffix in ("", "#2", "#3", "#4")]
+    assert "".join(pieces) == TOKEN
+    page.clusters.press("Test cluster host")
+    page.clusters.wait_for("Cluster host answers")
+
+
+def test_a_replaced_token_leaves_nothing_of_the_old_one(page, environment):
+    accept(environment, "fake-short-token")
+    page.clusters.press("Test cluster host")
+    page.clusters.wait_for("401")
+    page.clusters.press("Edit cluster host")
+    page.clusters.press("Replace what is saved: Bearer token")
+    page.clusters.fill_in({"Bearer token": "fake-short-token"})
+    page.clusters.press("Test and save")
+    page.clusters.wait_for("Saved. Cluster host answers")
+    assert {
+        entry.username: entry.clear_password
+        for entry in environment.admin.service.storage_passwords.list()
+        if re.fullmatch("usersignups:host(#.*)?", entry.username)
+    } == {"usersignups:host": "fake-short-token"}
+
+
+def secrets_of(environment, pattern):
+    return {
+        entry.username: entry.clear_password
+        for entry in environment.admin.service.storage_passwords.list()
+        if re.fullmatch(pattern, entry.username)
+    }
+
+
+def test_what_works_stays_until_the_new_one_was_found_right(page, environment):
+    before = secrets_of(environment, "usersignups:host.*")
+    service = environment.admin.service
+    stanza = dict(service.confs["inputs"]["usersignups://host"].content)
+    page.clusters.press("Edit cluster host")
+    page.clusters.press("Replace what is saved: Bearer token")
+    page.clusters.fill_in({"Bearer token": "fake-wrong"})
+    page.clusters.press("Test and save")
+    page.browser.wait_for(lambda: page.clusters.problem("Bearer token"), "401")
+    page.browser.wait_for(lambda: page.browser.focused.name, "Bearer token")
+    assert secrets_of(environment, "usersignups:host.*") == before, "and no draft is left"
+    page.clusters.press("Replace what is saved: CA certificates")
+    page.clusters.fill_in({"Bearer token": environment.cluster.token, "CA certificates": OTHER_CA})
+    page.clusters.press("Test and save")
+    page.browser.wait_for(lambda: page.clusters.problem("CA certificates"), "TLS failed")
+    page.browser.wait_for(lambda: page.browser.focused.name, "CA certificates")
+    assert secrets_of(environment, "usersignups:host.*") == before
+    assert dict(service.confs["inputs"]["usersignups://host"].content) == stanza
+
+
+def test_a_destination_stays_until_the_new_one_was_found_right(page, environment):
+    stanzas = environment.admin.service.confs["segment_bridge"]
+    before, key = dict(stanzas["segment"].content), secrets_of(environment, "segment.*")
+    page.destination.unfold("Network")
+    page.destination.press("Replace what is saved: Write key")
+    page.destination.fill_in({"CA file": "/nowhere/ca.pem", "Write key": "n" * 32})
+    page.destination.press("Save")
+    page.browser.wait_for(lambda: page.destination.problem("CA file"), "ca_file")
+    page.browser.wait_for(lambda: page.browser.focused.name, "CA file")
+    assert dict(stanzas["segment"].content) == before
+    assert secrets_of(environment, "segment.*") == key
+    assert [stanza.name for stanza in stanzas.list()] == ["segment"], "no draft is left"
+
+
+@pytest.mark.parametrize("key", ["has blank", "has:colon", "schl\u00fcssel"])
+def test_a_key_that_no_header_can_carry_is_told_beside_its_field(page, environment, key):
+    page.destination.press("Replace what is saved: Write key")
+    page.destination.fill_in({"Write key": key})
+    page.destination.press("Save")
+    assert "without blanks and colons" in page.destination.problem("Write key")
+    assert secrets_of(environment, "segment.*") == {"segment": WRITE_KEY}
+
+
+def test_a_test_event_is_of_what_is_on_the_screen(page, environment):
+    before = environment.admin.service.confs["segment_bridge"]["segment"]["url"]
+    page.destination.fill_in({"Address that takes batches": "http://127.0.0.1:1/v1/batch"})
+    page.destination.press("Save, and send a test event")
+    page.browser.wait_for(lambda: page.destination.problem("Address that takes batches"), "not accepted")
+    problem = page.destination.problem("Address that takes batches")
+    assert "Do firewalls let this search head through" in problem
+    assert page.destination.text.count("not accepted") == 1
+    assert page.destination.report == ""
+    page.destination.fill_in({"Address that takes batches": before})
+    page.destination.press("Save, and send a test event")
+    page.destination.wait_for("accepted.* Debugger")
+
+
+def test_what_is_optional_can_be_removed(page, environment):
+    def names():
+        return {entry.username.partition("#")[0] for entry in environment.admin.service.storage_passwords.list()}
+
+    assert "usersignups:host:ca" in names()
+    page.clusters.press("Edit cluster host")
+    page.clusters.press("Remove what is saved: CA certificates")
+    page.clusters.unfold("More settings")
+    page.clusters.fill_in({"CA file": str(environment.cluster.ca_file)})
+    page.clusters.press("Test and save")
+    page.clusters.wait_for("Saved. Cluster host answers")
+    assert "usersignups:host:ca" not in names()
+
+
+def test_a_change_without_the_form_key_is_refused(page, browser):
+    """As a page of somebody else's would try it, with the administrator's cookies."""
+    status = browser.run("""
+        const answer = await fetch("/en-US/splunkd/__raw/servicesNS/nobody/segment_bridge/storage/passwords", {
+            method: "POST", headers: {"X-Requested-With": "XMLHttpRequest"},
+            body: new URLSearchParams({realm: "segment_bridge", name: "forged", password: "x"})});
+        return answer.status""")
+    assert status in (401, 403)
+
+
+# --- Wrong values ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("", "Needed"),
+        ("http://example.com/v1/batch", "must be a URL that begins with https://"),
+        ("https://example.com", "must end with the path"),
+        ("https://user:fake@example.com/v1/batch", "must not hold credentials"),
+        ("https://exa mple.com/v1/batch", "must be a URL"),
+    ],
+)
+def test_a_wrong_address_is_told_beside_its_field(page, environment, address, problem):
+    before = environment.admin.service.confs["segment_bridge"]["segment"]["url"]
+    field = page.destination.field("Address that takes batches")
+    field.enter(address)
+    page.destination.press("Save")
+    assert problem.lower() in page.destination.problem("Address that takes batches").lower()
+    assert page.browser.focused.name == "Address that takes batches"
+    assert environment.admin.service.confs["segment_bridge"]["segment"]["url"] == before
+
+
+@pytest.mark.parametrize(
+    ("search", "problem"),
+    [
+        ("", "Needed"),
+        ('index="k8s_audit" | delete', "without pipes"),
+        ('index="k8s_audit" [search index=_audit]', "without pipes, subsearches"),
+        ("index=k8s_audit `other`", "macros"),
+        ('index="k8s_audit', "quotation mark"),
+        ("(index=k8s_audit", "parentheses"),
+        ("sourcetype=kube:audit", "must name an index"),
+    ],
+)
+def test_what_is_no_base_search_is_told_beside_its_field(page, environment, search, problem):
+    page.audit.field("Search for them").enter(search)
+    page.audit.press("Save and count")
+    assert problem.lower() in page.audit.problem("Search for them").lower()
+    assert environment.admin.service.confs["macros"]["segment_bridge_audit"]["definition"] == SEARCH
+
+
+def test_a_pipe_within_quotes_is_no_pipe(page, environment):
+    page.audit.field("Search for them").enter(SEARCH + ' source!="a|b"')
+    page.audit.press("Save and count")
+    page.audit.wait_for("events in the last hour")
+    environment.admin.set_macro("segment_bridge_audit", SEARCH)
+
+
+def test_a_search_that_finds_nothing_is_to_do(page, environment):
+    page.audit.field("Search for them").enter('index="k8s_audit" sourcetype="other"')
+    page.audit.press("Save and count")
+    page.audit.wait_for("No events in the last hour")
+    assert page.audit.mark == "To do"
+    environment.admin.set_macro("segment_bridge_audit", SEARCH)
+
+
+def test_events_that_are_no_audit_events_are_not_enough(page, environment):
+    page.audit.field("Search for them").enter("index=_internal sourcetype=segment_bridge:log")
+    page.audit.press("Save and count")
+    page.audit.wait_for("no audit events of a Kubernetes API server")
+    assert page.audit.mark == "To do"
+    page.power.press("Turn it on again, and run the job")
+    assert page.power.report == "First: 3. Audit events."
+    environment.admin.set_macro("segment_bridge_audit", SEARCH)
+
+
+@pytest.fixture(scope="module")
+def cut_event(set_up, environment):
+    """As Splunk indexes a long one unless it is told not to."""
+    long = next(line for line in recorded.audit_lines() if len(line.raw) > 10_000)
+    environment.index([recorded.AuditLine(0, long.raw[:10_000])], ago_s=10)
+
+
+def test_cut_events_are_warned_of(cut_event, page):
+    page.audit.press("Save and count")
+    page.audit.wait_for(r"they are no JSON any more. To do: .* \[kube:audit\]: TRUNCATE = 0")
+
+
+@pytest.mark.parametrize(
+    ("label", "text", "problem"),
+    [
+        ("Name", "a b", "Letters, digits"),
+        ("Name", CLUSTER, "There is a cluster of this name"),
+        ("API server", "http://127.0.0.1", "https://"),
+        ("CA certificates", "MIIB...", "certificates in PEM"),
+        ("CA certificates", "-----BEGIN EC PRIVATE KEY-----", "private key"),
+        ("Bearer token", "", "Needed"),
+    ],
+)
+def test_a_wrong_setting_of_a_cluster_is_told_beside_its_field(page, label, text, problem):
+    page.clusters.press("Add a cluster")
+    page.clusters.fill_in(
+        {"Name": "second", "API server": "https://127.0.0.1:1", "Bearer token": "fake-token", label: text}
+    )
+    page.clusters.press("Test and save")
+    assert problem in page.clusters.problem(label)
+    assert page.browser.focused.name == label
+
+
+@pytest.mark.parametrize(
+    ("label", "text", "problem"),
+    [
+        ("Bearer token", "fake-wrong", "401"),
+        ("API server", "https://127.0.0.1:1", "cannot be reached"),
+        ("CA certificates", "", "TLS failed"),
+        ("CA file", "ca.pem", "absolute path"),
+        ("CA file", "/nowhere/ca.pem", "ca_file /nowhere/ca.pem cannot be used"),
+    ],
+)
+def test_what_the_cluster_refuses_is_told_beside_the_field(page, environment, label, text, problem):
+    page.clusters.press("Add a cluster")
+    page.clusters.unfold("More settings")
+    page.clusters.fill_in({**settings(environment, "second"), label: text})
+    page.clusters.press("Test and save")
+    page.browser.wait_for(lambda: page.clusters.problem(label), problem)
+    page.browser.wait_for(lambda: page.browser.focused.name, label)
+    service = environment.admin.service
+    assert "usersignups:second" not in [entry.username for entry in service.storage_passwords.list()], "it is not kept"
+    assert [row[0] for row in page.clusters.rows()] == [CLUSTER]
+
+
+def test_text_from_outside_is_text(page, environment):
+    environment.admin.set_macro("segment_bridge_audit", 'index="x" "<img src=x onerror=window.hurt=1>"')
+    page.open()
+    assert "<img" in page.audit.field("Search for them").value
+    page.alerts.field("E-mail addresses").enter("<img src=x onerror=window.hurt=1>")
+    page.alerts.press("Save")
+    assert "is not an e-mail address" in page.alerts.problem("E-mail addresses")
+    assert page.browser.run("return [window.hurt ?? null, document.images.length]") == [None, 0]
+    environment.admin.set_macro("segment_bridge_audit", SEARCH)
+
+
+# --- Changes --------------------------------------------------------------------------------------------------------
+
+
+def test_a_second_cluster_runs_at_once_and_is_gone_with_its_users(page, environment):
+    page.clusters.press("Add a cluster")
+    page.clusters.fill_in(settings(environment, "second"))
+    page.clusters.press("Test and save")
+    page.clusters.wait_for("Saved. Cluster second answers")
+    of_both = 2 * recorded.expected_counts()["lookup"]["usernames"]
+    environment.admin.wait_for_records("usersignups", of_both)
+
+    page.clusters.press("Remove cluster second")
+    page.clusters.choose("Also forget its users: events of theirs are no longer sent")
+    page.clusters.press("Remove")
+    page.clusters.wait_for("Removed cluster second")
+    page.browser.wait_for(lambda: page.browser.focused.name, "Add a cluster")
+    assert {record["cluster"] for record in environment.admin.records("usersignups")} == {CLUSTER}
+    assert [
+        entry.username for entry in environment.admin.service.storage_passwords.list() if "second" in entry.username
+    ] == []
+
+
+def test_off_is_off_and_on_is_on_again(page, environment):
+    service = environment.admin.service
+    page.power.press("Turn it off")
+    page.power.wait_for("It is off")
+    assert page.clusters.rows()[0][3] == "Off"
+    assert [search.name for search in service.saved_searches.list() if search["is_scheduled"] == "1"] == []
+
+    page.power.press("Turn it on")
+    page.power.wait_for("It is on. The first run:", seconds=120)
+    assert page.clusters.rows()[0][3] == "On"
+
+
+def test_whoever_is_no_administrator_is_told(environment, set_up):
+    environment.admin.add_user(APP + "_colleague", "fake-password", "segment_bridge_sender")
+    with Browser() as browser:
+        page = SetupPage(browser, environment.splunk.web)
+        page.log_in(APP + "_colleague", "fake-password")
+        browser.open(environment.splunk.web + "/en-US/app/segment_bridge/setup")
+        browser.wait_for_text("An administrator sets this app up")
+        assert len(page.answers()) == 2, "nothing is looked for"
+
+
+@pytest.mark.parametrize(
+    ("addresses", "problem"),
+    [
+        ("ops@example.c1", '"ops@example.c1" is not an e-mail address'),
+        ("ops@corp", '"ops@corp" is'),
+        ("a b@example.com", '"a" is'),
+    ],
+)
+def test_addresses_are_those_that_splunk_takes(page, addresses, problem):
+    page.alerts.fill_in({"E-mail addresses": addresses})
+    page.alerts.press("Save")
+    assert problem in page.alerts.problem("E-mail addresses")
+
+
+def test_who_gets_no_mail_is_told(page, environment):
+    environment.admin.set("alert_actions", "email", {"allowedDomainList": "example.com, corp.example"})
+    page.alerts.fill_in({"E-mail addresses": "ops@example.com, me@elsewhere.example"})
+    page.alerts.press("Save")
+    page.alerts.wait_for(r"Saved\.\nSplunk leaves out me@elsewhere\.example, without a word")
+    assert "alerts go to" not in page.alerts.report
+    environment.admin.set("alert_actions", "email", {"allowedDomainList": "allow_all"})
+    page.alerts.press("Save")
+    page.alerts.wait_for("alerts go to ops@example.com, me@elsewhere.example")
+
+
+def test_mail_can_be_turned_off_and_on(page, environment):
+    def mailed():
+        searches = environment.admin.service.saved_searches.list()
+        return [search.name for search in searches if "email" in (search.content.get("actions") or "")]
+
+    assert mailed()
+    page.alerts.field("E-mail addresses").enter("")
+    page.alerts.press("Save")
+    page.alerts.wait_for("nobody gets mail")
+    assert mailed() == []
+    page.open()
+    assert (page.alerts.mark, page.alerts.field("E-mail addresses").value) == ("Optional", "")
+    page.alerts.fill_in({"E-mail addresses": "ops@example.com, data@example.com"})
+    page.alerts.press("Save")
+    page.alerts.wait_for("alerts go to ops@example.com, data@example.com")
+
+
+def test_a_disabled_input_is_not_done(page, environment):
+    environment.admin.service.post("data/inputs/usersignups/host/disable")
+    page.open()
+    assert page.clusters.mark == "Off: host"
+    environment.admin.service.post("data/inputs/usersignups/host/enable")
+    page.open()
+    assert page.clusters.mark == "Done"
+
+
+def test_no_call_is_made_that_is_not_listed(page, browser):
+    """The test of what Splunk Web passes on goes by that list."""
+    page.clusters.press("Test cluster host")
+    page.clusters.wait_for("Cluster host answers")
+    listed = [(method, re.compile(re.escape(where).replace(r"\*", "[^/]+"))) for method, where in calls()]
+    made = {
+        (answer["method"], urlsplit(answer["url"]).path.partition("/nobody/segment_bridge/")[2])
+        for answer in page.answers()
+    }
+    assert len(made) > 8
+    assert [
+        call
+        for call in made
+        if not any(method == call[0] and where.fullmatch(unquote(call[1])) for method, where in listed)
+    ] == []
+
+
+# --- For everybody --------------------------------------------------------------------------------------------------
+
+
+def test_everything_that_can_be_used_has_a_name(page, browser):
+    page.clusters.press("Edit cluster host")
+    page.clusters.unfold("More settings")
+    controls = browser.all("//*[self::input or self::button or self::summary]")
+    assert len(controls) > 20
+    assert [control.attribute("outerHTML") for control in controls if not control.name] == []
+    names = [control.name for control in controls]
+    assert {name for name in names if names.count(name) > 1} <= {"Save"}
+
+
+def test_a_field_is_filled_in_and_saved_by_keyboard_alone(page, browser):
+    page.alerts.field("E-mail addresses").click()
+    browser.focused.type(END + ", third@example.com")
+    browser.press(TAB)
+    assert browser.focused.name == "Save"
+    browser.press(ENTER)
+    page.alerts.wait_for("third@example.com")
+    assert browser.focused.name == "Save", "and one goes on from there"
+
+
+_CONTRAST = """
+const rgb = text => text.match(/[\\d.]+/g).map(Number);
+const light = ([r, g, b]) => [r, g, b].map(c => c / 255)
+    .map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+const behind = element => {
+    for (let each = element; each; each = each.parentElement) {
+        const color = rgb(getComputedStyle(each).backgroundColor);
+        if ((color[3] ?? 1) === 1) return color;
+    }
+    return [255, 255, 255];
+};
+return [...document.querySelectorAll(".sb-setup *")]
+    .filter(e => e.checkVisibility() && [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()))
+    .map(e => [light(rgb(getComputedStyle(e).color)), light(behind(e)), e.textContent.trim().slice(0, 40)])
+    .map(([a, b, text]) => [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), text])
+    .filter(([contrast]) => contrast < 4.5);
+"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_can_be_read_in_light_and_dark(cut_event, page, browser, theme):
+    """WCAG 2's contrast of 4.5 to 1. Splunk's own styles may come after the page."""
+    browser.run(
+        "document.body.style.background = arguments[0]; dispatchEvent(new Event('load'))",
+        {"light": "#ffffff", "dark": "#171d21"}[theme],
+    )
+    page.clusters.press("Edit cluster host")
+    page.audit.press("Save and count")
+    page.audit.wait_for("TRUNCATE")
+    assert browser.run("return document.querySelector('.sb-setup').dataset.theme") == theme
+    assert browser.run(_CONTRAST) == []

@@ -1,0 +1,121 @@
+"""A site that really sends: the app's own command, to Segment on loopback, with a user map of two users."""
+
+import contextlib
+import json
+import os
+import sys
+import time
+from datetime import timezone, tzinfo
+from pathlib import Path
+from typing import Iterator
+
+from tests.standin.conftest import MovedClock
+from tests.standin.runner.python import Pythons
+from tests.standin.splunkd import Splunkd
+from tests.support import pythons
+from tests.support.fakes.segment import WRITE_KEY, FakeSegment
+from tests.system.operations.site import APP, CLUSTER, START, Site
+
+AGAIN = "Segment Bridge - Send dead letters again"
+BACKFILL = "Segment Bridge - Backfill"
+KNOWN_USERS = ("alice", "bob")
+
+
+class FileClock(MovedClock):
+    """One that programs of the app go by, too (moved_time)."""
+
+    def __init__(self, file: Path, zone: tzinfo):
+        super().__init__(zone)
+        self.file = file
+        self.move_to(time.time())
+
+    def move_to(self, seconds: float) -> None:
+        super().move_to(seconds)
+        fresh = self.file.with_suffix(".new")
+        fresh.write_text(repr(self.ahead_s))
+        os.replace(fresh, self.file)
+
+
+class Bridge(Site):
+    """`segment` is where its events go."""
+
+    def __init__(self, splunkd: Splunkd, clock: MovedClock, package: Path, segment: FakeSegment):
+        super().__init__(splunkd, clock, package)
+        self.segment = segment
+        # Attempts without long waits: time passes by the hour here.
+        self.configure(url=segment.url + "/v1/batch", max_attempts="1", timeout="2")
+        splunkd.secrets.create(APP, "segment", APP, WRITE_KEY)
+        self.set_map(*KNOWN_USERS)
+
+    def configure(self, **settings: str) -> None:
+        """Settings of the destination."""
+        self.splunkd.confs.write("segment_bridge", APP, "segment", settings)
+
+    def set_map(self, *users: str) -> None:
+        """Who is who: all that there are."""
+        collection = self.splunkd.kvstore.collection(APP, "usersignups", "nobody")
+        collection.delete({"cluster": CLUSTER})
+        collection.save(
+            [
+                {
+                    "_key": "%s/%s" % (CLUSTER, user),
+                    "username": user,
+                    "cluster": CLUSTER,
+                    "sso_user_id": "sso-" + user,
+                    "updated": START,
+                }
+                for user in users
+            ]
+        )
+
+    def act(self, at: float, user: str = "alice", cut: int = 0) -> str:
+        """A user creates an application; the messageId that it must have at Segment. `cut` bytes are missing."""
+        audit_id = "%s-%.3f" % (user, at)
+        received = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(at))
+        raw = json.dumps(
+            {
+                "apiVersion": "audit.k8s.io/v1",
+                "auditID": audit_id,
+                "kind": "Event",
+                "log_type": "audit",
+                "objectRef": {
+                    "apiGroup": "appstudio.redhat.com",
+                    "apiVersion": "v1alpha1",
+                    "name": "app",
+                    "namespace": "n",
+                    "resource": "applications",
+                },
+                "requestReceivedTimestamp": received,
+                "responseObject": {"metadata": {"resourceVersion": "1"}},
+                "responseStatus": {"code": 201},
+                "user": {"username": user},
+                "verb": "create",
+            }
+        )
+        self.audit_event(at, raw[: len(raw) - cut])
+        return audit_id
+
+    def try_to_run(self, name: str, at: float) -> bool:
+        """Runs a saved search at a time, which may fail; whether it did not."""
+        job = self.start(name, at)
+        self.splunkd.monitor.poll()
+        return not job.is_failed
+
+
+@contextlib.contextmanager
+def bridge(folder: Path, package: Path, zone: tzinfo = timezone.utc) -> Iterator[Bridge]:
+    """One that runs, on a server in a time zone."""
+    clock = FileClock(folder / "clock", zone)
+    python = folder / "python"
+    interpreter = next(filter(None, map(pythons.find, reversed(pythons.SPLUNKS))), sys.executable)
+    python.write_text(
+        '#!/bin/sh\nexec "%s" "%s" "%s" "$@"\n' % (interpreter, Path(__file__).with_name("moved_time.py"), clock.file)
+    )
+    python.chmod(0o755)
+    with (
+        FakeSegment() as segment,
+        Splunkd(
+            folder / "splunk", clock=clock, pythons=Pythons(dict.fromkeys(pythons.SPLUNKS, str(python)))
+        ) as splunkd,
+    ):
+        yield Bridge(splunkd, clock, package, segment)

@@ -1,0 +1,220 @@
+"""Past hours are planned, sent one by one, and not forgotten when something goes wrong on the way."""
+
+import pytest
+
+from tests.support.fakes import faults
+from tests.system.operations.bridge import BACKFILL
+from tests.system.operations.site import HOUR, JOB, START
+
+DAY = 24 * HOUR
+
+
+def plan(bridge, earliest, latest):
+    return bridge.search("| `segment_bridge_plan_backfill(%s,%s)`" % (earliest, latest))
+
+
+def slices(bridge):
+    return {(document["start"] - START) // HOUR: document["state"] for document in bridge.documents("segment_backfill")}
+
+
+@pytest.fixture
+def missed(bridge):
+    """Three hours with an event in the first, in the second and in the last one's end, two days ago."""
+    return [bridge.act(START + 60), bridge.act(START + HOUR + 60, "bob"), bridge.act(START + 3 * HOUR - 1)]
+
+
+def test_planned_hours_are_sent_one_a_run(bridge, missed):
+    bridge.clock.move_to(START + 2 * DAY)
+    plan(bridge, "2026-11-04T00:00", "2026-11-04T03:00")
+    assert slices(bridge) == {0: "waiting", 1: "waiting", 2: "waiting"}
+    for number in range(3):
+        assert bridge.try_to_run(BACKFILL, START + 2 * DAY + number * 300)
+        assert list(bridge.segment.accepted) == missed[: number + 1]
+    assert slices(bridge) == {0: "done", 1: "done", 2: "done"}
+
+
+def test_its_progress_can_be_seen(bridge, missed):
+    bridge.act(START + 120, "stranger")
+    bridge.clock.move_to(START + 2 * DAY)
+    plan(bridge, "2026-11-04T00:00", "2026-11-04T01:00")
+    bridge.try_to_run(BACKFILL, START + 2 * DAY)
+    (row,) = bridge.search("| inputlookup segment_backfill | table state events accepted not_sent")
+    assert row == {"state": "done", "events": 2, "accepted": 1, "not_sent": 0}
+
+
+def test_an_hour_without_events_is_done_too(bridge):
+    bridge.clock.move_to(START + 2 * DAY)
+    plan(bridge, "2026-11-04T00:00", "2026-11-04T01:00")
+    assert bridge.try_to_run(BACKFILL, START + 2 * DAY)
+    assert slices(bridge) == {0: "done"}
+
+
+def test_an_hour_that_fails_goes_on_waiting_and_is_sent_later(bridge, missed):
+    bridge.clock.move_to(START + 2 * DAY)
+    plan(bridge, "2026-11-04T00:00", "2026-11-04T02:00")
+    bridge.segment.down()
+    assert not bridge.try_to_run(BACKFILL, START + 2 * DAY)
+    assert slices(bridge) == {0: "waiting", 1: "waiting"}
+    bridge.segment.up()
+    for number in (1, 2):
+        assert bridge.try_to_run(BACKFILL, START + 2 * DAY + number * 300)
+    assert list(bridge.segment.accepted) == [missed[1], missed[0]]  # others go first
+    assert slices(bridge) == {0: "done", 1: "done"}
+
+
+def test_without_planned_hours_nothing_is_sent(bridge):
+    bridge.act(START + 2 * DAY - 60)
+    assert bridge.try_to_run(BACKFILL, START + 2 * DAY)
+    assert not bridge.segment.requests
+    assert slices(bridge) == {}
+
+
+def test_an_hour_that_was_done_is_not_planned_again(bridge, missed):
+    bridge.clock.move_to(START + 2 * DAY)
+    plan(bridge, "2026-11-04T00:00", "2026-11-04T01:00")
+    bridge.try_to_run(BACKFILL, START + 2 * DAY)
+    plan(bridge, "2026-11-04T00:00", "2026-11-04T02:00")
+    assert slices(bridge) == {0: "done", 1: "waiting"}
+
+
+def test_hours_that_are_planned_later_come_later(bridge, missed):
+    bridge.clock.move_to(START + 2 * DAY)
+    plan(bridge, "2026-11-04T01:00", "2026-11-04T02:00")
+    bridge.clock.move_to(START + 2 * DAY + 60)
+    plan(bridge, "2026-11-04T00:00", "2026-11-04T01:00")
+    bridge.try_to_run(BACKFILL, START + 2 * DAY + 300)
+    assert slices(bridge) == {0: "waiting", 1: "done"}
+
+
+@pytest.mark.parametrize(
+    ("earliest", "latest", "says"),
+    [
+        ("yesterday", "today", "Give two times such as"),
+        ("2026-11-04T00:00", "2026-11-31T00:00", "Give two times such as"),
+        ("2026-11-05T00:00", "2026-11-04T00:00", "must be before"),
+        ("2026-11-04T05:00", "2026-11-04T05:00", "must be before"),
+        ("2025-11-04T00:00", "2026-11-04T00:00", "more than 31 days"),
+        ("2026-11-07T00:00", "2026-11-08T00:00", "must be over"),
+    ],
+)
+def test_times_that_make_no_sense_are_refused_and_nothing_is_planned(bridge, earliest, latest, says):
+    bridge.clock.move_to(START + 2 * DAY)
+    with pytest.raises(Exception, match=says):
+        plan(bridge, earliest, latest)
+    assert slices(bridge) == {}
+
+
+def test_blanks_beside_a_time_are_of_no_account(bridge):
+    bridge.clock.move_to(START + 2 * DAY)
+    plan(bridge, " 2026-11-04T00:00", "  2026-11-04T01:00 ")
+    assert slices(bridge) == {0: "waiting"}
+
+
+def test_hours_that_are_not_over_are_not_planned(bridge):
+    bridge.clock.move_to(START + 2 * DAY + 900)
+    plan(bridge, "2026-11-05T22:00", "2026-11-07T00:00")
+    assert slices(bridge) == {46: "waiting", 47: "waiting"}
+
+
+def test_windows_that_overlap_give_each_hour_once(bridge):
+    bridge.clock.move_to(START + 2 * DAY)
+    plan(bridge, "2026-11-04T00:30", "2026-11-04T02:30")
+    plan(bridge, "2026-11-04T01:00", "2026-11-04T03:15")
+    assert slices(bridge) == dict.fromkeys(range(4), "waiting")
+    assert {document["start"] % HOUR for document in bridge.documents("segment_backfill")} == {0}
+
+
+def test_what_is_planned_can_be_taken_back_and_planned_again(bridge, missed):
+    bridge.clock.move_to(START + 2 * DAY)
+    plan(bridge, "2026-11-04T00:00", "2026-11-04T03:00")
+    assert bridge.try_to_run(BACKFILL, START + 2 * DAY)
+    bridge.search("| `segment_bridge_cancel_backfill`")
+    assert slices(bridge) == {0: "done", 1: "cancelled", 2: "cancelled"}
+    assert bridge.try_to_run(BACKFILL, START + 2 * DAY + 300)
+    assert list(bridge.segment.accepted) == missed[:1]
+    plan(bridge, "2026-11-04T00:00", "2026-11-04T02:00")
+    assert slices(bridge) == {0: "done", 1: "waiting", 2: "cancelled"}
+
+
+def test_an_hour_that_cannot_succeed_keeps_no_other_back(bridge, missed):
+    """Its run breaks off before it can say so itself: the try was counted when it began."""
+    bridge.clock.move_to(START + 2 * DAY)
+    plan(bridge, "2026-11-04T00:00", "2026-11-04T03:00")
+    bridge.segment.faults = faults.when(lambda request: missed[0].encode() in request.body, faults.status(500))
+    tries = [bridge.try_to_run(BACKFILL, START + 2 * DAY + number * 300) for number in range(6)]
+    assert tries == [False, True, True, False, True, False]  # the fifth finds that it is too early for the third try
+    assert set(bridge.segment.accepted) == set(missed[1:])
+    assert slices(bridge) == {0: "waiting", 1: "done", 2: "done"}
+    (first,) = (document for document in bridge.documents("segment_backfill") if document["start"] == START)
+    assert first["attempts"] == 3
+    bridge.segment.faults = None
+    assert bridge.try_to_run(BACKFILL, START + 2 * DAY + 6 * 300 + HOUR)
+    assert slices(bridge) == {0: "done", 1: "done", 2: "done"}
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        {"_key": "x", "state": "waiting"},
+        {"_key": "y", "state": "waiting", "start": START, "end": START + HOUR},
+        {"_key": str(START), "state": "waiting", "start": START},
+        {"_key": "z", "start": START + 5, "end": START},
+        {"_key": str(START), "state": "waiting", "start": START, "end": START + 900 * HOUR},
+        {"_key": "a"},
+    ],
+    ids=str,
+)
+def test_a_plan_of_a_wrong_shape_is_passed_over_and_shown(bridge, missed, poison):
+    bridge.save("segment_backfill", poison)
+    bridge.clock.move_to(START + 2 * DAY)
+    plan(bridge, "2026-11-04T01:00", "2026-11-04T02:00")
+    assert bridge.try_to_run(BACKFILL, START + 2 * DAY)
+    assert list(bridge.segment.accepted) == missed[1:2]
+    rows = bridge.search("| `segment_bridge_backfill` | table _key state")
+    assert {row["_key"]: row["state"] for row in rows} == {poison["_key"]: "malformed", str(START + HOUR): "done"}
+
+
+def test_without_planned_hours_no_event_is_read(bridge):
+    bridge.act(START + 60)
+    bridge.clock.move_to(START + 2 * DAY)
+    job = bridge.start(BACKFILL)
+    assert (job.is_failed, job.scanned) == (False, 0)
+
+
+def test_what_became_of_the_hour_is_kept_for_the_dashboard(bridge, missed):
+    bridge.clock.move_to(START + 2 * DAY)
+    plan(bridge, "2026-11-04T00:00", "2026-11-04T01:00")
+    bridge.try_to_run(BACKFILL, START + 2 * DAY)
+    (hour,) = bridge.documents("segment_activity")
+    assert (hour["time"], hour["journey"], hour["accepted"], hour["users"]) == (START, "Application created", 1, 1)
+
+
+def test_a_run_replaces_what_an_earlier_one_said_of_the_same_hour(bridge):
+    bridge.act(START + 60)
+    bridge.segment.down()
+    bridge.try_to_run(JOB, START + 600)
+    assert bridge.documents("segment_activity") == []  # the search ended at its error
+    bridge.segment.up()
+    bridge.act(START + 1200, "stranger")
+    bridge.act(START + 1300, "bob")
+    bridge.try_to_run(JOB, START + HOUR + 420)
+    (hour,) = bridge.documents("segment_activity")
+    assert {name: hour[name] for name in ("events", "accepted", "without_user", "not_accepted", "users")} == {
+        "events": 3,
+        "accepted": 2,
+        "without_user": 1,
+        "not_accepted": 0,
+        "users": 2,
+    }
+
+
+def test_an_hour_of_which_a_run_has_not_all_is_left_alone(bridge):
+    """In a time zone of half hours, say, where the job's window begins between two hours of UTC."""
+    bridge.act(START + 60)
+    bridge.act(START + HOUR + 60)
+    assert bridge.try_to_run(JOB, START + 2 * HOUR)
+    before = bridge.documents("segment_activity")
+    assert [hour["events"] for hour in before] == [1, 1]
+    bridge.act(START + 40 * 60)
+    bridge.start(JOB, START + 2 * HOUR + 600, **{"dispatch.earliest_time": str(START + 30 * 60)})
+    assert bridge.documents("segment_activity") == before

@@ -1,0 +1,210 @@
+"""What Segment did not take is kept, sent again until it is accepted, or else left to a person who can deal with it."""
+
+import json
+import re
+
+import pytest
+
+from segment_bridge.splunk import dead_letters, rest
+from segment_bridge.splunk.dead_letters import MAX_AGE_S, DeadLetters
+from tests.conftest import ROOT
+from tests.standin.sessions import SYSTEM_USER
+from tests.system.operations.bridge import AGAIN
+from tests.system.operations.site import HOUR, JOB, START
+
+LETTERS = "segment_dead_letters"
+DAY = 24 * HOUR
+
+
+def letters(bridge):
+    return {document["message_id"]: document for document in bridge.documents(LETTERS)}
+
+
+def documented(beginning: str) -> str:
+    """The example behind the paragraph that begins so."""
+    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    return re.search(r"^%s.*?\n\n((?:    [^\n]*\n)+)" % beginning, text, re.M | re.S)[1]
+
+
+@pytest.fixture
+def failed(bridge):
+    """After a run without Segment: the ids of its two events."""
+    ids = {bridge.act(START + 600), bridge.act(START + 700, "bob")}
+    bridge.segment.down()
+    assert not bridge.try_to_run(JOB, START + HOUR)
+    bridge.segment.up()
+    return ids
+
+
+def test_a_failed_run_leaves_its_events(bridge, failed):
+    assert set(letters(bridge)) == failed
+    assert {letter["status"] for letter in letters(bridge).values()} <= {"failed", "unsent"}
+
+
+def test_they_are_sent_again_and_leave_the_collection(bridge, failed):
+    assert bridge.try_to_run(AGAIN, START + HOUR + 900)
+    assert set(bridge.segment.accepted) == failed
+    assert letters(bridge) == {}
+
+
+def test_what_is_sent_again_is_what_would_have_been_sent(bridge, failed):
+    kept = {message_id: json.loads(letter["payload"]) for message_id, letter in letters(bridge).items()}
+    bridge.try_to_run(AGAIN, START + HOUR + 900)
+    assert {message_id: event.message for message_id, event in bridge.segment.accepted.items()} == kept
+
+
+def test_the_next_hour_s_run_removes_them_as_well(bridge, failed):
+    assert bridge.try_to_run(JOB, START + 2 * HOUR)
+    assert set(bridge.segment.accepted) == failed
+    assert letters(bridge) == {}
+
+
+def test_one_that_fails_again_keeps_its_first_time_and_counts_its_attempts(bridge, failed):
+    before = letters(bridge)
+    bridge.segment.down()
+    assert not bridge.try_to_run(AGAIN, START + HOUR + 900)
+    for message_id, letter in letters(bridge).items():
+        assert letter["first_time"] == before[message_id]["first_time"]
+        assert letter["last_time"] == pytest.approx(START + HOUR + 900, abs=60)
+    assert sum(letter["attempts"] for letter in letters(bridge).values()) > sum(
+        letter["attempts"] for letter in before.values()
+    )
+
+
+def test_the_oldest_go_first(bridge):
+    for hours in (2, 1, 3):
+        bridge.letter("from hour %d" % hours, "failed", START + hours * HOUR)
+    bridge.try_to_run(AGAIN, START + 4 * HOUR)
+    assert list(bridge.segment.accepted) == ["from hour 1", "from hour 2", "from hour 3"]
+
+
+def test_what_was_refused_or_is_a_week_old_waits_for_a_person(bridge):
+    bridge.letter("refused", "rejected", START + 6 * DAY)
+    bridge.letter("old", "failed", START)
+    bridge.letter("young", "failed", START + DAY)
+    bridge.try_to_run(AGAIN, START + 7 * DAY + HOUR)
+    assert set(bridge.segment.accepted) == {"young"}
+    assert set(letters(bridge)) == {"refused", "old"}
+
+
+def test_another_destination_s_are_not_sent_to_this_one(bridge):
+    bridge.letter("a", "failed", START, _key="other/a", destination="other")
+    bridge.try_to_run(AGAIN, START + HOUR)
+    assert not bridge.segment.accepted
+    assert set(letters(bridge)) == {"a"}
+
+
+def test_an_event_of_nobody_is_not_kept(bridge):
+    bridge.act(START + 600, "stranger")
+    assert bridge.try_to_run(JOB, START + HOUR)
+    assert letters(bridge) == {}
+
+
+def test_an_event_that_is_wrong_in_itself_is_kept_with_its_reason(bridge):
+    bridge.search('| makeresults | eval userId="42", messageId="m", type="track" | segmentsend dead_letters=true')
+    (letter,) = letters(bridge).values()
+    assert (letter["status"], letter["reason"]) == ("rejected", "event_not_defined")
+    assert json.loads(letter["payload"])["userId"] == "42"
+
+
+class TestAPerson:
+    def test_lists_them(self, bridge, failed):
+        rows = bridge.search("| `segment_bridge_dead_letters` | table message_id status reason waits_for")
+        assert {row["message_id"] for row in rows} == failed
+        assert {row["waits_for"] for row in rows} == {"the next try"}
+
+    def test_sends_some_again(self, bridge):
+        bridge.letter("refused", "rejected", START)
+        bridge.letter("another", "rejected", START, reason="too_large")
+        bridge.search(
+            '| `segment_bridge_dead_letters` | where reason="http_500" | `segment_bridge_send_again(segment)`'
+        )
+        assert set(bridge.segment.accepted) == {"refused"}
+        assert set(letters(bridge)) == {"another"}
+
+    def test_edits_one_and_has_it_sent_again(self, bridge):
+        bridge.letter("m", "rejected", START - 9 * DAY)
+        bridge.clock.move_to(START + HOUR)
+        bridge.search(documented("Edit one").replace("...", "m"))
+        assert letters(bridge)["m"]["first_time"] == START - 9 * DAY
+        bridge.try_to_run(AGAIN, START + HOUR + 900)
+        sent = bridge.segment.accepted["m"].message
+        assert (sent["event"], sent["timestamp"]) == ("Page opened", "2026-11-04T00:00:00.000Z")
+        assert letters(bridge) == {}
+
+    def test_edits_one_of_a_search_without_ids(self, bridge):
+        """It is found again by the id that the row and the run log name, and goes out with it and with its time."""
+        bridge.search(
+            '| makeresults | eval _time=%d, userId="42", type="track", "properties.plan"="pro" '
+            "| segmentsend dead_letters=true" % (START + 1)
+        )
+        (message_id,) = letters(bridge)
+        bridge.clock.move_to(START + HOUR)
+        bridge.search(documented("Edit one").replace("...", message_id))
+        for number in range(2):
+            assert bridge.try_to_run(AGAIN, START + HOUR + 900 * (number + 1))
+        (sent,) = bridge.segment.accepted.values()
+        assert (sent.message["messageId"], sent.message["timestamp"]) == (message_id, "2026-11-04T00:00:01.000Z")
+        assert sent.message["properties"] == {"plan": "pro"}
+        assert letters(bridge) == {}
+
+    def test_drops_some(self, bridge):
+        bridge.letter("m", "rejected", START, reason="too_large")
+        bridge.letter("other", "rejected", START)
+        bridge.search(documented("Drop some"))
+        bridge.try_to_run(AGAIN, START + HOUR)
+        assert set(letters(bridge)) == {"other"}
+
+    def test_sends_none_of_another_destination(self, bridge):
+        bridge.letter("a", "failed", START, _key="other/a", destination="other")
+        bridge.search("| `segment_bridge_dead_letters` | `segment_bridge_send_again(segment)`")
+        assert not bridge.segment.accepted
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        {"payload": None},
+        {"payload": "no JSON"},
+        {"payload": "7"},
+        {"message_id": None},
+        {"status": None},
+        {"destination": None},
+        {"reason": None},
+    ],
+    ids=str,
+)
+def test_a_letter_of_a_wrong_shape_holds_up_no_other_and_is_shown(bridge, poison):
+    bridge.letter("right", "failed", START)
+    bridge.letter("wrong", "failed", START)
+    wrong = {**bridge.documents(LETTERS)[1], **poison}
+    bridge.save(LETTERS, {name: value for name, value in wrong.items() if value is not None and name != "_user"})
+    before = {key: value for key, value in bridge.documents(LETTERS)[1].items() if key != "_user"}
+    assert bridge.try_to_run(AGAIN, START + HOUR)
+    assert set(bridge.segment.accepted) <= {"right", "wrong"}
+    assert "right" in bridge.segment.accepted
+    if "wrong" not in bridge.segment.accepted:
+        assert {key: value for key, value in bridge.documents(LETTERS)[0].items() if key != "_user"} == before
+        (row,) = bridge.search("| `segment_bridge_dead_letters` | table waits_for")
+        assert row["waits_for"] == "a person"
+
+
+class TestBounds:
+    def test_what_is_too_old_is_removed_with_a_line_in_the_run_log(self, bridge):
+        bridge.letter("old", "rejected", START - MAX_AGE_S - DAY)
+        bridge.letter("young", "rejected", START)
+        bridge.try_to_run(JOB, START + HOUR)
+        assert set(letters(bridge)) == {"young"}
+        assert bridge.search(
+            'search index=_internal sourcetype="segment_bridge:log" event=dropped | table reason count'
+        ) == [{"reason": "age", "count": "1"}]
+
+    def test_of_too_many_the_oldest_are_removed(self, bridge, monkeypatch):
+        monkeypatch.setattr(dead_letters, "MAX_LETTERS", 2)
+        for number in range(4):
+            bridge.letter(str(number), "rejected", START + number)
+        bridge.letter("dropped", "dropped", START)
+        bridge.letter("other", "rejected", START, _key="other/other", destination="other")
+        service = rest.connect(bridge.splunkd.management_url, bridge.splunkd.sessions.open(SYSTEM_USER).key)
+        assert DeadLetters(service, "segment", clock=lambda: START + HOUR).prune() == {"number": 2}
+        assert set(letters(bridge)) == {"2", "3", "other"}

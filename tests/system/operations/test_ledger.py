@@ -1,0 +1,109 @@
+"""The delivery ledger: with it on, an event is sent once though four runs read it, and never withheld for nothing."""
+
+import pytest
+
+from segment_bridge.delivery.client import fingerprint
+from segment_bridge.splunk import rest
+from segment_bridge.splunk.ledger import KEPT_S, Ledger
+from tests.standin.sessions import SYSTEM_USER
+from tests.support.fakes.segment import WRITE_KEY
+from tests.system.operations.bridge import AGAIN
+from tests.system.operations.site import APP, HOUR, JOB, START
+
+
+@pytest.fixture
+def with_ledger(bridge):
+    bridge.configure(ledger="1")
+    return bridge
+
+
+def sends(bridge):
+    """How often an event came to Segment."""
+    return len(bridge.segment.accepted) + len(bridge.segment.duplicates)
+
+
+def test_it_is_off_by_default(bridge):
+    bridge.act(START + 60)
+    for hour in (1, 2):
+        assert bridge.try_to_run(JOB, START + hour * HOUR)
+    assert sends(bridge) == 2
+    assert not bridge.documents("segment_ledger")
+
+
+def test_an_event_is_sent_once(with_ledger):
+    bridge = with_ledger
+    bridge.act(START + 60)
+    for hour in (1, 2, 3):
+        bridge.act(START + hour * HOUR + 60)
+        assert bridge.try_to_run(JOB, START + hour * HOUR + 420)
+    assert sends(bridge) == len(bridge.segment.accepted) == 4
+
+
+def test_what_was_sent_before_is_said_to_be(with_ledger):
+    with_ledger.act(START + 60)
+    with_ledger.try_to_run(JOB, START + HOUR)
+    (row,) = with_ledger.run(JOB, START + 2 * HOUR)
+    assert (row["segment_status"], row["segment_reason"], row["count"]) == ("duplicate", "sent_before", 1)
+    (hour,) = with_ledger.documents("segment_activity")
+    assert (hour["accepted"], hour["not_accepted"], hour["users"]) == (1, 0, 1)
+
+
+def test_what_was_not_accepted_is_sent_again(with_ledger):
+    bridge = with_ledger
+    message_id = bridge.act(START + 60)
+    bridge.segment.down()
+    assert not bridge.try_to_run(JOB, START + HOUR)
+    bridge.segment.up()
+    assert bridge.try_to_run(JOB, START + 2 * HOUR)
+    assert set(bridge.segment.accepted) == {message_id}
+
+
+def test_a_dead_letter_that_was_accepted_meanwhile_is_removed(with_ledger):
+    bridge = with_ledger
+    message_id = bridge.act(START + 60)
+    bridge.try_to_run(JOB, START + HOUR)
+    bridge.letter(message_id, "failed", START)
+    bridge.try_to_run(AGAIN, START + HOUR + 900)
+    assert sends(bridge) == 1
+    assert not bridge.documents("segment_dead_letters")
+
+
+def test_what_went_out_with_another_key_is_sent_again(with_ledger):
+    bridge = with_ledger
+    message_id = bridge.act(START + 60)
+    bridge.splunkd.secrets.change(APP, "segment_bridge:segment:", "wrong" + WRITE_KEY[5:])
+    assert bridge.try_to_run(JOB, START + HOUR)  # Segment answers 200 to any key
+    assert not bridge.segment.accepted
+    bridge.splunkd.secrets.change(APP, "segment_bridge:segment:", WRITE_KEY)
+    assert bridge.try_to_run(JOB, START + 2 * HOUR)
+    assert set(bridge.segment.accepted) == {message_id}
+
+
+def test_it_expires(with_ledger):
+    bridge = with_ledger
+    bridge.act(START + 60)
+    bridge.try_to_run(JOB, START + HOUR)
+    (kept,) = bridge.documents("segment_ledger")
+    later = START + HOUR + KEPT_S + 60
+    bridge.act(later - 60)
+    bridge.try_to_run(JOB, later)
+    assert kept not in bridge.documents("segment_ledger")
+    assert len(bridge.documents("segment_ledger")) == 1
+
+
+def test_without_kv_store_nothing_is_known_and_nothing_is_in_the_way(bridge):
+    stranger = rest.connect(bridge.splunkd.management_url, "no session")
+    ledger = Ledger(stranger, "segment", fingerprint(WRITE_KEY))
+    digest = ledger.digest("m")
+    assert digest not in ledger
+    ledger.add([digest])
+    ledger.write()
+
+
+def test_destinations_do_not_know_of_each_other(bridge):
+    service = rest.connect(bridge.splunkd.management_url, bridge.splunkd.sessions.open(SYSTEM_USER).key)
+    ledger = Ledger(service, "segment", fingerprint(WRITE_KEY))
+    ledger.add([ledger.digest("m")])
+    ledger.write()
+    assert ledger.digest("m") in Ledger(service, "segment", fingerprint(WRITE_KEY))
+    assert ledger.digest("m") not in Ledger(service, "other", fingerprint(WRITE_KEY))

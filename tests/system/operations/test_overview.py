@@ -1,0 +1,154 @@
+"""The dashboard: its definition holds together, and its searches say what is so on empty, healthy and broken data."""
+
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.system.operations import overview, week
+from tests.system.operations.site import HOUR, START
+
+KNOWN_OPTIONS = json.loads((ROOT / "tests" / "dashboard" / "options.json").read_text())
+"""Visualization type -> the options that Splunk's own npm packages know of it; `make dashboard` keeps it up to date."""
+
+
+@pytest.fixture(scope="module")
+def definition():
+    return overview.definition()
+
+
+class TestTheDefinition:
+    def test_it_is_a_dashboard_studio_view(self):
+        root = ElementTree.parse(overview.VIEW).getroot()
+        assert (root.tag, root.get("version"), root.findtext("label")) == ("dashboard", "2", "Overview")
+
+    def test_what_is_laid_out_is_there_and_the_other_way_round(self, definition):
+        laid_out = [item["item"] for item in definition["layout"]["structure"]]
+        assert len(laid_out) == len(set(laid_out))
+        assert set(laid_out) == set(definition["visualizations"])
+        assert definition["layout"]["globalInputs"] == list(definition["inputs"])
+
+    def test_nothing_covers_anything_and_each_row_is_full(self, definition):
+        width = definition["layout"]["options"]["width"]
+        rows = {}
+        for item in definition["layout"]["structure"]:
+            rows.setdefault(item["position"]["y"], []).append(item["position"])
+        end = 0
+        for top, row in sorted(rows.items()):
+            assert top == end
+            assert len({position["h"] for position in row}) == 1
+            left = 0
+            for position in sorted(row, key=lambda position: position["x"]):
+                assert position["x"] == left
+                left += position["w"]
+            assert left == width
+            end = top + row[0]["h"]
+
+    def test_every_data_source_is_there_and_is_used(self, definition):
+        sources = definition["dataSources"]
+        shown = {name for each in definition["visualizations"].values() for name in each["dataSources"].values()}
+        extended = {source["options"]["extend"] for source in sources.values() if source["type"] == "ds.chain"}
+        assert shown | extended == set(sources)
+
+    def test_its_options_are_known(self, definition):
+        for name, shown in definition["visualizations"].items():
+            assert set(shown["options"]) <= set(KNOWN_OPTIONS[shown["type"]]), name
+
+    def test_its_tokens_are_defined(self, definition):
+        tokens = {shown["options"]["token"] for shown in definition["inputs"].values()}
+        used = set(re.findall(r"\$(\w+)\.\w+\$", json.dumps(definition)))
+        assert used == tokens
+
+    def test_what_a_panel_picks_out_is_a_field_of_its_search(self, definition, site):
+        week.pass_by(site, outage=True)
+        tables = overview.results(site, START, week.END)
+        for name, shown in definition["visualizations"].items():
+            for field in re.findall(r'seriesByName\("(.*?)"\)', json.dumps(shown["options"]).replace('\\"', '"')):
+                assert field in tables[shown["dataSources"]["primary"]].fields, name
+
+
+def value(tables, source):
+    """The only value of a search."""
+    (row,), (field,) = tables[source].rows, tables[source].fields
+    return float(row[field])
+
+
+class TestItsSearches:
+    def test_on_an_app_that_was_just_installed(self, site):
+        site.clock.move_to(START + HOUR)
+        tables = overview.results(site, START, START + HOUR)
+        assert value(tables, "letters_count") == value(tables, "activity_unknown") == 0
+        assert not any(tables[name].rows for name in ("refusals", "errors", "letters_table", "maps_table"))
+
+    def test_in_a_healthy_week(self, site):
+        week.pass_by(site)
+        tables = overview.results(site, START, week.END)
+        assert value(tables, "last_success") == pytest.approx(0.9, abs=0.1)
+        assert value(tables, "maps_age") == 15
+        assert value(tables, "letters_count") == value(tables, "audit_unreadable") == 0
+        assert value(tables, "audit_late") == 60
+        assert 8 < value(tables, "activity_unknown") < 18
+        assert not tables["refusals"].rows
+        assert not tables["errors"].rows
+        assert [(row["cluster"], float(row["users"])) for row in tables["maps_table"].rows] == [("host", 840)]
+        kept = site.documents("segment_activity")
+        assert sum(float(row.get("accepted") or 0) for row in tables["activity_outcomes"].rows) == sum(
+            hour["accepted"] for hour in kept
+        )
+        by_journey = tables["activity_journeys"]
+        assert set(by_journey.fields) - {"_time"} >= {hour["journey"] for hour in kept}
+        assert sum(float(row.get("ok") or 0) for row in tables["runs_status"].rows) == week.HOURS
+
+    def test_in_a_week_that_ends_without_segment_and_cluster(self, site):
+        site.audit_event(week.END - 30, '{"auditID":"1","kind":"audit","objectRef":{"apiGroup":"tekton.dev"')
+        week.pass_by(site, outage=True, inputs=False)
+        tables = overview.results(site, START, week.END)
+        assert value(tables, "last_success") > 6
+        assert value(tables, "maps_age") > 360
+        assert value(tables, "letters_count") == 38
+        assert value(tables, "audit_unreadable") == 1
+        assert [(row["reason"], float(row["runs"])) for row in tables["refusals"].rows] == [("http_503", 9)]
+        assert {row["reason"]: (row["waits for"], float(row["events"])) for row in tables["letters_table"].rows} == {
+            "too_large": ("a person", 1),
+            "http_503": ("the next try", 37),
+        }
+        assert tables["errors"].rows[0]["reason"] == "not_sent"
+        assert len(tables["errors"].rows) == 9
+        assert sum(float(row.get("failed") or 0) for row in tables["runs_status"].rows) == 9
+
+    def test_one_dead_cluster_among_others_is_red(self, site):
+        week.pass_by(site)
+        site.users(10, "dead")
+        tables = overview.results(site, START, week.END)
+        reddest = overview.definition()["visualizations"]["single_map"]["context"]["ranges"][-1]
+        assert value(tables, "maps_age") >= reddest["from"]
+        assert {row["cluster"]: row["last run"] for row in tables["maps_table"].rows} == {
+            "dead": "none for a day",
+            "host": "ok",
+        }
+
+    def test_of_an_internal_index_that_this_member_does_not_have(self, site, monkeypatch):
+        """A search head cluster's members do not search each other; the tiles and tables are the same on all."""
+        monkeypatch.setattr(site, "_index", lambda *_: None)
+        week.pass_by(site, outage=True)
+        tables = overview.results(site, START, week.END)
+        assert value(tables, "last_success") > 6
+        assert all(tables[name].rows for name in ("refusals", "errors", "letters_table", "maps_table"))
+
+    def test_what_refreshes_by_itself_reads_no_audit_events(self):
+        sources = overview.definition()["dataSources"]
+        assert not [
+            name
+            for name in sources
+            if re.search("segment_bridge_(audit|unreadable|journeys)`", overview.query(sources, name))
+        ]
+
+    def test_the_chosen_time_range_bounds_what_is_shown(self, site):
+        week.pass_by(site)
+        tables = overview.results(site, week.END - 24 * HOUR, week.END)
+        assert sum(float(row.get("ok") or 0) for row in tables["runs_status"].rows) == 24
+        assert sum(float(row.get("accepted") or 0) for row in tables["activity_outcomes"].rows) == sum(
+            hour["accepted"] for hour in site.documents("segment_activity") if hour["time"] >= week.END - 24 * HOUR
+        )

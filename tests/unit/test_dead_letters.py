@@ -1,0 +1,169 @@
+"""Letters are kept, found again and removed, whatever the collection holds and whatever KV store takes."""
+
+import json
+
+import pytest
+
+from segment_bridge import reasons
+from segment_bridge.delivery.client import fingerprint
+from segment_bridge.delivery.messages import Outcome
+from segment_bridge.splunk import dead_letters
+from segment_bridge.splunk.dead_letters import DROPS, MAX_AGE_S, DeadLetters
+from segment_bridge.splunk.ledger import KEPT_S, Ledger
+from tests.unit.splunkd_double import DATA, SplunkdDouble
+
+NOW = 1_764_000_000.0
+PATH = DATA + "segment_dead_letters"
+FAILED = Outcome("failed", "http_503", 503, "busy", 1, 3)
+REJECTED = Outcome("rejected", "http_400", 400, "no", 1, 1)
+
+NO_TIMES = (None, "", "x", "1764000000", [], {}, True, -1, float("inf"), float("nan"), 1e300)
+
+
+@pytest.fixture
+def splunkd():
+    return SplunkdDouble()
+
+
+@pytest.fixture
+def held(splunkd):
+    return splunkd.collections["segment_dead_letters"]
+
+
+@pytest.fixture
+def letters(splunkd):
+    return DeadLetters(splunkd.service(), "segment", clock=lambda: NOW)
+
+
+def payload(message_id):
+    return json.dumps({"type": "track", "event": "x", "messageId": message_id})
+
+
+def letter(message_id, status="failed", first_time=NOW - 60, **fields):
+    return {"_key": "segment/" + message_id, "destination": "segment", "message_id": message_id, "status": status,
+            "payload": payload(message_id), "attempts": 2, "first_time": first_time, **fields}  # fmt: skip
+
+
+def put(held, *some):
+    held.update({each["_key"]: each for each in some})
+
+
+def test_what_fails_again_keeps_its_first_time_and_counts_its_attempts(letters, held):
+    put(held, letter("m"))
+    letters.add("m", payload("m"), FAILED)
+    letters.write()
+    assert (held["segment/m"]["first_time"], held["segment/m"]["last_time"]) == (NOW - 60, NOW)
+    assert held["segment/m"]["attempts"] == 5
+    assert (letters.kept, letters.lost) == (1, 0)
+
+
+@pytest.mark.parametrize("poison", NO_TIMES)
+def test_a_letter_of_a_wrong_shape_is_passed_over_and_counted(letters, held, poison):
+    put(held, letter("good", first_time=NOW - MAX_AGE_S - 1), letter("bad", first_time=poison, attempts=poison))
+    put(held, {"_key": "segment/worse", "destination": "segment"}, letter("odd", status=poison))
+    letters.settle([payload("other").encode()])
+    letters.add("bad", payload("bad"), FAILED)
+    letters.write()
+    assert letters.malformed == 3
+    assert letters.prune() == {"age": 1}
+    assert set(held) == {"segment/bad", "segment/worse", "segment/odd"}
+    assert (held["segment/bad"]["first_time"], held["segment/bad"]["attempts"]) == (NOW, 3)
+
+
+def test_what_somebody_wants_sent_again_is_not_too_old(letters, held):
+    put(held, letter("old", "again", NOW - 2 * MAX_AGE_S), letter("dropped", "dropped"))
+    assert letters.prune() == {} and letters.malformed == 0
+    assert set(held) == {"segment/old"}
+
+
+def test_a_time_to_come_is_now(letters, held):
+    put(held, letter("m", first_time=NOW + 9e6))
+    letters.add("m", payload("m"), FAILED)
+    letters.write()
+    assert held["segment/m"]["first_time"] == NOW
+
+
+def test_at_the_limit_what_waits_for_its_next_try_is_kept_longer_than_what_was_refused(letters, held, monkeypatch):
+    monkeypatch.setattr(dead_letters, "MAX_LETTERS", 3)
+    put(held, *(letter("failed-%d" % number, "failed", NOW - 900 + number) for number in range(2)))
+    put(held, *(letter("unsent-%d" % number, "unsent", NOW - 800 + number) for number in range(2)))
+    put(held, *(letter("rejected-%d" % number, "rejected", NOW - number) for number in range(3)))
+    assert letters.prune() == {"number": 4}
+    assert set(held) == {"segment/failed-1", "segment/unsent-0", "segment/unsent-1"}
+    assert letters.malformed == 0
+
+
+def test_what_kv_store_does_not_take_keeps_nothing_else_from_being_kept(letters, held):
+    """A document of a wrong type stands for whatever it refuses."""
+    for number in range(100):
+        letters.add(str(number), payload(str(number)), REJECTED._replace(http="x") if number in (7, 50) else REJECTED)
+    letters.write()
+    assert len(held) == letters.kept == 98 and letters.lost == 2
+    assert "answered 400" in str(letters.error) and letters.error.reason == "kvstore"
+    for number in range(100, 110):
+        letters.add(str(number), payload(str(number)), REJECTED)
+    letters.write()
+    assert len(held) == letters.kept == 108
+
+
+def test_kv_store_that_takes_none_is_not_asked_for_each(letters, splunkd):
+    for number in range(400):
+        letters.add(str(number), payload(str(number)), REJECTED._replace(http="x"))
+    letters.write()
+    assert (letters.kept, letters.lost) == (0, 400)
+    assert splunkd.requests["POST", PATH + "/batch_save"] < 60
+
+
+@pytest.mark.parametrize("fault", [401, 403, 404])
+def test_nor_is_one_that_does_not_answer(letters, splunkd, fault):
+    splunkd.fault = lambda method, path: fault
+    for number in range(1_200):
+        letters.add(str(number), payload(str(number)), REJECTED)
+    letters.write()
+    assert (letters.kept, letters.lost) == (0, 1_200)
+    assert splunkd.requests["POST", PATH + "/batch_find"] == 1
+
+
+def test_events_that_are_no_text_are_kept_all_the_same(letters, held):
+    letters.add("m", json.dumps({"event": ["a", "b"], "messageId": "m"}), REJECTED)
+    letters.write()
+    assert letters.kept == 1 and held["segment/m"]["event"] == "['a', 'b']"
+
+
+def test_reasons_for_dropping_are_listed():
+    assert set(DROPS) <= reasons.LETTER
+
+
+# --- The ledger ---
+
+
+@pytest.fixture
+def ledger(splunkd):
+    return lambda: Ledger(splunkd.service(), "segment", fingerprint("key"), clock=lambda: NOW)
+
+
+@pytest.mark.parametrize(
+    "poison", [None, 7, "", "not base64!", "AAAA", ["AAAA"], {"a": 1}, "é", "A" * 4_000_000], ids=range(9)
+)
+def test_a_record_of_a_wrong_shape_is_passed_over(splunkd, ledger, poison):
+    first = ledger()
+    first.add([first.digest("m")])
+    first.write()
+    records = splunkd.collections["segment_ledger"]
+    records["segment/poison"] = {"_key": "segment/poison", "destination": "segment", "time": NOW, "digests": poison}
+    records["segment/worse"] = {"_key": "segment/worse", "destination": "segment", "time": NOW}
+    later = ledger()
+    assert later.digest("m") in later and later.digest("n") not in later
+
+
+def test_a_record_from_times_to_come_is_not_believed_and_not_kept(splunkd, ledger):
+    first = ledger()
+    first.add([first.digest("m")])
+    first.write()
+    (record,) = splunkd.collections["segment_ledger"].values()
+    record["time"] = NOW + KEPT_S + 1
+    later = ledger()
+    assert later.digest("m") not in later
+    later.add([later.digest("n")])
+    later.write()
+    assert record not in splunkd.collections["segment_ledger"].values()
