@@ -34,11 +34,21 @@ demo: setup  ## the whole job, here on loopback (KEEP=1 leaves it running)
 check: lint package  ## what you wait for: make lint, and the unit tests with fewer examples by chance
 	@$(VENV)/bin/python -m pytest tests/unit --hypothesis-profile=quick -q
 
-lint: setup  ## format, style and mistakes (ruff), types (mypy), and who may import what
+lint: setup javascript  ## format, style and mistakes (ruff, eslint), types (mypy), and who may import what
 	@$(VENV)/bin/ruff format --quiet --check || { echo "make format formats what is not"; exit 1; }
 	@$(VENV)/bin/ruff check --quiet
 	@$(VENV)/bin/mypy --no-error-summary
 	@told=$$(PYTHONPATH=bin $(VENV)/bin/lint-imports --no-cache) || { echo "$$told"; exit 1; }
+
+ESLINT := build/eslint
+NODE_IS_HERE := command -v npm > /dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2> /dev/null
+
+# Who changes no JavaScript needs no Node.js.
+.PHONY: javascript
+javascript:
+	@if $(NODE_IS_HERE); then $(MAKE) -s $(ESLINT)/ready && NODE_PATH=$(ESLINT)/node_modules \
+	    $(ESLINT)/node_modules/.bin/eslint --config tests/eslint/eslint.config.cjs --max-warnings=0 app/appserver/static; \
+	else echo "lint: the JavaScript was not read: ESLint needs Node.js 20 or later, with npm"; fi
 
 format: setup  ## format the Python code (ruff)
 	@$(VENV)/bin/ruff format --quiet
@@ -79,6 +89,10 @@ down: setup  ## end what "make up" began
 
 DASHBOARD := build/dashboard
 
+# $(call npm,folder): what its package-lock.json pins, into build/
+npm = @echo "setup: installing $(1)/package.json into $(@D)" && mkdir -p $(@D) && cp $(1)/package*.json $(@D) \
+    && npm ci --prefix $(@D) --no-audit --no-fund --silent && touch $@
+
 # Splunk's own components in Chromium; half a gigabyte of npm packages, which nothing else needs.
 dashboard: setup $(DASHBOARD)/ready  ## show the dashboard: docs/overview.png (needs npm and chromium)
 	@NODE_PATH=$(DASHBOARD)/node_modules $(DASHBOARD)/node_modules/.bin/esbuild tests/dashboard/page.jsx --bundle \
@@ -90,10 +104,10 @@ dashboard: setup $(DASHBOARD)/ready  ## show the dashboard: docs/overview.png (n
 
 $(DASHBOARD)/ready: tests/dashboard/package-lock.json
 	@command -v npm > /dev/null || { echo "make dashboard needs npm (Node.js)"; exit 1; }
-	@echo "setup: installing tests/dashboard/package.json into $(@D)"
-	@mkdir -p $(@D) && cp tests/dashboard/package*.json $(@D)
-	@npm ci --prefix $(@D) --no-audit --no-fund --silent
-	@touch $@
+	$(call npm,tests/dashboard)
+
+$(ESLINT)/ready: tests/eslint/package-lock.json
+	$(call npm,tests/eslint)
 
 # Splunk's own checkers need old libraries: each has an environment of its own. AppInspect reads our code with the
 # Python that it runs on, so that is the older one of Splunk's.
