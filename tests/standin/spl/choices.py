@@ -14,4 +14,6 @@ NULL_ELEMENT = "json_array_to_mv of an array with a null"
 """It is left out; or else is the text null."""
 NESTED_ARRAY = "json_array_to_mv of an array in an array"
 """It is one value; or else its elements are."""
-CHOICES = (NULL_IN_LOOKUP, MISSING_PATH, EMPTY_CELL, NULL_ELEMENT, NESTED_ARRAY)
+INDEX_LATEST = "an event that was indexed in the very second of _index_latest"
+"""It is not found, as it is with latest; or else it is."""
+CHOICES = (NULL_IN_LOOKUP, MISSING_PATH, EMPTY_CELL, NULL_ELEMENT, NESTED_ARRAY, INDEX_LATEST)

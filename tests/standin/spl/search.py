@@ -39,10 +39,8 @@ _WRAPPED = re.compile(r"(?:TERM|CASE)\((.*)\)\Z", re.S)
 _BREAKER = r"\[\]<>(){}|!;,'\"*\n\r\s&?+/:=@.\-$\#%\\_"
 _MAJOR = r"\[\]<>(){}|!;,'\"*\n\r\s&?+"
 Predicate = Callable[[Row], bool]
-_TIMES = ("earliest", "latest")
+_TIMES = ("earliest", "latest", "_index_earliest", "_index_latest")
 UNKNOWN = (
-    "_index_earliest",
-    "_index_latest",
     "starttime",
     "endtime",
     "timeformat",
@@ -84,11 +82,14 @@ class Term(NamedTuple):
 
 
 class Search(NamedTuple):
-    """What a search expression says. Times are epoch seconds; None is no bound."""
+    """What a search expression says. Times are epoch seconds; None is no bound. Those of index time narrow a search's
+    time range down, they do not take its place: Search Reference, "Time modifiers"."""
 
     indexes: List[str]
     earliest: Optional[float]
     latest: Optional[float]
+    index_earliest: Optional[float]
+    index_latest: Optional[float]
     terms: List[Term]
     """All of them must hold."""
 
@@ -104,7 +105,7 @@ def parse(source: str, clock: Clock) -> Search:
     """
     parser = _Parser(source, clock)
     terms = parser.whole()
-    return Search(parser.indexes, parser.bounds["earliest"], parser.bounds["latest"], terms)
+    return Search(parser.indexes, *(parser.bounds[name] for name in _TIMES), terms)
 
 
 def _error(says: str) -> SplError:
@@ -115,7 +116,7 @@ class _Parser:
     def __init__(self, source: str, clock: Clock):
         self.source, self.clock = source, clock
         self.indexes: List[str] = []
-        self.bounds: Dict[str, Optional[float]] = {"earliest": None, "latest": None}
+        self.bounds: Dict[str, Optional[float]] = dict.fromkeys(_TIMES)
         self.tokens: List[Tuple[str, str, int]] = []
         at = 0
         while at < len(source):

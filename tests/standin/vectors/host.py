@@ -63,6 +63,7 @@ class Host:
             given = event if isinstance(event, dict) else {"_raw": event}
             row = {
                 "_time": "%.3f" % (NOW - 1000 + number),
+                "_indextime": str(NOW - 900 + number),
                 "index": "main",
                 "host": "h",
                 "source": "s",

@@ -8,7 +8,7 @@ import pytest
 from tests.standin.spl import choices
 from tests.standin.vectors.test_vectors import FOLDER
 
-NAMES = ["NULL_IN_LOOKUP", "MISSING_PATH", "NULL_ELEMENT", "NESTED_ARRAY"]
+NAMES = ["NULL_IN_LOOKUP", "MISSING_PATH", "NULL_ELEMENT", "NESTED_ARRAY", "INDEX_LATEST"]
 """EMPTY_CELL is not the language's: tests/standin/test_runner_command.py shows both of its answers."""
 
 

@@ -5,8 +5,9 @@ Relies on: Search Reference, "search", "Time modifiers".
 
 from typing import Dict, Iterator, List, Tuple
 
-from ...values import Results, Row
+from ...values import Results, Row, SplError
 from .. import meter
+from ..choices import INDEX_LATEST
 from ..extraction import extracted
 from ..registry import Arguments, Context, command
 from ..search import INDEXED, Search, parse
@@ -17,14 +18,18 @@ DEFAULT_INDEX = "main"
 
 @command("search")
 def search(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    matches = parse(arguments.source, context.host.clock).matches
+    query = parse(arguments.source, context.host.clock)
+    if query.index_earliest is not None or query.index_latest is not None:
+        raise SplError("Error in 'search' command: index times are not known here but at a search's beginning.")
+    matches = query.matches
     return (Results(chunk.fields, filter(matches, chunk.rows)) for chunk in chunks)
 
 
 def read_indexes(arguments: Arguments, context: Context) -> Iterator[Results]:
     """The search command where it comes first: events of the indexes, newest first.
 
-    A time in the search takes the place of the job's time range; without a latest time that is now.
+    A time in the search takes the place of the job's time range; without a latest time that is now. What was indexed at
+    other times than the search says is not looked at.
     """
     query, host = parse(arguments.source, context.host.clock), context.host
     earliest, latest = host.earliest, host.latest
@@ -42,7 +47,7 @@ def _read(query: Search, context: Context, earliest, latest) -> Iterator[Results
     props: Dict[Tuple, Dict[str, str]] = {}
     rows: List[Row] = []
     for event in host.scan(query.indexes or [DEFAULT_INDEX], earliest, latest):
-        if not all(holds(event) for holds in quick):
+        if not _is_of_index_time(query, event, INDEX_LATEST in host.others) or not all(holds(event) for holds in quick):
             continue
         if counts:
             counts.event(event["_raw"])
@@ -58,6 +63,17 @@ def _read(query: Search, context: Context, earliest, latest) -> Iterator[Results
             yield _chunk(rows)
             rows = []
     yield _chunk(rows)
+
+
+def _is_of_index_time(query: Search, event: Row, includes_latest: bool) -> bool:
+    """An event's index time is whole seconds: so _indextime has them, and Splunk's own searches round them."""
+    earliest, latest = query.index_earliest, query.index_latest
+    if earliest is None and latest is None:
+        return True
+    seconds = float(event["_indextime"])
+    return (earliest is None or seconds >= earliest) and (
+        latest is None or seconds < latest or (includes_latest and seconds == latest)
+    )
 
 
 def _chunk(rows: List[Row]) -> Results:
