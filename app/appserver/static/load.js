@@ -1,4 +1,5 @@
-/* Loads a page into its view's element segment-bridge-<name>: the module <name>/page.js, from where this file came.
+/* Loads a page into its view's element segment-bridge-<name>: the module <name>/page.js, from where this file came. A view
+   needs no script of its own: common/page.js says how a page begins.
    Splunk Web puts the app's build number into that address, so that an upgrade is not kept from the browser by its cache. */
 {
   const ID = "segment-bridge-";

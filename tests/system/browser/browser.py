@@ -36,7 +36,7 @@ const found = document.evaluate(arguments[0], document, null, XPathResult.ORDERE
 return Array.from({length: found.snapshotLength}, (_, number) => found.snapshotItem(number))
     .filter(element => element.checkVisibility({visibilityProperty: true}))"""
 
-TAB, ENTER, END = "\ue004", "\ue007", "\ue010"
+TAB, ENTER, ESCAPE, END = "\ue004", "\ue007", "\ue00c", "\ue010"
 """Keys, as WebDriver writes them."""
 
 

@@ -1,4 +1,4 @@
-"""What the setup page asks of splunkd, as its modules have it: (method, path), with * for what is put into a path.
+"""What the pages ask of splunkd, as their modules have it: (method, path), with * for what is put into a path.
 
 post(path`saved/searches/${name}`)   ("POST", "saved/searches/*")
 get(INPUTS)                          ("GET", "data/inputs/usersignups"), INPUTS being the constant of a module
@@ -10,10 +10,10 @@ from typing import Dict, Iterator, Set, Tuple
 
 from tests.conftest import ROOT
 
-FOLDER = ROOT / "app/appserver/static/setup"
-_METHODS = {"get": "GET", "content": "GET", "post": "POST", "remove": "DELETE"}
+FOLDER = ROOT / "app/appserver/static"
+_METHODS = {"get": "GET", "content": "GET", "post": "POST", "postJson": "POST", "remove": "DELETE"}
 _CALL = re.compile(
-    r"(?<![\w.])(get|content|post|remove)\("
+    r"(?<![\w.])(get|content|post|postJson|remove)\("
     r'\s*(?:"(?P<text>[^"]+)"|path`(?P<template>[^`]+)`|(?P<constant>[A-Z_]+)\b|(?P<rest>.{0,40}))'
 )
 _CONSTANT = re.compile(r'^(?:export )?const ([A-Z_]+) = "([^"]+)";', re.MULTILINE)
@@ -21,17 +21,23 @@ _OWN = "where, "
 """How the functions of splunkd.js, of which the calls are made, go on."""
 
 
+def modules(folder: Path = FOLDER) -> Dict[str, str]:
+    """The texts of all modules, by their place below the folder."""
+    return {
+        file.relative_to(folder).as_posix(): file.read_text(encoding="utf-8") for file in sorted(folder.rglob("*.js"))
+    }
+
+
 def calls(folder: Path = FOLDER) -> Set[Tuple[str, str]]:
     """Raises ValueError if what a call asks for does not follow from the text."""
-    texts = {file.name: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.js"))}
-    constants = {name: value for text in texts.values() for name, value in _CONSTANT.findall(text)}
-    return {call for name, text in texts.items() for call in _calls(name, text, constants)}
+    return {call for name, text in modules(folder).items() for call in _calls(name, text)}
 
 
-def _calls(name: str, text: str, constants: Dict[str, str]) -> Iterator[Tuple[str, str]]:
+def _calls(name: str, text: str) -> Iterator[Tuple[str, str]]:
+    constants = dict(_CONSTANT.findall(text))
     for call in _CALL.finditer(text):
         function, where = call[1], call["text"] or call["template"] or constants.get(call["constant"])
         if where:
             yield _METHODS[function], re.sub(r"\$\{[^}]*\}", "*", where)
-        elif name != "splunkd.js" or not call["rest"].startswith(_OWN):
+        elif name != "common/splunkd.js" or not call["rest"].startswith(_OWN):
             raise ValueError("%s: what does %s ask for?" % (name, call[0]))

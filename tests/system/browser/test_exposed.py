@@ -1,4 +1,4 @@
-"""Splunk Web passes the setup page's calls on: each is exposed, by Splunk's own web.conf or by the app's.
+"""Splunk Web passes the pages' calls on: each is exposed, by Splunk's own web.conf or by the app's.
 
 Source: web.conf.spec, [expose:<unique_name>]; what each version of Splunk ships, tests/standin/splunk/README.md.
 """
@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.package.conf import Conf
 from tests.standin.releases import RELEASES
-from tests.system.browser.calls import FOLDER, calls
+from tests.system.browser.calls import calls, modules
 
 OWN = Conf.read(ROOT / "default/web.conf")
 
@@ -45,7 +45,8 @@ def test_the_page_makes_the_calls_that_are_looked_for():
         ("POST", "search/jobs"),
         ("GET", "search/v2/jobs/*/results"),
     } <= calls()
-    assert [file.name for file in FOLDER.glob("*.js") if "fetch(" in file.read_text(encoding="utf-8")] == ["splunkd.js"]
+    fetching = [name for name, text in modules().items() if "fetch(" in text]
+    assert fetching == ["common/splunkd.js", "help/page.js"]
 
 
 def test_nothing_is_exposed_that_the_page_does_not_call():

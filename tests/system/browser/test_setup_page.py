@@ -546,7 +546,7 @@ const behind = element => {
     }
     return [255, 255, 255];
 };
-return [...document.querySelectorAll(".sb-setup *")]
+return [...document.querySelectorAll(".sb-page *")]
     .filter(e => e.checkVisibility() && [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()))
     .map(e => [light(rgb(getComputedStyle(e).color)), light(behind(e)), e.textContent.trim().slice(0, 40)])
     .map(([a, b, text]) => [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), text])
@@ -564,5 +564,5 @@ def test_text_can_be_read_in_light_and_dark(cut_event, page, browser, theme):
     page.clusters.press("Edit cluster host")
     page.audit.press("Save and count")
     page.audit.wait_for("TRUNCATE")
-    assert browser.run("return document.querySelector('.sb-setup').dataset.theme") == theme
+    assert browser.run("return document.querySelector('.sb-page').dataset.theme") == theme
     assert browser.run(_CONTRAST) == []

@@ -1,7 +1,7 @@
 /* The view "help": one of the pages beside this file, which package.sh makes out of docs/. The address names it, and a
    heading in it: help?page=glossary#glossary. */
 
-import { followTheme } from "../theme.js";
+import { followTheme } from "../common/theme.js";
 
 const FIRST = "index";
 const ID = "help-"; // before the ids of a page, as Splunk's own elements have ids, too

@@ -1,10 +1,11 @@
 /* Step 4: who is told when something goes wrong, the e-mail of the app's alerts. */
 
-import { button, element, helpLink, Section } from "./dom.js";
+import { button, element, helpLink } from "../common/dom.js";
+import { allValid, Field } from "../common/fields.js";
+import { savedSearches } from "../common/searches.js";
+import { Section } from "../common/section.js";
+import { content, path, post } from "../common/splunkd.js";
 import { addresses, emails } from "./rules.js";
-import { allValid, Field } from "./fields.js";
-import { savedSearches } from "./searches.js";
-import { content, path, post } from "./splunkd.js";
 
 const PREFIX = "Segment Bridge - Alert - ";
 const MAIL = "configs/conf-alert_actions/email";

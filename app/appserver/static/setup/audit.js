@@ -1,9 +1,11 @@
 /* Step 3: where the audit events are, the macro segment_bridge_audit, and whether there are any that the app can read. */
 
-import { button, code, element, helpLink, Section } from "./dom.js";
-import { allValid, Field } from "./fields.js";
-import { baseSearch, required } from "./rules.js";
-import { content, post, search } from "./splunkd.js";
+import { button, code, element, helpLink } from "../common/dom.js";
+import { allValid, Field, required } from "../common/fields.js";
+import { search } from "../common/searches.js";
+import { Section } from "../common/section.js";
+import { content, post } from "../common/splunkd.js";
+import { baseSearch } from "./rules.js";
 
 const MACRO = "configs/conf-macros/segment_bridge_audit";
 /* Whatever was done to an audit event on its way, auditID is in it. */

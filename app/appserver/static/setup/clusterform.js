@@ -1,9 +1,9 @@
 /* The form for one cluster: the settings of [usersignups://NAME] that a site may need; README/inputs.conf.spec has all. */
 
-import { button, code, details, element } from "./dom.js";
-import { allValid, Choice, failAt, Field, SecretField, Tick } from "./fields.js";
-import { certificates, derCertificates, filePath, httpsUrl, name, namespace, optional, proxyUrl, required, seconds } from "./rules.js";
-import { isTrue } from "./splunkd.js";
+import { button, code, details, element } from "../common/dom.js";
+import { allValid, Choice, failAt, Field, optional, required, SecretField, Tick } from "../common/fields.js";
+import { isTrue } from "../common/splunkd.js";
+import { certificates, derCertificates, filePath, httpsUrl, name, namespace, proxyUrl, seconds } from "./rules.js";
 
 /** The settings that the form has. */
 export const SETTINGS = ["server", "ca_file", "kubeconfig", "context", "namespace", "proxy_url", "usersignups", "tenant_namespaces",

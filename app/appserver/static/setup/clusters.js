@@ -1,9 +1,11 @@
 /* Step 2: the clusters, each of which is an input, [usersignups://NAME], and its token. */
 
-import { button, code, element, helpLink, Section, table } from "./dom.js";
+import { button, code, element, helpLink, table } from "../common/dom.js";
+import { search } from "../common/searches.js";
+import { Section } from "../common/section.js";
+import { get, isTrue, path, post, remove } from "../common/splunkd.js";
 import { ClusterForm, SECRETS, SETTINGS } from "./clusterform.js";
 import * as secrets from "./secrets.js";
-import { get, isTrue, path, post, remove, search } from "./splunkd.js";
 
 export const INPUTS = "data/inputs/usersignups";
 const COLLECTIONS = ["usersignups", "tenant_namespaces"];

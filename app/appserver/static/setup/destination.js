@@ -2,12 +2,14 @@
 
    What is on the screen is tried as a destination of its own, a draft, before it takes the place of what is saved. */
 
-import { button, code, details, element, Section } from "./dom.js";
-import { allValid, Choice, failAt, Field, SecretField } from "./fields.js";
-import { Failure, plain } from "./failure.js";
-import { batchUrl, filePath, optional, proxyUrl, required, writeKey } from "./rules.js";
+import { button, code, details, element } from "../common/dom.js";
+import { Failure, plain } from "../common/failure.js";
+import { allValid, Choice, failAt, Field, optional, required, SecretField } from "../common/fields.js";
+import { search } from "../common/searches.js";
+import { Section } from "../common/section.js";
+import { content, post, remove } from "../common/splunkd.js";
+import { batchUrl, filePath, proxyUrl, writeKey } from "./rules.js";
 import * as secrets from "./secrets.js";
-import { content, post, remove, search } from "./splunkd.js";
 
 const ALL = "configs/conf-segment_bridge";
 const SETTINGS = "configs/conf-segment_bridge/segment";

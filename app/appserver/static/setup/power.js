@@ -1,10 +1,11 @@
 /* Step 5: turning everything on: inputs, schedules, a first run; and off again. */
 
+import { button, code, element, table } from "../common/dom.js";
+import { plain } from "../common/failure.js";
+import { dispatch, finished, JOB, scheduled, setScheduled } from "../common/searches.js";
+import { Section } from "../common/section.js";
+import { content, get, isTrue, path, pause, post } from "../common/splunkd.js";
 import { all } from "./clusters.js";
-import { button, code, element, Section, table } from "./dom.js";
-import { plain } from "./failure.js";
-import { JOB, scheduled, setScheduled } from "./searches.js";
-import { content, finished, get, isTrue, path, pause, post } from "./splunkd.js";
 
 const WAIT_FOR_USERS_MS = 120_000;
 const POLL_MS = 1_000;
@@ -83,7 +84,7 @@ export class Power extends Section {
 
   async _runJob() {
     this.report.say("busy", "It is on. Running the job for the first time, over the last four hours ...");
-    const { sid } = await post(path`saved/searches/${JOB}/dispatch`, { trigger_actions: 1 });
+    const sid = await dispatch(JOB, { trigger: true });
     try {
       this._show(await finished(sid));
     } catch (failure) {

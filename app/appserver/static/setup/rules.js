@@ -1,10 +1,7 @@
 /* What a value must be: each rule takes a text and returns what is wrong with it, "" if nothing is.
 
    They are those of bin/segment_bridge/delivery/options.py and users/settings.py, which have the last word. An empty text is the
-   business of whoever asks, see `required` and `optional`. */
-
-export const required = (rule = () => "") => (text) => (text ? rule(text) : "Needed.");
-export const optional = (rule) => (text) => (text ? rule(text) : "");
+   business of `required` and `optional` in fields.js. */
 
 export function name(text) {
   return /^[0-9A-Za-z][0-9A-Za-z._-]*$/.test(text) ? "" : "Letters, digits, dots, hyphens and underscores only.";

@@ -3,7 +3,7 @@
    A secret of more than 255 characters lies in pieces under NAME, NAME#2, NAME#3, ..., as
    bin/segment_bridge/splunk/passwords.py reads it. Source: Splunk REST API reference, "storage/passwords". */
 
-import { get, path, post, remove } from "./splunkd.js";
+import { get, path, post, remove } from "../common/splunkd.js";
 
 const REALM = "segment_bridge";
 const PIECE_CHARS = 255;

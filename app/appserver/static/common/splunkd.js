@@ -1,4 +1,9 @@
-/* splunkd's REST API as Splunk Web passes it on, in the app's namespace.
+/* splunkd's REST API as Splunk Web passes it on, in the app's namespace; the only module that makes requests.
+
+     const { capabilities } = await content("authentication/current-context");
+     await post(path`saved/searches/${name}`, { is_scheduled: 1 });
+
+   What goes wrong is a Failure, whose message can be shown as it is.
 
    Sources: Splunk REST API reference; REST API User Manual, "Namespace"; web.conf.spec, [expose:...]. Splunk Web takes a
    change only with the form key of its session in a header, which a page of another origin cannot know. */
@@ -6,9 +11,6 @@
 import { Failure, toldBy } from "./failure.js";
 
 const APP = "segment_bridge";
-const POLL_MS = 500;
-/* A job ends when nobody has asked for it for so long: the page was left. */
-const AUTO_CANCEL_S = 60;
 
 /** Splunk Web says where it has splunkd. Else: behind the locale, and a root_endpoint if there is one. */
 const SPLUNKD = window.$C?.SPLUNKD_PATH
@@ -21,6 +23,8 @@ export function path(texts, ...parts) {
 
 export const get = (where, query = {}) => request("GET", where, query);
 export const post = (where, form = {}) => request("POST", where, form);
+/** For what takes JSON in place of a form: KV store. */
+export const postJson = (where, value) => request("POST", where, {}, value);
 export const remove = (where, query = {}) => request("DELETE", where, query);
 
 /** The only entry of an answer: its settings. */
@@ -28,49 +32,27 @@ export async function content(where, query = {}) {
   return (await get(where, query)).entry[0].content;
 }
 
-/** A search's result rows and messages. `spl` is never put together from what somebody typed.
-    Throws a Failure if it fails. */
-export async function search(spl, earliest = "-1h") {
-  const { sid } = await post("search/jobs", {
-    search: spl, earliest_time: earliest, latest_time: "now", auto_cancel: AUTO_CANCEL_S,
-  });
-  return finished(sid);
-}
-
-/** The result rows and messages of a search job, as soon as it is done. Throws a Failure if it fails. */
-export async function finished(sid) {
-  let job = await content(path`search/jobs/${sid}`);
-  while (!isTrue(job.isDone) && !isTrue(job.isFailed)) {
-    await pause(POLL_MS);
-    job = await content(path`search/jobs/${sid}`);
-  }
-  const messages = job.messages.map(({ type, text }) => ({ type: type.toUpperCase(), text }));
-  if (isTrue(job.isFailed)) {
-    const errors = messages.filter(({ type }) => type === "ERROR" || type === "FATAL").map(({ text }) => text);
-    throw toldBy(errors.length ? errors : ["The search failed; its job says no more."]);
-  }
-  const { results } = await get(path`search/v2/jobs/${sid}/results`, { count: 0 });
-  return { rows: results, messages };
-}
-
 /** splunkd writes booleans as JSON has them, or as .conf files have them. */
 export const isTrue = (value) => ["1", "true", "t", "yes", "y", "on", "enabled"].includes(String(value).toLowerCase());
 
 export const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
-async function request(method, where, parameters) {
+async function request(method, where, parameters, json) {
   const form = new URLSearchParams({ output_mode: "json" });
   for (const [name, value] of Object.entries(parameters)) {
     [value].flat().forEach((each) => form.append(name, each));
   }
-  const isForm = method === "POST";
+  const isForm = method === "POST" && json === undefined;
   const url = `${SPLUNKD}/servicesNS/nobody/${APP}/${where}${isForm ? "" : `?${form}`}`;
   let answer;
   try {
     answer = await fetch(url, {
       method,
-      body: isForm ? form : undefined,
-      headers: { "X-Requested-With": "XMLHttpRequest", "X-Splunk-Form-Key": formKey() },
+      body: isForm ? form : json === undefined ? undefined : JSON.stringify(json),
+      headers: {
+        "X-Requested-With": "XMLHttpRequest", "X-Splunk-Form-Key": formKey(),
+        ...(json === undefined ? {} : { "Content-Type": "application/json" }),
+      },
     });
   } catch {
     throw new Failure("unreachable", "Splunk Web cannot be reached; or your session has ended, and it led to another page to "

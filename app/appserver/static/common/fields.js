@@ -1,10 +1,19 @@
-/* Form fields: a label, a control, help, and what is wrong with the value, beside it. */
+/* Form fields: a label, a control, help, and what is wrong with the value, beside it.
+
+     const event = new Field("event", "Event", { check: required(), help: "As Segment shows it." });
+     if (allValid([event])) { ... event.value ... }
+
+   A rule takes a text and returns what is wrong with it, "" if nothing is. */
 
 import { button, element } from "./dom.js";
 
 let ids = 0;
 
-/** A field for a text, of several lines if it is `tall`. `check` is a rule of rules.js. */
+/** An empty text is the business of these two, not of the rules that they are given. */
+export const required = (rule = () => "") => (text) => (text ? rule(text) : "Needed.");
+export const optional = (rule) => (text) => (text ? rule(text) : "");
+
+/** A field for a text, of several lines if it is `tall`. `check` is a rule. */
 export class Field {
   constructor(name, label, { help, check = () => "", placeholder, type = "text", width, tall }) {
     this.name = name;

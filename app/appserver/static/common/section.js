@@ -1,46 +1,10 @@
-/* Elements, and what becomes of an action. Texts become text nodes and attributes, never markup. */
+/* Parts of a page, and what becomes of an action in one.
 
-/** element("button", { type: "button", click: handler }, "Save"): functions are listeners, true is an attribute without
-    a value, false and undefined are none. */
-export function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === "function") {
-      made.addEventListener(name, value);
-    } else if (value !== false && value !== undefined) {
-      made.setAttribute(name, value === true ? "" : value);
-    }
-  }
-  made.append(...children.filter((child) => child !== undefined));
-  return made;
-}
+     const section = new Section("runs", "Runs", "What the last runs came to.");
+     section.body.append(button("Run", () => section.during("Running ...", async () => { ... section.report.say("good", "Done."); })));
+     place.append(section.element); */
 
-export const button = (text, click, kind = "secondary") =>
-  element("button", { type: "button", class: `sb-button sb-${kind}`, click }, text);
-
-export const code = (text) => element("code", {}, text);
-
-/** A link to a heading of a page of Help, in a tab of its own: the page by itself, as the view "help" leads here until the
-    app is set up. */
-export const helpLink = (text, page, heading) => {
-  const href = new URL(`../help/${page}.html#${heading}`, import.meta.url);
-  return element("a", { href, target: "_blank", rel: "noopener" }, text);
-};
-
-export const details = (summary, ...children) =>
-  element("details", { class: "sb-details" }, element("summary", {}, summary), ...children);
-
-/** Rows of a search as a table; `columns` are field -> heading. */
-export function table(rows, columns, caption) {
-  return element(
-    "table",
-    { class: "sb-table" },
-    element("caption", {}, caption),
-    element("thead", {}, element("tr", {}, ...Object.values(columns).map((text) => element("th", { scope: "col" }, text)))),
-    element("tbody", {}, ...rows.map((row) => element("tr", {}, ...Object.entries(columns).map(([key, heading]) =>
-      element("td", { "data-heading": heading }, row[key] ?? ""))))),
-  );
-}
+import { element } from "./dom.js";
 
 /** A place for what is going on and what came of it, which screen readers read out. */
 export class Report {

@@ -1,0 +1,56 @@
+/* How each page begins: in the light or dark of what is behind it, and only for those, and on a Splunk, for whom it is.
+
+     export async function show(place) {
+       const page = await begin(place, "Operations", { needs: ["segment_bridge_send"], instead: "This page is for ..." });
+       if (page) {
+         page.append(section.element);
+       }
+     }
+
+   A view names load.js and page.css, and has one <div id="segment-bridge-NAME">: load.js calls `show` of NAME/page.js with it. */
+
+import { element } from "./dom.js";
+import { content } from "./splunkd.js";
+import { followTheme } from "./theme.js";
+
+const OLDEST = [9, 3];
+
+/** Puts the title and, where KV store is not ready, a note about that into `place`. Resolves to the page, { append, user, host }: `user` is
+    authentication/current-context, `host` { isCloud, isMember }. Where the user lacks one of the capabilities `needs`, the
+    sentence `instead` is all that there is, and it resolves to null. */
+export async function begin(place, title, { needs = [], instead = "", isWide = false } = {}) {
+  place.className = isWide ? "sb-page sb-broad" : "sb-page";
+  followTheme(place);
+  const heading = element("h1", {}, title);
+  const say = (text) => {
+    place.replaceChildren(heading, element("p", {}, text));
+    return null;
+  };
+  let user;
+  let server;
+  try {
+    [user, server] = await Promise.all([content("authentication/current-context"), content("server/info")]);
+  } catch (failure) {
+    return say(failure.message);
+  }
+  const [major, minor] = server.version.split(".").map(Number);
+  if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
+    return say(`Segment Bridge needs Splunk ${OLDEST.join(".")} or later; this is ${server.version}.`);
+  }
+  if (!needs.every((each) => user.capabilities.includes(each))) {
+    return say(instead);
+  }
+  place.replaceChildren(heading, ...kvStoreNote(server.kvStoreStatus));
+  return {
+    append: (...parts) => place.append(...parts),
+    user,
+    host: {
+      isCloud: server.instance_type === "cloud",
+      isMember: Boolean(server.server_roles?.some((role) => role === "shc_member" || role === "shc_captain")),
+    },
+  };
+}
+
+const kvStoreNote = (status) => (["ready", undefined].includes(status) ? [] : [element(
+  "div", { class: "sb-note sb-warning", role: "status" }, `KV store is not ready (${status}), and the app keeps the user map in it. It `
+    + "starts some minutes after Splunk: reload this page then. Until it is ready, no run can succeed.")]);
