@@ -1,6 +1,7 @@
-"""What a triggered alert does: e-mail to a local SMTP server, webhook to an HTTP server.
+"""What a triggered alert does: e-mail to a local SMTP server, webhook to an HTTP server, and what apps bring.
 
-alert_actions.conf.spec, [email], [webhook]; Alerting Manual, "Email notification action", "Use a webhook alert action".
+alert_actions.conf.spec, [email], [webhook], is_custom; Alerting Manual, "Email notification action", "Use a webhook
+alert action"; default.meta.conf.spec, by which an app's own action is for other apps, and for whom.
 """
 
 import csv
@@ -11,18 +12,44 @@ import smtplib
 import urllib.request
 from datetime import datetime
 from email.message import EmailMessage
-from typing import Mapping, Tuple
+from typing import Collection, Dict, Iterator, Mapping, Optional, Tuple
 
-from .stores.conf import is_true
+from .runner import alert_action
+from .sessions import Session
+from .stores.conf import Confs, Stanza, is_true
 from .values import Results, as_list, text
 
 _TIMEOUT_S = 10
-_KNOWN = ("email", "webhook")
+KNOWN = ("email", "webhook")
 _LISTED_ROWS = 100
 
 
-def run(splunkd, job, settings: Mapping[str, str], results: Results) -> Tuple[str, ...]:
-    """Executes the actions that are on; their names. One that fails is logged, as is one that is not known here."""
+def custom(confs: Confs, session: Session, app: str) -> Dict[str, Stanza]:
+    """The actions of apps that a user may use in this app, by name."""
+    return {
+        name: stanza
+        for name, stanza in confs.stanzas("alert_actions", app).items()
+        if is_true(stanza.settings.get("is_custom", "0"))
+        and (
+            "admin_all_objects" in session.capabilities
+            or confs.access("alert_actions", name, stanza.app).may_read(session.roles)
+        )
+    }
+
+
+def settings_of(names: Collection[str], settings: Mapping[str, str]) -> Iterator[str]:
+    """Of a saved search's settings those that belong to these actions of apps."""
+    prefixes = tuple("action.%s.param." % name for name in names)
+    own = {"action." + name for name in names} | {"action.%s.maxtime" % name for name in names}
+    return (name for name in settings if name in own or name.startswith(prefixes))
+
+
+def run(splunkd, job, settings: Mapping[str, str], results: Results, number: Optional[int] = None) -> Tuple[str, ...]:
+    """Executes the actions that are on; their names. One that fails is logged, as is one that is not known here.
+
+    Args:
+        number: of the one result that there is, where each is an alert of its own.
+    """
     done = []
     for key, value in settings.items():
         name = key[len("action.") :]
@@ -38,17 +65,38 @@ def run(splunkd, job, settings: Mapping[str, str], results: Results) -> Tuple[st
             **settings,
         }
         try:
-            if name not in _KNOWN:
+            if name in KNOWN:
+                {"email": _email, "webhook": _webhook}[name](splunkd, job, merged, results)
+            elif defaults and is_true(defaults.settings.get("is_custom", "0")):
+                _custom(splunkd, job, name, merged, results, number)
+            else:
                 raise ValueError("the alert action %s is not known here" % name)
-            {"email": _email, "webhook": _webhook}[name](splunkd, job, merged, results)
             done.append(name)
         except (OSError, ValueError, smtplib.SMTPException) as error:
             splunkd.logs.splunkd("ERROR", "sendmodalert", 'action=%s search="%s" - %s' % (name, job.saved, error))
     return tuple(done)
 
 
-def _filled(template: str, job, settings: Mapping[str, str], results: Results) -> str:
-    """With its tokens: $name$, $description$, $app$, $sid$ (job.sid), $result.FIELD$ of the first row."""
+def _custom(splunkd, job, name: str, settings: Mapping[str, str], results: Results, number: Optional[int]) -> None:
+    session = splunkd.sessions.open(job.session.user)
+    try:
+        action = custom(splunkd.confs, session, job.app).get(name)
+        if action is None:
+            raise ValueError("Error in 'sendalert' command: Alert action \"%s\" not found." % name)
+        prefix = "action.%s." % name
+        own = {key[len(prefix) :]: value for key, value in settings.items() if key.startswith(prefix)}
+        params = {
+            key[len("param.") :]: _filled(splunkd, value, job, settings, results)
+            for key, value in own.items()
+            if key.startswith("param.")
+        }
+        alert_action.execute(splunkd, job, session, action._replace(settings=own), params, results, number)
+    finally:
+        splunkd.sessions.close(session)
+
+
+def _filled(splunkd, template: str, job, settings: Mapping[str, str], results: Results) -> str:
+    """With its tokens: $name$, $description$, $app$, $owner$, $job.sid$, ..., $result.FIELD$ of the first row."""
     first = results.rows[0] if results.rows else {}
 
     def value(match) -> str:
@@ -61,10 +109,12 @@ def _filled(template: str, job, settings: Mapping[str, str], results: Results) -
             "app": job.app,
             "job.sid": job.sid,
             "job.resultCount": str(len(results.rows)),
+            "owner": alert_action.owner_of(splunkd, job),
+            "results_link": alert_action.results_link(splunkd, job),
         }
         return known.get(token, "")
 
-    return re.sub(r"\$([\w.]+)\$", value, template)
+    return re.sub(r"\$(result\.[^$]+|[\w.]+)\$", value, template)
 
 
 def _email(splunkd, job, settings: Mapping[str, str], results: Results) -> None:
@@ -75,13 +125,15 @@ def _email(splunkd, job, settings: Mapping[str, str], results: Results) -> None:
         raise ValueError("action.email.to is empty" if not named else "allowedDomainList lets no recipient through")
     message = EmailMessage()
     message["From"], message["To"] = get("from", "splunk"), ", ".join(recipients)
-    message["Subject"] = _filled(get("subject", "Splunk Alert: $name$"), job, settings, results)
-    body = _filled(get("message.alert", "The alert condition for '$name$' was triggered."), job, settings, results)
+    message["Subject"] = _filled(splunkd, get("subject", "Splunk Alert: $name$"), job, settings, results)
+    body = _filled(
+        splunkd, get("message.alert", "The alert condition for '$name$' was triggered."), job, settings, results
+    )
     if is_true(get("include.trigger_time", "0")):
         triggered = datetime.fromtimestamp(splunkd.clock.now(), splunkd.clock.zone)
         body += "\n\nTrigger time: " + triggered.strftime("%H:%M:%S on %B %d, %Y")
     if is_true(get("include.results_link", "1")):
-        body += "\n\nView results in Splunk: %s/en-US/app/%s/@go?sid=%s" % (splunkd.web_url, job.app, job.sid)
+        body += "\n\nView results in Splunk: " + alert_action.results_link(splunkd, job)
     if is_true(get("sendresults", "0")) and is_true(get("inline", "0")):
         body += "\n\n" + _table(results)
     message.set_content(body)
@@ -115,7 +167,7 @@ def _webhook(splunkd, job, settings: Mapping[str, str], results: Results) -> Non
         "sid": job.sid,
         "app": job.app,
         "owner": "nobody",
-        "results_link": "%s/en-US/app/%s/@go?sid=%s" % (splunkd.web_url, job.app, job.sid),
+        "results_link": alert_action.results_link(splunkd, job),
         "result": {
             name: [text(each) for each in value] if isinstance(value, list) else text(value)
             for name, value in first.items()

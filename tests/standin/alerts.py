@@ -6,7 +6,7 @@ savedsearches.conf.spec, "alert condition", "alert suppression"; Alerting Manual
 import operator
 import re
 import threading
-from typing import Dict, List, Mapping, NamedTuple, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from . import actions
 from .host import SearchHost
@@ -69,9 +69,20 @@ class Alerts:
                 "ERROR", 'savedsearch_id="nobody;%s;%s", message="%s"' % (job.app, job.saved, error)
             )
             return ()
-        if not is_triggered or self._is_suppressed(settings, results, job):
+        if not is_triggered:
             return ()
-        done = actions.run(self._splunkd, job, settings, results)
+        if is_true(settings.get("alert.digest_mode", "1")):
+            return self._triggered(settings, results, job, None)
+        done: Dict[str, None] = {}
+        for number, row in enumerate(results.rows):
+            done.update(dict.fromkeys(self._triggered(settings, Results(results.fields, [row]), job, number)))
+        return tuple(done)
+
+    def _triggered(self, settings: Mapping[str, str], results: Results, job, number: Optional[int]) -> Tuple[str, ...]:
+        """The actions that were executed for all results, or for the one of this number (alert.digest_mode = 0)."""
+        if self._is_suppressed(settings, results, job):
+            return ()
+        done = actions.run(self._splunkd, job, settings, results, number)
         if _is_tracked(settings):
             now = self._splunkd.clock.now()
             with self._lock:

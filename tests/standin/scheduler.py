@@ -10,7 +10,6 @@ from typing import Dict, Iterator, List, NamedTuple, Optional
 from .cron import next_time
 from .jobs import Job
 from .refusal import Refusal
-from .sessions import SYSTEM_USER
 from .stores.conf import Settings, is_true
 
 TICK_S = 0.5
@@ -104,7 +103,9 @@ class Scheduler:
                     search.app,
                     search.name,
                     settings,
-                    self._splunkd.sessions.open(SYSTEM_USER),
+                    self._splunkd.sessions.open_of(
+                        self._splunkd.confs.access("savedsearches", search.name, search.app).owner
+                    ),
                     scheduled_time=slot,
                     on_end=lambda job: self._ended(search, slot, job),
                 )

@@ -18,22 +18,30 @@ _BOOLEAN = "%s|%s" % (NO, YES)
 _PYTHON = {"python.version": ANY, "python.required": ANY}
 
 HONOURED: Dict[str, Mapping[str, str]] = {
-    "alert_actions": dict.fromkeys(
-        (
-            "allowedDomainList",
-            "from",
-            "include.results_link",
-            "include.trigger_time",
-            "inline",
-            "mailserver",
-            "message.alert",
-            "param.*",
-            "sendresults",
-            "subject",
-            "to",
+    "alert_actions": {
+        **_PYTHON,
+        **dict.fromkeys(
+            (
+                "alert.execute.cmd",
+                "allowedDomainList",
+                "from",
+                "include.results_link",
+                "include.trigger_time",
+                "inline",
+                "mailserver",
+                "message.alert",
+                "param.*",
+                "sendresults",
+                "subject",
+                "to",
+            ),
+            ANY,
         ),
-        ANY,
-    ),
+        "is_custom": _BOOLEAN,
+        "maxresults": r"\d+",
+        "maxtime": r"\d+\s*[smhd]?",
+        "payload_format": "json",
+    },
     "app": dict.fromkeys(
         (
             "author",
@@ -142,6 +150,7 @@ HONOURED: Dict[str, Mapping[str, str]] = {
                 "action.email.inline",
                 "action.email.sendresults",
                 "action.webhook",
+                "alert.digest_mode",
                 "alert.suppress",
                 "disabled",
                 "enableSched",
@@ -149,7 +158,6 @@ HONOURED: Dict[str, Mapping[str, str]] = {
             ),
             _BOOLEAN,
         ),
-        "alert.digest_mode": YES,
         "counttype": "|always|custom|number of (events|hosts|sources)",
         "dispatchAs": "owner|user",
         "relation": "|(greater|less) than|(not )?equal to",
@@ -167,7 +175,7 @@ HONOURED: Dict[str, Mapping[str, str]] = {
 }
 """File -> key, which may have wildcards -> a regular expression of the values."""
 IDLE: Dict[str, Mapping[str, str]] = {
-    "alert_actions": dict.fromkeys(("icon_path", "label", "priority"), ANY),
+    "alert_actions": dict.fromkeys(("description", "icon_path", "label", "priority"), ANY),
     "app": dict.fromkeys(
         ("attribution_link", "company", "docs_section_override", "email", "show_in_nav", "supported_themes"), ANY
     ),

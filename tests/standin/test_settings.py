@@ -80,7 +80,9 @@ def test_a_file_of_splunks_that_is_not_read_here_is_refused(conf):
 @pytest.mark.parametrize(
     "conf, key, value",
     [
-        ("savedsearches", "alert.digest_mode", "0"),
+        ("savedsearches", "alert.digest_mode", "sometimes"),
+        ("alert_actions", "payload_format", "xml"),
+        ("alert_actions", "passSystemAuth", "1"),
         ("savedsearches", "relation", "drops by"),
         ("props", "SHOULD_LINEMERGE", "true"),
         ("props", "KV_MODE", "xml"),

@@ -1,6 +1,6 @@
-"""Triggered alerts: alerts/fired_alerts.
+"""Triggered alerts, and what alerts may do: alerts/fired_alerts, alerts/alert_actions.
 
-Splunk REST API reference, "Search endpoint descriptions", alerts/fired_alerts.
+Splunk REST API reference, "Search endpoint descriptions", of the same names.
 """
 
 from datetime import datetime
@@ -10,7 +10,9 @@ from werkzeug.wrappers import Response
 
 from ..alerts import FiredAlert
 from ..refusal import Refusal
+from . import objects
 from .entries import Entry
+from .objects import Kind
 from .routing import Call, route
 
 _PATH = "alerts/fired_alerts"
@@ -87,3 +89,6 @@ def remove(call: Call, sid: str) -> Response:
     call.check_write("savedsearches", found[0].name, found[0].app)
     call.splunkd.alerts.remove(sid)
     return call.done()
+
+
+objects.reading(Kind("alerts/alert_actions", "alert_actions", objects.content))

@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from werkzeug.wrappers import Response
 
+from .. import actions
 from ..refusal import Refusal
 from ..settings import check
 from ..stores.conf import NOBODY, SYSTEM, Access, Settings, Stanza, is_true
@@ -188,7 +189,8 @@ def _checked(call: Call, conf: str, name: str, settings: Settings) -> Settings:
         if key.startswith(_OWN) or not _KEY.fullmatch(key):
             raise Refusal(400, 'Argument "%s" is not supported by this handler.' % key)
     kind = call.splunkd.inputs.kinds().get(name.partition("://")[0]) if conf == "inputs" else None
-    check(conf, name, settings, kind.parameters if kind else ())
+    own = [*actions.settings_of(actions.custom(call.splunkd.confs, call.session, call.app), settings)]
+    check(conf, name, settings, kind.parameters if kind else own if conf == "savedsearches" else ())
     if conf != "macros" or "iseval" not in settings:
         return settings
     if settings["iseval"].lower() not in BOOLEANS:

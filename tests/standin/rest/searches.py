@@ -6,10 +6,11 @@ its own for some settings: is_scheduled for enableSched, alert_type for counttyp
 
 import fnmatch
 from datetime import datetime
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 from werkzeug.wrappers import Response
 
+from .. import actions
 from ..cron import CronError, next_time
 from ..refusal import Refusal
 from ..stores.conf import NOBODY, Settings, Stanza, is_true
@@ -91,7 +92,8 @@ _TEXTS = (
     "workload_pool",
 )
 _ARGUMENTS = (*_BOOLEANS, *_NUMBERS, *_TEXTS)
-_ACTIONS = ("email", "webhook")
+_CUSTOM = "action.*"
+"""Of the actions that apps bring, too."""
 _ALERT_TYPES = ("always", "custom", "number of events", "number of hosts", "number of sources")
 _COMPARATORS = (
     "greater than",
@@ -123,7 +125,7 @@ def _content(call: Call, stanza: Stanza) -> Dict[str, Any]:
     fired = [alert for alert in call.splunkd.alerts.fired() if (alert.app, alert.name) == (stanza.app, stanza.name)]
     return {
         **settings,
-        "actions": ",".join(action for action in _ACTIONS if settings.get("action." + action)),
+        "actions": ",".join(action for action in _actions(call) if _is_on(settings.get("action." + action))),
         "is_scheduled": bool(settings.get("is_scheduled")),
         "next_scheduled_time": _rendered(call, run_at),
         "qualifiedSearch": search if search.startswith("|") else "search " + search,
@@ -131,6 +133,19 @@ def _content(call: Call, stanza: Stanza) -> Dict[str, Any]:
         "eai:appName": stanza.app,
         "eai:userName": stanza.user,
     }
+
+
+def _is_on(value: Any) -> bool:
+    return is_true(str(value)) if value is not None else False
+
+
+def _actions(call: Call) -> List[str]:
+    """Those that there are for the caller."""
+    return [*actions.KNOWN, *_custom(call)]
+
+
+def _custom(call: Call) -> List[str]:
+    return [*actions.custom(call.splunkd.confs, call.session, call.app)]
 
 
 def _rendered(call: Call, seconds: Optional[float]) -> str:
@@ -160,6 +175,7 @@ def _checked(call: Call, before: Optional[Settings]) -> Settings:
     given = call.settings("name")
     if not (call.argument("search") if before is None else given.get("search", "x")).strip():
         raise Refusal(400, "A saved search cannot have an empty search string.")
+    _check_actions(call, given)
     validation.check(call.splunkd.confs, ("savedsearch", "alert_action_part"), given)
     for name, value in given.items():
         if not _is_right(call, name, value):
@@ -167,7 +183,7 @@ def _checked(call: Call, before: Optional[Settings]) -> Settings:
     settings = {_RENAMED.get(name, name): value for name, value in given.items() if name != "actions"}
     if "actions" in given:
         chosen = [action.strip() for action in given["actions"].split(",") if action.strip()]
-        settings.update({"action." + action: "1" if action in chosen else "0" for action in _ACTIONS})
+        settings.update({"action." + action: "1" if action in chosen else "0" for action in _actions(call)})
     whole = {**(before or {}), **settings}
     if is_true(whole.get("enableSched", "0")):
         if not whole.get("cron_schedule"):
@@ -178,6 +194,17 @@ def _checked(call: Call, before: Optional[Settings]) -> Settings:
         if settings.get(name, "0") not in ("0", "false") and capability not in call.session.capabilities:
             call.forbid(capability)
     return settings
+
+
+def _check_actions(call: Call, given: Settings) -> None:
+    """
+    Raises:
+        Refusal: a setting of an alert action that there is not for the caller.
+    """
+    known = {*actions.settings_of(_custom(call), given)}
+    for name in given:
+        if name not in known and not any(fnmatch.fnmatchcase(name, each) for each in _ARGUMENTS):
+            raise Refusal(400, 'Argument "%s" is not supported by this handler.' % name)
 
 
 def _is_right(call: Call, name: str, value: str) -> bool:
@@ -191,7 +218,7 @@ def _is_right(call: Call, name: str, value: str) -> bool:
     if name in ("dispatch.earliest_time", "dispatch.latest_time"):
         return _is_time(call, value)
     if name == "actions":
-        return all(action.strip() in _ACTIONS for action in value.split(",") if action.strip())
+        return all(action.strip() in _actions(call) for action in value.split(",") if action.strip())
     return value in {"alert_type": _ALERT_TYPES, "alert_comparator": _COMPARATORS}.get(name, (value,))
 
 
@@ -212,7 +239,7 @@ def _is_time(call: Call, value: str) -> bool:
 
 
 objects.reading(_SEARCHES)
-objects.writing(_SEARCHES, _ARGUMENTS, _checked)
+objects.writing(_SEARCHES, (*_ARGUMENTS, _CUSTOM), _checked)
 objects.removing(_SEARCHES)
 objects.switching(_SEARCHES)
 objects.permissions(_SEARCHES)

@@ -1,4 +1,4 @@
-"""Views and navigation: data/ui/views, data/ui/nav.
+"""Views, navigation and the forms of alert actions: data/ui/views, data/ui/nav, data/ui/alerts.
 
 Splunk REST API reference, "Knowledge endpoint descriptions"; Developing Views and Apps, "Simple XML reference" and
 "Build navigation for a Splunk app". A view is a file, default/data/ui/views/NAME.xml; views are read here, not written.
@@ -16,11 +16,12 @@ from ..stores.conf import SYSTEM, Confs
 from .entries import Entry
 from .routing import ANY, Call, route
 
-_FOLDERS = {"views": "data/ui/views", "nav": "data/ui/nav"}
+_FOLDERS = {"views": "data/ui/views", "nav": "data/ui/nav", "alerts": "data/ui/alerts"}
+_SUFFIXES = {"alerts": "html"}
 
 
 class _File(NamedTuple):
-    """A view or a navigation bar; `kind` is that of its permissions."""
+    """A view, a navigation bar or a form; `kind` is that of its permissions."""
 
     kind: str
     app: str
@@ -35,7 +36,7 @@ def _files(confs: Confs, kind: str, app: str) -> List[_File]:
     """Of an app; what is in local/ takes the place of what is in default/."""
     found: Dict[str, _File] = {}
     for layer in ("default", "local"):
-        for path in (confs.folder(app) / layer / _FOLDERS[kind]).glob("*.xml"):
+        for path in (confs.folder(app) / layer / _FOLDERS[kind]).glob("*." + _SUFFIXES.get(kind, "xml")):
             found[path.stem] = _File(kind, app, path)
     return list(found.values())
 
@@ -144,3 +145,4 @@ def _reading(kind: str) -> None:
 
 _reading("views")
 _reading("nav")
+_reading("alerts")
