@@ -3,7 +3,7 @@
     python -m tests.bench usersignups                   # 100,000 and 10,000 made-up signups, on the fake API server
     KUBECONFIG=... python -m tests.bench usersignups    # those of a real cluster, by its current context
 
-Each figure is of a process of its own, from its start to its end. KV store is a double in memory, so a synchronisation
+Each figure is of a process of its own, from its start to its end. KV store is a double in memory, so a run
 shows what the input costs, not what KV store does. Linux only: memory is the peak resident set that /proc tells.
 """
 
@@ -140,19 +140,19 @@ class Bench:
         command = ["kubectl", "--kubeconfig", kubeconfig, "-n", self._namespace, "get", "usersignups", "-o", "json"]
         return run(command, out=self._folder / "kubectl.json", HOME=str(self._folder))
 
-    def synchronisations(self, kubeconfig: Path, double: SplunkdDouble) -> tuple[Run, Run]:
+    def runs(self, kubeconfig: Path, double: SplunkdDouble) -> tuple[Run, Run]:
         """The first one, into empty collections, and one more, which must write nothing."""
         double.passwords["usersignups:bench"] = "unused"
         with SplunkdServer(double) as splunkd:
-            first = self._synchronise(kubeconfig, splunkd)
+            first = self._run_input(kubeconfig, splunkd)
             double.requests.clear()
-            again = self._synchronise(kubeconfig, splunkd)
+            again = self._run_input(kubeconfig, splunkd)
             saves = [each for each in splunkd.requests if each.target.endswith("/usersignups/batch_save")]
         if len(saves) != -(-len(double.collections["usersignups"]) // 1_000):
             sys.exit(f"{len(saves)} batches were written in both runs, more than the first one needs")
         return first, again
 
-    def _synchronise(self, kubeconfig: Path, splunkd: SplunkdServer) -> Run:
+    def _run_input(self, kubeconfig: Path, splunkd: SplunkdServer) -> Run:
         settings = {"kubeconfig": kubeconfig, "namespace": self._namespace, "tenant_namespaces": "0", "interval": "900"}
         parameters = "".join(f'<param name="{name}">{escape(str(value))}</param>' for name, value in settings.items())
         definition = (
@@ -168,7 +168,7 @@ def line(*cells: object) -> None:
 
 
 def measure(bench: Bench, kubeconfig: Path) -> float:
-    """Prints a table; the peak memory of the synchronisations, in MB."""
+    """Prints a table; the peak memory of the runs, in MB."""
     has_kubectl = shutil.which("kubectl")
     listings, others = [], []
     for _ in range(ROUNDS):  # in turn, so that what else the machine does falls on both
@@ -177,15 +177,15 @@ def measure(bench: Bench, kubeconfig: Path) -> float:
             others.append(bench.kubectl(kubeconfig))
     count = int(listings[0].out)
     double = SplunkdDouble()
-    first, again = bench.synchronisations(kubeconfig, double)
+    first, again = bench.runs(kubeconfig, double)
     print(f"\n{count:,} UserSignups, {len(double.collections['usersignups']):,} records\n")
     line("", "wall time", "peak memory")
     line("---", "---:", "---:")
     for name, runs in (
         ("listing alone", listings),
         ("`kubectl get usersignups -o json`", others),
-        ("first synchronisation", [first]),
-        ("unchanged synchronisation", [again]),
+        ("first run", [first]),
+        ("run without changes", [again]),
     ):
         if runs:
             took_s = statistics.median(each.took_s for each in runs)
@@ -219,7 +219,7 @@ def main() -> None:
                     with fake_cluster(Path(folder), signups) as kubeconfig:
                         peaks.append(measure(bench, kubeconfig))
             print(
-                f"\npeak memory of a synchronisation: {max(peaks):.0f} MB (target: under {MAX_PEAK_MB}), "
+                f"\npeak memory of a run: {max(peaks):.0f} MB (target: under {MAX_PEAK_MB}), "
                 f"{max(peaks) / min(peaks) - 1:+.0%} between the sizes (target: {MAX_PEAK_DIFFERENCE:.0%} at most)"
             )
 

@@ -240,9 +240,9 @@ from segment_bridge.users.settings import Cluster
 from segment_bridge.errors import SegmentBridgeError
 from segment_bridge.users.kube_api import ApiServer
 from segment_bridge.retry import Retry
-from segment_bridge.splunk.modular_input import _kinds
+from segment_bridge.users.sources import kinds
 given = json.loads(sys.stdin.readline())
-kind = _kinds(Cluster("bench"))[0]
+kind = kinds(Cluster("bench"))[0]
 access = Access(given["server"], given["token"], ca_file=given["ca_file"], connect_timeout_s=2,
                 read_timeout_s=given["timeout_s"], answer_timeout_s=given["timeout_s"])
 with ApiServer(access, Retry(1)) as server:

@@ -6,28 +6,28 @@ import random
 import pytest
 
 from segment_bridge.users import external_sort
-from segment_bridge.users.external_sort import Spool
+from segment_bridge.users.external_sort import ExternalSort
 from segment_bridge.users.objects import Entry
 
 
 @pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 1_000])
 def test_entries_come_back_in_order(monkeypatch, count):
-    monkeypatch.setattr(external_sort, "RUN_LENGTH", 100)
+    monkeypatch.setattr(external_sort, "PIECE_ENTRIES", 100)
     entries = [
         Entry("user-%d" % random.Random(number).randrange(500), "1", "ü\n%d\ud800" % number) for number in range(count)
     ]
-    with Spool() as spooled:
+    with ExternalSort() as spooled:
         spooled.add(entries[: count // 3])
         spooled.add(entries[count // 3 :])
         assert list(spooled) == sorted(entries)
 
 
 def test_its_files_cannot_be_found_and_vanish(monkeypatch, tmp_path):
-    monkeypatch.setattr(external_sort, "RUN_LENGTH", 1)
+    monkeypatch.setattr(external_sort, "PIECE_ENTRIES", 1)
     monkeypatch.setattr(external_sort.tempfile, "tempdir", str(tmp_path))
-    with Spool() as spooled:
+    with ExternalSort() as spooled:
         spooled.add([Entry("amelia", "1", "51203344")])
         assert os.listdir(tmp_path) == []
-        (run,) = spooled._runs
+        (run,) = spooled._pieces
         assert os.fstat(run.fileno()).st_nlink == 0
     assert run.closed

@@ -1,14 +1,11 @@
-"""Collections over REST: pages, batches, what passes and what does not, and leases."""
-
-import threading
-import time
+"""Collections over REST: pages, batches, what passes and what does not."""
 
 import pytest
 
 from segment_bridge.errors import DeadlineExceeded, SplunkdError, Unavailable
 from segment_bridge.retry import Retry
 from segment_bridge.splunk import kvstore
-from segment_bridge.splunk.kvstore import LEASES, Collection, lease
+from segment_bridge.splunk.kvstore import Collection
 from tests.unit.splunkd_double import DATA, SplunkdDouble
 
 
@@ -160,89 +157,3 @@ def test_what_does_not_pass_is_an_error_at_once_that_says_what_to_do(splunkd, us
     with pytest.raises(SplunkdError, match="collection usersignups: splunkd answered %d.*%s" % (status, says)):
         list(users.read({"cluster": "host"}))
     assert waits == []
-
-
-class TestALease:
-    @pytest.fixture(autouse=True)
-    def impatient(self, monkeypatch):
-        monkeypatch.setattr(kvstore, "LEASE_POLL_S", 0.01)
-
-    def test_is_given_back(self, splunkd):
-        with lease(splunkd.service(), "host", 60, "sh1"):
-            (held,) = splunkd.records(LEASES)
-            assert held["_key"] == "host"
-            assert held["holder"] == "sh1"
-        assert splunkd.records(LEASES) == []
-
-    def test_is_given_back_when_the_run_fails(self, splunkd):
-        with pytest.raises(KeyError), lease(splunkd.service(), "host", 60, "sh1"):
-            raise KeyError
-        assert splunkd.records(LEASES) == []
-
-    def test_one_at_a_time(self, splunkd):
-        held = []
-
-        def run(name):
-            with lease(splunkd.service(), "host", 60, name):
-                held.append(name)
-                time.sleep(0.02)
-                held.append(name)
-
-        runs = [threading.Thread(target=run, args=("sh%d" % number,)) for number in range(4)]
-        for each in runs:
-            each.start()
-        for each in runs:
-            each.join()
-        assert [held[first] == held[first + 1] for first in range(0, 8, 2)] == [True] * 4
-        assert len(set(held)) == 4
-
-    def test_of_another_cluster_is_no_hindrance(self, splunkd):
-        with lease(splunkd.service(), "host", 60, "sh1"), lease(splunkd.service(), "other", 60, "sh1"):
-            assert len(splunkd.records(LEASES)) == 2
-
-    def test_of_a_run_that_was_killed_ends(self, splunkd):
-        splunkd.collections[LEASES]["host"] = {"_key": "host", "holder": "dead", "expires": time.time() - 1}
-        with lease(splunkd.service(), "host", 60, "sh1"):
-            assert len(splunkd.records(LEASES)) == 1
-
-    def test_of_a_run_that_was_killed_does_not_keep_its_own_search_head_out(self, splunkd):
-        with lease(splunkd.service(), "host", 60, "sh1"):
-            (left,) = splunkd.records(LEASES)
-        splunkd.collections[LEASES]["host"] = left
-        with lease(splunkd.service(), "host", 0.05, "sh1"):
-            assert splunkd.records(LEASES)[0]["lease"] != left["lease"]
-
-    @pytest.mark.parametrize(
-        "expires",
-        [{}, {"expires": None}, {"expires": "never"}, {"expires": 4_102_444_800}],
-        ids=["none", "null", "text", "the year 2100"],
-    )
-    def test_that_no_run_wrote_is_no_hindrance(self, splunkd, expires):
-        splunkd.collections[LEASES]["host"] = {"_key": "host", "_user": "nobody", "holder": "sh2", **expires}
-        with lease(splunkd.service(), "host", 60, "sh1"):
-            assert splunkd.records(LEASES)[0]["holder"] == "sh1"
-        assert splunkd.records(LEASES) == []
-
-    def test_is_given_back_by_who_has_it_alone(self, splunkd):
-        with lease(splunkd.service(), "host", 60, "sh1"):
-            splunkd.collections[LEASES]["host"].update(holder="sh2", lease="another")  # ours took too long
-        assert splunkd.records(LEASES)[0]["lease"] == "another"
-
-    def test_that_others_hold_all_the_time_is_an_error(self, splunkd):
-        splunkd.collections[LEASES]["host"] = {"_key": "host", "holder": "sh2", "expires": time.time() + 60}
-        with (
-            pytest.raises(DeadlineExceeded, match="another run is at work on host"),
-            lease(splunkd.service(), "host", 0.05, "sh1"),
-        ):
-            raise AssertionError("it has the lease")
-        assert splunkd.records(LEASES)[0]["holder"] == "sh2"
-
-    def test_whose_grant_was_not_answered_is_ours(self, splunkd):
-        splunkd.fault = failing("lost")
-        with lease(splunkd.service(), "host", 60, "sh1"):
-            assert len(splunkd.records(LEASES)) == 1
-
-    def test_that_cannot_be_given_back_does_not_fail_the_run(self, splunkd):
-        with lease(splunkd.service(), "host", 60, "sh1"):
-            splunkd.fault = lambda method, path: 503 if method == "DELETE" else None
-        assert len(splunkd.records(LEASES)) == 1

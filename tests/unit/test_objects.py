@@ -193,7 +193,7 @@ class TestChanges:
             "no cluster",
         ],
     )
-    def test_a_record_that_no_synchronisation_wrote_is_deleted_and_no_loss(self, held):
+    def test_a_record_that_no_run_wrote_is_deleted_and_no_loss(self, held):
         (found,) = objects.changes([], [held])
         assert found == (MALFORMED, held)
         assert not objects.is_sudden_shrinkage(Counter({MALFORMED: 1_000, KEEP: 1}), 50)

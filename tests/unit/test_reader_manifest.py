@@ -8,10 +8,11 @@ import pytest
 import yaml
 
 from segment_bridge.retry import Retry
-from segment_bridge.splunk import modular_input, passwords
+from segment_bridge.splunk import passwords
 from segment_bridge.users.access import Access
 from segment_bridge.users.kube_api import ApiServer
 from segment_bridge.users.settings import Cluster
+from segment_bridge.users.sources import kinds as kinds_of
 from tests.support import recorded
 from tests.support.fakes.kubernetes import TOKEN, Account, FakeKubernetes
 from tests.unit.splunkd_double import DATA, SplunkdDouble
@@ -85,16 +86,14 @@ def test_what_it_grants_is_what_the_input_needs(file, settings, home, kinds, nee
         account = Account("system:serviceaccount:%s:segment-bridge" % home, may_list(objects_of(file)))
         fake.tokens = {TOKEN: account}
         with ApiServer(Access(fake.url, TOKEN, ca_file=str(fake.ca_file)), Retry(1)) as server:
-            listed = [
-                sum(map(len, server.pages(kind.resource, 5))) for kind in modular_input._kinds(Cluster("a", **settings))
-            ]
+            listed = [sum(map(len, server.pages(kind.resource, 5))) for kind in kinds_of(Cluster("a", **settings))]
     assert listed == lists
 
 
 @FILES
 def test_the_error_for_missing_rights_names_the_same_rules_and_the_file(file, settings, home, kinds, needed, lists):
     objects = objects_of(file)
-    resources = [kind.resource for kind in modular_input._kinds(Cluster("a", **settings))]
+    resources = [kind.resource for kind in kinds_of(Cluster("a", **settings))]
     assert {resource.manifest for resource in resources} == {"kubernetes/" + file}
     roles = [objects[kind]["rules"] for kind in ("Role", "ClusterRole") if kind in objects]
     assert [[yaml.safe_load("{%s}" % each.rule.partition(" with ")[2])] for each in resources] == roles

@@ -16,8 +16,11 @@ import pytest
 from splunklib.modularinput import EventWriter
 
 from segment_bridge.retry import Retry
-from segment_bridge.splunk import kvstore, modular_input
+from segment_bridge.splunk import kvstore
+from segment_bridge.splunk.modular_input import Splunk
 from segment_bridge.users import external_sort
+from segment_bridge.users import lease as leases
+from segment_bridge.users import run as users_run
 from tests.support.fakes import faults
 from tests.support.fakes.kubernetes import TOKEN, FakeKubernetes
 from tests.support.fakes.kubernetes_objects import HOST_NAMESPACE, signup
@@ -125,10 +128,12 @@ def run(fake, splunkd, members):
 
     def member(name):
         try:
-            modular_input.run("host", parameters, splunkd.service(), name, EventWriter(io.StringIO(), io.StringIO()))
+            users_run.run(
+                "host", parameters, Splunk(splunkd.service(), name, EventWriter(io.StringIO(), io.StringIO()))
+            )
         except SystemExit:
             pass
-        for lease in splunkd.records(kvstore.LEASES):
+        for lease in splunkd.records(leases.LEASES):
             if lease["holder"] == name:  # it could not be given back: time passes until it ends by itself
                 lease["expires"] = 0
 
@@ -147,11 +152,11 @@ def environment(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, FakeKubernetes() as fake:
         patch.setenv("SPLUNK_HOME", str(home))
         hasty = partial(Retry, sleep=lambda seconds: time.sleep(min(seconds, 0.001)))
-        patch.setattr(modular_input, "Retry", hasty)
-        patch.setattr(kvstore, "Retry", hasty)
-        patch.setattr(modular_input, "_deadline", lambda *_: nullcontext())  # a signal, which only one thread may have
+        patch.setattr(users_run, "Retry", hasty)
+        patch.setattr(leases, "Retry", hasty)
+        patch.setattr(users_run, "_deadline", lambda *_: nullcontext())  # a signal, which only one thread may have
         patch.setattr(kvstore, "READ_ROWS", 2)
-        patch.setattr(external_sort, "RUN_LENGTH", 3)
+        patch.setattr(external_sort, "PIECE_ENTRIES", 3)
         yield fake
 
 
@@ -198,4 +203,4 @@ def test_the_collection_ends_as_the_cluster_is(environment, seed):
         other["_key"],
         *("host/" + username for username in cluster.users()),
     }
-    assert splunkd.records(kvstore.LEASES) == []
+    assert splunkd.records(leases.LEASES) == []

@@ -1,15 +1,12 @@
-"""KV store collections over splunkd's REST API: reads page by page, writes and deletions in batches, and leases.
+"""KV store collections over splunkd's REST API: reads page by page, writes and deletions in batches.
 
 KV store that starts, restarts or cannot be reached is waited for, as long as the `retry` that is handed in does.
 
 Sources: Splunk REST API reference, "KV store endpoint descriptions"; limits.conf.spec [kvstore].
 """
 
-import contextlib
 import http.client
 import json
-import time
-import uuid
 from dataclasses import dataclass, field
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Set
 from urllib.parse import quote
@@ -21,13 +18,8 @@ from segment_bridge.errors import SegmentBridgeError, SplunkdError, Unavailable
 from segment_bridge.retry import Retry
 from segment_bridge.splunk import rest
 
-LEASES = "usersignups_leases"
-
 READ_ROWS = 5_000
 CLOCK_SKEW_S = 60
-LEASE_POLL_S = 1
-LONGEST_LEASE_S = 86_400 + 60 * CLOCK_SKEW_S
-"""The longest deadline there is, and an hour for clocks that differ more."""
 SAVE_DOCUMENTS = 1_000
 """limits.conf: max_documents_per_batch_save."""
 FIND_QUERIES = 500
@@ -204,56 +196,3 @@ class Collection:
             error.status,
             reason="kvstore",
         )
-
-
-@contextlib.contextmanager
-def lease(service: Service, name: str, seconds: float, holder: str) -> Iterator[None]:
-    """Holds the only lease of this name, whichever search head cluster member its rivals run on; waits for them.
-
-    Of many who insert a document of the same `_key`, one succeeds. The lease of a run that was killed ends by itself
-    `seconds` after it began, and a minute later for clocks that differ; or when the same holder comes again.
-
-    Args:
-        holder: who does one thing at a time, such as this search head.
-
-    Raises:
-        DeadlineExceeded: others held it for so many seconds.
-        SplunkdError: as Collection.
-    """
-    leases = Collection(service, LEASES, Retry(deadline_s=seconds))
-    lease_id = str(uuid.uuid4())
-
-    def take() -> None:
-        if not _take(leases, name, holder, lease_id, time.time() + seconds + CLOCK_SKEW_S):
-            _end_what_is_over(leases, name)
-            raise Unavailable(
-                "collection %s: another run is at work on %s. If there is none, its lease ends by itself "
-                "%g s after it began" % (LEASES, name, seconds + CLOCK_SKEW_S)
-            )
-
-    leases.delete({"_key": name, "holder": holder})
-    Retry(deadline_s=seconds, longest_wait_s=LEASE_POLL_S).call(take)
-    try:
-        yield
-    finally:
-        # A run that is told to stop has a second.
-        hasty = Collection(service, LEASES, Retry(max_attempts=3, first_wait_s=0.2))
-        with contextlib.suppress(SegmentBridgeError):
-            hasty.delete({"_key": name, "lease": lease_id})
-
-
-def _end_what_is_over(leases: Collection, name: str) -> None:
-    """A lease that has expired, or that no run wrote: without an end, or with one further away than any run's."""
-    now = time.time()
-    leases.delete({"_key": name, "expires": {"$lt": now}})
-    for found in leases.read({"_key": name}):
-        expires = found.get("expires")
-        if not isinstance(expires, (int, float)) or expires > now + LONGEST_LEASE_S:
-            leases.delete({field: value for field, value in found.items() if field != "_user"})
-
-
-def _take(leases: Collection, name: str, holder: str, lease_id: str, expires: float) -> bool:
-    """Whether the lease is ours, which it may also be by an insertion whose answer was lost."""
-    return leases.insert({"_key": name, "holder": holder, "lease": lease_id, "expires": expires}) or any(
-        leases.read({"_key": name, "lease": lease_id})
-    )

@@ -1,5 +1,6 @@
-"""Puts more entries in order than memory should hold: sorted runs of them in temporary files, merged when read."""
+"""Sorts more entries than memory should hold: sorted pieces in temporary files, merged when read (an external sort)."""
 
+import contextlib
 import heapq
 import json
 import tempfile
@@ -7,49 +8,53 @@ from typing import IO, Any, Iterable, Iterator, List
 
 from segment_bridge.users.objects import Entry
 
-RUN_LENGTH = 5_000
+PIECE_ENTRIES = 5_000
 
 
-class Spool:
-    """Entries that were added in any order and are read in their natural one. A context manager.
+class ExternalSort:
+    """Takes entries in any order, and gives them in their natural one. A context manager.
 
     Its files have no name, nobody else can read them, and they vanish with it.
     """
 
     def __init__(self) -> None:
+        self._files = contextlib.ExitStack()
         self._latest: List[Entry] = []
-        self._runs: List[IO[str]] = []  # each sorted
+        self._pieces: List[IO[str]] = []  # each sorted
 
     def add(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
             self._latest.append(entry)
-            if len(self._latest) == RUN_LENGTH:
-                self._runs.append(_written(sorted(self._latest)))
-                self._latest = []
+            if len(self._latest) == PIECE_ENTRIES:
+                self._write_piece()
 
-    def __enter__(self) -> "Spool":
+    def _write_piece(self) -> None:
+        piece = self._files.enter_context(_file())
+        self._pieces.append(piece)
+        for entry in sorted(self._latest):
+            piece.write(json.dumps(entry) + "\n")
+        self._latest = []
+
+    def __enter__(self) -> "ExternalSort":
         return self
 
     def __exit__(self, *exc_info: Any) -> None:
         self.clear()
 
     def clear(self) -> None:
-        for run in self._runs:
-            run.close()
-        self._latest, self._runs = [], []
+        """Forgets all entries."""
+        self._files.close()
+        self._latest, self._pieces = [], []
 
     def __iter__(self) -> Iterator[Entry]:
-        return heapq.merge(sorted(self._latest), *map(_read, self._runs))
+        return heapq.merge(sorted(self._latest), *map(_read, self._pieces))
 
 
-def _written(entries: Iterable[Entry]) -> IO[str]:
-    run = tempfile.TemporaryFile("w+", encoding="ascii")  # noqa: SIM115 (the spool closes it)
-    for entry in entries:
-        run.write(json.dumps(entry) + "\n")
-    return run
+def _file() -> IO[str]:
+    return tempfile.TemporaryFile("w+", encoding="ascii")
 
 
-def _read(run: IO[str]) -> Iterator[Entry]:
-    run.seek(0)
-    for line in run:
+def _read(piece: IO[str]) -> Iterator[Entry]:
+    piece.seek(0)
+    for line in piece:
         yield Entry(*json.loads(line))

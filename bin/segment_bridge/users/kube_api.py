@@ -28,6 +28,7 @@ from segment_bridge.errors import ClusterError, ListExpired, SegmentBridgeError,
 from segment_bridge.retry import Retry, retry_after_s
 from segment_bridge.users.access import Access, Endpoint, resolve
 from segment_bridge.users.diagnosis import diagnosis
+from segment_bridge.users.objects import Page
 
 EXCERPT_CHARS = 200
 MOST_PAGE_BYTES = 8_000_000
@@ -61,16 +62,13 @@ class Resource(NamedTuple):
         return '%s with apiGroups: ["%s"], resources: ["%s"], verbs: ["list"]' % (role, self.group, self.plural)
 
 
-Page = List[Dict[str, Any]]
-
-
 class Answer(NamedTuple):
     """What ApiClient takes for an answer of urllib3's: one that has been read, to a bound."""
 
     status: int
-    reason: str
+    reason: Optional[str]
     headers: Any
-    data: Union[bytes, bytearray]
+    data: bytes
 
     def getheaders(self) -> Any:
         return self.headers
@@ -98,13 +96,13 @@ class ApiServer:
             configuration.api_key["authorization"] = self._endpoint.authorization
         self._client = ApiClient(configuration)
         self._client.user_agent = "segment_bridge/" + __version__
-        self._client.rest_client.pool_manager = self._manager = _manager(self._endpoint)
+        self._client.rest_client.pool_manager = self._connections = _Connections(self._endpoint)
 
     def __enter__(self) -> "ApiServer":
         return self
 
     def __exit__(self, *exc_info: Any) -> None:
-        self._manager.clear()
+        self._connections.clear()
 
     def pages(self, resource: Resource, page_size: int, retry: Optional[Retry] = None) -> Iterator[Page]:
         """The objects in pages, all of one state of the cluster.
@@ -166,7 +164,7 @@ class ApiServer:
             raise self._no_connection(error) from None
         return self._parsed(resource, response.data)
 
-    def _parsed(self, resource: Resource, body: Union[bytes, bytearray]) -> Dict[str, Any]:
+    def _parsed(self, resource: Resource, body: bytes) -> Dict[str, Any]:
         if sum(map(body.count, (b"{", b"[", b","))) > MOST_PAGE_VALUES:
             raise PageTooLarge
         try:
@@ -259,32 +257,45 @@ def _unread(number: str) -> int:
     return 1
 
 
-def _manager(endpoint: Endpoint) -> urllib3.PoolManager:
-    """Makes the endpoint's connections; what it gets is an Answer."""
-    common = {
-        "num_pools": 1,
-        "retries": False,
-        "ssl_context": endpoint.tls,
-        "server_hostname": endpoint.tls_server_name or None,
-    }
-    manager: urllib3.PoolManager
-    if endpoint.proxy_url:
-        headers = urllib3.make_headers(proxy_basic_auth=endpoint.proxy_credentials or None)
-        manager = urllib3.ProxyManager(
-            endpoint.proxy_url, proxy_headers=headers, proxy_ssl_context=endpoint.proxy_tls, **common
-        )
-    else:
-        manager = urllib3.PoolManager(**common)
-    manager.pool_classes_by_scheme = connections.POOLS
-    opened = manager.urlopen
+class _Manager(urllib3.PoolManager):
+    """Makes connections that keep to a call's limit of time."""
 
-    def read(*args: Any, **settings: Any) -> Answer:
+    def __init__(self, **settings: Any):
+        super().__init__(**settings)
+        self.pool_classes_by_scheme = connections.POOLS
+
+
+class _ViaProxy(_Manager, urllib3.ProxyManager):
+    """The same through a proxy."""
+
+
+class _Connections:
+    """What ApiClient takes for a pool manager of urllib3's."""
+
+    def __init__(self, endpoint: Endpoint):
+        settings: Dict[str, Any] = {
+            "num_pools": 1,
+            "retries": False,
+            "ssl_context": endpoint.tls,
+            "server_hostname": endpoint.tls_server_name or None,
+        }
+        if endpoint.proxy_url:
+            self._manager: urllib3.PoolManager = _ViaProxy(
+                proxy_url=endpoint.proxy_url,
+                proxy_headers=urllib3.make_headers(proxy_basic_auth=endpoint.proxy_credentials or None),
+                proxy_ssl_context=endpoint.proxy_tls,
+                **settings,
+            )
+        else:
+            self._manager = _Manager(**settings)
+
+    def request(self, method: str, url: str, **settings: Any) -> Answer:
         # An API server redirects nobody. urllib3 would go there without the token, and be refused for lack of it.
         settings.update(redirect=False, preload_content=False, decode_content=False)
-        return _read(opened(*args, **settings))
+        return _read(self._manager.request(method, url, **settings))
 
-    manager.urlopen = read
-    return manager
+    def clear(self) -> None:
+        self._manager.clear()
 
 
 def _read(response: urllib3.HTTPResponse) -> Answer:

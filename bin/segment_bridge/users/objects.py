@@ -1,15 +1,15 @@
-"""What a cluster's objects say about people, as records of the KV store collections, and what brings those up to date.
+"""What a cluster's objects say of people, as records of the user map, and what makes its actual state the desired one.
 
-Two maps come of it: usernames to SSO user IDs, and tenant namespaces to workspaces, which are named after their
-owner's username. Here is which objects count, which of several wins, what has to change and what must not. It is
-pure: others list the objects and write the collection. Objects and records pass through as streams, records in the
+The user map is two: usernames to SSO user IDs, and tenant namespaces to workspaces, which are named after their owner's
+username. Here is which objects count, which of several wins, what has to change, and when a list is refused. All of it
+is pure: others list the objects and write the collections. Objects and records pass through as streams, records in the
 order of their `_key`, so that the number of people does not matter to memory.
 """
 
 from collections import Counter
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, Dict, Iterable, Iterator, Mapping, NamedTuple
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple
 
 TOOLCHAIN = "toolchain.dev.openshift.com"
 SSO_USER_ID = TOOLCHAIN + "/sso-user-id"
@@ -20,6 +20,8 @@ LONGEST_CHARS = 253
 SMALL = 100
 """A collection of so many records or fewer may lose any part of them, but not all."""
 
+Page = List[Dict[str, Any]]
+"""Objects of a list, as its JSON has them."""
 Record = Dict[str, Any]
 
 
@@ -114,31 +116,31 @@ ADD, REPLACE, KEEP, DELETE, MALFORMED = "add", "replace", "keep", "delete", "mal
 
 
 class Change(NamedTuple):
-    """What becomes of a record of the collection; `record` is the new one, or where there is none the old one.
+    """What becomes of a record of the collection; `record` is the desired one, or where there is none the actual one.
 
-    Both DELETE and MALFORMED are to be deleted; no synchronisation wrote the latter, and nobody loses anything by it.
+    Both DELETE and MALFORMED are to be deleted; no run wrote the latter, and nobody loses anything by it.
     """
 
     action: str
     record: Record
 
 
-def changes(wanted: Iterable[Record], held: Iterable[Record]) -> Iterator[Change]:
-    """What turns a collection that holds `held` into `wanted`; both in ascending order of `_key`."""
-    held = iter(held)
-    present = next(held, None)
-    for record in wanted:
+def changes(desired: Iterable[Record], actual: Iterable[Record]) -> Iterator[Change]:
+    """What turns the actual state of a collection into the desired one; both in ascending order of `_key`."""
+    actual = iter(actual)
+    present = next(actual, None)
+    for record in desired:
         while present and present["_key"] < record["_key"]:
             yield _gone(present)
-            present = next(held, None)
+            present = next(actual, None)
         if present and present["_key"] == record["_key"]:
             yield Change(KEEP if _same(record, present) else REPLACE, record)
-            present = next(held, None)
+            present = next(actual, None)
         else:
             yield Change(ADD, record)
     while present:
         yield _gone(present)
-        present = next(held, None)
+        present = next(actual, None)
 
 
 def _gone(present: Record) -> Change:
@@ -148,18 +150,18 @@ def _gone(present: Record) -> Change:
     return Change(DELETE if is_whole else MALFORMED, present)
 
 
-def _same(wanted: Record, present: Record) -> bool:
+def _same(desired: Record, present: Record) -> bool:
     """Whether a record says what it should, whenever it was written."""
-    return all(present.get(field) == value for field, value in wanted.items() if field != "updated")
+    return all(present.get(field) == value for field, value in desired.items() if field != "updated")
 
 
 def is_sudden_shrinkage(actions: Mapping[str, int], max_shrink_percent: float) -> bool:
-    """Whether changes, counted by action, look less like people who left than like a list that is wrong.
+    """Whether a list is refused: changes, counted by action, look less like people who left than like a wrong list.
 
     Such is an empty list (that of a namespace that does not exist), and one that lacks more than so many percent
     of what a collection holds that is not small.
     """
-    held = actions[KEEP] + actions[REPLACE] + actions[DELETE]
-    listed = actions[KEEP] + actions[REPLACE] + actions[ADD]
-    lacks_too_much = held > SMALL and actions[DELETE] * 100 > held * max_shrink_percent
-    return bool(actions[DELETE]) and (not listed or lacks_too_much)
+    actual = actions[KEEP] + actions[REPLACE] + actions[DELETE]
+    desired = actions[KEEP] + actions[REPLACE] + actions[ADD]
+    lacks_too_much = actual > SMALL and actions[DELETE] * 100 > actual * max_shrink_percent
+    return bool(actions[DELETE]) and (not desired or lacks_too_much)

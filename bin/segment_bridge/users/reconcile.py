@@ -1,21 +1,21 @@
-"""Brings a collection in line with a complete list of a cluster's objects, without it ever being worse than before.
+"""Makes the user map's actual state the desired one, which a complete list of a cluster's objects says.
 
-The list is complete before anything changes; records are written first, and those that the list no longer has are
-deleted after that. A run that ends anywhere in between leaves a collection that the next one completes.
+The map is never worse than before: the list is complete before anything changes, records are written first, and those
+that the list no longer has are deleted after that. A run that ends anywhere in between leaves a collection that the
+next one completes.
 """
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Protocol, Tuple
+from typing import Callable, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from segment_bridge.errors import ListExpired, SuddenShrinkage
 from segment_bridge.users import objects
-from segment_bridge.users.external_sort import Spool
-from segment_bridge.users.objects import ADD, DELETE, KEEP, MALFORMED, REPLACE, Entry, Map, Record
+from segment_bridge.users.external_sort import ExternalSort
+from segment_bridge.users.objects import ADD, DELETE, KEEP, MALFORMED, REPLACE, Entry, Map, Page, Record
+from segment_bridge.users.ports import Collection
 
 SAVE_AT_ONCE = 1_000
-
-Page = List[Dict[str, Any]]
 
 
 class Source(NamedTuple):
@@ -30,17 +30,9 @@ class Source(NamedTuple):
     entries: Callable[[Page, Counter[str]], Iterable[Entry]]
 
 
-class Collection(Protocol):
-    """What is asked of a splunk.kvstore.Collection."""
-
-    def read(self, query: Dict[str, Any]) -> Iterator[Record]: ...
-    def save(self, documents: List[Record]) -> None: ...
-    def delete_keys(self, keys: Iterable[str]) -> None: ...
-
-
 @dataclass
 class Tally:
-    """What a synchronisation did so far; `skipped` counts objects, and records that nobody can read, by reason."""
+    """What a run did to one map so far; `skipped` counts objects, and records that cannot be read, by reason."""
 
     listed: int = 0
     written: int = 0
@@ -49,49 +41,45 @@ class Tally:
     skipped: Counter[str] = field(default_factory=Counter)
 
 
-def synchronise(
+def reconcile(
     source: Source, collection: Collection, updated: int, max_shrink_percent: Optional[float], tally: Tally
 ) -> None:
     """Lists, compares, writes and deletes; other clusters' records are not touched.
 
     Args:
         updated: seconds since 1970.
-        max_shrink_percent: see directory.is_sudden_shrinkage; None allows everything.
+        max_shrink_percent: see objects.is_sudden_shrinkage; None allows everything.
 
     Raises:
         SuddenShrinkage: after writing, in place of deleting.
         SegmentBridgeError: what listing and the collection raise.
     """
-    with Spool() as spool:
+    with ExternalSort() as entries:
         try:
-            _fill(spool, source, tally)
+            _list(entries, source, tally)
         except ListExpired:
-            _fill(spool, source, tally)
-        wanted = objects.records(source.of, source.cluster, spool, updated, tally.skipped)
-        held = collection.read({"cluster": source.cluster})
-        actions, stale = _write(objects.changes(wanted, held), collection, tally)
+            _list(entries, source, tally)
+        desired = objects.records(source.of, source.cluster, entries, updated, tally.skipped)
+        actual = collection.read({"cluster": source.cluster})
+        actions, stale = _write(objects.changes(desired, actual), collection, tally)
     if max_shrink_percent is not None and objects.is_sudden_shrinkage(actions, max_shrink_percent):
+        held = actions[KEEP] + actions[REPLACE] + actions[DELETE]
         raise SuddenShrinkage(
             "collection %s: the list of cluster %s lacks %d of its %d records there, which were not deleted. If that "
             "is right, set allow_shrink_until to a time after the next run"
-            % (
-                source.of.collection,
-                source.cluster,
-                actions[DELETE],
-                actions[KEEP] + actions[REPLACE] + actions[DELETE],
-            )
+            % (source.of.collection, source.cluster, actions[DELETE], held)
         )
     collection.delete_keys(stale)
     tally.deleted = len(stale)
 
 
-def _fill(spool: Spool, source: Source, tally: Tally) -> None:
-    """With all that a list says, from its beginning."""
-    spool.clear()
+def _list(entries: ExternalSort, source: Source, tally: Tally) -> None:
+    """Takes all that a list says, from its beginning."""
+    entries.clear()
     tally.listed, tally.skipped = 0, Counter()
     for page in source.pages():
         tally.listed += len(page)
-        spool.add(source.entries(page, tally.skipped))
+        entries.add(source.entries(page, tally.skipped))
 
 
 def _write(changes: Iterable[objects.Change], collection: Collection, tally: Tally) -> Tuple[Counter[str], List[str]]:

@@ -6,7 +6,7 @@ import pytest
 
 from segment_bridge.errors import SuddenShrinkage
 from segment_bridge.users.objects import USERS
-from segment_bridge.users.reconcile import Source, Tally, synchronise
+from segment_bridge.users.reconcile import Source, Tally, reconcile
 from tests.conftest import ROOT
 from tests.standin.stores.kvstore import READY, STARTING
 from tests.support import recorded
@@ -316,7 +316,7 @@ def refusal() -> SuddenShrinkage:
             assert not documents
 
     with pytest.raises(SuddenShrinkage) as raised:
-        synchronise(Source(USERS, CLUSTER, lambda: iter([[]]), lambda page, skipped: []), Collection(), 0, 50, Tally())
+        reconcile(Source(USERS, CLUSTER, lambda: iter([[]]), lambda page, skipped: []), Collection(), 0, 50, Tally())
     return raised.value
 
 

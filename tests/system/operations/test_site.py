@@ -6,8 +6,8 @@ import re
 import pytest
 
 from segment_bridge import reasons
-from segment_bridge.splunk import modular_input
 from segment_bridge.users.reconcile import Tally
+from segment_bridge.users.run import counts
 from tests.support.fakes import faults
 from tests.system.operations import week
 from tests.system.operations.bridge import bridge as running_bridge
@@ -69,7 +69,7 @@ def test_lines_of_the_input_in_the_run_log(made_up):
         for line in made_up.search(RUN_LOG)
         if "component=usersignups" in line["_raw"]
     }
-    counted = frozenset(modular_input._counts({"": Tally()}))
+    counted = frozenset(counts({"": Tally()}))
     assert ours == {frozenset(("event", "component", "cluster", "status", "duration_s")) | counted}
 
 

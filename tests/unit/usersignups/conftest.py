@@ -12,7 +12,9 @@ import pytest
 from splunklib.modularinput import EventWriter
 
 from segment_bridge.retry import Retry
-from segment_bridge.splunk import kvstore, modular_input, rest
+from segment_bridge.splunk import modular_input, rest
+from segment_bridge.users import lease as leases
+from segment_bridge.users import run as users_run
 from tests.support import recorded
 from tests.support.fakes.kubernetes import TOKEN, FakeKubernetes
 from tests.unit.splunkd_double import SplunkdDouble
@@ -49,8 +51,8 @@ def splunkd(monkeypatch):
 @pytest.fixture(autouse=True)
 def no_waits(monkeypatch):
     patient = partial(Retry, sleep=lambda seconds: time.sleep(min(seconds, 0.001)))
-    monkeypatch.setattr(modular_input, "Retry", patient)
-    monkeypatch.setattr(kvstore, "Retry", patient)
+    monkeypatch.setattr(users_run, "Retry", patient)
+    monkeypatch.setattr(leases, "Retry", patient)
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from itertools import groupby
 import pytest
 
 from segment_bridge.retry import Retry
-from segment_bridge.splunk import kvstore, modular_input
+from segment_bridge.users import lease as leases
+from segment_bridge.users import run as users_run
 from tests.support.fakes import faults
 from tests.support.fakes.kubernetes import ETCD_STALLED, TOKEN, TOO_MANY_REQUESTS, Account, FakeKubernetes
 from tests.support.fakes.kubernetes_objects import HOST_NAMESPACE, signup
@@ -299,7 +300,7 @@ class TestAttempts:
             return Retry(*args, clock=lambda: clock.now, sleep=clock.sleep, chance=lambda: 1.0, **settings)
 
         waits = []
-        monkeypatch.setattr(modular_input, "Retry", patient)
+        monkeypatch.setattr(users_run, "Retry", patient)
         return waits
 
     @pytest.mark.parametrize(
@@ -425,9 +426,9 @@ def test_the_map_is_whole_at_every_moment(changed, run, splunkd):
 
 
 def test_the_deadline_holds_while_another_run_is_waited_for(changed, run, splunkd):
-    splunkd.collections[kvstore.LEASES]["host"] = {"_key": "host", "holder": "sh2", "expires": time.time() + 60}
+    splunkd.collections[leases.LEASES]["host"] = {"_key": "host", "holder": "sh2", "expires": time.time() + 60}
     started = time.monotonic()
     assert "another run is at work on host" in run(deadline="1")[2]
     assert time.monotonic() - started < 2
     assert content(splunkd) == records(USERS)
-    assert splunkd.records(kvstore.LEASES)[0]["holder"] == "sh2"
+    assert splunkd.records(leases.LEASES)[0]["holder"] == "sh2"

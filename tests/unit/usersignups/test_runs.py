@@ -13,7 +13,10 @@ from dataclasses import fields
 import pytest
 from splunklib.modularinput import EventWriter
 
-from segment_bridge.splunk import kvstore, modular_input, passwords, run_records
+from segment_bridge.splunk import passwords, run_records
+from segment_bridge.splunk.modular_input import Splunk
+from segment_bridge.users import lease as leases
+from segment_bridge.users import run as users_run
 from segment_bridge.users.settings import Cluster
 from tests.support import recorded
 from tests.support.fakes import faults
@@ -81,7 +84,7 @@ class TestARun:
         assert {
             method
             for method, path in splunkd.requests
-            if not path.split("/data/")[-1].startswith((kvstore.LEASES, run_records.COLLECTION))
+            if not path.split("/data/")[-1].startswith((leases.LEASES, run_records.COLLECTION))
         } == {"GET"}
         again = log("run_end")[1]
         assert (again["written"], again["deleted"], again["unchanged"]) == ("0", "0", "12")
@@ -270,9 +273,9 @@ class TestStopping:
                 stop_soon()
 
         splunkd.before = stop_once
-        splunkd.collections[kvstore.LEASES]["host"] = {"_key": "host", "holder": "sh2", "expires": time.time() + 60}
+        splunkd.collections[leases.LEASES]["host"] = {"_key": "host", "holder": "sh2", "expires": time.time() + 60}
         assert run()[0] == 128 + signal.SIGTERM
-        assert splunkd.records(kvstore.LEASES)[0]["holder"] == "sh2"
+        assert splunkd.records(leases.LEASES)[0]["holder"] == "sh2"
 
 
 class TestRunsAtOnce:
@@ -284,13 +287,13 @@ class TestRunsAtOnce:
 
         def start(name):
             thread = threading.Thread(
-                target=modular_input.run,
-                args=("host", settings, splunkd.service(), name, EventWriter(io.StringIO(), io.StringIO())),
+                target=users_run.run,
+                args=("host", settings, Splunk(splunkd.service(), name, EventWriter(io.StringIO(), io.StringIO()))),
             )
             thread.start()
             return thread
 
-        monkeypatch.setattr(modular_input, "_deadline", lambda *_: nullcontext())
+        monkeypatch.setattr(users_run, "_deadline", lambda *_: nullcontext())
         settings = {"server": fake.url, "ca_file": str(fake.ca_file), "page_size": "3"}
         return start
 
@@ -303,7 +306,7 @@ class TestRunsAtOnce:
             each.join()
         assert {line["status"] for line in log("run_end")} == {"ok"}
         assert len(users(splunkd)) == 12 + 4
-        assert splunkd.records(kvstore.LEASES) == []
+        assert splunkd.records(leases.LEASES) == []
 
     def test_do_not_undo_each_others_work(self, member, fake, splunkd, log):
         """One that has begun to list before a change must not write after one that has seen it."""

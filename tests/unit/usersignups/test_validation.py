@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from segment_bridge.splunk import modular_input
+from segment_bridge.users import run as users_run
 from tests.support.fakes import faults
 from tests.support.fakes.kubernetes import EXEC_CREDENTIALS, TOKEN, Account, FakeKubernetes
 from tests.support.fakes.kubernetes_objects import HOST_NAMESPACE
@@ -217,14 +217,14 @@ def test_neither_server_nor_kubeconfig_nor_a_pod(says, monkeypatch):
 
 class TestPatience:
     def test_is_little_with_a_server_that_is_silent(self, says, fake, monkeypatch):
-        monkeypatch.setattr(modular_input, "CHECK_TIMEOUT_S", 0.2)
+        monkeypatch.setattr(users_run, "CHECK_TIMEOUT_S", 0.2)
         fake.faults = faults.always(faults.hang())
         started = time.monotonic()
         assert "HTTP failed" in says(timeout="60")
         assert time.monotonic() - started < 1
 
     def test_ends_with_one_that_drips(self, says, fake, monkeypatch):
-        monkeypatch.setattr(modular_input, "CHECK_DEADLINE_S", 0.5)
+        monkeypatch.setattr(users_run, "CHECK_DEADLINE_S", 0.5)
         fake.faults = faults.always(faults.slow_body(0.01))
         started = time.monotonic()
         assert says() == "the API server began to answer, but took longer than 0.5 s"

@@ -1,0 +1,70 @@
+"""Runs take turns on a cluster, whichever search head cluster member they are on: by a lease in KV store.
+
+Of many who insert a document of the same `_key`, one succeeds. The lease of a run that was killed ends by itself; or
+when the same search head comes again.
+"""
+
+import contextlib
+import time
+import uuid
+from typing import Iterator
+
+from segment_bridge.errors import SegmentBridgeError, Unavailable
+from segment_bridge.retry import Retry
+from segment_bridge.users.ports import Collection, Splunk
+
+LEASES = "usersignups_leases"
+
+CLOCK_SKEW_S = 60
+POLL_S = 1
+LONGEST_S = 86_400 + 60 * CLOCK_SKEW_S
+"""The longest deadline there is, and an hour for clocks that differ more."""
+
+
+@contextlib.contextmanager
+def lease(splunk: Splunk, name: str, seconds: float) -> Iterator[None]:
+    """Holds the only lease of this name; waits for others to give it back.
+
+    It ends by itself `seconds` after it began, and a minute later for clocks that differ.
+
+    Raises:
+        DeadlineExceeded: others held it for so many seconds.
+        SplunkdError: KV store refuses.
+    """
+    leases = splunk.collection(LEASES, Retry(deadline_s=seconds))
+    lease_id = str(uuid.uuid4())
+
+    def take() -> None:
+        if not _take(leases, name, splunk.host, lease_id, time.time() + seconds + CLOCK_SKEW_S):
+            _end_what_is_over(leases, name)
+            raise Unavailable(
+                "collection %s: another run is at work on %s. If there is none, its lease ends by itself "
+                "%g s after it began" % (LEASES, name, seconds + CLOCK_SKEW_S)
+            )
+
+    leases.delete({"_key": name, "holder": splunk.host})
+    Retry(deadline_s=seconds, longest_wait_s=POLL_S).call(take)
+    try:
+        yield
+    finally:
+        # A run that is told to stop has a second.
+        hasty = splunk.collection(LEASES, Retry(max_attempts=3, first_wait_s=0.2))
+        with contextlib.suppress(SegmentBridgeError):
+            hasty.delete({"_key": name, "lease": lease_id})
+
+
+def _end_what_is_over(leases: Collection, name: str) -> None:
+    """A lease that has expired, or that no run wrote: without an end, or with one further away than any run's."""
+    now = time.time()
+    leases.delete({"_key": name, "expires": {"$lt": now}})
+    for found in leases.read({"_key": name}):
+        expires = found.get("expires")
+        if not isinstance(expires, (int, float)) or expires > now + LONGEST_S:
+            leases.delete({field: value for field, value in found.items() if field != "_user"})
+
+
+def _take(leases: Collection, name: str, holder: str, lease_id: str, expires: float) -> bool:
+    """Whether the lease is ours, which it may also be by an insertion whose answer was lost."""
+    return leases.insert({"_key": name, "holder": holder, "lease": lease_id, "expires": expires}) or any(
+        leases.read({"_key": name, "lease": lease_id})
+    )
