@@ -74,7 +74,10 @@ RUN = frozenset(
 WARNING = frozenset({"columns", "undated", "no_gzip"})
 """A run did its work, and found something to put right."""
 
-ALL = EVENT | ANSWER | STOP | REPEAT | LETTER | RUN | WARNING
+CHECK = frozenset({"key_unknown", "region_wrong", "other_host", "clock_skew", "no_date", "not_encrypted"})
+"""What segmentcheck found out about a destination, or why it could not; so do those of ANSWER and RUN."""
+
+ALL = EVENT | ANSWER | STOP | REPEAT | LETTER | RUN | WARNING | CHECK
 
 _HTTP = re.compile(r"http_[1-9]\d\d")
 

@@ -45,7 +45,7 @@ def retry_after_s(headers: Mapping[str, str], now: float) -> Optional[float]:
         headers: of the answer; their names in any letter case. (urllib3's tell repeated ones apart.)
         now: seconds since 1970, for an answer without a Date.
     """
-    dates = [*filter(None, map(_date_s, _values(headers, "Date")))]
+    dates = [*filter(None, map(date_s, _values(headers, "Date")))]
     now = dates[0] if dates else now
     for name in ("Retry-After", "X-RateLimit-Reset"):
         waits = [wait for wait in (_wait_s(text, now) for text in _values(headers, name)) if not math.isnan(wait)]
@@ -64,14 +64,14 @@ def _wait_s(text: str, now: float) -> float:
     try:
         seconds = float(text)
     except ValueError:
-        moment = _date_s(text)
+        moment = date_s(text)
         return math.nan if moment is None else moment - now
     if seconds < _EPOCH_S:
         return seconds
     return (seconds if seconds < 1_000 * _EPOCH_S else seconds / 1_000) - now
 
 
-def _date_s(text: str) -> Optional[float]:
+def date_s(text: str) -> Optional[float]:
     try:
         return email.utils.mktime_tz(email.utils.parsedate_tz(text))  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):  # no date; one in a year that no calendar has

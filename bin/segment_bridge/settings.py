@@ -6,7 +6,7 @@ value. `parse` fills it in, and raises SettingsError that names the stanza, the 
 
 import re
 from dataclasses import field, fields
-from typing import Any, Callable, Dict, Mapping, Optional, Type, TypeVar
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Type, TypeVar
 from urllib.parse import urlsplit
 
 from segment_bridge.errors import SettingsError
@@ -114,3 +114,12 @@ def url_parts(text: str, *schemes: str) -> Any:
     except ValueError:  # brackets that do not match, a port that is no number
         return None
     return url if valid and not re.search(r"\s", text) else None
+
+
+class Way(NamedTuple):
+    """How a service is reached; times are in seconds, empty texts are none."""
+
+    connect_timeout: float
+    timeout: float
+    proxy_url: str = ""
+    ca_file: str = ""

@@ -45,8 +45,8 @@ CONF_KEYS = {
         },
     },
     "commands": {
-        "segmentsend": {
-            "filename": r"segmentsend\.py",
+        r"segment(send|check)": {
+            "filename": r"segment(send|check)\.py",
             "chunked": "true",
             "is_risky": "true",
             "run_in_preview": "false",
@@ -96,7 +96,7 @@ CONF_KEYS = {
             "script": r"\w+\.py",
             "scripttype": "persist",
             "handler": r"\w+\.\w+",
-            r"capability(\.(get|post|put|delete))?": r"segment_bridge_\w+",
+            r"capability(\.(get|post|put|delete))?": r"segment_bridge_\w+|list_storage_passwords",
             "requireAuthentication": "true",
             "passSystemAuth": BOOL,
             "output_modes": "json",
@@ -142,7 +142,7 @@ CONF_KEYS = {
         },
     },
     "searchbnf": {
-        r"segmentsend-command": {
+        r"segment(send|check)-command": {
             "syntax": TEXT,
             "simplesyntax": TEXT,
             "description": TEXT,

@@ -26,7 +26,7 @@ CONTENTS = [
     r"README/[a-z_]+\.conf\.spec",
     r"appserver/static/([\w.-]+\.(js|css|png|svg)|(common|setup|operations|journeys|help)/[a-z_]+\.js|help/[a-z_.]+\.(html|png|svg))",
     r"bin/[a-z_]+\.py",
-    r"bin/segment_bridge/((delivery|users|splunk)/)?[a-z_]+\.py",
+    r"bin/segment_bridge/((delivery|users|receipts|splunk)/)?[a-z_]+\.py",
     r"default/[a-z_]+\.conf",
     r"default/data/ui/(nav|views)/[a-z_]+\.xml",
     r"kubernetes/[a-z_]+\.yaml",

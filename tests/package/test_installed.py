@@ -51,6 +51,10 @@ ACTS = {
     "look up the user map": (SENDER, lambda user: succeed(user, "| inputlookup usersignups")),
     "read write keys": (SENDER, lambda user: known_key(user)),
     "read other secrets": (ADMIN, lambda user: user.service.storage_passwords.list()),
+    "check a destination (REST)": (
+        ADMIN,
+        lambda user: user.service.post("segment_bridge/check", destination="nowhere"),
+    ),
     "save secrets": (ADMIN, lambda user: user.service.storage_passwords.create("x", "x", APP).delete()),
     "change the user map": (
         ADMIN,

@@ -23,29 +23,18 @@ Sources: Segment's "HTTP API"; the retry rules of Segment's own libraries (analy
 import base64
 import enum
 import hashlib
-import http.client
 import json
-import logging
 import re
-import ssl
 import threading
 import time
 import zlib
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Type
+from typing import List, NamedTuple, Optional, Tuple
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import DecodeError, HTTPError
-from urllib3.util.ssl_match_hostname import CertificateError
-
-from segment_bridge import __version__, connections, credentials, texts
+from segment_bridge import credentials, exchange, texts
 from segment_bridge.delivery.options import Destination
-from segment_bridge.errors import SecretError, SettingsError
+from segment_bridge.errors import SecretError
 from segment_bridge.retry import retry_after_s
 
-_BROKEN = (requests.RequestException, HTTPError, http.client.HTTPException, OSError, ValueError)
-"""What requests, and what it is made of, raise where an answer is none: not all of it in their own clothes."""
-_LONGEST_ANSWER = 65_536
 _EXCERPT_CHARS = 200
 # Level 1 takes half the time of level 6, and makes batches of events a twentieth of their size as well.
 _GZIP_LEVEL, _GZIP_WBITS = 1, 31
@@ -125,7 +114,7 @@ def fingerprint(write_key: str) -> str:
 class Call(NamedTuple):
     """A batch, compressed where the other side takes that."""
 
-    request: requests.PreparedRequest
+    request: exchange.Request
     body_bytes: int  # before that
 
 
@@ -144,27 +133,14 @@ class Segment:
                 "the %s has white space, a colon or characters beyond ASCII, which no write key has: "
                 "save it again" % place
             )
-        _check_ca_file(destination)
-        self._destination = destination
+        exchange.check_ca_file("segment_bridge.conf [%s]" % destination.name, destination.ca_file)
         basic = base64.b64encode(write_key.encode() + b":").decode()
         self._secrets = (write_key, basic)
-        self._request = requests.Request(
-            "POST",
-            destination.endpoint,
-            headers={
-                "Authorization": "Basic " + basic,
-                "Content-Type": "application/json",
-                "User-Agent": "segment-bridge/" + __version__,
-            },
-        ).prepare()
-        proxies = dict.fromkeys(("http", "https"), destination.proxy_url) if destination.proxy_url else None
-        self._how: Dict[str, Any] = {
-            "stream": True,
-            "timeout": (destination.connect_timeout, destination.timeout),
-            "proxies": proxies,
-            "verify": destination.ca_file or True,
-        }
-        self._idle: List[_Line] = []
+        self._request = exchange.prepared(
+            "POST", destination.endpoint, {"Authorization": "Basic " + basic, "Content-Type": "application/json"}
+        )
+        self._way = destination.way
+        self._idle: List[exchange.Line] = []
         self._counting = threading.Lock()
         self.gzip = destination.gzip  # may be switched off on the way
         self.requests = self.body_bytes = self.wire_bytes = 0
@@ -188,57 +164,40 @@ class Segment:
         try:
             line = self._idle.pop()  # the one that was in use last
         except IndexError:
-            line = _Line()
+            line = exchange.Line(self._way)
         try:
             return self._on(line, call)
         finally:
             self._idle.append(line)
 
-    def _on(self, line: "_Line", call: Call) -> Answer:
-        is_used = line.is_used
+    def _on(self, line: exchange.Line, call: Call) -> Answer:
         try:
             return self._send(line, call)
-        except requests.ConnectionError as error:
-            if not is_used or not _is_dropped(error):
+        except exchange.NoAnswer as error:
+            if not error.is_stale:
                 return self._no_answer(error)
-        except _BROKEN as error:
-            return self._no_answer(error)
         try:
             return self._send(line, call)
-        except _BROKEN as error:
+        except exchange.NoAnswer as error:
             return self._no_answer(error)
 
-    def _send(self, line: "_Line", call: Call) -> Answer:
+    def _send(self, line: exchange.Line, call: Call) -> Answer:
         with self._counting:
             self.requests += 1
             self.body_bytes += call.body_bytes
             self.wire_bytes += len(call.request.body or b"")
-        line.is_used = False
-        # Without a session there is no netrc, no proxy of other programs, no cookie, and no redirect is followed.
-        with (
-            connections.ended_after(self._destination.connect_timeout + self._destination.timeout),
-            line.adapter.send(call.request, **self._how) as response,
-        ):
-            try:
-                content = connections.read(response.raw, _LONGEST_ANSWER).data
-            except DecodeError as error:  # the status counts none the less
-                content = str(error).encode()
-        line.is_used = response.status_code < 500 and response.status_code != 421
-        if not line.is_used:  # "HTTP API": look up the name anew, another server may do better. So says 421, too
-            line.adapter.close()
-        return self._answer(response, content)
+        return self._answer(line.send(call.request))
 
-    def _answer(self, response: requests.Response, content: bytes) -> Answer:
-        status = response.status_code
-        said = content.decode("utf-8", "replace").strip()
+    def _answer(self, said: exchange.Said) -> Answer:
+        status = said.status
         if 200 <= status < 300:
-            return self._success(status, said)
+            return self._success(status, said.text)
         reason = _STOP_REASONS.get(status, "http_%d" % status)
-        error = "HTTP %d: %s" % (status, self._clean(said or response.reason or ""))
+        error = "HTTP %d: %s" % (status, self._clean(said.text or said.phrase))
         if 300 <= status < 400:
             reason = "redirect"
-            error = "HTTP %d leads to %s" % (status, self._clean(response.headers.get("Location", "nowhere")))
-        return Answer(kind_of(status), reason, status, error, retry_after_s(response.raw.headers, time.time()))
+            error = "HTTP %d leads to %s" % (status, self._clean(said.headers.get("Location", "nowhere")))
+        return Answer(kind_of(status), reason, status, error, retry_after_s(said.headers, time.time()))
 
     def _success(self, status: int, said: str) -> Answer:
         """Of a 2xx, which is believed if nothing in it says otherwise."""
@@ -258,32 +217,17 @@ class Segment:
             return Answer(Kind.ACCEPTED, "", status)
         return Answer(Kind.TRANSIENT, "unexpected_body", status, "not Segment's answer: %s" % self._clean(said))
 
-    def _no_answer(self, error: Exception) -> Answer:
-        certificate = _find(error, ssl.SSLCertVerificationError, CertificateError)  # the latter is about the name
-        if certificate:
-            return Answer(
-                Kind.MISCONFIGURED,
-                "tls",
-                None,
-                self._clean(getattr(certificate, "verify_message", "") or str(certificate)),
-            )
-        cause = _find(error, OSError, http.client.HTTPException) or error
-        text = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
-        if "407" in text and "Tunnel" in str(error):
-            return Answer(Kind.MISCONFIGURED, "auth", 407, self._clean(text))
-        return Answer(Kind.TRANSIENT, "network", None, self._clean(text))
+    def _no_answer(self, error: exchange.NoAnswer) -> Answer:
+        text = self._clean(error.text)
+        if error.reason == "network":
+            return Answer(Kind.TRANSIENT, "network", None, text)
+        if error.reason == "proxy":
+            return Answer(Kind.MISCONFIGURED, "auth", 407, text)
+        return Answer(Kind.MISCONFIGURED, error.reason, None, text)
 
     def _clean(self, text: str) -> str:
         """The beginning of what somebody else wrote, who may have been told the key."""
         return texts.printable(text, _EXCERPT_CHARS, self._secrets)
-
-
-class _Line:
-    """A connection that is kept alive from call to call."""
-
-    def __init__(self) -> None:
-        self.adapter = _Adapter(max_retries=0)
-        self.is_used = False
 
 
 class Rehearsal:
@@ -294,7 +238,7 @@ class Rehearsal:
         Raises:
             SettingsError: as `Segment`.
         """
-        _check_ca_file(destination)
+        exchange.check_ca_file("segment_bridge.conf [%s]" % destination.name, destination.ca_file)
         self.gzip = destination.gzip
         self.requests = self.body_bytes = self.wire_bytes = 0
 
@@ -305,51 +249,6 @@ class Rehearsal:
         return Answer(Kind.ACCEPTED)
 
 
-def _check_ca_file(destination: Destination) -> None:
-    if not destination.ca_file:
-        return
-    try:
-        ssl.create_default_context(cafile=destination.ca_file)
-    except OSError as error:  # ssl.SSLError is one, too
-        raise SettingsError(
-            "segment_bridge.conf [%s] ca_file %s cannot be used: %s. It must hold CA certificates in "
-            "PEM" % (destination.name, destination.ca_file, error.strerror or error)
-        ) from None
-
-
 def _gzipped(body: bytes) -> bytes:
     packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_WBITS)
     return packer.compress(body) + packer.flush()
-
-
-def _is_dropped(error: requests.ConnectionError) -> bool:
-    """Whether a connection was closed before the first byte of an answer."""
-    return _find(error, ConnectionResetError, BrokenPipeError, http.client.RemoteDisconnected) is not None
-
-
-def _find(error: Optional[BaseException], *kinds: Type[BaseException]) -> Optional[BaseException]:
-    """The innermost exception of these kinds that led to an error of requests', which wraps them in its own ways."""
-    found: Optional[BaseException] = None
-    seen = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        if isinstance(error, kinds) and not isinstance(error, requests.RequestException):
-            found = error
-        inner = [getattr(error, "reason", None), *error.args, error.__cause__, error.__context__]
-        error = next((each for each in inner if isinstance(each, BaseException)), None)
-    return found
-
-
-# What urllib3 would warn of is in the Answer; on stderr it would become an error in search.log.
-logging.getLogger("urllib3").setLevel(logging.CRITICAL)
-
-
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = connections.POOLS
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = connections.POOLS
-        return manager

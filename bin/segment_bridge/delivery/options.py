@@ -10,6 +10,7 @@ from segment_bridge.errors import SettingsError
 from segment_bridge.settings import (
     NAME,
     TRUE,
+    Way,
     boolean,
     checked,
     number,
@@ -68,6 +69,16 @@ class Destination:
     ca_file: str = setting("", path)
     dead_letters: bool = setting(False, boolean)
     ledger: bool = setting(False, boolean)
+
+    @property
+    def way(self) -> Way:
+        """How the receiver, and what else is asked about it, is reached."""
+        return Way(self.connect_timeout, self.timeout, self.proxy_url, self.ca_file)
+
+    @property
+    def is_segments_own(self) -> bool:
+        """Whether events go to an address of Segment's, so that Segment can be asked about the key."""
+        return not self.url
 
     @property
     def endpoint(self) -> str:

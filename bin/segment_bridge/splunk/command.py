@@ -1,27 +1,26 @@
 """The search command `segmentsend`: what splunkd asks of it, and how errors reach the user.
 
-splunklib does what happens once, getinfo, but for the options: those that it brings itself evaluate a file of the
-searcher's choice (logging_configuration), or write session keys to disk (record), as soon as they are set. It knows of
-none, and segment_bridge.settings.Options has the arguments. Chunks of rows are read and answered by
-segment_bridge.splunk.chunked. Whatever makes the search fail is the reply's `error`, a message and exit status 1: a
-message alone does not fail a search, and a status does not say why, nor does it count after the last reply.
+splunklib does what happens once, getinfo; segment_bridge.delivery.options.Options has the arguments. Chunks of rows
+are read and answered by segment_bridge.splunk.chunked. Whatever makes the search fail is the reply's `error`, a message
+and exit status 1: a message alone does not fail a search, and a status does not say why, nor does it count after the
+last reply.
 
 Sources: Splunk's "Create custom search commands for apps"; splunklib.searchcommands.
 """
 
-import io
 import signal
 import sys
 import time
 from contextlib import ExitStack
 from typing import Any, BinaryIO, Dict, Iterable, List, Tuple
 
-from splunklib.searchcommands import Configuration, StreamingCommand
+from splunklib.searchcommands import Configuration
 
 from segment_bridge.delivery.options import Destination, Options
 from segment_bridge.errors import SecretError, SegmentBridgeError, SettingsError, unforeseen
 from segment_bridge.runlog import RunLog
 from segment_bridge.splunk import chunked, passwords, rest, run_records
+from segment_bridge.splunk.search_command import SearchCommand
 
 WRITE_KEY_CHARS = 32  # of Segment's; other receivers have their own
 
@@ -31,16 +30,12 @@ class _Cancelled(Exception):
 
 
 @Configuration(distributed=False)  # one process on the search head: it has side effects, and needs secrets and lib/
-class SegmentSend(StreamingCommand):
+class SegmentSend(SearchCommand):
     """Sends each row as an event to Segment; segment_* fields of the row say what became of it."""
 
     def stream(self, records: Iterable) -> Iterable:
         """Never called: `_execute` has its own way with rows. splunklib wants it to be there."""
         raise NotImplementedError
-
-    def _protocol_v2_option_parser(self, arg: str) -> List[str]:
-        """For splunklib, each argument is a field's name, and none the name of something to be set."""
-        return [arg]
 
     def prepare(self) -> None:
         """Checks the arguments, and no more: Splunk starts the command for a search that is only parsed, too."""
@@ -48,21 +43,6 @@ class SegmentSend(StreamingCommand):
             self._given = Options.parse(self.fieldnames)
         except SettingsError as error:
             self.write_error(str(error))
-
-    def write_error(self, message: str, *args: Any) -> None:
-        """What is wrong with the search as it is written is the reply to getinfo, and the last one.
-
-        (splunklib puts it among the messages of an ordinary reply, which nobody sees, and formats texts with braces.)
-        """
-        stdout = self._record_writer.ofile
-        chunked.write_head(stdout, _metadata([("ERROR", message.format(*args) if args else message)], True), 0)
-        stdout.flush()
-        self._record_writer.ofile = io.BytesIO()  # for what splunklib still has to say
-        sys.exit(1)
-
-    def _report_unexpected_error(self) -> None:
-        """As splunklib's, without the exception's text and traceback."""
-        self.write_error(str(unforeseen(sys.exc_info()[1])))
 
     def _execute(self, ifile: Any, process: Any) -> None:
         stdin, stdout = self._as_binary_stream(ifile), self._record_writer.ofile

@@ -14,6 +14,7 @@ from tests.system.operations.site import ALERT, CLUSTER, HOUR, NOT_SENT, REFUSED
 
 DEAD_LETTERS, JOB, NOT_ACCEPTED = "Dead letters are waiting", "The job has not succeeded", "Events were not accepted"
 UNREADABLE, SILENCE = "Audit events cannot be read", "No audit events arrive"
+KEY = "A key or source is not right"
 KV_STORE, FAILED = "KV store is not up", "failed"
 MAP, UNKNOWN = "The user map is out of date", "Many users are not known"
 
@@ -36,7 +37,7 @@ def test_every_alert_is_tested(site):
         name[len(ALERT) :]
         for name in site.splunkd.confs.stanzas("savedsearches", "segment_bridge")
         if name.startswith(ALERT)
-    } == {DEAD_LETTERS, JOB, KV_STORE, NOT_ACCEPTED, UNREADABLE, SILENCE, MAP, UNKNOWN}
+    } == {DEAD_LETTERS, KEY, JOB, KV_STORE, NOT_ACCEPTED, UNREADABLE, SILENCE, MAP, UNKNOWN}
 
 
 def test_a_healthy_week_with_ordinary_hiccups_is_silent(watched):
@@ -223,6 +224,24 @@ class TestEventsWereNotAccepted:
             ("not kept", "letters_lost", 9),
             ("dropped", "number", 5),
         ]
+
+
+class TestAKeyOrSourceIsNotRight:
+    def check(self, site, name, status, code, at=START):
+        document = {"_key": "segment/" + name, "destination": "segment", "check": name, "status": status}
+        site.save("segment_checks", {**document, "code": code, "text": "what to do", "time": at})
+
+    def test_of_what_was_found_out_today(self, watched):
+        for hour in hours(watched, 0, 48):
+            if hour == 4:
+                self.check(watched, "key", "warn", "key_unknown", START + hour * HOUR)
+                self.check(watched, "region", "unknown", "key_unknown", START + hour * HOUR)
+        assert watched.fired == [Fired(5, KEY)]
+
+    def test_not_of_a_receiver_that_was_away_for_a_moment(self, site):
+        self.check(site, "receiver", "warn", "network")
+        self.check(site, "certificate", "ok", "")
+        assert site.run(ALERT + KEY) == []
 
 
 class TestDeadLettersAreWaiting:

@@ -1,0 +1,93 @@
+"""The REST endpoint segment_bridge/check: what can be found out about a destination, for the app's pages.
+
+A POST with `destination` runs the search command segmentcheck with the rights of whoever asks, and gives its rows:
+{"destination": ..., "checks": [{"check", "status", "code", "text"}, ...]}. So all that is asked of others is asked by a
+process of its own, through the destination's proxy and by its certificates, and nothing secret goes to a browser.
+
+Only those may ask who may read the password store: a write key that had to be lent (write_key.py) would be asked of
+this process, while it waits for the search. As that file, this one needs nothing of bin/ or lib/.
+
+Source: restmap.conf.spec, [script:<uniqueName>], scripttype = persist; Splunk REST API reference, "search/v2/jobs".
+"""
+
+import http.client
+import json
+import re
+import ssl
+from typing import Any, Dict
+from urllib.parse import quote, urlencode, urlsplit
+
+from splunk.persistconn.application import PersistentServerConnectionApplication
+
+_TIMEOUT_S = 25
+_FIELDS = ("check", "status", "code", "text")
+
+
+class Check(PersistentServerConnectionApplication):
+    """splunkd makes one for each request, which it hands over as JSON."""
+
+    def __init__(self, command_line: str, command_arg: str):
+        super().__init__()
+
+    def handle(self, in_string: str) -> Dict[str, Any]:
+        try:
+            return _checked(json.loads(in_string))
+        except OSError as error:
+            if isinstance(error, TimeoutError) or "timed out" in str(error):
+                return _refusal(
+                    504,
+                    "the checks take longer than %d s: run them as a search, with "
+                    "| makeresults | segmentcheck" % _TIMEOUT_S,
+                )
+            return _refusal(503, "the endpoint does not reach splunkd: %s" % type(error).__name__)
+        except Exception as error:
+            return _refusal(500, "the endpoint failed: %s" % type(error).__name__)
+
+
+def _refusal(status: int, text: str) -> Dict[str, Any]:
+    return {"status": status, "payload": {"messages": [{"type": "ERROR", "text": text}]}}
+
+
+def _checked(request: Dict[str, Any]) -> Dict[str, Any]:
+    if request["method"] != "POST":
+        return _refusal(405, "this takes a POST, as it asks others")
+    name = dict(request.get("form", [])).get("destination", "")
+    if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z._-]*", name):
+        return _refusal(400, "destination must be the name of a stanza of segment_bridge.conf")
+    search = '| makeresults | eval destination="%s" | segmentcheck' % name
+    path = "/servicesNS/%s/segment_bridge/search/v2/jobs" % quote(request["session"]["user"], safe="")
+    form = {"search": search, "exec_mode": "oneshot", "output_mode": "json", "timeout": _TIMEOUT_S}
+    status, content = _post(request["server"]["rest_uri"], request["session"]["authtoken"], path, form)
+    answer = json.loads(content)
+    if status != 200:
+        texts = " ".join(message["text"] for message in answer.get("messages", []))
+        return _refusal(status if status < 500 else 503, "splunkd did not run the checks: %s" % texts)
+    checks = [{field: row.get(field, "") for field in _FIELDS} for row in answer["results"]]
+    if not checks:
+        texts = " ".join(message["text"] for message in answer.get("messages", []) if message["type"] == "ERROR")
+        return _refusal(503, "the checks have failed: %s" % (texts or "the search has no results"))
+    return {"status": 200, "payload": {"destination": name, "checks": checks}}
+
+
+def _post(uri: str, session: str, path: str, form: Dict[str, Any]) -> Any:
+    """Status and body of splunkd's answer; its certificate, on loopback, is not verified, as in the SDK."""
+    parts = urlsplit(uri)
+    host = parts.hostname or ""
+    connection: http.client.HTTPConnection
+    if parts.scheme == "https":
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+        connection = http.client.HTTPSConnection(host, parts.port, timeout=_TIMEOUT_S, context=tls)
+    else:
+        connection = http.client.HTTPConnection(host, parts.port, timeout=_TIMEOUT_S)
+    try:
+        connection.request(
+            "POST",
+            path,
+            urlencode(form),
+            {"Authorization": "Splunk " + session, "Content-Type": "application/x-www-form-urlencoded"},
+        )
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()

@@ -1,0 +1,1 @@
+"""What became of events at Segment, and what can be known of a destination before any is sent."""

@@ -1,0 +1,93 @@
+"""What can be found out about a destination without sending it an event; pure but for what it is given to ask with.
+
+A check says that something is as it should be (ok), that it is not (warn), or that it could not be found out
+(unknown). None of it keeps anything from being sent: what follows from an answer of Segment's is not all proven.
+"""
+
+import email.utils
+from typing import Callable, List, Mapping, NamedTuple, Protocol
+
+from segment_bridge.errors import SegmentBridgeError
+
+MOST_SKEW_S = 60.0
+"""So much the clocks may differ: OAuth's assertions live for less than that."""
+OK, WARN, UNKNOWN = "ok", "warn", "unknown"
+
+
+class Check(NamedTuple):
+    check: str  # receiver, certificate, clock, key, region, source, token, repeats
+    status: str
+    code: str  # for alerts and pages; empty where it is ok
+    text: str
+
+
+class Said(Protocol):
+    """An answer."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def text(self) -> str: ...
+
+
+Ask = Callable[[str, str, Mapping[str, str]], Said]
+"""Sends a request by method, URL and headers; raises SegmentBridgeError where there is no answer."""
+
+
+def connection(ask: Ask, url: str, now: Callable[[], float]) -> List[Check]:
+    """Whether a receiver can be reached, by its certificate, and whether its clock agrees with this one.
+
+    It is asked by GET, which none takes for a batch, without a key: whatever it answers, it is there.
+
+    Args:
+        now: seconds since 1970.
+    """
+    is_encrypted = url.startswith("https:")
+    try:
+        said = ask("GET", url, {})
+    except SegmentBridgeError as error:
+        if error.reason == "tls":
+            return [
+                Check("receiver", UNKNOWN, "tls", "not known, as its certificate is not valid"),
+                Check(
+                    "certificate",
+                    WARN,
+                    "tls",
+                    "%s. If a private authority signed it, its PEM file goes into ca_file" % error,
+                ),
+            ]
+        return [
+            Check(
+                "receiver",
+                WARN,
+                error.reason,
+                "%s. Is the address right? Do firewalls let this search head through, or is a proxy needed?" % error,
+            )
+        ]
+    if said.status == 407:
+        return [Check("receiver", WARN, "proxy", "the proxy asks for credentials, which proxy_url cannot have")]
+    found = [
+        Check("receiver", OK, "", "it answers"),
+        Check("certificate", OK, "", "it is valid")
+        if is_encrypted
+        else Check("certificate", UNKNOWN, "not_encrypted", "the receiver is on this machine, without TLS"),
+    ]
+    return [*found, _clock(said.headers.get("Date", ""), now())]
+
+
+def _clock(date: str, now: float) -> Check:
+    try:
+        skew_s = email.utils.parsedate_to_datetime(date).timestamp() - now
+    except (TypeError, ValueError, IndexError):
+        return Check("clock", UNKNOWN, "no_date", "the receiver does not say what time it is")
+    if abs(skew_s) > MOST_SKEW_S:
+        return Check(
+            "clock",
+            WARN,
+            "clock_skew",
+            "this search head's clock is %.0f s %s the receiver's: set it, as "
+            "certificates and OAuth's tokens go by it" % (abs(skew_s), "behind" if skew_s > 0 else "ahead of"),
+        )
+    return Check("clock", OK, "", "it agrees with the receiver's")

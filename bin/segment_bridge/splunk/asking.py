@@ -1,0 +1,124 @@
+"""The search command `segmentcheck`: what can be found out about destinations without sending them an event.
+
+A row names a destination; one that names none stands for all of them. For each destination it gives a row a check, and
+keeps them in the collection segment_checks, where alerts and pages find the last ones. Whoever must not write there
+gets the rows all the same.
+"""
+
+import contextlib
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Callable, Dict, Iterable, Iterator, List
+
+from splunklib.client import Service
+from splunklib.searchcommands import Configuration
+
+from segment_bridge.delivery.options import Destination
+from segment_bridge.errors import SegmentBridgeError, unforeseen
+from segment_bridge.receipts import checks, keys
+from segment_bridge.receipts.checks import Check
+from segment_bridge.retry import Retry
+from segment_bridge.runlog import RunLog
+from segment_bridge.settings import Way
+from segment_bridge.splunk import passwords, rest
+from segment_bridge.splunk.kvstore import Collection
+from segment_bridge.splunk.search_command import SearchCommand
+
+CONF = "segment_bridge"
+CHECKS = "segment_checks"
+_PATIENCE_S = 5.0
+"""For a connection, and for an answer: somebody waits before a page."""
+_ANSWER_BYTES = 4_000_000
+
+
+@Configuration(distributed=False)  # on the search head, where the password store is
+class SegmentCheck(SearchCommand):
+    """Gives the checks of the destinations that rows name."""
+
+    def prepare(self) -> None:
+        if self.fieldnames:
+            self.write_error("segmentcheck takes no arguments: the field destination says what to check")
+
+    def stream(self, records: Iterable[Dict[str, Any]]) -> Iterator[Dict[str, Any]]:
+        if getattr(self.metadata, "preview", False):
+            return
+        info = self.metadata.searchinfo
+        service = rest.connect(info.splunkd_uri, info.session_key)
+        with RunLog("segmentcheck", info.sid) as log:
+            for record in records:
+                for name in destinations(service, str(record.get("destination") or "")):
+                    found = check(service, name)
+                    _keep(service, name, found, log)
+                    now = time.time()
+                    yield from ({"_time": now, "destination": name, **each._asdict()} for each in found)
+
+
+SegmentCheck.option_definitions = []  # splunklib's own, in whatever version
+
+
+def destinations(service: Service, name: str) -> List[str]:
+    """The one of this name, or all that are not disabled.
+
+    Raises:
+        SplunkdError
+    """
+    if name:
+        return [name]
+    entries = rest.get(service, "configs/conf-" + CONF, count=0)["entry"]
+    return [entry["name"] for entry in entries if str(entry["content"].get("disabled", "0")).lower() in ("0", "false")]
+
+
+def check(service: Service, name: str) -> List[Check]:
+    """All that is known of a destination; what cannot be looked at is a check that says so."""
+    try:
+        destination = Destination.parse(name, rest.stanza(service, CONF, name), {})
+    except SegmentBridgeError as error:
+        return [Check("settings", checks.WARN, error.reason, str(error))]
+    # The client of HTTP takes its time to import, and getinfo is not to wait for it.
+    from segment_bridge import exchange
+
+    try:
+        exchange.check_ca_file("%s.conf [%s]" % (CONF, name), destination.ca_file)
+    except SegmentBridgeError as error:
+        return [Check("settings", checks.WARN, error.reason, str(error))]
+    try:
+        write_key, found = passwords.read(service, name, "write key of [%s]" % name), []
+    except SegmentBridgeError as error:
+        write_key, found = "", [Check("key", checks.WARN, error.reason, str(error))]
+    way = destination.way
+    way = Way(min(way.connect_timeout, _PATIENCE_S), min(way.timeout, _PATIENCE_S), way.proxy_url, way.ca_file)
+    endpoint = destination.endpoint
+    looks: List[Callable[[], List[Check]]] = [
+        lambda: checks.connection(exchange.Asker(way, "the receiver").ask, endpoint, time.time)
+    ]
+    if write_key and destination.is_segments_own:
+        asker = exchange.Asker(way, "Segment's settings endpoint", [write_key], _ANSWER_BYTES)
+        looks.append(lambda: keys.check(asker.ask, write_key, destination.region))
+    with ThreadPoolExecutor(len(looks)) as pool:
+        for each in pool.map(_looked, looks):
+            found += each
+    return found
+
+
+def _looked(look: Callable[[], List[Check]]) -> List[Check]:
+    try:
+        return look()
+    except Exception as error:  # of the app's own: the other checks count none the less
+        return [Check("settings", checks.UNKNOWN, "internal", str(unforeseen(error)))]
+
+
+def _keep(service: Service, name: str, found: List[Check], log: RunLog) -> None:
+    """In the run log what is wrong; in the collection all, in place of what was there of this destination."""
+    for each in found:
+        if each.status == checks.WARN:
+            log.warning("warning", destination=name, reason=each.code, error="%s: %s" % (each.check, each.text))
+    now = time.time()
+    collection = Collection(service, CHECKS, Retry(max_attempts=2, first_wait_s=0.3))
+    with contextlib.suppress(SegmentBridgeError):
+        collection.save(
+            [
+                {"_key": "%s/%s" % (name, each.check), "destination": name, "time": now, **each._asdict()}
+                for each in found
+            ]
+        )
+        collection.delete({"destination": name, "time": {"$lt": now}})

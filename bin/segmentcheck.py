@@ -1,0 +1,8 @@
+"""The search command `segmentcheck`, as splunkd starts it."""
+
+from segment_bridge.errors import hide_tracebacks
+from segment_bridge.splunk.asking import SegmentCheck
+
+if __name__ == "__main__":
+    hide_tracebacks()
+    SegmentCheck().process()
