@@ -21,7 +21,7 @@ import socket
 import threading
 import time
 import zlib
-from typing import Any, Iterator, NamedTuple, Optional
+from typing import Any, Iterator, NamedTuple, Optional, cast
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -55,12 +55,13 @@ def read(response: urllib3.HTTPResponse, most_bytes: int) -> Content:
     if encoding not in ("", "identity", "gzip", "x-gzip"):
         raise DecodeError("the answer is encoded by %s, which was not asked for" % encoding[:100])
     pieces = _pieces(response)
-    data = bytearray()
+    data = io.BytesIO()
     for piece in _inflated(pieces, most_bytes) if encoding.endswith("gzip") else pieces:
-        data += piece
-        if len(data) > most_bytes:
-            return Content(data[:most_bytes], False)
-    return Content(data, True)
+        data.write(piece)
+        if data.tell() > most_bytes:
+            data.truncate(most_bytes)
+            return Content(data.getvalue(), False)
+    return Content(data.getvalue(), True)
 
 
 def _pieces(response: urllib3.HTTPResponse) -> Iterator[bytes]:
@@ -175,7 +176,7 @@ class _TimedResponse(http.client.HTTPResponse):
         """Of the first answer that is none in between; http.client calls this for each."""
         lines = 0
         while True:
-            found = super()._read_status()
+            found = cast(Any, super())._read_status()
             if not 100 <= found[1] < 200 or found[1] == http.client.SWITCHING_PROTOCOLS:
                 return found
             while self.fp.readline(_PIECE_BYTES).strip():
@@ -185,20 +186,16 @@ class _TimedResponse(http.client.HTTPResponse):
                 raise http.client.HTTPException("one interim answer after the other")
 
 
-class _Timed:
+class _Connection(HTTPConnection):
     response_class = _TimedResponse
 
     def send(self, data: Any) -> None:
-        if self.sock is not None:  # type: ignore[attr-defined]
-            _keep_to_limit(self.sock)  # type: ignore[attr-defined]
-        super().send(data)  # type: ignore[misc]
+        if self.sock is not None:
+            _keep_to_limit(self.sock)
+        super().send(data)
 
 
-class _Connection(_Timed, HTTPConnection):
-    pass
-
-
-class _SecureConnection(_Timed, HTTPSConnection):
+class _SecureConnection(_Connection, HTTPSConnection):
     pass
 
 

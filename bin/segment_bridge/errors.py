@@ -11,7 +11,8 @@
     ├── DeadlineExceeded      trying again would take longer than the run may
     └── Unforeseen            stands for any other exception, which is a fault of the app's
 
-Each has a `reason`, one of segment_bridge.reasons, for alerts and pages. Entry points show a text as it is: it is one
+Each has a `reason`, one of segment_bridge.reasons, and the `setting` that it is about, if it is about one, for alerts
+and pages. Entry points show a text as it is: it is one
 printable line. The text of an exception that nobody foresaw may hold anything, a secret as well: `unforeseen` tells it
 by its type and place alone, `foreseen` puts that in its place, and `hide_tracebacks` sees to what nobody catches.
 """
@@ -32,13 +33,24 @@ class SegmentBridgeError(Exception):
 
     reason = "internal"
 
-    def __init__(self, text: str, *, reason: str = ""):
+    def __init__(self, text: str, *, reason: str = "", setting: str = ""):
         super().__init__(texts.printable(text, _LONGEST_TEXT))
         self.reason = reason or self.reason
+        self.setting = setting
+
+    @property
+    def coded(self) -> str:
+        """As a program of the app says it: for people, and for pages, which go by code and setting."""
+        return coded(str(self), self.reason, self.setting)
 
     def told(self, program: str) -> str:
-        """As a program of the app says it, for people and for the setup page, which goes by program and code."""
-        return "%s: %s (reason=%s)" % (program, self, self.reason)
+        """As it is said where other programs have their say, too."""
+        return "%s: %s" % (program, self.coded)
+
+
+def coded(text: str, reason: str, setting: str = "") -> str:
+    """A text with its codes behind it."""
+    return "%s (reason=%s%s)" % (text, reason, setting and " setting=" + setting)
 
 
 class SettingsError(SegmentBridgeError):
@@ -58,8 +70,8 @@ class SplunkdError(SegmentBridgeError):
 
     reason = "splunkd"
 
-    def __init__(self, text: str, status: Optional[int] = None, *, reason: str = ""):
-        super().__init__(text, reason=reason)
+    def __init__(self, text: str, status: Optional[int] = None, *, reason: str = "", setting: str = ""):
+        super().__init__(text, reason=reason, setting=setting)
         self.status = status
 
 
@@ -86,8 +98,8 @@ class Unavailable(SegmentBridgeError):
 
     reason = "unavailable"
 
-    def __init__(self, text: str, retry_after_s: Optional[float] = None, *, reason: str = ""):
-        super().__init__(text, reason=reason)
+    def __init__(self, text: str, retry_after_s: Optional[float] = None, *, reason: str = "", setting: str = ""):
+        super().__init__(text, reason=reason, setting=setting)
         self.retry_after_s = retry_after_s
 
 

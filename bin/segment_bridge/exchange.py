@@ -167,7 +167,8 @@ def check_ca_file(where: str, path: str) -> None:
     except OSError as error:  # ssl.SSLError is one, too
         raise SettingsError(
             "%s ca_file %s cannot be used: %s. It must hold CA certificates in PEM"
-            % (where, path, error.strerror or error)
+            % (where, path, error.strerror or error),
+            setting="ca_file",
         ) from None
 
 

@@ -47,7 +47,8 @@ def checked(kind: Type[Any], where: str, texts: Mapping[str, Optional[str]]) -> 
                 values[each.name] = each.metadata["check"](text)
             except ValueError as error:
                 shown = _CREDENTIALS.sub("//...@", text)
-                raise SettingsError('%s %s %s, got "%s"' % (where, each.name, error, shown)) from None
+                text = '%s %s %s, got "%s"' % (where, each.name, error, shown)
+                raise SettingsError(text, setting=each.name) from None
     return values
 
 

@@ -96,7 +96,7 @@ def test_columns_that_look_like_mistakes_are_named_once(segmentsend):
     result = segmentsend(sent, chunk_rows=2)
     (warning,) = [text for text in result.texts("WARN") if "columns" in text]
     assert warning.endswith(
-        "columns that are not sent look as if they should be, under another name: user_id (userId?)"
+        "columns that are not sent look as if they should be, under another name: user_id (userId?) (reason=columns)"
     )
 
 
@@ -105,7 +105,7 @@ def test_of_many_such_columns_ten_are_named(segmentsend):
         [{"userId": "7", "event": "x", "messageId": "m", **{f"c{number}": "1" for number in range(12)}}]
     )
     (warning,) = result.texts("WARN")
-    assert warning.endswith("c8 (properties.c8?), c9 (properties.c9?) and 2 more")
+    assert warning.endswith("c8 (properties.c8?), c9 (properties.c9?) and 2 more (reason=columns)")
 
 
 def test_a_rehearsal_shows_what_would_be_sent_and_sends_nothing(segmentsend, segment, log_lines):
@@ -201,7 +201,7 @@ def test_failures_can_be_a_warning_only(segmentsend, segment):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["timeout=soon"], 'segmentsend option timeout must be a number from 0.1 to 600, got "soon"'),
+        (["timeout=soon"], 'timeout must be a number from 0.1 to 600, got "soon" (reason=settings setting=timeout)'),
         (["onfail=ignore"], "segmentsend option onfail must be error or warn"),
         (["destination=elsewhere"], "has no stanza [elsewhere]; it has [segment]"),
         (["url=https://example.com"], 'segmentsend has no option "url"; it has destination, dryrun, onfail'),
@@ -292,6 +292,7 @@ def test_splunklib_knows_of_no_option():
         ("max_batch_byte", "1", "which is not a setting"),
         ("disabled", "1", "is disabled"),
         ("ca_file", "/nowhere/ca.pem", "ca_file /nowhere/ca.pem cannot be used"),
+        ("ca_file", "/nowhere/ca.pem", "(reason=settings setting=ca_file)"),
     ],
 )
 def test_a_bad_setting_ends_the_search_before_anything_is_sent(segmentsend, segment, splunkd, name, value, says):

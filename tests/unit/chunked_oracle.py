@@ -84,7 +84,7 @@ def answer(body: bytes, block_bytes: int = 65_536) -> bytes:
     first, *rest = ADDED.values()
     with blocks_of(block_bytes):
         for block in chunk:
-            reply.add(block, chunked.encoded([first] * len(block.texts)))
+            reply.append(block, chunked.encoded([first] * len(block.texts)))
     reply.rest = chunked.encoded(*([value] * len(reply.rest) for value in rest))
     out = io.BytesIO()
     reply.write(out, {"finished": False})

@@ -144,7 +144,7 @@ def test_a_reply_larger_than_memory_should_hold_is_the_same(monkeypatch):
 
 def test_outcomes_may_be_put_in_until_the_reply_is_written():
     reply = chunked.Reply(["a"], ["x", "y"])
-    reply.add(chunked.Block([["1", "2"]], [b"1", b"2"]), chunked.encoded(["first", "first"]))
+    reply.append(chunked.Block([["1", "2"]], [b"1", b"2"]), chunked.encoded(["first", "first"]))
     reply.rest = chunked.encoded(["", "later, and quoted"])
     out = io.BytesIO()
     reply.write(out, {"finished": True})

@@ -2,7 +2,6 @@
 
 import base64
 import contextlib
-import dataclasses
 import email.utils
 import gzip
 import json
@@ -13,7 +12,7 @@ import pytest
 
 from segment_bridge import __version__
 from segment_bridge.delivery.batching import body
-from segment_bridge.delivery.client import Kind, Rehearsal, Segment, fingerprint, kind_of
+from segment_bridge.delivery.client import Client, Kind, fingerprint, kind_of
 from segment_bridge.delivery.options import Destination
 from segment_bridge.errors import SecretError, SettingsError
 from tests.support.fakes import faults
@@ -35,11 +34,11 @@ def fake():
 
 def client(fake, write_key=WRITE_KEY, **options):
     known = {"url": fake.url + "/v1/batch", "timeout": 0.4, "connect_timeout": 0.4}
-    return Segment(Destination("segment", **{**known, **options}), write_key)
+    return Client(Destination("segment", **{**known, **options}), write_key)
 
 
 def send(sender, data=None, retries=0):
-    return sender.post(sender.call(data or body([EVENT])), retries)
+    return sender.send(sender.prepare(data or body([EVENT])), retries)
 
 
 def post(fake, fault=None, **options):
@@ -256,7 +255,7 @@ def test_an_answer_that_is_no_http_is_worth_another_try():
         destination = Destination(
             "segment", url="http://127.0.0.1:%d/v1/batch" % listener.getsockname()[1], timeout=0.3, connect_timeout=0.2
         )
-        sender = Segment(destination, WRITE_KEY)
+        sender = Client(destination, WRITE_KEY)
         answer = send(sender, b"{}")  # accepted by the backlog, never answered
     assert (answer.kind, answer.reason) == (Kind.TRANSIENT, "network")
 
@@ -328,13 +327,13 @@ def segment_behind(proxy):
 
 def test_a_proxy_is_gone_through_where_it_is_set():
     with segment_behind(FakeProxy()) as (fake, destination):
-        assert send(Segment(destination, WRITE_KEY)).kind is Kind.ACCEPTED
+        assert send(Client(destination, WRITE_KEY)).kind is Kind.ACCEPTED
         assert list(fake.accepted) == ["m"]
 
 
 def test_a_proxy_that_wants_credentials_is_a_setting_to_correct():
     with segment_behind(FakeProxy(user="a", password="b")) as (fake, destination):
-        answer = send(Segment(destination, WRITE_KEY))
+        answer = send(Client(destination, WRITE_KEY))
         assert (answer.kind, answer.reason, answer.http) == (Kind.MISCONFIGURED, "auth", 407)
         assert not fake.requests
 
@@ -342,14 +341,4 @@ def test_a_proxy_that_wants_credentials_is_a_setting_to_correct():
 def test_a_proxy_that_cannot_reach_segment_is_worth_another_try():
     with segment_behind(FakeProxy()) as (fake, destination):
         fake.down()
-        assert send(Segment(destination, WRITE_KEY)).kind is Kind.TRANSIENT
-
-
-# --- Rehearsals ---
-
-
-def test_a_rehearsal_is_no_request_and_opens_no_connection(fake):
-    rehearsal = Rehearsal(dataclasses.replace(Destination("segment"), url=fake.url + "/v1/batch"))
-    assert send(rehearsal, b"12345").kind is Kind.ACCEPTED
-    assert (rehearsal.requests, rehearsal.body_bytes, rehearsal.wire_bytes) == (0, 0, 0)
-    assert not fake.requests
+        assert send(Client(destination, WRITE_KEY)).kind is Kind.TRANSIENT

@@ -5,11 +5,10 @@ import json
 import pytest
 
 from segment_bridge import reasons
-from segment_bridge.delivery.client import fingerprint
-from segment_bridge.delivery.messages import Outcome
-from segment_bridge.splunk import dead_letters
-from segment_bridge.splunk.dead_letters import DROPS, MAX_AGE_S, DeadLetters
-from segment_bridge.splunk.ledger import KEPT_S, Ledger
+from segment_bridge.delivery import dead_letters
+from segment_bridge.delivery.dead_letters import DROPS, MAX_AGE_S
+from segment_bridge.delivery.outcomes import Outcome
+from segment_bridge.splunk import destinations
 from tests.unit.splunkd_double import DATA, SplunkdDouble
 
 NOW = 1_764_000_000.0
@@ -32,7 +31,7 @@ def held(splunkd):
 
 @pytest.fixture
 def letters(splunkd):
-    return DeadLetters(splunkd.service(), "segment", clock=lambda: NOW)
+    return destinations.dead_letters(splunkd.service(), "segment", clock=lambda: NOW)
 
 
 def payload(message_id):
@@ -61,7 +60,7 @@ def test_what_fails_again_keeps_its_first_time_and_counts_its_attempts(letters, 
 def test_a_letter_of_a_wrong_shape_is_passed_over_and_counted(letters, held, poison):
     put(held, letter("good", first_time=NOW - MAX_AGE_S - 1), letter("bad", first_time=poison, attempts=poison))
     put(held, {"_key": "segment/worse", "destination": "segment"}, letter("odd", status=poison))
-    letters.settle([payload("other").encode()])
+    letters.accepted([payload("other").encode()])
     letters.add("bad", payload("bad"), FAILED)
     letters.write()
     assert letters.malformed == 3
@@ -132,38 +131,3 @@ def test_events_that_are_no_text_are_kept_all_the_same(letters, held):
 
 def test_reasons_for_dropping_are_listed():
     assert set(DROPS) <= reasons.LETTER
-
-
-# --- The ledger ---
-
-
-@pytest.fixture
-def ledger(splunkd):
-    return lambda: Ledger(splunkd.service(), "segment", fingerprint("key"), clock=lambda: NOW)
-
-
-@pytest.mark.parametrize(
-    "poison", [None, 7, "", "not base64!", "AAAA", ["AAAA"], {"a": 1}, "é", "A" * 4_000_000], ids=range(9)
-)
-def test_a_record_of_a_wrong_shape_is_passed_over(splunkd, ledger, poison):
-    first = ledger()
-    first.add([first.digest("m")])
-    first.write()
-    records = splunkd.collections["segment_ledger"]
-    records["segment/poison"] = {"_key": "segment/poison", "destination": "segment", "time": NOW, "digests": poison}
-    records["segment/worse"] = {"_key": "segment/worse", "destination": "segment", "time": NOW}
-    later = ledger()
-    assert later.digest("m") in later and later.digest("n") not in later
-
-
-def test_a_record_from_times_to_come_is_not_believed_and_not_kept(splunkd, ledger):
-    first = ledger()
-    first.add([first.digest("m")])
-    first.write()
-    (record,) = splunkd.collections["segment_ledger"].values()
-    record["time"] = NOW + KEPT_S + 1
-    later = ledger()
-    assert later.digest("m") not in later
-    later.add([later.digest("n")])
-    later.write()
-    assert record not in splunkd.collections["segment_ledger"].values()

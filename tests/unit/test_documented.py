@@ -8,7 +8,7 @@ import pytest
 from segment_bridge import reasons
 from segment_bridge.delivery.messages import OBJECTS, TYPES
 from segment_bridge.delivery.options import Destination, Options
-from segment_bridge.splunk.sending import COLUMNS, PAYLOAD_COLUMN
+from segment_bridge.splunk.replies import COLUMNS, PAYLOAD_COLUMN
 from tests.conftest import ROOT
 
 SECTION = (ROOT / "docs/segmentsend.md").read_text(encoding="utf-8")

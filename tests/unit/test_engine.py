@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segment_bridge.delivery import engine
+from segment_bridge.delivery import attempts, isolation
 from segment_bridge.delivery.batching import Batch
 from segment_bridge.delivery.client import Answer, Kind
-from segment_bridge.delivery.engine import Delivery
+from segment_bridge.delivery.engine import DryRun, Engine
 from segment_bridge.delivery.options import Destination
+from segment_bridge.delivery.outcomes import Outcome
 from segment_bridge.retry import Backoff
 from tests.conftest import thorough
 
@@ -41,6 +42,7 @@ class Client:
 
     def __init__(self, answer):
         self.gzip = True
+        self.requests = self.body_bytes = self.wire_bytes = 0
         self.accepted = []
         self.made = []  # ids
         self.calls = []  # (ids, retries)
@@ -49,11 +51,11 @@ class Client:
         self._lock = threading.Lock()
         self._at_once = 0
 
-    def call(self, body):
+    def prepare(self, body):
         self.made.append(json.loads(body)["batch"])
         return self.made[-1]
 
-    def post(self, ids, retries):
+    def send(self, ids, retries):
         with self._lock:
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
@@ -84,7 +86,7 @@ def deliver(answer, count=1, size=10, chance=lambda: 1.0, **options):
         outcomes.update(zip(found.batch.rows, found.outcomes))
 
     destination = Destination("segment", url="https://example.com/v1/batch", **{"concurrency": 1, **options})
-    with Delivery(client, destination, settled, backoff=Backoff(0.001, 0.002), chance=chance) as run:
+    with Engine(client, destination, settled, backoff=Backoff(0.001, 0.002), chance=chance) as run:
         run.resume()
         for batch in batches(count, size):
             run.submit(batch)
@@ -102,7 +104,7 @@ def statuses(outcomes):
 
 @pytest.fixture(autouse=True)
 def no_long_holds(monkeypatch):
-    monkeypatch.setattr(engine, "SHORTEST_HOLD_S", 0.01)
+    monkeypatch.setattr(attempts, "SHORTEST_HOLD_S", 0.01)
 
 
 def in_turn(*answers, then=ACCEPTED):
@@ -123,7 +125,7 @@ def test_what_passes_is_tried_again_with_the_same_messages(answer):
     assert statuses(outcomes) == "a" * 10
     assert client.calls == [(list(range(10)), 0), (list(range(10)), 1)]
     assert {outcome.attempts for outcome in outcomes} == {2}
-    assert run.retries == 1
+    assert run.traffic.retries == 1
 
 
 @pytest.mark.parametrize(("answers", "made"), [([BUSY, throttled()], 1), ([BUSY, ENCODED], 2)])
@@ -240,7 +242,7 @@ def test_a_smaller_limit_on_the_way_makes_later_batches_smaller():
 
 def test_the_limit_is_not_lowered_below_the_largest_event():
     _, _, run = deliver(lambda ids: TOO_LARGE if len(ids) > 1 else ACCEPTED, size=100)
-    assert run.max_batch_bytes == engine.SMALLEST_BATCH_BYTES
+    assert run.max_batch_bytes == isolation.SMALLEST_BATCH_BYTES
 
 
 # --- Is it about the events, or about all of them? -------------------------------------------------------------------
@@ -353,7 +355,7 @@ def chunks(answer, *counts, **options):
     def settled(each):
         found[-1].append((each.batch.number, *each.outcomes))
 
-    with Delivery(client, destination, settled, backoff=Backoff(0.001, 0.002)) as run:
+    with Engine(client, destination, settled, backoff=Backoff(0.001, 0.002)) as run:
         for count in counts:
             found.append([])
             run.resume()
@@ -382,7 +384,7 @@ def test_what_an_answer_excepts_is_rejected_and_the_others_are_not_sent_again():
     found = []
     client = Client(lambda messages: some)
     destination = Destination("segment", url="https://example.com/v1/batch")
-    with Delivery(client, destination, found.append) as run:
+    with Engine(client, destination, found.append) as run:
         run.resume()
         run.submit(Batch(1, [b'{"messageId":"id-%d"}' % number for number in range(10)], list(range(10))))
         run.drain()
@@ -457,7 +459,7 @@ def test_time_between_chunks_does_not_count_against_the_deadline():
     destination = Destination("segment", url="https://example.com/v1/batch", deadline=10.0)
     found = []
     client = Client(in_turn())
-    with Delivery(client, destination, found.append, clock=lambda: clock[0]) as run:
+    with Engine(client, destination, found.append, clock=lambda: clock[0]) as run:
         for batch in batches(3, 1):
             run.resume()
             run.submit(batch)
@@ -477,7 +479,7 @@ def test_a_cancelled_run_sends_nothing_more():
     found = []
     client = Client(answer)
     destination = Destination("segment", url="https://example.com/v1/batch", concurrency=1)
-    with Delivery(client, destination, found.append) as run:
+    with Engine(client, destination, found.append) as run:
         run.resume()
         for batch in batches(2, 5):
             run.submit(batch)
@@ -493,7 +495,7 @@ def test_a_cancelled_run_sends_nothing_more():
 def test_a_run_that_ends_early_leaves_no_thread_behind():
     before = threading.active_count()
     destination = Destination("segment", url="https://example.com/v1/batch")
-    with pytest.raises(ZeroDivisionError), Delivery(Client(in_turn()), destination, lambda settled: None) as run:
+    with pytest.raises(ZeroDivisionError), Engine(Client(in_turn()), destination, lambda settled: None) as run:
         run.resume()
         for batch in batches(5, 5):
             run.submit(batch)
@@ -573,3 +575,19 @@ def test_whatever_happens_every_message_has_one_outcome(count, size, poison, con
     )
     assert not any(row in poison for row, outcome in enumerate(outcomes) if outcome.status == "accepted")
     assert run.stopped or all(outcome.status != "unsent" for outcome in outcomes)
+
+
+# --- Without sending ---
+
+
+def test_a_dry_run_settles_each_batch_at_once_and_sends_none():
+    found = []
+    run = DryRun(Destination("segment", url="https://example.com/v1/batch"), found.append)
+    for batch in batches(2, 3):
+        run.submit(batch)
+    assert [each.batch.number for each in found] == [1, 2]
+    assert {outcome for each in found for outcome in each.outcomes} == {
+        Outcome("dryrun", batch=1),
+        Outcome("dryrun", batch=2),
+    }
+    assert not any(run.traffic)

@@ -23,6 +23,9 @@ def test_every_error_is_one_line_with_a_reason_that_is_listed(kind):
     assert str(error) == "said: a b\ufffdc"
     assert reasons.is_known(error.reason)
     assert kind("x", reason="auth").reason == "auth"
+    assert error.told("segmentsend") == "segmentsend: said: a b\ufffdc (reason=%s)" % error.reason
+    about = kind("x", reason="auth", setting="url")
+    assert about.setting == "url" and about.told("segmentsend") == "segmentsend: x (reason=auth setting=url)"
 
 
 def test_an_unforeseen_error_is_told_by_type_and_place_alone():

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from segment_bridge import reasons
 from segment_bridge.delivery.drafts import draft
 from segment_bridge.delivery.ids import MAX_REMEMBERED_REPEATS, MessageIds
-from segment_bridge.delivery.messages import Layout, MessageBuilder, Outcome, mistaken
+from segment_bridge.delivery.messages import Layout, MessageBuilder, mistaken
+from segment_bridge.delivery.outcomes import Outcome
 from tests.conftest import thorough
 from tests.support.fakes.segment_rules import discard_reason
 

@@ -184,5 +184,6 @@ def test_what_is_no_option_at_all_is_refused(argument):
     [("destination", "../x"), ("destination", "a b"), ("onfail", "ignore"), ("dryrun", "x"), ("timeout", "soon")],
 )
 def test_a_bad_option_is_told_by_its_name(name, bad):
-    with pytest.raises(SettingsError, match='^segmentsend option %s must be .*, got "%s"$' % (name, bad)):
+    with pytest.raises(SettingsError, match='^segmentsend option %s must be .*, got "%s"$' % (name, bad)) as caught:
         Options.parse(["%s=%s" % (name, bad)])
+    assert caught.value.setting == name

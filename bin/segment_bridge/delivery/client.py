@@ -111,15 +111,23 @@ def fingerprint(write_key: str) -> str:
     return hashlib.sha256(b"segment_bridge:" + write_key.encode()).hexdigest()
 
 
-class Call(NamedTuple):
-    """A batch, compressed where the other side takes that."""
+def check(destination: Destination) -> None:
+    """
+    Raises:
+        SettingsError: its CA file cannot be used.
+    """
+    exchange.check_ca_file("segment_bridge.conf [%s]" % destination.name, destination.ca_file)
+
+
+class Prepared(NamedTuple):
+    """A batch as a request, compressed where the other side takes that; each attempt sends it as it is."""
 
     request: exchange.Request
     body_bytes: int  # before that
 
 
-class Segment:
-    """A destination that takes batches; any number of threads may post, each on a connection of its own."""
+class Client:
+    """A destination that takes batches; any number of threads may send some, each on a connection of its own."""
 
     def __init__(self, destination: Destination, write_key: str):
         """
@@ -131,9 +139,10 @@ class Segment:
         if not re.fullmatch(r"[!-9;-~]+", write_key):
             raise SecretError(
                 "the %s has white space, a colon or characters beyond ASCII, which no write key has: "
-                "save it again" % place
+                "save it again" % place,
+                setting="write_key",
             )
-        exchange.check_ca_file("segment_bridge.conf [%s]" % destination.name, destination.ca_file)
+        check(destination)
         basic = base64.b64encode(write_key.encode() + b":").decode()
         self._secrets = (write_key, basic)
         self._request = exchange.prepared(
@@ -145,48 +154,47 @@ class Segment:
         self.gzip = destination.gzip  # may be switched off on the way
         self.requests = self.body_bytes = self.wire_bytes = 0
 
-    def call(self, body: bytes) -> Call:
-        """What sends a batch, as often as it takes."""
+    def prepare(self, body: bytes) -> Prepared:
         request = self._request.copy()
         if self.gzip:
             request.headers["Content-Encoding"] = "gzip"
         request.prepare_body(_gzipped(body) if self.gzip else body, None)
-        return Call(request, len(body))
+        return Prepared(request, len(body))
 
-    def post(self, call: Call, retries: int = 0) -> Answer:
-        """Sends it, and reads the answer.
+    def send(self, prepared: Prepared, retries: int = 0) -> Answer:
+        """Sends it, after so many times before, and reads the answer.
 
         A kept-alive connection that the other side has just closed is no failure: the request goes out once more, on a
         new one. (The messages' ids make that safe.)
         """
         if retries:
-            call.request.headers["X-Retry-Count"] = str(retries)
+            prepared.request.headers["X-Retry-Count"] = str(retries)
         try:
             line = self._idle.pop()  # the one that was in use last
         except IndexError:
             line = exchange.Line(self._way)
         try:
-            return self._on(line, call)
+            return self._on(line, prepared)
         finally:
             self._idle.append(line)
 
-    def _on(self, line: exchange.Line, call: Call) -> Answer:
+    def _on(self, line: exchange.Line, prepared: Prepared) -> Answer:
         try:
-            return self._send(line, call)
+            return self._once(line, prepared)
         except exchange.NoAnswer as error:
             if not error.is_stale:
                 return self._no_answer(error)
         try:
-            return self._send(line, call)
+            return self._once(line, prepared)
         except exchange.NoAnswer as error:
             return self._no_answer(error)
 
-    def _send(self, line: exchange.Line, call: Call) -> Answer:
+    def _once(self, line: exchange.Line, prepared: Prepared) -> Answer:
         with self._counting:
             self.requests += 1
-            self.body_bytes += call.body_bytes
-            self.wire_bytes += len(call.request.body or b"")
-        return self._answer(line.send(call.request))
+            self.body_bytes += prepared.body_bytes
+            self.wire_bytes += len(prepared.request.body or b"")
+        return self._answer(line.send(prepared.request))
 
     def _answer(self, said: exchange.Said) -> Answer:
         status = said.status
@@ -228,25 +236,6 @@ class Segment:
     def _clean(self, text: str) -> str:
         """The beginning of what somebody else wrote, who may have been told the key."""
         return texts.printable(text, _EXCERPT_CHARS, self._secrets)
-
-
-class Rehearsal:
-    """In place of `Segment` where nothing is to be sent."""
-
-    def __init__(self, destination: Destination):
-        """
-        Raises:
-            SettingsError: as `Segment`.
-        """
-        exchange.check_ca_file("segment_bridge.conf [%s]" % destination.name, destination.ca_file)
-        self.gzip = destination.gzip
-        self.requests = self.body_bytes = self.wire_bytes = 0
-
-    def call(self, body: bytes) -> int:
-        return len(body)
-
-    def post(self, call: int, retries: int = 0) -> Answer:
-        return Answer(Kind.ACCEPTED)
 
 
 def _gzipped(body: bytes) -> bytes:

@@ -1,143 +1,166 @@
-"""Is a refusal about the message, or about all of them? By what the receiver accepted before, and accepts after; pure.
+"""A refused batch is halved until the bad messages are alone; the others are sent.
 
-What refuses a message alone may have a reason to; or refuse everything, because of the key, the url or the account.
-
-| a receiver is | until |
-|---|---|
-| unknown: nothing was accepted yet | something is: trusted. So many messages are refused alone: lost |
-| trusted | so many are refused alone in a row, and nothing is accepted in between: doubted |
-| doubted | a witness, a message that it accepted before, is accepted once more: trusted. Or is refused: lost |
-| lost | for good |
-
-So the verdict on a message that is refused alone waits for what comes next: it is `rejected` where something is
-accepted after it, and `failed` where the receiver is lost. A row cannot wait beyond its chunk. Where fewer than so many
-are in doubt by then, they go back as rejected; if the receiver is lost later, these are `overturned`: what is kept of
-them is kept as failed.
-
-The witness costs a repeat, which Segment drops by its id. While a row of bad messages goes on, each doubt takes twice
-as many of them as the one before.
+Where nothing shows yet that the receiver takes anything at all, three messages of the batch are tried alone first:
+halving would take long and come to nothing. Whether a message that is refused alone is to blame, or something that is
+wrong with all of them (the write key, the url, gzip), is for segment_bridge.delivery.trust to say.
 """
 
-import math
-from dataclasses import dataclass
-from typing import List, NamedTuple, Optional, Tuple, Union
+import contextlib
+import threading
+from typing import Dict, List
 
-from segment_bridge.delivery.batching import Batch
-from segment_bridge.delivery.messages import Outcome
+from segment_bridge.delivery.attempts import REFUSED, Attempt, Attempts, Stop, Stopped
+from segment_bridge.delivery.batching import Batch, body_bytes
+from segment_bridge.delivery.client import Answer, Kind
+from segment_bridge.delivery.outcomes import Outcome
+from segment_bridge.delivery.trust import Fate, Refusal
 
-REFUSALS = 3
-"""So many messages refused alone, and none accepted in between, raise a doubt."""
+SMALLEST_BATCH_BYTES = 33_000
+"""The cap is not lowered below the largest event there may be."""
 
 
-@dataclass(eq=False)
-class Refusal:
-    """A message that was refused alone. Its outcome is what it is if that is about the message, until `is_decided`.
+class Isolation:
+    """Of one run, for threads to use at once.
 
-    Args:
-        answered: how many requests had begun by then.
-        reason: why, if it is not about the message.
-        is_about_message: whether such an answer is so mostly.
+    Attributes:
+        max_batch_bytes: is lowered where the receiver takes less than was asked for.
     """
 
-    payload: bytes
-    outcome: Outcome
-    reason: str
-    is_about_message: bool
-    answered: int = 0
-    is_decided: bool = False
+    def __init__(self, attempts: Attempts, max_batch_bytes: int):
+        self.max_batch_bytes = max_batch_bytes
+        self._attempts = attempts
+        self._trust = attempts.trust
+        self._client = attempts.client
+        self._judging = threading.RLock()  # one at a time finds out about the receiver; taken before the attempts' lock
+        self._has_probed = False
 
-    def fail(self, reason: str = "", error: str = "") -> None:
-        self.outcome = self.outcome._replace(
-            status="failed", reason=reason or self.reason, error=error or self.outcome.error
+    def deliver(self, batch: Batch, requests: int = 0) -> List[Fate]:
+        """What becomes of a batch's messages, which were in so many requests before."""
+        attempt = Attempt(requests)
+        try:
+            answer = self._attempts.send(batch, attempt)
+        except Stopped:
+            return [self._stopped(batch, attempt, requests)] * len(batch)
+        if answer.kind in REFUSED:
+            if len(batch) > 1:
+                return self._isolate(batch, answer, attempt.requests, is_whole=not requests)
+            return [self._refused_alone(batch, answer, attempt)]
+        status = "accepted" if answer.kind is Kind.ACCEPTED else "failed"
+        outcome = _outcome(status, answer, batch, attempt)
+        if not answer.excepted:
+            return [outcome] * len(batch)
+        errors = map(answer.exception, batch.payloads)
+        return [
+            outcome._replace(status="rejected", reason="success_false", error=error) if error else outcome
+            for error in errors
+        ]
+
+    def _stopped(self, batch: Batch, attempt: Attempt, requests: int) -> Outcome:
+        """Of what was not sent any more; it failed if it had been refused, as all else is."""
+        reason, error, http = self._attempts.stopped or Stop("", "")
+        status = "failed" if requests and http else "unsent"
+        if attempt.answer:
+            http = attempt.answer.http
+        elif not requests:
+            http = None
+        return Outcome(status, reason, http, error, batch.number, attempt.requests)
+
+    def _isolate(self, batch: Batch, answer: Answer, requests: int, is_whole: bool) -> List[Fate]:
+        """A refused batch in parts, down to the messages that are to blame."""
+        if answer.kind is Kind.TOO_LARGE:
+            with self._attempts.lock:
+                half = max(body_bytes(batch.payloads) // 2, SMALLEST_BATCH_BYTES)
+                self.max_batch_bytes = min(self.max_batch_bytes, half)
+        known: Dict[int, Fate] = {}
+        with self._judging:  # others that were refused wait for what comes of it
+            if not self._attempts.is_unknown():
+                if answer.kind is Kind.DENIED and is_whole:
+                    self._send_witness(answer)
+            elif not self._attempts.stopped and not self._has_probed:
+                self._has_probed = True
+                known = self._probe(batch, requests)
+        if known:
+            return self._around(known, batch, requests)
+        first, second = batch.halves()
+        return [*self.deliver(first, requests), *self.deliver(second, requests)]
+
+    def _probe(self, batch: Batch, requests: int) -> Dict[int, Fate]:
+        """Three messages alone, by their position."""
+        is_packed = self._client.gzip
+        probes = sorted({0, len(batch) // 2, len(batch) - 1})
+        known = {index: self.deliver(batch[index : index + 1], requests)[0] for index in probes}
+        if is_packed and not self._client.gzip:  # which was what the others were refused for
+            return {index: fate for index, fate in known.items() if not isinstance(fate, Refusal)}
+        return known
+
+    def _around(self, known: Dict[int, Fate], batch: Batch, requests: int) -> List[Fate]:
+        """What becomes of a batch of some of whose messages it is known."""
+        fates: List[Fate] = []
+        start = 0
+        for index in sorted(known):
+            if start < index:
+                fates += self.deliver(batch[start:index], requests)
+            fates.append(known[index])
+            start = index + 1
+        if start < len(batch):
+            fates += self.deliver(batch[start:], requests)
+        return fates
+
+    # --- Is it about the message, or about all of them? ---------------------------------------------------------------
+
+    def _refused_alone(self, batch: Batch, answer: Answer, attempt: Attempt) -> Fate:
+        """The verdict may come later. It comes now where there is a doubt about all of them."""
+        rejected = answer._replace(reason=answer.reason_of_event)
+        refusal = Refusal(
+            batch.payloads[0],
+            _outcome("rejected", rejected, batch, attempt),
+            answer.reason,
+            is_about_message=answer.kind is not Kind.DENIED,
         )
+        with self._attempts.lock:
+            refusal.answered = self._attempts.begun
+            self._trust.refused(refusal)
+        with self._judging:
+            if self._trust.is_doubted and not self._attempts.stopped:
+                if not self._attempts.is_unknown():
+                    self._send_witness(answer)
+                elif self._takes_it_plain(batch, attempt):
+                    return _outcome("accepted", Answer(Kind.ACCEPTED, http=200), batch, attempt)
+                else:
+                    self._lose(answer)
+        return refusal
+
+    def _send_witness(self, answer: Answer) -> None:
+        """Sends a message once more that was accepted before: is that refused as well?"""
+        witness = Batch(0, [self._trust.witness or b""], [0])
+        try:
+            found = self._attempts.send(witness, Attempt(0), lambda payload, begun: self._trust.confirmed(begun))
+        except Stopped:
+            return
+        if found.kind in REFUSED:
+            self._lose(answer)
+
+    def _takes_it_plain(self, batch: Batch, attempt: Attempt) -> bool:
+        """Whether the receiver, which refused all so far, takes a message that is not compressed."""
+        if not self._client.gzip:
+            return False
+        self._client.gzip = False
+        with contextlib.suppress(Stopped):
+            if self._attempts.send(batch, attempt, self._trust.acquit).kind is Kind.ACCEPTED:
+                return True
+        self._client.gzip = True
+        return False
+
+    def _lose(self, answer: Answer) -> None:
+        """Nothing is accepted, or nothing any more."""
+        error = "events are refused alone as well, and none was accepted%s: check the write key and the url; %s" % (
+            "" if self._trust.is_unknown else " any more, not even one that had been",
+            answer.error,
+        )
+        with self._attempts.lock:
+            self._trust.lose(answer.reason, error)
+            self._attempts.stop(answer.reason, error, answer.http)
 
 
-Fate = Union[Outcome, Refusal]
-"""Of a message; of one that was refused alone it may be decided later."""
-
-
-class Settled(NamedTuple):
-    """A batch whose fate is known, message by message."""
-
-    batch: Batch
-    outcomes: List[Outcome]
-    seconds: float
-
-
-class Delivered(NamedTuple):
-    """A batch all of whose messages were sent, or are not going to be. What was refused alone may be undecided."""
-
-    batch: Batch
-    fates: List[Fate]
-    seconds: float
-
-    @property
-    def is_decided(self) -> bool:
-        return all(fate.is_decided for fate in self.fates if isinstance(fate, Refusal))
-
-    def settled(self) -> Settled:
-        outcomes = [fate.outcome if isinstance(fate, Refusal) else fate for fate in self.fates]
-        return Settled(self.batch, outcomes, self.seconds)
-
-
-class Trust:
-    """What is known of one run's receiver. `overturned`: those whose rows say that they were rejected."""
-
-    def __init__(self) -> None:
-        self.witness: Optional[bytes] = None
-        self._loss: Optional[Tuple[str, str]] = None  # reason, error
-        self.overturned: List[Refusal] = []
-        self._limit = REFUSALS
-        self._in_a_row: List[Refusal] = []
-
-    @property
-    def is_unknown(self) -> bool:
-        return self.witness is None
-
-    @property
-    def is_doubted(self) -> bool:
-        return len(self._in_a_row) >= self._limit
-
-    def accepted(self, payload: bytes, begun: int) -> None:
-        """A message was, maybe with others, in the request that was the so manieth to begin.
-
-        It says nothing of what was refused when it was under way already.
-        """
-        self.witness, self._limit = payload, REFUSALS
-        self._decide(begun)
-
-    def confirmed(self, begun: int) -> None:
-        """The witness was accepted once more."""
-        self._limit *= 2
-        self._decide(begun)
-
-    def refused(self, refusal: Refusal) -> None:
-        self._in_a_row.append(refusal)
-        if self._loss:  # while this one was under way
-            self.lose(*self._loss)
-
-    def acquit(self, payload: bytes, begun: int) -> None:
-        """A message was accepted, for being sent in another way: that is what the others were refused for."""
-        for refusal in self._in_a_row:
-            refusal.fail()
-        self.accepted(payload, begun)
-
-    def lose(self, reason: str, error: str) -> None:
-        """Nothing is accepted any more."""
-        self._loss = reason, error
-        for refusal in self._in_a_row:
-            refusal.fail(reason, error)
-        self.overturned += [refusal for refusal in self._in_a_row if refusal.is_decided]
-        self._decide(math.inf)
-
-    def close(self) -> None:
-        """Rows go back. What is undecided is rejected, but for a doubt that could not be settled, and for no proof."""
-        for refusal in self._in_a_row:
-            if self.is_doubted or (self.is_unknown and not refusal.is_about_message):
-                refusal.fail()
-            refusal.is_decided = True
-
-    def _decide(self, begun: float) -> None:
-        for refusal in self._in_a_row:
-            refusal.is_decided = refusal.is_decided or refusal.answered < begun
-        self._in_a_row = [refusal for refusal in self._in_a_row if refusal.answered >= begun]
+def _outcome(status: str, answer: Answer, batch: Batch, attempt: Attempt) -> Outcome:
+    return Outcome(status, answer.reason, answer.http, answer.error, batch.number, attempt.requests)

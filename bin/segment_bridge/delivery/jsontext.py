@@ -21,7 +21,8 @@ def _no_json(constant: str) -> None:
     raise ValueError("%s is not JSON" % constant)
 
 
-_scan = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_no_json).scan_once  # type: ignore[attr-defined]
+_decoder: Any = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_no_json)
+_scan = _decoder.scan_once
 
 
 def checked(text: str) -> str:

@@ -33,23 +33,10 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Se
 from segment_bridge.delivery import ids, jsontext
 from segment_bridge.delivery.columns import Columns, Objects, ToJson, converted, plain, values_of
 from segment_bridge.delivery.ids import MessageIds
+from segment_bridge.delivery.outcomes import DUPLICATE, Outcome
 from segment_bridge.texts import printable
 
 MAX_ERROR_CHARS = 500
-
-
-class Outcome(NamedTuple):
-    """What became of a message; the messages of a batch that share their fate share it."""
-
-    status: str  # accepted, rejected, failed, unsent, duplicate, dryrun
-    reason: str = ""
-    http: Optional[int] = None  # status of the last answer
-    error: str = ""
-    batch: Optional[int] = None  # 1, 2, ... in a run
-    attempts: int = 0
-
-
-DUPLICATE = Outcome("duplicate", "duplicate", error="an earlier row has this messageId")
 
 
 class Messages(NamedTuple):

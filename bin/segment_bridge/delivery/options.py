@@ -94,15 +94,17 @@ class Destination:
         where = "segment_bridge.conf [%s]" % name
         own = {key: text for key, text in stanza.items() if not key.startswith("eai:")}
         if (own.pop("disabled", None) or "0") in TRUE:
-            raise SettingsError("%s is disabled: set disabled = 0" % where)
+            raise SettingsError("%s is disabled: set disabled = 0" % where, setting="disabled")
         for key in own:
             if key not in cls.__dataclass_fields__:
-                raise SettingsError('%s has "%s", which is not a setting: see segment_bridge.conf.spec' % (where, key))
+                text = '%s has "%s", which is not a setting: see segment_bridge.conf.spec'
+                raise SettingsError(text % (where, key), setting=key)
         destination = replace(parse(cls, where, own, name=name), **overrides)
         if not destination.region and not destination.url:
             raise SettingsError(
                 "%s region must be set to us or eu, whichever the Segment workspace is in (or url, for "
-                "another receiver)" % where
+                "another receiver)" % where,
+                setting="region",
             )
         return destination
 
@@ -150,10 +152,13 @@ class Options:
                 raise SettingsError('segmentsend takes options such as dryrun=true, got "%s"' % argument[:80])
             if name not in cls.names():
                 raise SettingsError('segmentsend has no option "%s"; it has %s' % (name[:80], ", ".join(cls.names())))
+            fault = ""
             if name in texts:
-                raise SettingsError("%s %s is given twice: remove one" % (where, name))
-            if not text.strip():
-                raise SettingsError("%s %s is empty: give it a value, or leave it out for its default" % (where, name))
+                fault = "is given twice: remove one"
+            elif not text.strip():
+                fault = "is empty: give it a value, or leave it out for its default"
+            if fault:
+                raise SettingsError("%s %s %s" % (where, name, fault), setting=name)
             texts[name] = text
         return parse(
             cls,

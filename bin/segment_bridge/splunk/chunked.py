@@ -43,6 +43,11 @@ class Block(NamedTuple):
     columns: List[Sequence[str]]  # in the order of the header; of each, a cell a row
     texts: Sequence[Optional[bytes]]  # of each row, without line end; None where it cannot go back as it is
 
+    @property
+    def rows(self) -> int:
+        """How many."""
+        return len(self.texts)
+
 
 class ProtocolError(Exception):
     """What is read is not what splunkd writes."""
@@ -73,18 +78,36 @@ def chunks(stream: BinaryIO) -> Iterator["Chunk"]:
         chunk.skip()
 
 
-class _Body:
-    """So many bytes of a stream. What it gives is empty at the end."""
+def table(stream: BinaryIO) -> "Table":
+    """A whole file of results, such as an alert action gets, uncompressed."""
+    return Table(_Stream(stream))
+
+
+class _Stream:
+    """The bytes of a stream. What it gives is empty at the end."""
+
+    def __init__(self, stream: BinaryIO):
+        self._stream = stream
+
+    def block(self) -> bytes:
+        return self._stream.read(_BLOCK_BYTES)
+
+    def line(self) -> bytes:
+        """A line, or what is left of one, with its end."""
+        return self._stream.readline()
+
+
+class _Body(_Stream):
+    """So many bytes of one."""
 
     def __init__(self, stream: BinaryIO, length: int):
-        self._stream = stream
+        super().__init__(stream)
         self._left = length
 
     def block(self) -> bytes:
         return self._counted(self._stream.read(min(_BLOCK_BYTES, self._left)))
 
     def line(self) -> bytes:
-        """A line, or what is left of one, with its end."""
         return self._counted(self._stream.readline(self._left))
 
     def _counted(self, data: bytes) -> bytes:
@@ -94,11 +117,10 @@ class _Body:
         return data
 
 
-class Chunk:
-    """A request of splunkd's: its metadata, the names of its columns, and its rows, which can be gone through once."""
+class Table:
+    """Rows as splunkd writes them: the names of their columns, and themselves, which can be gone through once."""
 
-    def __init__(self, metadata: Dict[str, Any], body: _Body):
-        self.metadata = metadata
+    def __init__(self, body: _Stream):
         self._body = body
         self.header: List[str] = next((cells for cells, _ in self._by_csv(body.line())), [])
 
@@ -190,6 +212,14 @@ def _decoded(data: bytes) -> Tuple[str, bytes]:
     return text, text.encode() if "\ufffd" in text else data
 
 
+class Chunk(Table):
+    """A request of splunkd's."""
+
+    def __init__(self, metadata: Dict[str, Any], body: _Body):
+        super().__init__(body)
+        self.metadata = metadata
+
+
 class Reply:
     """The answer to a chunk: its rows, with cells for `columns` behind them in place of those that they had before.
 
@@ -203,10 +233,10 @@ class Reply:
         names = [header[position] for position in kept]
         self._header = _line([*names, *(each for name in columns for each in (name, "__mv_" + name))]) + "\n"
         self.rest: List[bytes] = []
-        self._rows = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115
+        self._rows = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)
         self._lengths = array("I")
 
-    def add(self, block: Block, first: Sequence[bytes]) -> None:
+    def append(self, block: Block, first: Sequence[bytes]) -> None:
         """Rows, each with the cells of its first columns."""
         columns, texts = block
         if self._kept == []:

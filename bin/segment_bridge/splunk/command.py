@@ -12,17 +12,22 @@ import signal
 import sys
 import time
 from contextlib import ExitStack
-from typing import Any, BinaryIO, Dict, Iterable, List, Tuple
+from typing import TYPE_CHECKING, Any, BinaryIO, Dict, Iterable, List, Optional, Tuple
 
 from splunklib.searchcommands import Configuration
 
-from segment_bridge.delivery.options import Destination, Options
-from segment_bridge.errors import SecretError, SegmentBridgeError, SettingsError, unforeseen
+from segment_bridge.delivery.options import Options
+from segment_bridge.errors import SegmentBridgeError, SettingsError, unforeseen
 from segment_bridge.runlog import RunLog
-from segment_bridge.splunk import chunked, passwords, rest, run_records
+from segment_bridge.splunk import chunked, rest, run_records
 from segment_bridge.splunk.search_command import SearchCommand
 
-WRITE_KEY_CHARS = 32  # of Segment's; other receivers have their own
+if TYPE_CHECKING:
+    from segment_bridge.delivery.run import Run
+
+PROGRAM = "segmentsend"
+Message = Tuple[str, str]
+"""Level and text, for whoever runs the search."""
 
 
 class _Cancelled(Exception):
@@ -33,7 +38,7 @@ class _Cancelled(Exception):
 class SegmentSend(SearchCommand):
     """Sends each row as an event to Segment; segment_* fields of the row say what became of it."""
 
-    def stream(self, records: Iterable) -> Iterable:
+    def stream(self, records: Iterable[Any]) -> Iterable[Any]:
         """Never called: `_execute` has its own way with rows. splunklib wants it to be there."""
         raise NotImplementedError
 
@@ -42,7 +47,7 @@ class SegmentSend(SearchCommand):
         try:
             self._given = Options.parse(self.fieldnames)
         except SettingsError as error:
-            self.write_error(str(error))
+            self.write_error(error.coded)
 
     def _execute(self, ifile: Any, process: Any) -> None:
         stdin, stdout = self._as_binary_stream(ifile), self._record_writer.ofile
@@ -62,7 +67,7 @@ def _pass_through(stdin: BinaryIO, stdout: BinaryIO) -> None:
     for chunk in chunked.chunks(stdin):
         reply = chunked.Reply(chunk.header, [])
         for block in chunk:
-            reply.add(block, [b""] * len(block.texts))
+            reply.append(block, [b""] * block.rows)
         reply.write(stdout, {"finished": bool(chunk.metadata.get("finished"))})
 
 
@@ -72,12 +77,13 @@ class _Run:
     def __init__(self, options: Options, searchinfo: Any):
         self._options = options
         self._info = searchinfo
-        self._log = RunLog("segmentsend", searchinfo.sid, destination=options.destination, dryrun=options.dryrun)
+        self._service = rest.connect(searchinfo.splunkd_uri, searchinfo.session_key)
+        self._log = RunLog(PROGRAM, searchinfo.sid, destination=options.destination, dryrun=options.dryrun)
         self._window = {"earliest": searchinfo.earliest_time, "latest": searchinfo.latest_time}
-        self._sending: Any = None
+        self._run: Optional[Run] = None
         self._began = time.monotonic()
         self._has_ended = False
-        self._notes: List[Tuple[str, str]] = []  # (level, text), for whoever runs the search
+        self._messages: List[Message] = []
 
     def serve(self, stdin: BinaryIO, stdout: BinaryIO) -> bool:
         """Answers all chunks; False if the search is to fail."""
@@ -92,86 +98,57 @@ class _Run:
                 self._fail(stdout, error)
             except Exception as error:  # the user is told of any
                 self._fail(stdout, unforeseen(error))
-        return not any(level == "ERROR" for level, _ in self._notes)
+        return not any(level == "ERROR" for level, _ in self._messages)
 
     def _answer_all(self, stdin: BinaryIO, stdout: BinaryIO, stack: ExitStack) -> None:
         """
         Raises:
             SegmentBridgeError: nothing can be sent.
-            rows.InputEnded, _Cancelled, BrokenPipeError: splunkd does not want any more of it.
+            chunked.InputEnded, _Cancelled, BrokenPipeError: splunkd does not want any more of it.
         """
+        # requests takes as long to import as all else together, and getinfo is not to wait for it.
+        from segment_bridge.splunk.replies import OutcomeReply
+
         for chunk in chunked.chunks(stdin):
+            reply = OutcomeReply(chunk.header, self._options.payload)
             try:
-                if self._sending is None:
-                    self._sending = stack.enter_context(self._begin())
-                reply = self._sending.answer(chunk)
+                if self._run is None:
+                    self._run = stack.enter_context(self._begin())
+                self._run.deliver(chunk, reply)
             finally:
                 chunk.skip()  # splunkd does not read before it has written all
             finished = bool(chunk.metadata.get("finished"))
             if finished:
-                self._notes += self._sending.report()
-                self._end("failed" if self._sending.has_failed else "ok")
-            reply.write(stdout, _metadata(self._notes, finished))
+                self._messages += [(note.level, note.told(PROGRAM)) for note in self._run.notes()]
+                self._end("failed" if self._run.has_failed else "ok")
+            reply.write(stdout, _metadata(self._messages, finished))
             if finished:
                 return
-            if self._sending.is_cancelled:
+            if self._run.is_cancelled:
                 break
         raise _Cancelled
 
-    def _begin(self) -> Any:
+    def _begin(self) -> "Run":
         """Reads settings and key. (Not before there are rows to come: a search that is only parsed needs neither.)
 
         Raises:
             SegmentBridgeError
         """
-        # requests takes as long to import as all else together, and getinfo is not to wait for it.
-        from segment_bridge.delivery.client import fingerprint
-        from segment_bridge.splunk.dead_letters import DeadLetters
-        from segment_bridge.splunk.ledger import Ledger
-        from segment_bridge.splunk.sending import Sending
+        from segment_bridge.splunk.destinations import open_run
 
-        options, name = self._options, self._options.destination
-        service = rest.connect(self._info.splunkd_uri, self._info.session_key)
-        destination = Destination.parse(name, rest.stanza(service, "segment_bridge", name), options.overrides)
-        try:
-            write_key = passwords.read(service, name, "write key of [%s]" % name)
-        except SecretError as error:
-            if not options.dryrun:
-                raise
-            write_key = ""
-            self._note(
-                "WARN",
-                SecretError(
-                    "%s. (Without it, the messageIds that are made differ from those of a run that sends)" % error,
-                    reason=error.reason,
-                ),
-            )
-        if not destination.url and len(write_key) not in (0, WRITE_KEY_CHARS):
-            self._note(
-                "WARN",
-                SecretError(
-                    "the write key of [%s] has %d characters, Segment's have %d: events may vanish without an error"
-                    % (name, len(write_key), WRITE_KEY_CHARS)
-                ),
-            )
-        keeps = destination.dead_letters and not options.dryrun
-        letters = DeadLetters(service, name) if keeps else None
-        ledger = Ledger(service, name, fingerprint(write_key)) if destination.ledger and not options.dryrun else None
         window = self._info.earliest_time, self._info.latest_time
-        return Sending(options, destination, write_key, self._log, letters, ledger, window)
-
-    def _note(self, level: str, error: SegmentBridgeError) -> None:
-        self._notes.append((level, error.told("segmentsend")))
-        if level == "ERROR":
-            self._log.error("error", reason=error.reason, error=str(error))
-        else:
-            self._log.warning("warning", reason=error.reason, error=str(error))
+        run, warnings = open_run(self._service, self._options, self._log, window)
+        for warning in warnings:
+            self._messages.append(("WARN", warning.told(PROGRAM)))
+            self._log.warning("warning", reason=warning.reason, setting=warning.setting or None, error=str(warning))
+        return run
 
     def _fail(self, stdout: BinaryIO, error: SegmentBridgeError) -> None:
         """The last reply: no rows, and why."""
-        self._note("ERROR", error)
+        self._messages.append(("ERROR", error.told(PROGRAM)))
+        self._log.error("error", reason=error.reason, setting=error.setting or None, error=str(error))
         self._end("failed")
-        chunked.write_head(stdout, _metadata(self._notes, True), 0)
+        chunked.write_head(stdout, _metadata(self._messages, True), 0)
         stdout.flush()
 
     def _end(self, status: str) -> None:
@@ -179,35 +156,30 @@ class _Run:
         if self._has_ended:
             return
         self._has_ended = True
-        facts = {}
-        if self._sending:
-            self._sending.log_outcomes()
-            facts = self._sending.facts()
+        facts: Dict[str, Any] = {}
+        if self._run:
+            self._run.log_outcomes()
+            facts = self._run.facts()
         facts.update(status=status, duration_s=time.monotonic() - self._began)
         self._log.info("run_end", **facts, **self._window)
-        run_records.keep(
-            rest.connect(self._info.splunkd_uri, self._info.session_key),
-            self._log,
-            **facts,
-            earliest=self._info.earliest_time,
-        )
+        run_records.keep(self._service, self._log, **facts, earliest=self._info.earliest_time)
 
     def _terminated(self, number: int, frame: Any) -> None:
         """SIGTERM: the messages that are being sent are settled, and nothing new is begun."""
         if self._has_ended:
             return
-        if self._sending is None or not self._sending.is_busy:
+        if self._run is None or not self._run.is_busy:
             raise _Cancelled
-        self._sending.cancel()
+        self._run.cancel()
 
 
-def _metadata(notes: List[Tuple[str, str]], finished: bool) -> Dict[str, Any]:
-    """Of a reply; the last has the notes. splunkd ends the search at `error`: what it is to read stands before it."""
-    if not finished or not notes:
+def _metadata(messages: List[Message], finished: bool) -> Dict[str, Any]:
+    """Of a reply; the last has the messages. splunkd ends the search at `error`: what it is to read comes before."""
+    if not finished or not messages:
         return {"finished": finished}
-    errors = [text.replace("segmentsend: ", "", 1) for level, text in notes if level == "ERROR"]
+    errors = [text.replace(PROGRAM + ": ", "", 1) for level, text in messages if level == "ERROR"]
     return {
-        "inspector": {"messages": [list(note) for note in notes]},
+        "inspector": {"messages": [list(message) for message in messages]},
         **({"error": "; ".join(errors)} if errors else {}),
         "finished": True,
     }

@@ -7,19 +7,18 @@ Sources: Splunk REST API reference, "KV store endpoint descriptions"; limits.con
 
 import http.client
 import json
-from dataclasses import dataclass, field
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Set
+from typing import Any, Dict, Iterable, Iterator, List, Optional
 from urllib.parse import quote
 
 from splunklib.binding import HTTPError
 from splunklib.client import Service
 
+from segment_bridge.collection import Document, Saved
 from segment_bridge.errors import SegmentBridgeError, SplunkdError, Unavailable
 from segment_bridge.retry import Retry
 from segment_bridge.splunk import rest
 
 READ_ROWS = 5_000
-CLOCK_SKEW_S = 60
 SAVE_DOCUMENTS = 1_000
 """limits.conf: max_documents_per_batch_save."""
 FIND_QUERIES = 500
@@ -28,18 +27,6 @@ DELETE_QUERY_CHARS = 2_000
 """The keys of a deletion go into the URL."""
 MOST_REFUSED = 20
 """Where so many documents are refused one by one, and none was saved, it is not about them."""
-
-Document = Dict[str, Any]
-
-
-@dataclass
-class Saved:
-    """Which documents were saved, by key; if not all of them, why the last was not."""
-
-    keys: Set[str] = field(default_factory=set)
-    error: Optional[SegmentBridgeError] = None
-    refused: int = 0
-    is_hopeless: bool = False
 
 
 class Collection:

@@ -59,8 +59,11 @@ def said(error: HTTPError) -> str:
         return str(error.reason)
 
 
-def stanza(service: Service, conf: str, name: str) -> Dict[str, Any]:
+def stanza(service: Service, conf: str, name: str, setting: str = "") -> Dict[str, Any]:
     """A stanza's settings, all layers merged; among them are entries of splunkd's own (disabled, eai:...).
+
+    Args:
+        setting: which has its name, for errors.
 
     Raises:
         SettingsError: there is no such stanza; the text lists those that there are.
@@ -76,5 +79,6 @@ def stanza(service: Service, conf: str, name: str) -> Dict[str, Any]:
             raise
     names = [entry["name"] for entry in get(service, path, count=0)["entry"]]
     raise SettingsError(
-        "%s.conf has no stanza [%s]; it has %s" % (conf, name, ", ".join("[%s]" % each for each in names) or "none")
+        "%s.conf has no stanza [%s]; it has %s" % (conf, name, ", ".join("[%s]" % each for each in names) or "none"),
+        setting=setting,
     )

@@ -40,7 +40,7 @@ _FACTS = frozenset(
         "duration_s",
     )
 )
-_PROBLEM_FACTS = ("event", "status", "reason", "http", "count", "message_id", "error")
+_PROBLEM_FACTS = ("event", "status", "reason", "setting", "http", "count", "message_id", "error")
 _MOST_PROBLEMS, _MOST_CHARS = 50, 500
 
 

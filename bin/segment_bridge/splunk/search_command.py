@@ -41,4 +41,4 @@ class SearchCommand(StreamingCommand):
 
     def _report_unexpected_error(self) -> None:
         """As splunklib's, without the exception's text and traceback."""
-        self.write_error(str(unforeseen(sys.exc_info()[1] or Exception())))
+        self.write_error(unforeseen(sys.exc_info()[1] or Exception()).coded)

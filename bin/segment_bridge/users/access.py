@@ -105,7 +105,8 @@ def _of_server(access: Access) -> Endpoint:
     credential = ("bearer token %s" % access.token_place).strip()
     token = checked(access.token, credential)
     if not token:
-        raise ClusterError("There is no bearer token to show to the API server: save one on the app's setup page")
+        text = "There is no bearer token to show to the API server: save one on the app's setup page"
+        raise ClusterError(text, setting="token")
     trust = _file(access.ca_file) if access.ca_file else _der(access.ca) if access.ca else _public()
     return _endpoint(access, access.server, credential, trust, _CURE, "Bearer " + token, secrets=(token,))
 
@@ -158,7 +159,8 @@ def _of_pod(access: Access) -> Endpoint:
     except (OSError, ClusterError) as error:
         raise ClusterError(
             "Neither server nor kubeconfig is set, and this is not a pod with a service account (%s): "
-            "set one of them" % (getattr(error, "strerror", "") or error)
+            "set one of them" % (getattr(error, "strerror", "") or error),
+            setting="server",
         ) from None
     server = "https://%s:%s" % ("[%s]" % host if ":" in host else host, port)
     return _endpoint(
@@ -216,10 +218,11 @@ def _checked_server(url: str) -> str:
         parts = urlsplit("")
     shown = re.sub("//[^/]*@", "//...@", url)
     if not is_usable:
-        raise ClusterError('The API server\'s URL must begin with https://, got "%s"' % shown)
+        raise ClusterError('The API server\'s URL must begin with https://, got "%s"' % shown, setting="server")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ClusterError(
-            'The API server\'s URL must be a host and a port, without credentials, ? and #, got "%s"' % (shown)
+            'The API server\'s URL must be a host and a port, without credentials, ? and #, got "%s"' % shown,
+            setting="server",
         )
     return url.rstrip("/")
 
@@ -249,7 +252,8 @@ def _file(path: str) -> Trust:
             context.load_verify_locations(cafile=path)
         except (OSError, ssl.SSLError) as error:
             raise ClusterError(
-                "ca_file %s cannot be used: %s. It must hold CA certificates in PEM" % (path, error.strerror or error)
+                "ca_file %s cannot be used: %s. It must hold CA certificates in PEM" % (path, error.strerror or error),
+                setting="ca_file",
             ) from None
 
     return load

@@ -258,4 +258,4 @@ class _Reader:
             return file.read(MOST_BYTES)
 
     def _refused(self, why: str) -> ClusterError:
-        return ClusterError("kubeconfig %s %s" % (self._path, why))
+        return ClusterError("kubeconfig %s %s" % (self._path, why), setting="kubeconfig")

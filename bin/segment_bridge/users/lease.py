@@ -9,13 +9,13 @@ import time
 import uuid
 from typing import Iterator
 
+from segment_bridge.collection import CLOCK_SKEW_S, Collection
 from segment_bridge.errors import SegmentBridgeError, Unavailable
 from segment_bridge.retry import Retry
-from segment_bridge.users.ports import Collection, Splunk
+from segment_bridge.users.ports import Splunk
 
 LEASES = "usersignups_leases"
 
-CLOCK_SKEW_S = 60
 POLL_S = 1
 LONGEST_S = 86_400 + 60 * CLOCK_SKEW_S
 """The longest deadline there is, and an hour for clocks that differ more."""

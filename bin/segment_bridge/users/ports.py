@@ -1,30 +1,10 @@
 """What a run asks of Splunk, which hands it in: this room knows neither splunkd nor its SDK."""
 
-from typing import Any, Dict, Iterable, Iterator, List, Protocol
+from typing import Any, Protocol
 
+from segment_bridge.collection import Collection
 from segment_bridge.retry import Retry
 from segment_bridge.runlog import RunLog
-
-Document = Dict[str, Any]
-
-
-class Collection(Protocol):
-    """A KV store collection. Each method raises SplunkdError or, where it was tried again in vain, Unavailable."""
-
-    def read(self, query: Document) -> Iterator[Document]:
-        """The documents that match, in ascending order of `_key`."""
-
-    def save(self, documents: List[Document]) -> None:
-        """Inserts or replaces any number of documents, by their `_key`."""
-
-    def insert(self, document: Document) -> bool:
-        """Inserts one document; False if its `_key` is there already."""
-
-    def delete(self, query: Document) -> None:
-        """Deletes the documents that match."""
-
-    def delete_keys(self, keys: Iterable[str]) -> None:
-        """Deletes the documents with these keys, as far as they are there."""
 
 
 class Splunk(Protocol):

@@ -9,11 +9,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Callable, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
+from segment_bridge.collection import Collection
 from segment_bridge.errors import ListExpired, SuddenShrinkage
 from segment_bridge.users import objects
 from segment_bridge.users.external_sort import ExternalSort
 from segment_bridge.users.objects import ADD, DELETE, KEEP, MALFORMED, REPLACE, Entry, Map, Page, Record
-from segment_bridge.users.ports import Collection
 
 SAVE_AT_ONCE = 1_000
 

@@ -72,7 +72,7 @@ def run(name: str, settings: Settings, splunk: Splunk) -> bool:
             raise
         finally:
             for each in errors:
-                log.error("error", reason=each.reason, cluster=name, error=each)
+                log.error("error", reason=each.reason, setting=each.setting or None, cluster=name, error=each)
                 splunk.complain("usersignups://%s: %s" % (name, each))
             facts = {"cluster": name, "status": status, **counts(tallies), "duration_s": time.monotonic() - started}
             log.info("run_end", **facts)

@@ -68,15 +68,17 @@ class Cluster:
         """
         where = "inputs.conf [usersignups://%s]" % name
         if not settings.NAME.fullmatch(name):
-            raise SettingsError("%s must have a name of letters, digits, dots, hyphens and underscores" % where)
+            text = "%s must have a name of letters, digits, dots, hyphens and underscores"
+            raise SettingsError(text % where, setting="name")
         cluster = settings.parse(cls, where, parameters, name=name)
         if cluster.server and cluster.kubeconfig:
-            raise SettingsError("%s has both server and kubeconfig: remove one" % where)
+            raise SettingsError("%s has both server and kubeconfig: remove one" % where, setting="kubeconfig")
         if cluster.context and not cluster.kubeconfig:
-            raise SettingsError("%s context is a kubeconfig's: set kubeconfig too" % where)
+            raise SettingsError("%s context is a kubeconfig's: set kubeconfig too" % where, setting="context")
         if not cluster.usersignups and not cluster.tenant_namespaces:
             raise SettingsError(
                 "%s lists nothing: set usersignups (a host cluster's), tenant_namespaces (a member "
-                "cluster's), or both to true" % where
+                "cluster's), or both to true" % where,
+                setting="usersignups",
             )
         return cluster

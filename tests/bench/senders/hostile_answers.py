@@ -10,7 +10,7 @@ import threading
 import time
 
 from segment_bridge import reasons
-from segment_bridge.delivery.client import Kind, Segment
+from segment_bridge.delivery.client import Client, Kind
 from segment_bridge.delivery.options import Destination
 
 LIMIT_S, SLACK_S = 0.3, 5.0
@@ -21,7 +21,7 @@ def main(url, write_key, count):
     kinds, longest, wrong = collections.Counter(), [0.0], []
     left = [count]
     counting = threading.Lock()
-    client = Segment(Destination("segment", url=url + "/v1/batch", timeout=LIMIT_S, connect_timeout=LIMIT_S), write_key)
+    client = Client(Destination("segment", url=url + "/v1/batch", timeout=LIMIT_S, connect_timeout=LIMIT_S), write_key)
 
     def work():
         while True:
@@ -31,7 +31,7 @@ def main(url, write_key, count):
                 left[0] -= 1
             began = time.monotonic()
             try:
-                answer = client.post(client.call(BODY))
+                answer = client.send(client.prepare(BODY))
                 answer.exception(b'{"messageId":"m"}')
             except BaseException as error:
                 wrong.append("%s: %s" % (type(error).__name__, error))

@@ -196,7 +196,7 @@ def test_boilerplate_of_splunks_is_left_out(opened):
 def test_what_the_app_says_is_found_behind_splunks_own_words(opened, environment):
     said = (
         "In handler 'usersignups': Argument validation for scheme=usersignups: usersignups: inputs.conf "
-        '[usersignups://x] server must be right, got "y" (reason=settings)'
+        '[usersignups://x] server must be right, got "y" (reason=settings setting=server)'
     )
     page = opened(instead("POST", "data/inputs/usersignups$", 400, refusal(said)))
     page.clusters.press("Add a cluster")

@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from segment_bridge.splunk import dead_letters, rest
-from segment_bridge.splunk.dead_letters import MAX_AGE_S, DeadLetters
+from segment_bridge.delivery import dead_letters
+from segment_bridge.delivery.dead_letters import MAX_AGE_S
+from segment_bridge.splunk import destinations, rest
 from tests.conftest import ROOT
 from tests.standin.sessions import SYSTEM_USER
 from tests.system.operations.bridge import AGAIN
@@ -206,5 +207,5 @@ class TestBounds:
         bridge.letter("dropped", "dropped", START)
         bridge.letter("other", "rejected", START, _key="other/other", destination="other")
         service = rest.connect(bridge.splunkd.management_url, bridge.splunkd.sessions.open(SYSTEM_USER).key)
-        assert DeadLetters(service, "segment", clock=lambda: START + HOUR).prune() == {"number": 2}
+        assert destinations.dead_letters(service, "segment", clock=lambda: START + HOUR).prune() == {"number": 2}
         assert set(letters(bridge)) == {"2", "3", "other"}

@@ -2,9 +2,8 @@
 
 import pytest
 
-from segment_bridge.delivery.client import fingerprint
-from segment_bridge.splunk import rest
-from segment_bridge.splunk.ledger import KEPT_S, Ledger
+from segment_bridge.delivery.ledger import KEPT_S
+from segment_bridge.splunk import destinations, rest
 from tests.standin.sessions import SYSTEM_USER
 from tests.support.fakes.segment import WRITE_KEY
 from tests.system.operations.bridge import AGAIN
@@ -93,17 +92,17 @@ def test_it_expires(with_ledger):
 
 def test_without_kv_store_nothing_is_known_and_nothing_is_in_the_way(bridge):
     stranger = rest.connect(bridge.splunkd.management_url, "no session")
-    ledger = Ledger(stranger, "segment", fingerprint(WRITE_KEY))
-    digest = ledger.digest("m")
-    assert digest not in ledger
-    ledger.add([digest])
+    ledger = destinations.kept_ledger(stranger, "segment", WRITE_KEY)
+    assert not ledger.known(["m"], [0], 0)
+    ledger.accepted([0])
     ledger.write()
 
 
 def test_destinations_do_not_know_of_each_other(bridge):
     service = rest.connect(bridge.splunkd.management_url, bridge.splunkd.sessions.open(SYSTEM_USER).key)
-    ledger = Ledger(service, "segment", fingerprint(WRITE_KEY))
-    ledger.add([ledger.digest("m")])
+    ledger = destinations.kept_ledger(service, "segment", WRITE_KEY)
+    assert not ledger.known(["m"], [0], 0)
+    ledger.accepted([0])
     ledger.write()
-    assert ledger.digest("m") in Ledger(service, "segment", fingerprint(WRITE_KEY))
-    assert ledger.digest("m") not in Ledger(service, "other", fingerprint(WRITE_KEY))
+    for destination, known in (("segment", {0}), ("other", set())):
+        assert destinations.kept_ledger(service, destination, WRITE_KEY).known(["m"], [0], 0) == known

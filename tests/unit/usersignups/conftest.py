@@ -138,7 +138,7 @@ def validate(script, fake):
             ),
         )
         message = ElementTree.fromstring(out).findtext("message") if out else ""
-        start.code = re.sub(r"(?s).* \(reason=(\w+)\)\Z", r"\1", message)
-        return status, re.sub(r"(?s)\Ausersignups: (.*) \(reason=\w+\)\Z", r"\1", message)
+        start.code = re.sub(r"(?s).* \(reason=(\w+)(?: setting=\w+)?\)\Z", r"\1", message)
+        return status, re.sub(r"(?s)\Ausersignups: (.*) \(reason=\w+(?: setting=\w+)?\)\Z", r"\1", message)
 
     return start

@@ -2,8 +2,8 @@
 
 import pytest
 
-from segment_bridge.delivery.isolation import REFUSALS, Refusal, Trust
-from segment_bridge.delivery.messages import Outcome
+from segment_bridge.delivery.outcomes import Outcome
+from segment_bridge.delivery.trust import REFUSALS, Refusal, Trust
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 A document's key is <destination>/<messageId>: what fails again is one document, which keeps its first time and counts
 its attempts. `payload` is the message as it would be sent; of a row that gives no message it is a draft of one
-(`delivery.drafts`), which has an id as well. A message that is accepted later, by any run, leaves the collection;
-so does what is too old, or too much: what was refused before what waits for its next try.
+(segment_bridge.delivery.drafts), which has an id as well. A message that is accepted later, by any run, leaves the
+collection; so does what is too old, or too much: what was refused before what waits for its next try.
 
 A row without a user (no_user_anon_id) is not kept: sending it again would not find the user. Only the search that made
 it may.
@@ -15,14 +15,11 @@ import contextlib
 import json
 import math
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
-from splunklib.client import Service
-
-from segment_bridge.delivery.messages import Outcome
+from segment_bridge.collection import Collection
+from segment_bridge.delivery.outcomes import Outcome, id_of
 from segment_bridge.errors import SegmentBridgeError
-from segment_bridge.retry import Retry
-from segment_bridge.splunk.kvstore import Collection
 
 COLLECTION = "segment_dead_letters"
 STATUSES = ("rejected", "failed", "unsent")
@@ -35,7 +32,43 @@ DROPS = {
 MAX_AGE_S = 30 * 86_400
 MAX_LETTERS = 100_000
 _MOST_WAITING, _MOST_WAITING_CHARS = 500, 2_000_000
-_PATIENCE_S = 30.0
+
+
+class Letters:
+    """Those of a run that keeps none. `DeadLetters` are those of one that does.
+
+    Attributes:
+        kept, lost: how many, and how many of those that should have been are not; `error` says why.
+        malformed: how many of a wrong shape the collection has.
+    """
+
+    def __init__(self) -> None:
+        self.kept = self.lost = self.malformed = 0
+        self.error: Optional[SegmentBridgeError] = None
+
+    def keeps(self, outcome: Outcome) -> bool:
+        """Whether events with this outcome are kept."""
+        return False
+
+    def add(self, message_id: str, payload: str, outcome: Outcome) -> None:
+        """Takes one, and writes them when there are enough."""
+
+    def accepted(self, payloads: Sequence[bytes]) -> None:
+        """These messages are, and so no longer dead letters, if they were."""
+
+    def write(self) -> None:
+        """Writes those that wait, and removes those that were accepted."""
+
+    def prune(self) -> Dict[str, int]:
+        """Removes what is too old, what is too much, and what a person dropped.
+
+        How many, by reason, but for the last.
+        """
+        return {}
+
+    def facts(self) -> Dict[str, int]:
+        """For the run log."""
+        return {}
 
 
 class _Held(NamedTuple):
@@ -45,27 +78,29 @@ class _Held(NamedTuple):
     first_time: float
 
 
-class DeadLetters:
-    """One run's. `error` says why there are no more of them than `kept`, where that is so; `lost` counts the others.
+class DeadLetters(Letters):
+    """One run's.
 
-    `malformed` are those of a wrong shape that the collection has.
+    Args:
+        collection: opens segment_dead_letters: each time that something is asked of it, with patience anew.
     """
 
-    def __init__(self, service: Service, destination: str, clock: Callable[[], float] = time.time):
-        self.kept = self.lost = self.malformed = 0
-        self.error: Optional[SegmentBridgeError] = None
+    def __init__(self, collection: Callable[[], Collection], destination: str, clock: Callable[[], float] = time.time):
+        super().__init__()
         self._is_away = False
-        self._service = service
+        self._collection = collection
         self._destination = destination
         self._clock = clock
         self._waiting: Dict[str, Dict[str, Any]] = {}
         self._waiting_chars = 0
         self._held: Optional[Dict[str, _Held]] = None  # what the collection has, by key
         self._dropped: List[str] = []  # keys of those that a person dropped
-        self._settled: List[str] = []
+        self._accepted: List[str] = []
+
+    def keeps(self, outcome: Outcome) -> bool:
+        return outcome.status in STATUSES and outcome.reason != "no_user_anon_id"
 
     def add(self, message_id: str, payload: str, outcome: Outcome) -> None:
-        """Takes one, and writes them when there are enough."""
         message = json.loads(payload)
         key = self._key(message_id)
         document = {
@@ -85,32 +120,26 @@ class DeadLetters:
         if len(self._waiting) >= _MOST_WAITING or self._waiting_chars >= _MOST_WAITING_CHARS:
             self.write()
 
-    def settle(self, payloads: List[bytes]) -> None:
-        """Messages were accepted."""
+    def accepted(self, payloads: Sequence[bytes]) -> None:
         held = self._read() if self._held is None else self._held
         if held:
-            keys = [self._key(json.loads(payload)["messageId"]) for payload in payloads]
-            self._settled += [key for key in keys if held.pop(key, None)]
+            keys = [self._key(id_of(payload)) for payload in payloads]
+            self._accepted += [key for key in keys if held.pop(key, None)]
 
     def write(self) -> None:
-        """Writes those that wait, and removes those that were accepted.
-
+        """
         KV store that does not answer, or takes none, is not asked again in this run. What it keeps of the latter is
         sent again, and is a repeat to Segment.
         """
-        settled, self._settled = self._settled, []
+        accepted, self._accepted = self._accepted, []
         with contextlib.suppress(SegmentBridgeError):
-            self._collection().delete_keys(settled)
+            self._collection().delete_keys(accepted)
         waiting, self._waiting, self._waiting_chars = self._waiting, {}, 0
         kept = self._save(waiting) if waiting and not self._is_away else 0
         self.kept += kept
         self.lost += len(waiting) - kept
 
     def prune(self) -> Dict[str, int]:
-        """Removes what is too old, what is too much, and what a person dropped.
-
-        How many, by reason, but for the last.
-        """
         held = self._read() if self._held is None else self._held
         old = [key for key, letter in held.items() if letter.first_time < self._clock() - MAX_AGE_S]
         surplus = sorted(held.keys() - old, key=held.__getitem__)[: max(len(held) - len(old) - MAX_LETTERS, 0)]
@@ -134,8 +163,8 @@ class DeadLetters:
                 self._held[letter["_key"]] = _Held(status in ("failed", "unsent", AGAIN), first_time)
         return self._held
 
-    def _collection(self) -> Collection:
-        return Collection(self._service, COLLECTION, Retry(deadline_s=_PATIENCE_S))
+    def facts(self) -> Dict[str, int]:
+        return {"dead_letters": self.kept, "dead_letters_lost": self.lost}
 
     def _key(self, message_id: str) -> str:
         return "%s/%s" % (self._destination, message_id)

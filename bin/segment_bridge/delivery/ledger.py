@@ -14,13 +14,10 @@ import contextlib
 import hashlib
 import time
 import uuid
-from typing import Any, Callable, Iterable, List, Optional, Set
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set
 
-from splunklib.client import Service
-
+from segment_bridge.collection import CLOCK_SKEW_S, Collection
 from segment_bridge.errors import SegmentBridgeError
-from segment_bridge.retry import Retry
-from segment_bridge.splunk.kvstore import CLOCK_SKEW_S, Collection
 
 COLLECTION = "segment_ledger"
 KEPT_S = 6 * 3_600
@@ -28,38 +25,66 @@ _DIGEST_BYTES = 16
 _DOCUMENT_DIGESTS = 50_000
 _MOST_DIGESTS = 500_000
 """They take 50 MB. What is beyond them is sent again."""
-_PATIENCE_S = 30.0
 
 
 class Ledger:
-    """One run's view: what earlier runs got accepted, to which `add` and `write` add what this one does.
+    """That of a run without one: nothing is known. Rows are told by their numbers in a piece."""
+
+    def begin(self) -> None:
+        """Another piece of rows."""
+
+    def known(self, message_ids: Sequence[str], rows: Sequence[int], start: int) -> Set[int]:
+        """Those of these rows, which have such ids, whose events were accepted before.
+
+        Args:
+            rows: by their numbers in a block, of which the first is number `start` of the piece.
+        """
+        return set()
+
+    def accepted(self, rows: Sequence[int]) -> None:
+        """The events of these rows of the piece are."""
+
+    def write(self) -> None:
+        """Writes what was accepted, and deletes what is too old."""
+
+
+class KeptLedger(Ledger):
+    """What earlier runs got accepted, to which this one adds.
 
     Args:
         fingerprint: of the write key.
     """
 
-    def __init__(self, service: Service, destination: str, fingerprint: str, clock: Callable[[], float] = time.time):
-        self._collection = Collection(service, COLLECTION, Retry(deadline_s=_PATIENCE_S))
+    def __init__(
+        self, collection: Collection, destination: str, fingerprint: str, clock: Callable[[], float] = time.time
+    ):
+        self._collection = collection
         self._destination = destination
         self._key = bytes.fromhex(fingerprint)
         self._clock = clock
         self._known: Optional[Set[bytes]] = None
+        self._digests: Dict[int, bytes] = {}  # of the piece, by row
         self._fresh: List[bytes] = []
 
-    def digest(self, message_id: str) -> bytes:
-        return hashlib.blake2b(message_id.encode(), digest_size=_DIGEST_BYTES, key=self._key).digest()
+    def begin(self) -> None:
+        self._digests.clear()
 
-    def __contains__(self, digest: bytes) -> bool:
+    def known(self, message_ids: Sequence[str], rows: Sequence[int], start: int) -> Set[int]:
         if self._known is None:
             self._known = self._read()
-        return digest in self._known
+        found = set()
+        for row in rows:
+            digest = hashlib.blake2b(message_ids[row].encode(), digest_size=_DIGEST_BYTES, key=self._key).digest()
+            if digest in self._known:
+                found.add(row)
+            else:
+                self._digests[start + row] = digest
+        return found
 
-    def add(self, digests: Iterable[bytes]) -> None:
-        """They were accepted."""
-        self._fresh.extend(digests)
+    def accepted(self, rows: Sequence[int]) -> None:
+        self._fresh += map(self._digests.__getitem__, rows)
 
     def write(self) -> None:
-        """Writes what was added, and deletes what is too old."""
         with contextlib.suppress(SegmentBridgeError):
             for start in range(0, len(self._fresh), _DOCUMENT_DIGESTS):
                 digests = b"".join(self._fresh[start : start + _DOCUMENT_DIGESTS])

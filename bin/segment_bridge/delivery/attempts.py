@@ -1,0 +1,214 @@
+"""A batch is sent until an answer stands; what concerns all requests of a run is kept here, under one lock.
+
+That is: a wait that an answer asks for, how many requests may be under way, whether there is a reason to stop, and what
+is known of the receiver (segment_bridge.delivery.trust). No sockets of its own; time and chance are parameters.
+"""
+
+import math
+import random
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, Callable, NamedTuple, Optional, Protocol
+
+from segment_bridge.delivery.batching import Batch, body
+from segment_bridge.delivery.client import Answer, Kind
+from segment_bridge.delivery.options import Destination
+from segment_bridge.delivery.pacing import Breaker, Throttle
+from segment_bridge.delivery.trust import Trust
+from segment_bridge.retry import Backoff
+
+BACKOFF = Backoff()
+SHORTEST_HOLD_S = 1.0
+REFUSED = (Kind.REFUSED, Kind.TOO_LARGE, Kind.DENIED)
+_NOT_ABOUT_EVENTS = (401, 407, 415)
+"""What answers so has not looked at the events; unless it has accepted others, there is no use in asking again."""
+
+OnAccepted = Callable[[bytes, int], None]
+"""Is told, with the lock, of a message that was accepted, and the number of its request among those that began."""
+
+
+class Stop(NamedTuple):
+    """Why nothing more is sent; `http` is the status of the refusal that it was."""
+
+    reason: str
+    error: str
+    http: Optional[int] = None
+
+
+class Stopped(Exception):
+    """`Attempts.stopped` says why."""
+
+
+class Sender(Protocol):
+    """What is asked of a client.Client. `send` takes what `prepare` gives, as often as it takes."""
+
+    gzip: bool  # is set to False where the other side does not take it
+    requests: int
+    body_bytes: int
+    wire_bytes: int  # after compression
+
+    def prepare(self, body: bytes) -> Any: ...
+    def send(self, request: Any, retries: int = 0) -> Answer: ...
+
+
+@dataclass
+class Attempt:
+    """In how many requests a message was so far, and the last answer."""
+
+    requests: int
+    answer: Optional[Answer] = None
+
+
+class Attempts:
+    """Those of one run, made by any number of threads at once.
+
+    Attributes:
+        lock: guards `trust`, and what follows.
+        begun: how many requests have.
+    """
+
+    def __init__(
+        self,
+        client: Sender,
+        destination: Destination,
+        backoff: Backoff = BACKOFF,
+        clock: Callable[[], float] = time.monotonic,
+        chance: Callable[[], float] = random.random,
+    ):
+        self.client = client
+        self.trust = Trust()
+        self.lock = threading.Condition()
+        self.begun = self.retries = 0
+        self.waited_s = 0.0
+        self.stopped: Optional[Stop] = None
+        self._max_attempts = destination.max_attempts
+        self._backoff, self._clock, self._chance = backoff, clock, chance
+        self._left_s, self._deadline = destination.deadline, 0.0
+        self._throttle = Throttle(destination.concurrency, destination.max_eps)
+        self._breaker = Breaker()
+        self._under_way = 0
+        self._trouble = ""  # the last answer that asked for another request
+
+    def resume(self) -> None:
+        """Time begins to count against the deadline; it does until `pause`."""
+        self._deadline = self._clock() + self._left_s
+
+    def pause(self) -> None:
+        self._left_s = self._deadline - self._clock()
+
+    def stop(self, reason: str, error: str, http: Optional[int] = None) -> None:
+        """Nothing more is sent, by any thread; what is under way is waited for. The first reason stands."""
+        with self.lock:
+            self.stopped = self.stopped or Stop(reason, error, http)
+            self.lock.notify_all()
+
+    def is_unknown(self) -> bool:
+        """Whether nothing was accepted yet, nor will be of what is under way."""
+        with self.lock:
+            while self.trust.is_unknown and self._under_way and not self.stopped:
+                self.lock.wait()
+            return self.trust.is_unknown
+
+    def send(self, batch: Batch, attempt: Attempt, on_accepted: Optional[OnAccepted] = None) -> Answer:
+        """Sends a batch until there is an answer that no other request would change.
+
+        Args:
+            on_accepted: if that means anything else than it mostly does.
+
+        Raises:
+            Stopped
+        """
+        is_packed = self.client.gzip
+        is_whole_or_single = not attempt.requests or len(batch) == 1
+        request = self.client.prepare(body(batch.payloads))
+        failures = held = denials = 0
+        not_before = -math.inf
+        while True:
+            answer = self._request(request, batch, attempt, not_before, on_accepted or self.trust.accepted)
+            if answer.kind is Kind.ENCODED:
+                self.client.gzip = False
+                answer = answer._replace(kind=Kind.DENIED)
+            if answer.kind in REFUSED and is_packed and not self.client.gzip:
+                is_packed = False
+                request = self.client.prepare(body(batch.payloads))
+            elif answer.kind is Kind.THROTTLED or (answer.kind is Kind.TRANSIENT and answer.retry_after_s is not None):
+                held += 1
+                self._hold(answer, held)
+            elif answer.kind is Kind.TRANSIENT and failures + 1 < self._max_attempts:
+                failures += 1
+                not_before = self._clock() + self._backoff.wait_s(failures, self._chance())
+            elif answer.kind is Kind.DENIED and not denials and is_whole_or_single and not self.is_unknown():
+                denials += 1  # others are let through: it may be this server, or this moment
+                not_before = self._clock() + self._backoff.wait_s(1, self._chance())
+            else:
+                return self._note(answer)
+            with self.lock:
+                self.retries += 1
+                self._trouble = "; last answer: " + answer.error
+
+    def _request(
+        self, request: Any, batch: Batch, attempt: Attempt, not_before: float, on_accepted: OnAccepted
+    ) -> Answer:
+        """One request, when it is its turn."""
+        begun = self._await_turn(len(batch), not_before)
+        attempt.requests += 1
+        answer = None
+        try:
+            answer = attempt.answer = self.client.send(request, attempt.requests - 1)
+            return answer
+        finally:
+            with self.lock:
+                self._under_way -= 1
+                if answer and answer.kind is Kind.ACCEPTED:
+                    on_accepted(batch.payloads[0], begun)
+                self.lock.notify_all()
+
+    def _await_turn(self, events: int, not_before: float) -> int:
+        """Returns when a request may begin: the so manieth.
+
+        Raises:
+            Stopped: there is, or by now would be, no time left, or another reason not to.
+        """
+        with self.lock:
+            began = self._clock()
+            while True:
+                now = self._clock()
+                due = max(not_before, self._throttle.not_before())
+                if not self.stopped and max(now, due) > self._deadline:
+                    self.stop("deadline", "another request would pass the deadline of the run" + self._trouble)
+                if self.stopped:
+                    raise Stopped
+                if due <= now and self._under_way < self._throttle.limit:
+                    break
+                self.lock.wait(due - now if due > now else None)
+            self.waited_s += now - began
+            self._under_way += 1
+            self._throttle.begins(now, events)
+            self.begun += 1
+            return self.begun
+
+    def _hold(self, answer: Answer, times: int) -> None:
+        """No request begins until the time that the answer asks for."""
+        wait_s = answer.retry_after_s
+        if wait_s is None:
+            wait_s = self._backoff.wait_s(times, self._chance())
+        with self.lock:
+            self._throttle.hold(self._clock(), max(wait_s, SHORTEST_HOLD_S), answer.kind is Kind.THROTTLED)
+
+    def _note(self, answer: Answer) -> Answer:
+        """An answer that stands, as what it turns out to be; and what it means for the batches after it."""
+        with self.lock:
+            if answer.kind is Kind.DENIED and answer.http in _NOT_ABOUT_EVENTS and self.trust.is_unknown:
+                answer = answer._replace(kind=Kind.MISCONFIGURED)
+            if answer.kind is not Kind.TRANSIENT:
+                self._breaker.succeeded()
+                self._throttle.answered_well()
+                if answer.kind is Kind.MISCONFIGURED:
+                    self.stop(answer.reason, answer.error)
+                return answer
+            self._breaker.failed()
+            if self._breaker.is_open:
+                text = "%d batches in a row have failed, the last one: %s" % (self._breaker.failures, answer.error)
+                self.stop("circuit_open", text)
+            return answer

@@ -1,0 +1,65 @@
+"""How many events of a run ended in which way, and why, with an example of each; and what was sent; pure."""
+
+from collections import Counter
+from typing import Dict, List, NamedTuple, Tuple, Union
+
+from segment_bridge.delivery.outcomes import STATUSES, Outcome, id_of
+
+
+class Traffic(NamedTuple):
+    """What went over the wire in a run."""
+
+    requests: int = 0
+    retries: int = 0
+    body_bytes: int = 0
+    wire_bytes: int = 0  # after compression
+    waited_s: float = 0.0
+    """How long requests waited for their turn, together."""
+    gave_up_gzip: bool = False
+
+
+class Reason:
+    """How many events ended in one way, and an example."""
+
+    def __init__(self, outcome: Outcome, message_id: str):
+        self.outcome, self.message_id = outcome, message_id
+        self.count = 0
+
+
+class Counts:
+    """Of one run; `rows` are all that came."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._by_status: Dict[str, int] = Counter()
+        self._reasons: Dict[Tuple[str, str], Reason] = {}
+
+    def __getitem__(self, status: str) -> int:
+        return self._by_status[status]
+
+    @property
+    def not_sent(self) -> int:
+        """That should have been, and did not get there."""
+        return self["failed"] + self["unsent"]
+
+    @property
+    def reasons(self) -> List[Reason]:
+        """In the order in which they were met first."""
+        return [*self._reasons.values()]
+
+    def add(self, outcome: Outcome, number: int, example: Union[str, bytes]) -> None:
+        self._by_status[outcome.status] += number
+        if not outcome.reason:
+            return
+        key = outcome.status, outcome.reason
+        if key not in self._reasons:
+            self._reasons[key] = Reason(outcome, id_of(example) if isinstance(example, bytes) else example)
+        self._reasons[key].count += number
+
+    def facts(self) -> Dict[str, int]:
+        return {**facts({status: self[status] for status in STATUSES}), "rows": self.rows}
+
+
+def facts(by_status: Dict[str, int]) -> Dict[str, int]:
+    """For the run log, each line of which says by `dryrun` whether it was one."""
+    return {"rehearsed" if status == "dryrun" else status: count for status, count in by_status.items()}

@@ -1,0 +1,220 @@
+"""A run: rows in, events out, each row answered with what became of its event, and a report at the end.
+
+Rows come in pieces, such as the chunks of a search or a whole file of results. A piece is answered when all of its
+events are settled, and nothing is kept from one piece for the next: a search that is cancelled has no last chunk.
+
+    in = accepted + rejected + failed + unsent + duplicate (+ dryrun), always
+"""
+
+import time
+from collections import Counter
+from typing import Any, Dict, Iterator, List, Protocol, Sequence, Tuple, TypeVar, Union
+
+from segment_bridge.delivery import client
+from segment_bridge.delivery.batching import Batcher, body_bytes
+from segment_bridge.delivery.client import Client
+from segment_bridge.delivery.columns import Columns
+from segment_bridge.delivery.counts import Counts, facts
+from segment_bridge.delivery.dead_letters import Letters
+from segment_bridge.delivery.drafts import draft
+from segment_bridge.delivery.engine import DryRun, Engine
+from segment_bridge.delivery.ids import MessageIds
+from segment_bridge.delivery.ledger import Ledger
+from segment_bridge.delivery.messages import Layout, MessageBuilder, Messages, mistaken
+from segment_bridge.delivery.options import Destination, Options
+from segment_bridge.delivery.outcomes import Answers, Outcomes, Settled
+from segment_bridge.delivery.report import Note, Report
+from segment_bridge.runlog import RunLog
+
+_NEVER = 2**31 - 1  # to 32 bits, the end of all time; else that is 0
+
+
+class Block(Protocol):
+    """Some rows of a piece, as columns in the order of its header."""
+
+    @property
+    def columns(self) -> Columns: ...
+    @property
+    def rows(self) -> int: ...
+
+
+B = TypeVar("B", bound=Block)
+B_co = TypeVar("B_co", bound=Block, covariant=True)
+B_contra = TypeVar("B_contra", bound=Block, contravariant=True)
+
+
+class Piece(Protocol[B_co]):
+    """Rows that have their columns in common. A column x has a twin __mv_x for its values where there are several."""
+
+    @property
+    def header(self) -> Sequence[str]: ...
+    def __iter__(self) -> Iterator[B_co]: ...
+
+
+class Reply(Answers, Protocol[B_contra]):
+    """To a piece: gets its rows, with the ids and texts of their messages, and then the outcome of each."""
+
+    def add(self, block: B_contra, messages: Messages) -> None: ...
+
+
+class NoReply:
+    """To rows that nobody waits for."""
+
+    def add(self, block: Block, messages: Messages) -> None:
+        pass
+
+    def settle(self, rows: Sequence[int], outcome: object) -> None:
+        pass
+
+
+class Run:
+    """A context manager. `deliver` is called for each piece of rows, `notes` at the end.
+
+    Args:
+        letters: where what does not get to its destination is kept, or dead_letters.Letters.
+        ledger: what was accepted before, or ledger.Ledger.
+        window: the epoch times between which the search looks; 0 is no bound.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        destination: Destination,
+        write_key: str,
+        log: RunLog,
+        letters: Letters,
+        ledger: Ledger,
+        window: Tuple[float, float] = (0, 0),
+    ):
+        """
+        Raises:
+            SecretError, SettingsError: as client.Client.
+        """
+        self.is_busy = self.is_cancelled = False
+        self._log, self._letters, self._ledger = log, letters, ledger
+        self._has_window = 0 < window[1] < _NEVER
+        occasion = "%.3f %.3f" % window if self._has_window else time.strftime("%Y-%m-%d", time.gmtime())
+        self._ids = MessageIds(client.fingerprint(write_key), occasion)
+        self._builder = MessageBuilder(self._ids, destination.max_event_bytes)
+        self._batcher = Batcher(destination.max_batch_bytes, destination.max_batch_events)
+        self._counts = Counts()
+        self._outcomes = Outcomes(self._counts, letters, ledger, self._ids.forget)
+        self._report = Report(options, destination, self._counts, letters, log)
+        self._engine: Union[Engine, DryRun]
+        if options.dryrun:
+            client.check(destination)
+            self._engine = DryRun(destination, self._settled)
+        else:
+            self._engine = Engine(Client(destination, write_key), destination, self._settled)
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        self._engine.__exit__(*exc_info)
+        self._ledger.write()
+
+    def cancel(self) -> None:
+        """May come at any time, from a signal's handler."""
+        self.is_cancelled = True
+        self._engine.stop("cancelled", "the search was cancelled")
+
+    def deliver(self, piece: Piece[B], reply: Reply[B]) -> None:
+        """Sends the events of a piece's rows, and waits until they are settled.
+
+        Raises:
+            Exception: the piece's own; the events of the rows that were read are settled then, too.
+        """
+        self._outcomes.begin(reply)
+        self._ledger.begin()
+        self._engine.resume()
+        self.is_busy = True
+        try:
+            self._submit(piece, reply)
+        except BaseException:
+            self._engine.stop("cancelled", "the run ended early")
+            raise
+        finally:
+            last = self._batcher.flush()
+            if last:
+                self._engine.submit(last)
+            self._engine.drain()
+            self.is_busy = False
+            for refusal in self._engine.overturned():
+                self._outcomes.overturned(refusal.payload, refusal.outcome)
+            self._outcomes.end()
+
+    def _submit(self, piece: Piece[B], reply: Reply[B]) -> None:
+        layout = Layout(piece.header)
+        self._report.mistaken.update(mistaken(piece.header))
+        start = 0
+        for block in piece:
+            messages = self._builder.build(layout, block.columns, block.rows)
+            drafts = self._drafts(layout, block.columns, messages)
+            reply.add(block, messages)
+            self._counts.rows += block.rows
+            self._outcomes.made(start + row for row in messages.made)
+            for row, outcome in sorted(messages.withheld.items()):
+                self._outcomes.withheld(start + row, messages.ids[row], outcome, drafts.get(row, ""))
+            rows = [row for row in range(block.rows) if row not in messages.withheld]
+            known = self._ledger.known(messages.ids, rows, start)
+            if known:
+                for row in known:
+                    self._outcomes.sent_before(start + row, messages.ids[row], messages.payloads[row])
+                rows = [row for row in rows if row not in known]
+            for full in self._batcher.add([messages.payloads[row] for row in rows], [start + row for row in rows]):
+                self._engine.submit(full)
+                self._batcher.max_bytes = min(self._batcher.max_bytes, self._engine.max_batch_bytes)
+            start += block.rows
+
+    def _drafts(self, layout: Layout, columns: Columns, messages: Messages) -> Dict[int, str]:
+        """What is kept of rows that give no message, by row. Each has an id then: the row, the log and the letter."""
+        drafts = {}
+        for row, outcome in messages.withheld.items():
+            if self._letters.keeps(outcome):
+                cells = [column[row] for column in columns]
+                if not messages.ids[row]:
+                    messages.ids[row] = self._ids.made(draft(layout, cells, ""), *layout.occurrence(columns, row))
+                drafts[row] = draft(layout, cells, messages.ids[row])
+        return drafts
+
+    def _settled(self, settled: Settled) -> None:
+        batch = settled.batch
+        parts = [*settled.parts()]
+        statuses: Dict[str, int] = Counter()
+        for outcome, part in parts:
+            self._outcomes.sent(part, outcome)
+            statuses[outcome.status] += len(part)
+        last, _ = max(parts, key=lambda part: part[0].attempts)
+        self._log.info(
+            "batch",
+            batch=batch.number,
+            events=len(batch),
+            bytes=body_bytes(batch.payloads),
+            **facts(statuses),
+            http=last.http,
+            attempts=last.attempts,
+            reason=last.reason or None,
+            seconds=settled.seconds,
+        )
+
+    # --- The report ---
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the run did not do its work."""
+        return self._report.has_failed
+
+    def notes(self) -> List[Note]:
+        """What the run came to. An ERROR among them means that the search is to fail."""
+        if not self._has_window:
+            self._report.undated = self._ids.undated
+        return self._report.notes(self._engine.traffic)
+
+    def log_outcomes(self) -> None:
+        """A line of the run log for each distinct reason."""
+        self._report.log_outcomes()
+
+    def facts(self) -> Dict[str, Any]:
+        """For the last line of the run log."""
+        return self._report.facts(self._engine.traffic)

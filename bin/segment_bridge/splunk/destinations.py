@@ -1,0 +1,79 @@
+"""A run to a destination, with what Splunk has of that: its settings, its write key, dead letters and ledger."""
+
+import time
+from typing import Callable, List, NamedTuple, Tuple
+
+from splunklib.client import Service
+
+from segment_bridge.delivery.client import fingerprint
+from segment_bridge.delivery.dead_letters import COLLECTION as DEAD_LETTERS
+from segment_bridge.delivery.dead_letters import DeadLetters, Letters
+from segment_bridge.delivery.ledger import COLLECTION as LEDGER
+from segment_bridge.delivery.ledger import KeptLedger, Ledger
+from segment_bridge.delivery.options import Destination, Options
+from segment_bridge.delivery.run import Run
+from segment_bridge.errors import SecretError
+from segment_bridge.retry import Retry
+from segment_bridge.runlog import RunLog
+from segment_bridge.splunk import passwords, rest
+from segment_bridge.splunk.kvstore import Collection
+
+PATIENCE_S = 30.0
+"""With KV store: each time that dead letters need it, and in a whole run for the ledger."""
+WRITE_KEY_CHARS = 32  # of Segment's; other receivers have their own
+
+
+class Opened(NamedTuple):
+    run: Run
+    warnings: List[SecretError]
+
+
+def open_run(service: Service, options: Options, log: RunLog, window: Tuple[float, float] = (0, 0)) -> Opened:
+    """A run with these options, which has sent nothing yet.
+
+    Args:
+        service: splunkd, as the user who sends.
+        window: the epoch times between which the search looks; 0 is no bound.
+
+    Raises:
+        SettingsError, SecretError, SplunkdError: it cannot be.
+    """
+    name = options.destination
+    stanza = rest.stanza(service, "segment_bridge", name, "destination")
+    destination = Destination.parse(name, stanza, options.overrides)
+    write_key, warnings = _write_key(service, destination, options.dryrun)
+    keeps = not options.dryrun
+    letters = dead_letters(service, name) if destination.dead_letters and keeps else Letters()
+    accepted = kept_ledger(service, name, write_key) if destination.ledger and keeps else Ledger()
+    return Opened(Run(options, destination, write_key, log, letters, accepted, window), warnings)
+
+
+def dead_letters(service: Service, destination: str, clock: Callable[[], float] = time.time) -> DeadLetters:
+    return DeadLetters(lambda: Collection(service, DEAD_LETTERS, Retry(deadline_s=PATIENCE_S)), destination, clock)
+
+
+def kept_ledger(
+    service: Service, destination: str, write_key: str, clock: Callable[[], float] = time.time
+) -> KeptLedger:
+    collection = Collection(service, LEDGER, Retry(deadline_s=PATIENCE_S))
+    return KeptLedger(collection, destination, fingerprint(write_key), clock)
+
+
+def _write_key(service: Service, destination: Destination, is_dry: bool) -> Tuple[str, List[SecretError]]:
+    """It, and what is odd about it.
+
+    Raises:
+        SecretError: there is none, and one is needed.
+    """
+    name = destination.name
+    try:
+        write_key = passwords.read(service, name, "write key of [%s]" % name)
+    except SecretError as error:
+        if not is_dry:
+            raise
+        text = "%s. (Without it, the messageIds that are made differ from those of a run that sends)" % error
+        return "", [SecretError(text, reason=error.reason, setting=error.setting)]
+    if not destination.url and len(write_key) not in (0, WRITE_KEY_CHARS):
+        text = "the write key of [%s] has %d characters, Segment's have %d: events may vanish without an error"
+        return write_key, [SecretError(text % (name, len(write_key), WRITE_KEY_CHARS), setting="write_key")]
+    return write_key, []
