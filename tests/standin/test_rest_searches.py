@@ -136,6 +136,14 @@ class TestRuns:
         job = run(search, **{"dispatch.earliest_time": "200"})
         assert json.loads(job.results(output_mode="json").read())["results"][0]["info_min_time"] == "200.000"
 
+    def test_a_dispatch_has_arguments_that_stand_in_the_search_as_they_are(self, service):
+        """REST API reference, saved/searches, args.*: args.username=foobar, "when the search is search $username$"."""
+        search = service.saved_searches.create("Said", '| makeresults | eval a="$a$", b="$b$$a$" | table a b')
+        job = run(search, **{"args.a": "x", "args.b": "y z"})
+        assert json.loads(job.results(output_mode="json").read())["results"] == [{"a": "x", "b": "y zx"}]
+        job = run(search)
+        assert json.loads(job.results(output_mode="json").read())["results"] == [{"a": "$a$", "b": "$b$$a$"}]
+
     @pytest.mark.parametrize("arguments", [{"color": "red"}, {"dispatch.color": "red"}, {"args.a": "1"}])
     def test_a_dispatch_takes_nothing_that_it_does_not_know(self, shipped, arguments):
         assert refusal(shipped.dispatch, **arguments)[0] == 400

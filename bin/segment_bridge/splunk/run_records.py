@@ -36,6 +36,10 @@ _FACTS = frozenset(
         "duplicate",
         "dead_letters",
         "dead_letters_lost",
+        "requests",
+        "retries",
+        "bytes",
+        "wire_bytes",
         "users",
         "duration_s",
     )

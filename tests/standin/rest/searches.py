@@ -254,7 +254,7 @@ def dispatch(call: Call, name: str) -> Response:
     if is_true(stanza.settings.get("disabled", "0")):
         raise Refusal(400, "Cannot dispatch the saved search '%s': it is disabled." % name)
     for argument in call.arguments:
-        if argument.startswith(("args.", "force_dispatch")):
+        if argument.startswith("force_dispatch"):
             raise Refusal(400, 'Argument "%s" of dispatch is not known here.' % argument)
         if argument.startswith("dispatch.") and not any(fnmatch.fnmatchcase(argument, each) for each in _ARGUMENTS):
             raise Refusal(400, 'Argument "%s" is not supported by this handler.' % argument)

@@ -43,10 +43,11 @@ _END_OF_ALERTS = 58 * 60
 
 
 class Fired(NamedTuple):
-    """An alert that was triggered, without the beginning of its name, and in which hour after START."""
+    """An alert that was triggered, without the beginning of its name, in which hour after START, and by what change."""
 
     hour: int
     name: str
+    change: str = "began"
 
 
 class Problem(NamedTuple):
@@ -334,8 +335,9 @@ class Site:
         for job in jobs:
             assert job.wait(60), job.search
         self.splunkd.monitor.poll()
+        changes = {job.sid: row.get("change") for job in jobs for row in job.results.rows[:1]}
         for alert in self.splunkd.alerts.fired():
-            self._fired.setdefault(alert.sid, Fired(hour, alert.name[len(ALERT) :]))
+            self._fired.setdefault(alert.sid, Fired(hour, alert.name[len(ALERT) :], changes.get(alert.sid, "")))
         for job in jobs:
             self.splunkd.jobs.remove(job.sid)
         return jobs

@@ -75,11 +75,11 @@ def test_a_healthy_week_with_ordinary_hiccups_is_silent(watched):
 
 
 class TestTheJobHasNotSucceeded:
-    def test_after_four_runs_in_a_row_and_again_while_it_lasts(self, watched):
+    def test_after_four_runs_in_a_row_and_when_it_is_over(self, watched):
         pass_by(watched, 0, 6)
         pass_by(watched, 6, 18, job="skipped")
         pass_by(watched, 18, 24)
-        assert [each for each in watched.fired if each.name == JOB] == [Fired(9, JOB), Fired(15, JOB)]
+        assert [each for each in watched.fired if each.name == JOB] == [Fired(9, JOB), Fired(18, JOB, "over")]
         assert {each.name for each in watched.fired} == {JOB}
 
     @pytest.mark.parametrize("job", ["failed", ""])
@@ -149,13 +149,26 @@ class TestTheJobHasNotSucceeded:
 
 class TestKVStoreIsNotUp:
     @pytest.mark.parametrize("status", [STARTING, FAILED])
-    def test_in_the_hour_in_which_it_is_down_and_again_while_it_lasts(self, watched, status):
+    def test_in_the_hour_in_which_it_is_down_and_when_it_is_up_again(self, watched, status):
         pass_by(watched, 0, 2)
         watched.splunkd.kvstore.status = status
         for hour in range(2, 9):
             watched.tick(hour, 58 * 60)
         watched.splunkd.kvstore.status = READY
-        assert [each for each in watched.fired if each.name != MAP] == [Fired(2, KV_STORE), Fired(8, KV_STORE)]
+        pass_by(watched, 9, 10)
+        assert watched.fired == [Fired(2, KV_STORE), Fired(9, KV_STORE, "over")]
+        assert watched.run(ALERT + KV_STORE) == []
+
+    def test_each_time_that_it_is_down(self, watched):
+        for hour in range(2, 6):
+            watched.splunkd.kvstore.status = FAILED if hour % 2 == 0 else READY
+            watched.tick(hour, 58 * 60)
+        assert [each for each in watched.fired if each.name == KV_STORE] == [
+            Fired(2, KV_STORE),
+            Fired(3, KV_STORE, "over"),
+            Fired(4, KV_STORE),
+            Fired(5, KV_STORE, "over"),
+        ]
 
     def test_not_while_splunk_starts(self, watched):
         watched.splunkd.kvstore.status = STARTING
@@ -171,7 +184,19 @@ class TestEventsWereNotAccepted:
         pass_by(watched, 0, 2)
         pass_by(watched, 2, 3, job="failed")
         pass_by(watched, 3, 6)
-        assert watched.fired == [Fired(2, NOT_ACCEPTED)]
+        assert watched.fired == [Fired(2, NOT_ACCEPTED), Fired(3, NOT_ACCEPTED, "over")]
+
+    def test_once_for_as_long_as_it_lasts_and_once_more_for_another_reason(self, watched):
+        pass_by(watched, 0, 1)
+        for hour in hours(watched, 1, 4, job="failed"):
+            if hour == 2:
+                watched.job(
+                    START + hour * HOUR + 500,
+                    "failed",
+                    problems=[Problem("rejection", "rejected", "too_large", 2, "40,000 bytes")],
+                )
+        told = [each for each in watched.fired if each.name == NOT_ACCEPTED]
+        assert told == [Fired(1, NOT_ACCEPTED), Fired(2, NOT_ACCEPTED), Fired(3, NOT_ACCEPTED, "over")]
 
     def test_it_names_reasons_with_an_example_the_most_frequent_first(self, site):
         site.job(
@@ -236,7 +261,7 @@ class TestAKeyOrSourceIsNotRight:
             if hour == 4:
                 self.check(watched, "key", "warn", "key_unknown", START + hour * HOUR)
                 self.check(watched, "region", "unknown", "key_unknown", START + hour * HOUR)
-        assert watched.fired == [Fired(5, KEY)]
+        assert watched.fired == [Fired(5, KEY), Fired(29, KEY, "over")]
 
     def test_not_of_a_receiver_that_was_away_for_a_moment(self, site):
         self.check(site, "receiver", "warn", "network")
@@ -249,7 +274,9 @@ class TestDeadLettersAreWaiting:
         for hour in hours(watched, 0, 30):
             if hour == 3:
                 watched.letter("a", "rejected", START + hour * HOUR + 430)
-        assert watched.fired == [Fired(3, DEAD_LETTERS), Fired(27, DEAD_LETTERS)]
+            if hour == 28:
+                watched.delete("segment_dead_letters", "segment/a")
+        assert watched.fired == [Fired(3, DEAD_LETTERS), Fired(28, DEAD_LETTERS, "over")]
 
     def test_one_that_should_have_been_sent_again(self, watched):
         for hour in hours(watched, 0, 9):
@@ -300,7 +327,7 @@ class TestTheUserMapIsOutOfDate:
         for hour in hours(watched, 0, 4):
             if hour == 2:
                 watched.input(START + hour * HOUR + 46 * 60, "failed", error=refusal())
-        assert watched.fired == [Fired(2, MAP)]
+        assert watched.fired == [Fired(2, MAP), Fired(3, MAP, "over")]
 
     def test_when_it_has_shrunk_within_a_day(self, watched):
         pass_by(watched, 0, 2)
@@ -362,7 +389,7 @@ class TestAuditEvents:
         for hour in hours(watched, 0, 5):
             if hour == 2:
                 watched.audit_event(START + hour * HOUR + 60, recorded.case("metadata-application-created"))
-        assert watched.fired == [Fired(2, UNREADABLE)]
+        assert watched.fired == [Fired(2, UNREADABLE), Fired(3, UNREADABLE, "over")]
         (row,) = watched.run(ALERT + UNREADABLE, START + 3 * HOUR)
         assert (row["kind"], row["events"]) == ("level", 1)
         assert "RequestResponse" in row["cure"]
@@ -370,4 +397,5 @@ class TestAuditEvents:
     def test_that_do_not_arrive(self, watched):
         pass_by(watched, 0, 3)
         pass_by(watched, 3, 12, audit=False)
-        assert watched.fired == [Fired(5, SILENCE), Fired(11, SILENCE)]
+        pass_by(watched, 12, 13)
+        assert watched.fired == [Fired(5, SILENCE), Fired(12, SILENCE, "over")]

@@ -29,8 +29,19 @@ export const helpLink = (text, page, heading) => {
   return element("a", { href, target: "_blank", rel: "noopener" }, text);
 };
 
+/** How long ago that was, in epoch seconds; the moment itself is its title. */
+export function ago(time) {
+  const moment = new Date(time * 1000);
+  const seconds = (moment - Date.now()) / 1000;
+  const [unit, size] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? ["second", 1];
+  const text = new Intl.RelativeTimeFormat("en").format(Math.round(seconds / size), unit);
+  return element("time", { datetime: moment.toISOString(), title: moment.toLocaleString() }, text);
+}
+
+const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
+
 export const details = (summary, ...children) =>
-  element("details", { class: "sb-details" }, element("summary", {}, summary), ...children);
+  element("details", { class: "sb-details" }, element("summary", {}, ...[summary].flat()), ...children);
 
 /** Rows as a table. `columns` are field -> heading, or field -> { heading, cell, isName }: `cell(row)` is what to show, a text or
     an element, and a name is the row's own heading. Where there is no room, each cell has a line. */

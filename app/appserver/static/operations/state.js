@@ -1,0 +1,95 @@
+/* How it is, in a word and in words. The word, and what is in trouble, are macros.conf [segment_bridge_state]: what the
+   alerts tell of. */
+
+import { ago, button, element, helpLink, table } from "../common/dom.js";
+import { Section } from "../common/section.js";
+import { dispatch, finished, JOB, savedSearches } from "../common/searches.js";
+import { content, isTrue } from "../common/splunkd.js";
+import { outcome } from "./runs.js";
+
+const SEARCH = "Segment Bridge - Operations - State";
+const BLIND = "Segment Bridge - Operations - State without KV store";
+const ALERT = "Segment Bridge - Alert - ";
+const LOOKS = { healthy: "good", degraded: "warning", failing: "bad", off: "off" };
+const MEANS = {
+  healthy: "User journeys get to Segment, and nothing waits for a person.",
+  degraded: "User journeys get to Segment, but not all of them, or something waits for a person.",
+  failing: "User journeys do not get to Segment, or soon will not.",
+  off: "Nothing is read and nothing is sent.",
+};
+const CLUSTERS = {
+  cluster: { heading: "Cluster", isName: true },
+  last_ok: { heading: "Read last", cell: ({ last_ok }) => (last_ok ? ago(last_ok) : "not within a day") },
+  records: { heading: "Users in the map", cell: ({ records }) => number(records ?? 0) },
+  error: {
+    heading: "Last run",
+    cell: ({ last_run, error }) => (error ? element("span", {}, `${error} `, helpLink("What to do", "operations",
+      "the-user-map-is-out-of-date")) : last_run ?? "none within a day"),
+  },
+};
+
+const number = (text) => Number(text).toLocaleString();
+
+export class State extends Section {
+  constructor() {
+    super("state", "State", "");
+    this.element.querySelector(".sb-about").remove();
+    this._word = element("p", { class: "sb-state", role: "status" });
+    this._found = element("div", {});
+    this._again = button("Look again", () => this.during("Looking ...", () => this.load()));
+    this.body.append(this._word, this._found, element("div", { class: "sb-actions" }, this._again));
+  }
+
+  async load() {
+    this.report.say("busy", "Looking ...");
+    const server = await content("server/info");
+    const isReady = ["ready", undefined].includes(server.kvStoreStatus);
+    const [{ rows }, searches] = await Promise.all([finished(await dispatch(isReady ? SEARCH : BLIND)), savedSearches()]);
+    const of = (part) => rows.filter((row) => row.part === part);
+    const troubles = of("trouble");
+    const { state } = troubles[0];
+    this._word.replaceChildren(
+      element("strong", { class: `sb-word sb-${LOOKS[state]}` }, state[0].toUpperCase() + state.slice(1)), ` ${MEANS[state]}`);
+    this._found.replaceChildren(
+      ...this._troubles(troubles.filter(({ level }) => level !== "-"), searches),
+      facts({ job: searches.find(({ name }) => name === JOB), run: of("run")[0], letters: of("letters"), behind: of("behind")[0],
+        kvStore: server.kvStoreStatus, isReady }),
+      ...(of("cluster").length ? [table(of("cluster"), CLUSTERS, "Clusters whose users are read")] : []),
+    );
+    this.report.clear();
+  }
+
+  /** What is wrong, since when, and what its alert says of it: once, however much of its kind there is. */
+  _troubles(troubles, searches) {
+    return [...new Set(troubles.map(({ alert }) => alert))].map((alert) => {
+      const own = troubles.filter((each) => each.alert === alert);
+      const about = searches.find(({ name }) => name === ALERT + alert)?.description ?? "";
+      const [, cure] = /To\s+do:\s*(.*)$/s.exec(about) ?? [];
+      return element(
+        "div",
+        { class: `sb-note sb-${LOOKS[own[0].level]}` },
+        ...own.map(({ news, since }) => element("div", {}, element("strong", {}, news[0].toUpperCase() + news.slice(1)),
+          ...(since ? [", told ", ago(since)] : []), ".")),
+        ...(cure ? ["To do: ", `${cure} `, helpLink("More", "operations", heading(alert))] : []),
+        ...(own[0].level === "off" ? [element("a", { href: "setup" }, "Turn it on"), " on the set-up page."] : []),
+      );
+    });
+  }
+}
+
+const heading = (alert) => alert.toLowerCase().replaceAll(" ", "-");
+
+/** What there is to say beside the word, as terms and their descriptions. */
+function facts({ job, run, letters, behind, kvStore, isReady }) {
+  const waiting = Object.fromEntries(letters.map(({ waits_for, count }) => [waits_for, count]));
+  const said = {
+    "The job": job === undefined ? ["you may not see it"]
+      : [isTrue(job.is_scheduled) ? `on; next run ${job.next_scheduled_time || "not known yet"}` : "off"],
+    "Last run": !isReady ? undefined : run ? [ago(run.time), `: ${run.status}. `, outcome(run)] : ["none within eight days"],
+    "How far behind": behind ? [behind.news] : undefined,
+    "KV store": [kvStore ?? "not known"],
+    "Dead letters": isReady && [`${number(waiting["a person"] ?? 0)} wait for a person, ${number(waiting["the next try"] ?? 0)} for their next try`],
+  };
+  return element("dl", { class: "sb-facts" }, ...Object.entries(said).filter(([, text]) => text).flatMap(
+    ([term, text]) => [element("dt", {}, term), element("dd", {}, ...text)]));
+}
