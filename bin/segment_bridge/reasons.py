@@ -71,7 +71,7 @@ RUN = frozenset(
 )
 """A run could not do its work, or not all of it; so do those of STOP and ANSWER."""
 
-WARNING = frozenset({"columns", "undated", "no_gzip"})
+WARNING = frozenset({"columns", "undated", "no_gzip", "no_field", "maxresults"})
 """A run did its work, and found something to put right."""
 
 CHECK = frozenset({"key_unknown", "region_wrong", "other_host", "clock_skew", "no_date", "not_encrypted"})

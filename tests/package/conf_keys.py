@@ -14,6 +14,19 @@ PYTHON = {r"python\.version": "python3", r"python\.required": r"3\.9,3\.13"}
 """Splunk before 10.2 reads the first, from then on the second."""
 
 CONF_KEYS = {
+    "alert_actions": {
+        "segment_bridge_send": {
+            "is_custom": "1|true",
+            "label": r".{1,60}",
+            "description": r".{1,200}",
+            "icon_path": r"\w+\.png",
+            "payload_format": "json",
+            r"alert\.execute\.cmd": r"\w+\.py",
+            "maxtime": r"\d+[smhd]?",
+            r"param\.\w+": r".*",
+            **PYTHON,
+        },
+    },
     "app": {
         "install": {"is_configured": "0|false", "build": NUMBER},
         "id": {"name": "segment_bridge", "version": TEXT},
@@ -102,6 +115,7 @@ CONF_KEYS = {
             "output_modes": "json",
             **PYTHON,
         },
+        "validation:savedsearch": {r"action\.segment_bridge_send": TEXT},
     },
     "savedsearches": {
         r"Segment Bridge - .+": {

@@ -125,7 +125,7 @@ def test_rest_handlers_are_there_and_ask_for_a_capability(conf, app):
     """One of the app's, which the handler asks for once more; or the one to read the password store, which Splunk asks
     for wherever it is read."""
     capabilities = {name[len("capability::") :] for name in conf("authorize") if name.startswith("capability::")}
-    for handler in conf("restmap").values():
+    for handler in (settings for name, settings in conf("restmap").items() if name.startswith("script:")):
         module, kind = handler["handler"].split(".")
         assert module + ".py" == handler["script"]
         script = (app / "bin" / handler["script"]).read_text(encoding="utf-8")
@@ -186,7 +186,9 @@ def test_metadata_speaks_of_what_there_is(conf, app):
     }
     for name, settings in Conf.read(app / "metadata/default.meta").items():
         kind, _, item = name.partition("/")
-        if item:
+        if kind == "alerts":
+            assert (app / "default/data/ui/alerts" / (item + ".html")).is_file(), name
+        elif item:
             assert item in conf(kind), name
         for named in re.findall(r"\[ (.+?) \]", settings.get("access", "")):
             assert set(named.split(", ")) <= roles, name

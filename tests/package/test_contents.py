@@ -29,6 +29,7 @@ CONTENTS = [
     r"bin/segment_bridge/((delivery|users|receipts|splunk)/)?[a-z_]+\.py",
     r"default/[a-z_]+\.conf",
     r"default/data/ui/(nav|views)/[a-z_]+\.xml",
+    r"default/data/ui/alerts/[a-z_]+\.html",
     r"kubernetes/[a-z_]+\.yaml",
     r"lib/requirements\.(in|txt)",
     r"lib/[\w/]+\.py",

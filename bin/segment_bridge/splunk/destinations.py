@@ -1,7 +1,8 @@
 """A run to a destination, with what Splunk has of that: its settings, its write key, dead letters and ledger."""
 
 import time
-from typing import Callable, List, NamedTuple, Tuple
+from dataclasses import replace
+from typing import Callable, List, Mapping, NamedTuple, Optional, Tuple
 
 from splunklib.client import Service
 
@@ -28,12 +29,19 @@ class Opened(NamedTuple):
     warnings: List[SecretError]
 
 
-def open_run(service: Service, options: Options, log: RunLog, window: Tuple[float, float] = (0, 0)) -> Opened:
+def open_run(
+    service: Service,
+    options: Options,
+    log: RunLog,
+    window: Tuple[float, float] = (0, 0),
+    at_most: Optional[Mapping[str, float]] = None,
+) -> Opened:
     """A run with these options, which has sent nothing yet.
 
     Args:
         service: splunkd, as the user who sends.
         window: the epoch times between which the search looks; 0 is no bound.
+        at_most: settings of the destination, in seconds, and the most that they may be in this run.
 
     Raises:
         SettingsError, SecretError, SplunkdError: it cannot be.
@@ -41,6 +49,8 @@ def open_run(service: Service, options: Options, log: RunLog, window: Tuple[floa
     name = options.destination
     stanza = rest.stanza(service, "segment_bridge", name, "destination")
     destination = Destination.parse(name, stanza, options.overrides)
+    shorter = {name: min(getattr(destination, name), most) for name, most in (at_most or {}).items()}
+    destination = replace(destination, **shorter)
     write_key, warnings = _write_key(service, destination, options.dryrun)
     keeps = not options.dryrun
     letters = dead_letters(service, name) if destination.dead_letters and keeps else Letters()

@@ -1,0 +1,330 @@
+"""The alert action "Send to Segment": what splunkd hands over for a triggered alert, and how it is told what failed.
+
+The alert is JSON on stdin, its results are in a file. In the action's texts splunkd has put the first result's fields
+already; each result is to have its own, so the texts are read as the saved search has them. Where there is none that
+has the action on, as with `| sendalert`, or where it cannot be read, one result is sent and no more.
+
+splunkd kills the program after `maxtime`. It stops sending a minute before, and keeps what is left as dead letters.
+What it writes on stderr is in splunkd.log; another exit status than 0 says that it did not do its work.
+
+Sources: alert_actions.conf.spec; Splunk's "Create a custom alert action script" and "sendalert".
+"""
+
+import csv
+import gzip
+import itertools
+import json
+import re
+import signal
+import sys
+import time
+import zlib
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, BinaryIO, ClassVar, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from splunklib.binding import UrlEncoded
+
+from segment_bridge.delivery.alert_form import Form
+from segment_bridge.delivery.options import Options
+from segment_bridge.delivery.run import NoReply, Run
+from segment_bridge.errors import SegmentBridgeError, SettingsError, SplunkdError, unforeseen
+from segment_bridge.runlog import RunLog
+from segment_bridge.settings import TRUE
+from segment_bridge.splunk import rest, run_records
+from segment_bridge.splunk.destinations import open_run
+
+PROGRAM = "segment_bridge_send"
+_PARAM = "param."
+_RESERVE_S = 60.0
+"""What is left of maxtime when sending stops: for requests that are under way, and for dead letters."""
+_SPLUNKS_MAXTIME, _SPLUNKS_MAXRESULTS = "5m", "10000"
+_PERIOD = re.compile(r"(\d+)\s*([smhd]?)")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_ROWS_AT_ONCE = 500
+
+csv.field_size_limit(2**31 - 1)  # a result may be as long as it likes
+
+
+def main(arguments: Sequence[str], stdin: BinaryIO) -> int:
+    """The exit status."""
+    began = time.monotonic()
+    try:
+        if [*arguments] != ["--execute"]:
+            raise SettingsError("it is for splunkd, which starts it with --execute")
+        alert = Alert.parse(stdin.read())
+    except SegmentBridgeError as error:
+        _say("ERROR", error.told(PROGRAM))
+        return 1
+    return 0 if _Action(alert, began).run() else 1
+
+
+def _say(level: str, text: str) -> None:
+    print("%s %s" % (level, text), file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True)
+class Alert:
+    """What splunkd says of it. `texts` are the action's, with the first result's fields in them."""
+
+    splunkd_uri: str
+    session_key: str
+    sid: str
+    app: str
+    owner: str
+    name: str
+    uri: str
+    results_file: str
+    results_link: str
+    texts: Mapping[str, str]
+
+    _NEEDED: ClassVar = {
+        "splunkd_uri": "server_uri",
+        "session_key": "session_key",
+        "sid": "sid",
+        "app": "app",
+        "owner": "owner",
+        "results_file": "results_file",
+    }
+    _GIVEN: ClassVar = {"name": "search_name", "uri": "search_uri", "results_link": "results_link"}
+
+    @classmethod
+    def parse(cls, payload: bytes) -> "Alert":
+        """
+        Raises:
+            SplunkdError: it is no alert.
+        """
+        try:
+            said = json.loads(payload)
+            texts = {name: str(text) for name, text in (said.get("configuration") or {}).items()}
+            needed = {each: str(said[name]) for each, name in cls._NEEDED.items()}
+            return cls(**needed, **{each: str(said.get(name) or "") for each, name in cls._GIVEN.items()}, texts=texts)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise SplunkdError("what is read is no alert of splunkd's: %s" % type(error).__name__) from None
+
+    @property
+    def tokens(self) -> Dict[str, str]:
+        return {
+            "name": self.name,
+            "app": self.app,
+            "owner": self.owner,
+            "results_link": self.results_link,
+            "job.sid": self.sid,
+        }
+
+
+class _Cancelled(SegmentBridgeError):
+    """splunkd has ended the action."""
+
+    reason = "cancelled"
+
+
+class _Action:
+    """One run: rows of the results' file in, a beginning and an end in the run log."""
+
+    def __init__(self, alert: Alert, began: float):
+        self._alert, self._began = alert, began
+        self._service = rest.connect(alert.splunkd_uri, alert.session_key)
+        self._log = RunLog(PROGRAM, alert.sid)
+        self._run: Optional[Run] = None
+        self._is_cancelled = self._has_failed = False
+        self._maxtimes: List[str] = []
+
+    def run(self) -> bool:
+        """False if it did not do its work."""
+        with self._log as log, ExitStack() as stack:
+            signal.signal(signal.SIGTERM, self._terminated)
+            log.info("run_start", app=self._alert.app, owner=self._alert.owner, alert=self._alert.name or None)
+            try:
+                self._send(stack)
+            except SegmentBridgeError as error:
+                self._fail(error)
+            except Exception as error:  # splunkd.log tells of any
+                self._fail(unforeseen(error))
+            self._end()
+        return not self._has_failed
+
+    def _send(self, stack: ExitStack) -> None:
+        """
+        Raises:
+            SegmentBridgeError: nothing can be sent.
+        """
+        settings = self._settings()
+        texts, is_whole = self._texts(settings)
+        form = Form(texts, self._alert.tokens)
+        choices = form.choices
+        self._log.run.update(destination=choices.destination, dryrun=choices.dryrun)
+        is_first = choices.rows == "first"
+        results = Results(self._alert.results_file, form, 1 if is_first else None)
+        if not is_whole and not is_first:
+            results.must_be_one()
+        whole_s, reserve_s = min(map(_time, self._maxtimes))
+        left_s = whole_s - reserve_s - (time.monotonic() - self._began)
+        at_most = {"deadline": max(left_s, 1.0), "timeout": reserve_s / 2, "connect_timeout": reserve_s / 4}
+        options = Options(choices.destination, choices.dryrun, overrides={"dead_letters": True})
+        self._run, warnings = open_run(self._service, options, self._log, at_most=at_most)
+        stack.enter_context(self._run)
+        for warning in warnings:
+            self._warn(warning)
+        if results.missing:
+            text = "the results have no field %s, which the form names" % ", ".join(results.missing)
+            self._warn(SettingsError(text, reason="no_field"))
+        self._run.deliver(results, NoReply())
+        if not is_first and results.read >= int(settings.get("maxresults") or _SPLUNKS_MAXRESULTS):
+            text = "there are %s results: Splunk hands over no more (maxresults), some may be missing"
+            self._warn(SettingsError(text % format(results.read, ","), reason="maxresults"))
+        for note in self._run.notes():
+            _say(note.level, note.told(PROGRAM))
+
+    def _settings(self) -> Dict[str, str]:
+        """The action's own; none where its user may not see them."""
+        try:
+            return rest.stanza(self._service, "alert_actions", PROGRAM)
+        except SettingsError:
+            return {}
+        except SplunkdError as error:
+            if error.status not in (401, 403, 404):
+                raise
+            return {}
+
+    def _texts(self, settings: Dict[str, str]) -> Tuple[Mapping[str, str], bool]:
+        """The form's texts by name, and whether they still have the tokens of fields in them.
+
+        What the saved search says of the action stands in the place of the action's own.
+        """
+        self._maxtimes = [settings.get("maxtime") or _SPLUNKS_MAXTIME]
+        found = {name: text for name, text in settings.items() if name.startswith(_PARAM)}
+        saved = self._saved()
+        prefix = "action.%s." % PROGRAM
+        if not found or str(saved.get(prefix[:-1], "0")).strip().lower() not in TRUE:
+            return self._alert.texts, False
+        own = {name[len(prefix) :]: str(text) for name, text in saved.items() if name.startswith(prefix)}
+        self._maxtimes += filter(None, [own.get("maxtime")])  # which of the two Splunk goes by is said nowhere
+        found.update((name, text) for name, text in own.items() if name.startswith(_PARAM))
+        return {name[len(_PARAM) :]: text for name, text in found.items()}, True
+
+    def _saved(self) -> Dict[str, Any]:
+        """The saved search; empty where there is none that its owner may read."""
+        if not self._alert.uri.startswith("/servicesNS/"):
+            return {}
+        try:
+            path = UrlEncoded(self._alert.uri.replace("+", "%20"), skip_encode=True)
+            content: Dict[str, Any] = rest.get(self._service, path)["entry"][0]["content"]
+        except SplunkdError as error:
+            if error.status not in (401, 403, 404):
+                raise
+            return {}
+        return content
+
+    # --- How it goes ---
+
+    def _warn(self, error: SegmentBridgeError) -> None:
+        _say("WARN", error.told(PROGRAM))
+        self._log.warning("warning", reason=error.reason, setting=error.setting or None, error=str(error))
+
+    def _fail(self, error: SegmentBridgeError) -> None:
+        self._has_failed = True
+        _say("ERROR", error.told(PROGRAM))
+        self._log.error("error", reason=error.reason, setting=error.setting or None, error=str(error))
+
+    def _end(self) -> None:
+        facts: Dict[str, Any] = {}
+        status = "cancelled" if self._is_cancelled else "ok"
+        if self._run:
+            self._run.log_outcomes()
+            facts = self._run.facts()
+            self._has_failed = self._has_failed or self._run.has_failed
+        if self._has_failed and not self._is_cancelled:
+            status = "failed"
+        facts.update(status=status, duration_s=time.monotonic() - self._began)
+        self._log.info("run_end", **facts)
+        run_records.keep(self._service, self._log, **facts)
+
+    def _terminated(self, number: int, frame: Any) -> None:
+        """SIGTERM, of a splunkd that stops: what is being sent is settled, and the rest is kept."""
+        self._is_cancelled = True
+        if self._run is None or not self._run.is_busy:
+            raise _Cancelled("splunkd ended the action before all of its results were read")
+        self._run.cancel()
+
+
+class Block(NamedTuple):
+    columns: List[Sequence[str]]
+    rows: int
+
+
+class Results:
+    """The results' file, as rows that the form makes of it.
+
+    Args:
+        most: how many results are read; None for all.
+
+    Attributes:
+        header: of the rows.
+        missing: the fields that the form names and the results do not have.
+        read: how many results were.
+
+    Raises:
+        SplunkdError: the file is not there, or is not what splunkd writes: CSV, in gzip.
+    """
+
+    def __init__(self, path: str, form: Form, most: Optional[int]):
+        self._form = form
+        self.read = 0
+        self._rows = self._readable(path)
+        self._fields: List[str] = next(self._rows, [])
+        self._rows = itertools.islice(self._rows, most)
+        self.header = form.header(self._fields)
+        self.missing = sorted(form.fields - {*self._fields}) if self._fields else []
+
+    def must_be_one(self) -> None:
+        """
+        Raises:
+            SettingsError: there are several, of which each would get the first one's fields.
+        """
+        two = [*itertools.islice(self._rows, 2)]
+        if len(two) > 1:
+            raise SettingsError(
+                "Splunk has put the first result's fields into the texts: without a saved alert that has the action, "
+                "send the first result alone (param.rows=first), or use the command segmentsend",
+                setting="rows",
+            )
+        self._rows = iter(two)
+
+    def __iter__(self) -> Iterator[Block]:
+        """
+        Raises:
+            SplunkdError: as above.
+        """
+        width = len(self._fields)
+        while True:
+            rows = [(row + [""] * width)[:width] for row in itertools.islice(self._rows, _ROWS_AT_ONCE)]
+            if not rows:
+                return
+            self.read += len(rows)
+            yield Block(self._form.rows(self._fields, rows), len(rows))
+
+    def _readable(self, path: str) -> Iterator[List[str]]:
+        try:
+            with gzip.open(path, "rt", encoding="utf-8", errors="replace", newline="") as file:
+                # Before Python 3.11 csv refuses NUL.
+                yield from csv.reader(line.replace("\0", "\ufffd") for line in file)
+        except (OSError, EOFError, zlib.error, csv.Error) as error:
+            text = "the alert's results cannot be read from %s: %s"
+            raise SplunkdError(text % (path, error or type(error).__name__)) from None
+
+
+def _time(maxtime: str) -> Tuple[float, float]:
+    """The seconds of such a period, and how many of them are not for sending.
+
+    Raises:
+        SettingsError
+    """
+    match = _PERIOD.fullmatch(maxtime.strip())
+    if not match:
+        raise SettingsError(
+            'alert_actions.conf [%s] maxtime must be a period such as 12m, got "%s"' % (PROGRAM, maxtime),
+            setting="maxtime",
+        )
+    whole_s = float(match.group(1)) * _SECONDS[match.group(2)]
+    return whole_s, min(_RESERVE_S, whole_s / 2)
