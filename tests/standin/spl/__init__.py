@@ -39,8 +39,9 @@ def pipeline(search: str, host: Host, chunks: Iterator[Results], inner: bool = F
     found = stages(search, host)
     counts = meter.current()
     first_central = next((index for index, stage in enumerate(found) if stage.name not in meter.DISTRIBUTABLE), None)
+    reads_events = found[0].name == "search"  # rows of inputlookup, makeresults and rest are the search head's own
     for index, stage in enumerate(found):
-        if counts and not inner and index == first_central:
+        if counts and not inner and reads_events and index == first_central:
             chunks = counts.leaving(chunks)
         wanted = _wanted(found[index + 1 :])
         chunks = _started(stage, chunks, context._replace(wanted=wanted, is_first=index == 0 and not inner))

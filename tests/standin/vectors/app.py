@@ -21,8 +21,14 @@ def app_macros(file=MACROS):
     }
 
 
-def app_lookups():
-    """The two CSV files, and what the usersignups input makes of the recorded cluster (KV store: texts)."""
+JOURNEY_FIELDS = (
+    "_key", "journey", "api_group", "resource", "subresource", "verb", "event", "who", "properties", "aliases",
+    "enabled", "updated", "updated_by",
+)  # fmt: skip
+
+
+def app_lookups(journeys=()):
+    """The CSV files, what the usersignups input makes of the recorded cluster (KV store: texts), and rows."""
     users = [
         {
             "username": item.get("status", {}).get("compliantUsername"),
@@ -50,8 +56,9 @@ def app_lookups():
             "kvstore",
             1,
         ),
+        "segment_journeys": Lookup(JOURNEY_FIELDS, journeys, "kvstore", 1),
     }
-    for name in ("event_subjects", "event_verbs"):
+    for name in ("event_subjects", "event_verbs", "builtin_journeys"):
         with open(ROOT / "lookups" / (name + ".csv"), newline="") as file:
             rows = list(csv.DictReader(file))
         found[name] = Lookup(list(rows[0]), rows, "csv", 1)
