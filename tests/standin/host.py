@@ -37,7 +37,7 @@ class SearchHost:
         self._splunkd, self._job = splunkd, job
         self.clock, self.app, self.owner, self.others = splunkd.clock, job.app, job.owner, job.others
         self.sid, self.search, self.earliest, self.latest = job.sid, job.search, job.earliest, job.latest
-        self._props: Optional[Dict[str, Stanza]] = None
+        self._confs: Dict[str, Dict[str, Stanza]] = {}
 
     @cached_property
     def limits(self) -> Limits:
@@ -68,9 +68,13 @@ class SearchHost:
         ]
 
     def props(self, sourcetype: str, source: str, host: str) -> Dict[str, str]:
-        if self._props is None:
-            self._props = self._splunkd.confs.stanzas("props", self.app)
-        return props_for(self._props, sourcetype, source, host)
+        return props_for(self._stanzas("props", NOBODY), sourcetype, source, host)
+
+    def _stanzas(self, conf: str, user: str) -> Dict[str, Stanza]:
+        """As they are when the search first asks: a search's process loads its configuration once."""
+        if conf not in self._confs:
+            self._confs[conf] = self._splunkd.confs.stanzas(conf, self.app, user)
+        return self._confs[conf]
 
     def macro(self, name: str, arguments: int) -> Optional[Macro]:
         stanza = self._readable("macros", "%s(%d)" % (name, arguments) if arguments else name)
@@ -177,7 +181,7 @@ class SearchHost:
         self._job.message(level, text)
 
     def _readable(self, conf: str, name: str) -> Optional[Stanza]:
-        stanza = self._splunkd.confs.stanza(conf, self.app, name, self.owner)
+        stanza = self._stanzas(conf, self.owner).get(name)
         if stanza is None or is_true(stanza.settings.get("disabled", "0")):
             return None
         is_own = stanza.user != NOBODY

@@ -5,6 +5,7 @@ private to a user lies in etc/users/USER/APP/local, above all other layers, and 
 """
 
 import fnmatch
+import os
 import re
 import threading
 from pathlib import Path
@@ -55,8 +56,10 @@ class Confs:
 
     def __init__(self, etc: Path):
         self._etc = etc
+        self._apps, self._system = str(etc / "apps"), str(etc / SYSTEM)
         self._lock = threading.RLock()
-        self._parsed: Dict[Path, Tuple[tuple, Dict[str, Settings]]] = {}
+        self._parsed: Dict[str, Tuple[tuple, Dict[str, Settings]]] = {}
+        self._merged: Dict[tuple, Tuple[tuple, Dict[str, Stanza]]] = {}
 
     def folder(self, app: str, user: str = NOBODY) -> Path:
         if user != NOBODY:
@@ -95,6 +98,26 @@ class Confs:
 
         [default] is part of every stanza, and none itself.
         """
+        seen, version = (conf, app, user), self._version(conf, app, user)
+        known = self._merged.get(seen)
+        if known is None or known[0] != version:
+            known = self._merged[seen] = version, self._merge(conf, app, user)
+        return dict(known[1])
+
+    def _version(self, conf: str, app: Optional[str], user: str) -> tuple:
+        """Of all files that say what this app sees of a conf: to merge them takes much longer than to look at them."""
+        apps, file = os.listdir(self._apps), conf + ".conf"
+        files = ["%s/%s/%s" % (self._system, layer, file) for layer in ("default", "local")]
+        for each in apps:
+            for name in _APP_FILES:
+                files.append("%s/%s/%s" % (self._apps, each, name))
+            for layer in ("default", "local"):
+                files.append("%s/%s/%s/%s" % (self._apps, each, layer, file))
+        if app is not None and user != NOBODY:
+            files.append("%s/users/%s/%s/local/%s" % (self._etc, user, app, file))
+        return (tuple(apps), *map(_file_version, files))
+
+    def _merge(self, conf: str, app: Optional[str], user: str) -> Dict[str, Stanza]:
         merged: Dict[str, Stanza] = {}
         default: Settings = {}
         for path, owner in self._layers(conf, app, user):
@@ -224,25 +247,37 @@ class Confs:
             yield self.folder(app, user) / "local" / file, app
 
     def _read(self, path: Path) -> Dict[str, Settings]:
+        name = str(path)
         with self._lock:
-            try:
-                status = path.stat()
-            except FileNotFoundError:
+            version = _file_version(name)
+            if version is None:
                 return {}
-            version = (status.st_mtime_ns, status.st_size, status.st_ino)
-            if path not in self._parsed or self._parsed[path][0] != version:
-                content = parse_conf(str(path), PARSECONF_STRICT_NC)
+            if name not in self._parsed or self._parsed[name][0] != version:
+                content = parse_conf(name, PARSECONF_STRICT_NC)
                 outside = content.pop(GLOBAL_STANZA, {})  # of any stanza: the same as in [default]
                 if outside:
                     content["default"] = {**outside, **content.get("default", {})}
-                self._parsed[path] = (version, content)
-            return self._parsed[path][1]
+                self._parsed[name] = (version, content)
+            return self._parsed[name][1]
 
     def _save(self, path: Path, content: Dict[str, Settings]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".new")
         write_conf(str(fresh), content)
         fresh.replace(path)
+
+
+_APP_FILES = ("default/app.conf", "local/app.conf", "metadata/default.meta", "metadata/local.meta")
+"""Whether an app is disabled, and what it exports."""
+
+
+def _file_version(path: str) -> Optional[tuple]:
+    """What changes when a file does; None where there is none."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _meta_name(kind: str, name: str) -> str:
