@@ -54,7 +54,10 @@ format: setup  ## format the Python code (ruff)
 	@$(VENV)/bin/ruff format --quiet
 
 test: $(if $(ARGS),,lint) package $(TOOLS)/appinspect/ready $(TOOLS)/slim/ready $(TOOLS)/workflows/ready  ## everything that is checked (ARGS="tests/unit -k retry" for a part)
-	@$(VENV)/bin/python -m pytest $(ARGS)
+	@$(VENV)/bin/python -m pytest $(or $(ARGS),$(IN_PARALLEL))
+
+# Two processes, a file of tests at a time; those that take longest come first (tests/conftest.py).
+IN_PARALLEL := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 audit: $(TOOLS)/audit/ready  ## whether known weaknesses of the libraries that the app ships bite
 	@$(TOOLS)/audit/bin/pip-audit --strict --require-hashes --disable-pip -r app/lib/requirements.txt \

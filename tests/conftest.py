@@ -1,5 +1,6 @@
 """What tests of several folders share."""
 
+import fcntl
 import subprocess
 from pathlib import Path
 
@@ -21,9 +22,25 @@ def thorough(examples: int) -> int:
     return examples * hypothesis.settings.default.max_examples // usual
 
 
+LONGEST = ("test_year.py", "test_alerts.py", "test_setup_page.py", "test_fault_matrix.py")
+"""Files whose tests take minutes, the longest first: with several processes, none must be left for the end."""
+
+
+def pytest_collection_modifyitems(items) -> None:
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
+
+
 @pytest.fixture(scope="session")
 def package() -> Path:
     """The app's package, built from the sources as they are now."""
+    (ROOT / "build").mkdir(exist_ok=True)
+    with open(ROOT / "build/package.lock", "w") as lock:  # several processes may run tests
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _built()
+
+
+def _built() -> Path:
     built = subprocess.run([ROOT / "package.sh"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stdout + built.stderr
     return ROOT / built.stdout.splitlines()[-1]
