@@ -5,6 +5,9 @@ so, and are asked here, whatever splunkd has asked before: the request is a GET,
 read the destination's stanza, by splunkd's permissions. Then the one password of that name is read with splunkd's own
 rights. Other secrets of the app have names that no destination has.
 
+With salt=1 it is the salt of digests that is lent, on the same conditions. Where there is none yet, one is made, and
+stays.
+
 splunkd's process for such handlers (splunk/persistconn/appserver.py) loads this file by its path, beside the handlers
 of other apps. So all of it is here: it needs nothing of bin/ or lib/, and leaves the path and the modules of others as
 they are.
@@ -15,13 +18,15 @@ Source: restmap.conf.spec, [script:<uniqueName>], scripttype = persist, passSyst
 import http.client
 import json
 import re
+import secrets
 import ssl
-from typing import Any, Dict, List
-from urllib.parse import quote, urlsplit
+from typing import Any, Dict, List, Optional, Sequence
+from urllib.parse import quote, urlencode, urlsplit
 
 from splunk.persistconn.application import PersistentServerConnectionApplication
 
 CAPABILITY = "segment_bridge_send"
+SALT = "_salt"
 _NAMESPACE = "/servicesNS/nobody/segment_bridge/"
 _TIMEOUT_S = 30
 
@@ -34,7 +39,11 @@ class WriteKey(PersistentServerConnectionApplication):
 
     def handle(self, in_string: str) -> Dict[str, Any]:
         try:
-            return {"status": 200, "payload": {"write_key": _lend(json.loads(in_string))}}
+            request = json.loads(in_string)
+            name = _allowed(request)
+            if dict(request["query"]).get("salt") == "1":
+                return {"status": 200, "payload": {"salt": _salt(request)}}
+            return {"status": 200, "payload": {"write_key": _lend(request, name)}}
         except _Refused as refused:
             return _refusal(refused.status, str(refused))
         except (OSError, http.client.HTTPException) as error:
@@ -53,10 +62,11 @@ def _refusal(status: int, text: str) -> Dict[str, Any]:
     return {"status": status, "payload": {"messages": [{"type": "ERROR", "text": text}]}}
 
 
-def _lend(request: Dict[str, Any]) -> str:
+def _allowed(request: Dict[str, Any]) -> str:
+    """The destination that the request names, if its user may send events there."""
     if request["method"] != "GET":
         raise _Refused(405, "write keys can be read, and nothing else")
-    name = dict(request.get("query", [])).get("destination", "")
+    name = str(dict(request.get("query", [])).get("destination", ""))
     if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z._-]*", name):
         raise _Refused(400, "destination must be the name of a stanza of segment_bridge.conf")
     uri, user = request["server"]["rest_uri"], request["session"]["authtoken"]
@@ -65,7 +75,20 @@ def _lend(request: Dict[str, Any]) -> str:
         raise _Refused(403, "this needs the capability %s, which the role segment_bridge_sender has" % CAPABILITY)
     if _get(uri, user, _NAMESPACE + "configs/conf-segment_bridge/" + name) is None:
         raise _Refused(404, "there is no destination [%s] that this user may read" % name)
-    key = _password(uri, request["system_authtoken"], name)
+    return name
+
+
+def _salt(request: Dict[str, Any]) -> str:
+    uri, session = request["server"]["rest_uri"], request["system_authtoken"]
+    if not _password(uri, session, SALT):
+        form = {"name": SALT, "realm": "segment_bridge", "password": secrets.token_hex(32)}
+        _ask(uri, session, "POST", _NAMESPACE + "storage/passwords", urlencode(form), (200, 201, 409))
+    # Of two that are made at the same time, the first is kept.
+    return _password(uri, session, SALT)
+
+
+def _lend(request: Dict[str, Any], name: str) -> str:
+    key = _password(request["server"]["rest_uri"], request["system_authtoken"], name)
     if not key:
         raise _Refused(
             404,
@@ -87,7 +110,13 @@ def _password(uri: str, session: str, name: str) -> str:
 
 
 def _get(uri: str, session: str, path: str) -> Any:
-    """The settings of an entry; None where there is none that the session may read.
+    """The settings of an entry; None where there is none that the session may read."""
+    content = _ask(uri, session, "GET", path + "?output_mode=json", None, (200, 401, 403, 404))
+    return json.loads(content)["entry"][0]["content"] if content else None
+
+
+def _ask(uri: str, session: str, method: str, path: str, form: Optional[str], expected: Sequence[int]) -> bytes:
+    """What is answered with 200 or 201; nothing where the status is another of the expected ones.
 
     splunkd presents a certificate it made itself, on loopback: as in the SDK, it is not verified.
     """
@@ -101,13 +130,14 @@ def _get(uri: str, session: str, path: str) -> Any:
     else:
         connection = http.client.HTTPConnection(host, parts.port, timeout=_TIMEOUT_S)
     try:
-        connection.request("GET", path + "?output_mode=json", headers={"Authorization": "Splunk " + session})
+        headers = {"Authorization": "Splunk " + session}
+        if form is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        connection.request(method, path, form, headers)
         answer = connection.getresponse()
         content = answer.read()
-        if answer.status in (401, 403, 404):
-            return None
-        if answer.status != 200:
+        if answer.status not in expected:
             raise _Refused(503, "the write key's endpoint asked splunkd, which answered %d" % answer.status)
-        return json.loads(content)["entry"][0]["content"]
+        return content if answer.status in (200, 201) else b""
     finally:
         connection.close()

@@ -8,7 +8,7 @@ object of it for each request, and calls handle().
 import json
 import os
 import subprocess
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 import pytest
 
@@ -53,10 +53,20 @@ class Splunkd(FakeServer):
 
     def answer(self, request):
         user = request.headers["Authorization"].removeprefix("Splunk ")
+        if request.method == "POST":
+            return self._stored(user, request)
         assert (request.method, request.query) == ("GET", {"output_mode": ["json"]})
         if self.status != 200:
             return Reply.json(self.status, {"messages": [{"type": "ERROR", "text": "KEY-OF-SEGMENT"}]})
         return self._content(user, unquote(request.path)) or Reply.json(404, {"messages": []})
+
+    def _stored(self, user, request):
+        form = {name: value for name, (value,) in parse_qs(request.body.decode()).items()}
+        assert (user, request.path, form.pop("realm")) == ("system", NAMESPACE + "storage/passwords", "segment_bridge")
+        if form["name"] in self.passwords:
+            return Reply.json(409, {"messages": []})
+        self.passwords[form["name"]] = form["password"]
+        return Reply.json(201, {"entry": []})
 
     def _content(self, user, path):
         if path == "/services/authentication/current-context" and user in self.capabilities:
@@ -181,3 +191,14 @@ def test_no_text_of_splunkds_is_passed_on(appserver, splunkd):
         )
     assert [answer["status"] for answer in answers] == [503, 500, 503]
     assert "KEY" not in json.dumps(answers)
+
+
+def test_the_salt_of_digests_is_made_once_and_lent(appserver):
+    with Splunkd({"segment": "KEY-OF-SEGMENT"}) as splunkd:
+        wish = asking(splunkd)
+        wish["query"] = [*wish["query"], ["salt", "1"]]
+        answers, _ = appserver(wish, wish, {**wish, "session": {"user": "curious", "authtoken": "curious"}})
+        salt = splunkd.passwords[passwords.SALT]
+    assert len(salt) == 2 * passwords.SALT_BYTES
+    assert [answer["status"] for answer in answers] == [200, 200, 403]
+    assert [answer["payload"] for answer in answers[:2]] == [{"salt": salt}] * 2

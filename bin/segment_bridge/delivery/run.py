@@ -8,7 +8,8 @@ events are settled, and nothing is kept from one piece for the next: a search th
 
 import time
 from collections import Counter
-from typing import Any, Dict, Iterator, List, Protocol, Sequence, Tuple, TypeVar, Union
+from functools import lru_cache
+from typing import Any, Callable, Dict, Iterator, List, Optional, Protocol, Sequence, Tuple, TypeVar, Union
 
 from segment_bridge.delivery import client
 from segment_bridge.delivery.batching import Batcher, body_bytes
@@ -16,6 +17,7 @@ from segment_bridge.delivery.client import Client
 from segment_bridge.delivery.columns import Columns
 from segment_bridge.delivery.counts import Counts, facts
 from segment_bridge.delivery.dead_letters import Letters
+from segment_bridge.delivery.digests import Digests, has_digests
 from segment_bridge.delivery.drafts import draft
 from segment_bridge.delivery.engine import DryRun, Engine
 from segment_bridge.delivery.ids import MessageIds
@@ -24,6 +26,7 @@ from segment_bridge.delivery.messages import Layout, MessageBuilder, Messages, m
 from segment_bridge.delivery.options import Destination, Options
 from segment_bridge.delivery.outcomes import Answers, Outcomes, Settled
 from segment_bridge.delivery.report import Note, Report
+from segment_bridge.errors import SecretError
 from segment_bridge.runlog import RunLog
 
 _NEVER = 2**31 - 1  # to 32 bits, the end of all time; else that is 0
@@ -67,6 +70,10 @@ class NoReply:
         pass
 
 
+def _no_salt() -> str:
+    raise SecretError("there is no salt for digests")
+
+
 class Run:
     """A context manager. `deliver` is called for each piece of rows, `notes` at the end.
 
@@ -74,6 +81,7 @@ class Run:
         letters: where what does not get to its destination is kept, or dead_letters.Letters.
         ledger: what was accepted before, or ledger.Ledger.
         window: the epoch times between which the search looks; 0 is no bound.
+        salt: gives the salt of digests; is asked once, and only where rows have a column of that type.
     """
 
     def __init__(
@@ -85,12 +93,14 @@ class Run:
         letters: Letters,
         ledger: Ledger,
         window: Tuple[float, float] = (0, 0),
+        salt: Optional[Callable[[], str]] = None,
     ):
         """
         Raises:
             SecretError, SettingsError: as client.Client.
         """
         self.is_busy = self.is_cancelled = False
+        self._salt = lru_cache(1)(salt or _no_salt)
         self._log, self._letters, self._ledger = log, letters, ledger
         self._has_window = 0 < window[1] < _NEVER
         occasion = "%.3f %.3f" % window if self._has_window else time.strftime("%Y-%m-%d", time.gmtime())
@@ -145,12 +155,15 @@ class Run:
             self._outcomes.end()
 
     def _submit(self, piece: Piece[B], reply: Reply[B]) -> None:
-        layout = Layout(piece.header)
-        self._report.mistaken.update(mistaken(piece.header))
+        digests = Digests(piece.header, self._salt()) if has_digests(piece.header) else None
+        header = digests.header if digests else piece.header
+        layout = Layout(header)
+        self._report.mistaken.update(mistaken(header))
         start = 0
         for block in piece:
-            messages = self._builder.build(layout, block.columns, block.rows)
-            drafts = self._drafts(layout, block.columns, messages)
+            columns = digests.columns(block.columns) if digests else block.columns
+            messages = self._builder.build(layout, columns, block.rows)
+            drafts = self._drafts(layout, columns, messages)
             reply.add(block, messages)
             self._counts.rows += block.rows
             self._outcomes.made(start + row for row in messages.made)

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from secrets import token_hex
 from typing import Callable, List, Mapping, NamedTuple, Optional, Tuple
 
 from splunklib.client import Service
@@ -55,7 +56,11 @@ def open_run(
     keeps = not options.dryrun
     letters = dead_letters(service, name) if destination.dead_letters and keeps else Letters()
     accepted = kept_ledger(service, name, write_key) if destination.ledger and keeps else Ledger()
-    return Opened(Run(options, destination, write_key, log, letters, accepted, window), warnings)
+
+    def salt() -> str:
+        return passwords.salt(service, name) if keeps else token_hex(passwords.SALT_BYTES)  # a dry run needs no rights
+
+    return Opened(Run(options, destination, write_key, log, letters, accepted, window, salt), warnings)
 
 
 def dead_letters(service: Service, destination: str, clock: Callable[[], float] = time.time) -> DeadLetters:

@@ -17,6 +17,8 @@ from segment_bridge.errors import SecretError, SplunkdError
 from segment_bridge.splunk import rest
 
 REALM = rest.APP
+SALT, SALT_BYTES = "_salt", 32
+"""The user under which the salt of digests is kept: no destination's name begins so."""
 PIECE_CHARS = 255
 
 
@@ -64,11 +66,30 @@ def find(service: Service, name: str, what: str) -> str:
     return checked("".join(found), '%s in the password store (realm "%s", username "%s")' % (what, REALM, name))
 
 
-def _lent(service: Service, name: str, what: str) -> str:
-    """A destination's write key, for a user who must not read the password store: see bin/write_key.py."""
+def salt(service: Service, destination: str) -> str:
+    """The salt of digests. Where there is none, the endpoint that lends it makes one, which then stays.
+
+    Raises:
+        SecretError: this user must not have it.
+        SplunkdError: splunkd cannot be reached.
+    """
     try:
-        lent: str = rest.get(service, "segment_bridge/write_key", destination=name)["write_key"]
-        return lent
+        entries = rest.get(service, "storage/passwords", count=0)["entry"]
+    except SplunkdError as error:
+        if error.status not in (401, 403):
+            raise
+        entries = []
+    for entry in entries:
+        if (entry["content"].get("realm"), entry["content"]["username"]) == (REALM, SALT):
+            return checked(entry["content"]["clear_password"], "salt")
+    return checked(_lent(service, destination, "salt of digests", salt="1"), "salt that was lent")
+
+
+def _lent(service: Service, name: str, what: str, **query: str) -> str:
+    """A destination's write key, for a user who must not read the password store; or the salt: see bin/write_key.py."""
+    try:
+        lent = rest.get(service, "segment_bridge/write_key", destination=name, **query)
+        return str(lent["salt" if query else "write_key"])
     except SplunkdError as error:
         if error.status is None:
             raise
