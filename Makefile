@@ -53,7 +53,14 @@ javascript:
 format: setup  ## format the Python code (ruff)
 	@$(VENV)/bin/ruff format --quiet
 
-test: $(if $(ARGS),,lint) package $(TOOLS)/appinspect/ready $(TOOLS)/slim/ready $(TOOLS)/workflows/ready  ## everything that is checked (ARGS="tests/unit -k retry" for a part)
+AXE := build/axe
+
+# Without it, the browser tests do not look for what shuts people out, and say so.
+.PHONY: axe
+axe:
+	@if $(NODE_IS_HERE); then $(MAKE) -s $(AXE)/ready; fi
+
+test: $(if $(ARGS),,lint) package axe $(TOOLS)/appinspect/ready $(TOOLS)/slim/ready $(TOOLS)/workflows/ready  ## everything that is checked (ARGS="tests/unit -k retry" for a part)
 	@$(VENV)/bin/python -m pytest $(or $(ARGS),$(IN_PARALLEL))
 
 # Two processes, a file of tests at a time; those that take longest come first (tests/conftest.py).
@@ -111,6 +118,9 @@ $(DASHBOARD)/ready: tests/dashboard/package-lock.json
 
 $(ESLINT)/ready: tests/eslint/package-lock.json
 	$(call npm,tests/eslint)
+
+$(AXE)/ready: tests/axe/package-lock.json
+	$(call npm,tests/axe)
 
 # Splunk's own checkers need old libraries: each has an environment of its own. AppInspect reads our code with the
 # Python that it runs on, so that is the older one of Splunk's.

@@ -291,6 +291,7 @@ def test_splunklib_knows_of_no_option():
         ("gzip", "perhaps", "gzip must be true or false"),
         ("max_batch_byte", "1", "which is not a setting"),
         ("disabled", "1", "is disabled"),
+        ("disabled", True, "is disabled"),
         ("ca_file", "/nowhere/ca.pem", "ca_file /nowhere/ca.pem cannot be used"),
         ("ca_file", "/nowhere/ca.pem", "(reason=settings setting=ca_file)"),
     ],

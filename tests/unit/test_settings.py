@@ -106,6 +106,7 @@ def test_what_is_no_setting_is_refused_rather_than_passed_over():
 def test_a_destination_needs_an_address_and_can_be_disabled():
     assert "region must be set to us or eu" in refusal(region="")
     assert "is disabled" in refusal(disabled="1")
+    assert "is disabled" in refusal(disabled=True), "as splunkd's JSON has it"
 
 
 def test_options_stand_in_place_of_settings():

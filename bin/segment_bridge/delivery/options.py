@@ -4,7 +4,7 @@ README/segment_bridge.conf.spec and docs/segmentsend.md say what each of them me
 """
 
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, Dict, Iterable, List, Mapping, Optional
+from typing import Any, ClassVar, Dict, Iterable, List, Mapping
 
 from segment_bridge.errors import SettingsError
 from segment_bridge.settings import (
@@ -85,7 +85,7 @@ class Destination:
         return self.url or REGIONS[self.region]
 
     @classmethod
-    def parse(cls, name: str, stanza: Mapping[str, Optional[str]], overrides: Mapping[str, Any]) -> "Destination":
+    def parse(cls, name: str, stanza: Mapping[str, Any], overrides: Mapping[str, Any]) -> "Destination":
         """A stanza of segment_bridge.conf as splunkd gives it, and the values that `Options` has in its place.
 
         Raises:
@@ -93,7 +93,8 @@ class Destination:
         """
         where = "segment_bridge.conf [%s]" % name
         own = {key: text for key, text in stanza.items() if not key.startswith("eai:")}
-        if (own.pop("disabled", None) or "0") in TRUE:
+        # splunkd's JSON has a boolean there, whatever the file says.
+        if str(own.pop("disabled", None) or "0").lower() in TRUE:
             raise SettingsError("%s is disabled: set disabled = 0" % where, setting="disabled")
         for key in own:
             if key not in cls.__dataclass_fields__:

@@ -203,7 +203,7 @@ def sort_keys(text: str) -> List[Tuple[str, int]]:
     keys = []
     for part in filter(None, text.split(",")):
         name, _, direction = part.partition(":")
-        if direction not in ("", "1", "-1"):
+        if direction not in ("", "1", "-1") or name.startswith(("-", "+")):  # which sorts elsewhere in Splunk's REST
             raise Refusal(400, "Invalid sort order '%s'." % part)
         keys.append((name.strip(), int(direction or 1)))
     return keys

@@ -115,6 +115,10 @@ class Browser:
         """A command of the Chrome DevTools Protocol."""
         return self._call("POST", "/goog/cdp/execute", cmd=command, params=parameters)
 
+    def resize(self, width: int) -> None:
+        """Of the window, in CSS pixels."""
+        self.devtools("Emulation.setDeviceMetricsOverride", width=width, height=1000, deviceScaleFactor=1, mobile=False)
+
     def screenshot(self, file: Path) -> None:
         """Of the whole page."""
         size = self.devtools("Page.getLayoutMetrics")["cssContentSize"]

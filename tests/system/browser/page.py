@@ -5,7 +5,7 @@ from typing import Dict
 from tests.system.browser.browser import Browser, Element
 
 DESTINATION, CLUSTERS, AUDIT, ALERTS, POWER = (
-    "1. Destination",
+    "1. Destinations",
     "2. Clusters",
     "3. Audit events",
     "4. Alerts",
@@ -80,6 +80,10 @@ class Step:
 
     def press(self, button: str) -> None:
         self._browser.button(button, self._xpath).click()
+
+    def switch(self, name: str) -> None:
+        """On or off: the other of the two."""
+        self._browser.one('%s//button[@role="switch"][@aria-label="%s"]' % (self._xpath, name)).click()
 
     def unfold(self, summary: str) -> None:
         self._browser.one('%s//details[not(@open)]/summary[normalize-space()="%s"]' % (self._xpath, summary)).click()

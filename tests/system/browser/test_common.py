@@ -97,7 +97,7 @@ def test_an_argument_cannot_end_what_is_around_it(run):
 def test_a_question_is_answered_by_a_button(run, browser, button, answer):
     run(_ASK)
     assert browser.one('//*[@aria-labelledby="sb-dialog-title"]').name == "Drop 3 events?"
-    browser.button(button).click()
+    browser.button(button, "//dialog").click()
     assert run("return window.answer") is answer
     assert browser.all("//dialog") == []
 

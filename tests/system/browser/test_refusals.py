@@ -89,14 +89,14 @@ def test_an_older_splunk_is_told_in_one_line(opened, browser, version, is_told):
             "Segment Bridge needs Splunk 9.3 or later; this is %s." % version,
         ]
     else:
-        assert "1. Destination" in told(browser, "5. Turn it on")
+        assert "1. Destinations" in told(browser, "5. Turn it on")
 
 
 def test_who_lacks_the_rights_reads_one_sentence(opened, browser):
     opened(but("current-context", capabilities=["search"]), waits=False)
     text = told(browser, "administrator")
     assert "edit_modinput_usersignups" in text
-    assert "1. Destination" not in text
+    assert "1. Destinations" not in text
 
 
 @pytest.mark.parametrize(

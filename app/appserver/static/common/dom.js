@@ -44,8 +44,8 @@ export const details = (summary, ...children) =>
   element("details", { class: "sb-details" }, element("summary", {}, ...[summary].flat()), ...children);
 
 /** Rows as a table. `columns` are field -> heading, or field -> { heading, cell, isName }: `cell(row)` is what to show, a text or
-    an element, and a name is the row's own heading. Where there is no room, each cell has a line. */
-export function table(rows, columns, caption) {
+    an element, and a name is the row's own heading. Where there is no room, each cell has a line. The caption can be for screen readers alone. */
+export function table(rows, columns, caption, isCaptionSeen = true) {
   const made = Object.entries(columns).map(([field, column]) => ({
     cell: (row) => row[field], ...(typeof column === "string" ? { heading: column } : column),
   }));
@@ -55,7 +55,7 @@ export function table(rows, columns, caption) {
   return element(
     "table",
     { class: "sb-table" },
-    element("caption", {}, caption),
+    element("caption", { class: isCaptionSeen ? undefined : "sb-unseen" }, caption),
     element("thead", {}, element("tr", {}, ...made.map(({ heading }) => element("th", { scope: "col" }, heading)))),
     element("tbody", {}, ...rows.map((row) => element("tr", {}, ...made.map((column) => shown(column, row))))),
   );

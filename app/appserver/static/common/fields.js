@@ -159,9 +159,16 @@ export class Tick {
   }
 }
 
-/** Checks all fields; the first that is wrong gets the focus. */
+/** On or off, at once: `toggle` gets what it is to be. `name` says what is switched. */
+export const onOff = (name, isOn, toggle) => element(
+  "button",
+  { type: "button", role: "switch", class: "sb-switch", "aria-checked": String(isOn), "aria-label": name, click: () => toggle(!isOn) },
+  element("span", { "aria-hidden": "true" }, isOn ? "On" : "Off"),
+);
+
+/** Checks all fields that have a rule; the first that is wrong gets the focus. */
 export function allValid(fields) {
-  const wrong = fields.filter((field) => !field.validate());
+  const wrong = fields.filter((field) => field.validate && !field.validate());
   wrong[0]?.element.closest("details")?.setAttribute("open", "");
   wrong[0]?.focus();
   return wrong.length === 0;

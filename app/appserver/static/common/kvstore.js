@@ -1,6 +1,6 @@
 /* Records of KV store, a page at a time, and changes of one that nobody else's change gets lost by.
 
-     const letters = await records("segment_dead_letters", { sort: "-last_time", skip: 100 });
+     const letters = await records("segment_dead_letters", { sort: "last_time:-1", skip: 100 });
      await change("segment_dead_letters", letters[0], { status: "again" });
 
    KV store replaces a whole record, and knows no versions: a change reads the record once more, and is refused where it is no longer what

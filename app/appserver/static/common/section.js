@@ -33,11 +33,13 @@ export class Section {
     this.isDone = false;
     this.report = new Report();
     this._mark = element("span", { class: "sb-mark" });
-    this.body = element("div", {});
+    this._unsaved = element("span", { class: "sb-mark sb-unsaved", hidden: true }, "Not saved");
+    this._watched = [];
+    this.body = element("div", { input: () => this._compare(), change: () => this._compare(), click: () => this._compare() });
     this.element = element(
       "section",
       { class: "sb-section", id: `sb-${id}`, "aria-labelledby": `sb-${id}-title` },
-      element("h2", { id: `sb-${id}-title`, tabindex: "-1" }, title, " ", this._mark),
+      element("h2", { id: `sb-${id}-title`, tabindex: "-1" }, title, " ", this._mark, " ", this._unsaved),
       element("p", { class: "sb-about" }, ...[about].flat()),
       this.body,
       this.report.element,
@@ -49,6 +51,23 @@ export class Section {
     this.isDone = isDone;
     this._mark.textContent = text;
     this._mark.className = `sb-mark ${isGood ? "sb-done" : "sb-todo"}`;
+  }
+
+  /** These fields are as they are saved: what is changed from now on is marked. */
+  watch(fields) {
+    this._watched = fields.map((field) => ({ field, saved: stateOf(field) }));
+    this._compare();
+  }
+
+  get isChanged() {
+    return this._watched.some(({ field, saved }) => stateOf(field) !== saved);
+  }
+
+  _compare() {
+    this._unsaved.hidden = !this.isChanged;
+    for (const { field, saved } of this._watched) {
+      field.element.classList.toggle("sb-changed", stateOf(field) !== saved);
+    }
   }
 
   /** Does something, in which time nothing else of the section can be done, and reports if it fails. What is inert loses
@@ -69,3 +88,5 @@ export class Section {
     }
   }
 }
+
+const stateOf = ({ value, isRemoved }) => JSON.stringify([value, isRemoved]);

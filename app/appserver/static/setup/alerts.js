@@ -29,6 +29,7 @@ export class Alerts extends Section {
     this._alerts = (await savedSearches()).filter(({ name }) => name.startsWith(PREFIX));
     const mailed = this._alerts.find((alert) => actionsOf(alert).includes("email"));
     this.to.value = mailed?.["action.email.to"];
+    this.watch([this.to]);
     this.mark(Boolean(mailed), mailed ? "Done" : "Optional");
   }
 

@@ -1,6 +1,6 @@
 /* Step 3: where the audit events are, the macro segment_bridge_audit, and whether there are any that the app can read. */
 
-import { button, code, element, helpLink } from "../common/dom.js";
+import { ago, button, code, details, element, helpLink } from "../common/dom.js";
 import { allValid, Field, required } from "../common/fields.js";
 import { search } from "../common/searches.js";
 import { Section } from "../common/section.js";
@@ -12,6 +12,11 @@ const MACRO = "configs/conf-macros/segment_bridge_audit";
 const LATEST = "search `segment_bridge_audit` | head 100 | stats count AS events count(eval(like(_raw, \"%auditID%\"))) AS audit";
 const COUNT = "search `segment_bridge_audit` | stats count";
 const UNREADABLE = "search `segment_bridge_unreadable`";
+/* The messages of the job, which sends none whose user is not known. Before step 5 nobody is: then something stands in for the users' ids. */
+const STAND_IN = "(the user's id, once step 5 has read the clusters)";
+const MESSAGES = "search `segment_bridge_audit` `segment_bridge_candidates` | `segment_bridge_events` "
+  + "| eventstats count(userId) AS known | where known=0 OR isnotnull(userId) | head 10 "
+  + `| eval userId=coalesce(userId, "${STAND_IN}") | segmentsend dryrun=true payload=true`;
 
 export class Audit extends Section {
   constructor() {
@@ -21,15 +26,23 @@ export class Audit extends Section {
       check: required(baseSearch), placeholder: 'index="k8s_audit" sourcetype="kube:audit"', width: "wide",
       help: "An index, and what tells audit events from others in it. The app looks for user journeys among what this finds.",
     });
+    this._messages = element("div", { role: "group", "aria-label": "Messages that would be sent" });
     this.body.append(
       this.search.element,
-      element("div", { class: "sb-actions" }, button("Save and count", () => this.save(), "primary")),
+      element(
+        "div",
+        { class: "sb-actions" },
+        button("Save and count", () => this.save(), "primary"),
+        button("Show ten messages", () => this.during("Finding user journeys of the last hour ...", () => this._preview())),
+      ),
     );
+    this.element.append(this._messages);
   }
 
   /** Looks at the latest events alone: to count all of an hour may take its time. */
   async load() {
     this.search.value = (await content(MACRO)).definition;
+    this.watch([this.search]);
     this.report.say("busy", "Looking for events of the last hour ...");
     if (await this._isThere()) {
       this.report.say("good", "There are audit events of the last hour.");
@@ -42,15 +55,39 @@ export class Audit extends Section {
       return;
     }
     this._latest = undefined;
+    this._messages.replaceChildren();
     await this.during("Saving, and counting the events of the last hour ...", async () => {
       await post(MACRO, { definition: this.search.value });
+      this.watch([this.search]);
       if (!await this._isThere()) {
         return;
       }
       const [count, unreadable] = await Promise.all([search(COUNT), search(UNREADABLE)]);
       this.report.say("good", `${Number(count.rows[0].count).toLocaleString()} events in the last hour.`);
       unreadable.rows.forEach((row) => this._warn(row));
+      await this._preview(...this.report.element.childNodes);
     });
+  }
+
+  /** Shows the last ten messages that the job would send; `told` stays in the report. Nothing is sent. */
+  async _preview(...told) {
+    this._messages.replaceChildren();
+    this.report.add("busy", "Finding user journeys among them ...");
+    const { rows } = await search(MESSAGES);
+    this.report.element.replaceChildren(...told);
+    if (!rows.length) {
+      this.report.add("warning", "There are no user journeys of the last hour: nothing would be sent. Nobody may have done anything; or "
+        + "these are the logs of another cluster.");
+      return;
+    }
+    this._messages.append(
+      element("h3", {}, rows.length === 10 ? "The last ten messages that would be sent" : `The ${rows.length} messages that would be sent`),
+      ...rows.map(message),
+    );
+    if (rows[0].userId === STAND_IN) {
+      this._messages.append(element("p", { class: "sb-about" }, "Whose they are is not known yet: the clusters are read from step 5 on. "
+        + "Messages of those who are not known then are not sent."));
+    }
   }
 
   /** Whether there are audit events; else what there is instead is said. All searches here name macros alone: what somebody
@@ -79,4 +116,11 @@ export class Audit extends Section {
       ", may be user journeys, and the app cannot read them: ", `${what}. `, element("strong", {}, "To do: "), `${cure}.`,
     );
   }
+}
+
+/** A row of the dry run: its event, and behind that the message as it would be sent; or why it would not. */
+function message({ event, timestamp, segment_payload: payload, segment_error: error }) {
+  const shown = payload ? JSON.stringify(JSON.parse(payload), null, 2) : error;
+  return details([element("strong", {}, event), " ", ago(Date.parse(timestamp) / 1000)],
+    element("pre", { tabindex: "0" }, shown));
 }

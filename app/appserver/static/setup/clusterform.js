@@ -39,6 +39,8 @@ export class ClusterForm {
         button("Cancel", cancel),
       ),
     );
+    this.fields = [this.name, this.way, this.server, this.token, this.ca, this.kubeconfig, this.context, this.signups, this.tenants,
+      this.caFile, this.namespace, this.interval, this.proxy, this.proxyCredentials].filter((field) => this.element.contains(field.element));
   }
 
   _elements(...fields) {
@@ -130,9 +132,7 @@ export class ClusterForm {
 
   _submit(event) {
     event.preventDefault();
-    const fields = [this.name, this.server, this.token, this.ca, this.kubeconfig, this.context, this.caFile,
-      this.namespace, this.interval, this.proxy, this.proxyCredentials].filter((field) => this.element.contains(field.element));
-    if (!allValid(fields)) {
+    if (!allValid(this.fields)) {
       return;
     }
     const visible = (field) => (field.element.hidden ? "" : field.value);

@@ -1,10 +1,12 @@
 /* Step 2: the clusters, each of which is an input, [usersignups://NAME], and its token. */
 
-import { button, code, element, helpLink, table } from "../common/dom.js";
+import { ask } from "../common/dialog.js";
+import { code, element, helpLink, table } from "../common/dom.js";
+import { Tick } from "../common/fields.js";
 import { search } from "../common/searches.js";
-import { Section } from "../common/section.js";
 import { get, isTrue, path, post, remove } from "../common/splunkd.js";
 import { ClusterForm, SECRETS, SETTINGS } from "./clusterform.js";
+import { ListSection } from "./list.js";
 import * as secrets from "./secrets.js";
 
 export const INPUTS = "data/inputs/usersignups";
@@ -36,7 +38,7 @@ async function forgetDrafts(name) {
   }
 }
 
-export class Clusters extends Section {
+export class Clusters extends ListSection {
   /** `isOn` tells whether the app is on: a new cluster is read from now on then, else when it is turned on. */
   constructor(isOn, { isMember }) {
     super(
@@ -45,12 +47,9 @@ export class Clusters extends Section {
       ["The Kubernetes clusters that know the users: UserSignups, on the host cluster, say which person has a username, tenant "
         + "namespaces say whose workspace they belong to. Each cluster is read every 15 minutes. ",
       helpLink("Several clusters", "setup", "several-clusters")],
+      "cluster",
     );
     this._isOn = isOn;
-    this._list = element("div", {});
-    this._form = element("div", {});
-    this._add = button("Add a cluster", () => this._open({ name: "" }));
-    this.body.append(this._list, element("div", { class: "sb-actions" }, this._add), this._form);
     if (isMember) {
       this.body.append(element("p", { class: "sb-about" }, "This search head is a member of a cluster. An input that is made "
         + "here runs on this member, and all members share what it finds. That suffices; if all are to have it, distribute it "
@@ -61,7 +60,19 @@ export class Clusters extends Section {
   async load() {
     const [{ clusters, refusal }, saved] = await Promise.all([all(), secrets.saved()]);
     Object.assign(this, { clusters, refusal, _saved: saved });
-    this._list.replaceChildren(...(clusters.length ? [this._table()] : []), ...(refusal ? [this._instead(refusal)] : []));
+    const runs = this._show(clusters, {
+      from: { heading: "Read from", cell: (cluster) => cluster.server || cluster.kubeconfig || "this pod's service account" },
+      users: { heading: "Usernames known", cell: ({ name }) => element("span", { "data-cluster": name }, "...") },
+    }, {
+      isOn: ({ disabled }) => !isTrue(disabled),
+      turn: (cluster, isOn) => this._turn(cluster, isOn),
+      runs: ({ name }) => ({ component: "usersignups", cluster: name }),
+      actions: (cluster) => ({
+        Test: () => this._test(cluster), Edit: () => this._open(cluster), Remove: () => this._ask(cluster) }),
+    });
+    if (refusal) {
+      this._list.append(this._instead(refusal));
+    }
     this._add.textContent = refusal ? "Save a cluster's token" : "Add a cluster";
     const off = clusters.filter(({ disabled }) => isTrue(disabled)).map(({ name }) => name);
     if (refusal) {
@@ -71,39 +82,18 @@ export class Clusters extends Section {
     } else {
       this.mark(clusters.length > 0);
     }
-    await this._count();
+    await Promise.all([runs, this._count()]);
   }
 
-  _table() {
-    const heading = (text) => element("th", { scope: "col" }, text);
-    return element(
-      "table",
-      { class: "sb-table" },
-      element("caption", { class: "sb-unseen" }, "Clusters"),
-      element("thead", {}, element("tr", {}, heading("Name"), heading("Read from"), heading("Usernames known"), heading("State"),
-        heading("Actions"))),
-      element("tbody", {}, ...this.clusters.map((cluster) => this._row(cluster))),
-    );
-  }
-
-  _row(cluster) {
-    const action = (text, click) => {
-      const made = button(text, click, "link");
-      made.setAttribute("aria-label", `${text} cluster ${cluster.name}`);
-      return made;
-    };
-    return element(
-      "tr",
-      {},
-      element("th", { scope: "row" }, cluster.name),
-      element("td", { "data-heading": "Read from" }, cluster.server || cluster.kubeconfig || "this pod's service account"),
-      element("td", { "data-heading": "Usernames known", "data-cluster": cluster.name }, "..."),
-      element("td", { "data-heading": "State" }, isTrue(cluster.disabled) ? "Off" : "On"),
-      element("td", { class: "sb-row-actions" },
-        action("Test", () => this._test(cluster)),
-        action("Edit", () => this._open(cluster)),
-        action("Remove", () => this._ask(cluster))),
-    );
+  async _turn({ name }, isOn) {
+    await this.during(`Turning cluster ${name} ${isOn ? "on" : "off"} ...`, async () => {
+      await (isOn ? post(path`data/inputs/usersignups/${name}/enable`) : post(path`data/inputs/usersignups/${name}/disable`));
+      await this.load();
+      this.report.say("good", isOn
+        ? `Cluster ${name} is on: it is read now, and every 15 minutes.`
+        : `Cluster ${name} is off: it is not read. What is known of its users stays, and events of theirs are sent.`);
+      return this.switchOf(name);
+    });
   }
 
   /** What to do where inputs are not for this page. */
@@ -138,20 +128,14 @@ export class Clusters extends Section {
     });
   }
 
-  _open(cluster) {
+  _open(cluster = { name: "" }) {
     const form = new ClusterForm(cluster, this._saved, this.clusters.map(({ name }) => name), Boolean(this.refusal), {
       save: (...changes) => this.refusal ? this._saveSecrets(...changes) : this._save(form, ...changes),
       cancel: () => this._close().focus(),
     });
     this.report.clear();
-    this._form.replaceChildren(form.element);
+    this._put(form);
     form.focus();
-  }
-
-  /** Returns what gets the focus then. */
-  _close() {
-    this._form.replaceChildren();
-    return this._add;
   }
 
   /** `given` are secrets, by what follows usersignups:NAME in their names; "" is none. They are drafts until splunkd has
@@ -197,30 +181,17 @@ export class Clusters extends Section {
     });
   }
 
-  _ask(cluster) {
-    const forget = element("input", { type: "checkbox" });
-    const box = element(
-      "div",
-      { class: "sb-form", role: "group", "aria-label": `Remove cluster ${cluster.name}` },
-      element("p", {}, "Remove ", code(cluster.name), " and its token? Nothing in the cluster itself changes."),
-      element(
-        "div",
-        { class: "sb-field sb-tick" },
-        element("label", {}, forget, " Also forget its users: events of theirs are no longer sent"),
-      ),
-      element(
-        "div",
-        { class: "sb-actions" },
-        button("Remove", () => this._remove(cluster, forget.checked), "danger"),
-        button("Cancel", () => this._close().focus()),
-      ),
-    );
-    this.report.clear();
-    this._form.replaceChildren(box);
-    forget.focus();
+  async _ask({ name }) {
+    const forget = new Tick("forget", "Also forget its users", "Events of theirs are no longer sent.");
+    const isForgotten = await ask(`Remove cluster ${name}?`, [
+      element("p", {}, "Its token goes, too. Nothing in the cluster itself changes."), forget.element,
+    ], { Remove: { kind: "danger", answer: () => forget.value } });
+    if (isForgotten !== undefined) {
+      await this._remove(name, isForgotten);
+    }
   }
 
-  async _remove({ name }, isForgotten) {
+  async _remove(name, isForgotten) {
     await this.during(`Removing cluster ${name} ...`, async () => {
       await remove(path`data/inputs/usersignups/${name}`);
       await forgetDrafts(name);

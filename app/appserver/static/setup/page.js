@@ -5,7 +5,7 @@ import { begin } from "../common/page.js";
 import { Alerts } from "./alerts.js";
 import { Audit } from "./audit.js";
 import { Clusters } from "./clusters.js";
-import { Destination } from "./destination.js";
+import { Destinations } from "./destinations.js";
 import { Power } from "./power.js";
 
 /** Puts the page into `place`; or a sentence, for those for whom, or on which, it is not. */
@@ -21,18 +21,26 @@ export async function show(place) {
 }
 
 function showSteps({ append, host }) {
-  const destination = new Destination();
+  const destinations = new Destinations();
   const clusters = new Clusters(() => power.isOn, host);
   const audit = new Audit();
   const alerts = new Alerts(host);
-  const power = new Power([destination, clusters, audit], host, () => Promise.all([power.load(), clusters.load()]));
-  const sections = [destination, clusters, audit, alerts, power];
+  const power = new Power([destinations, clusters, audit], host, () => Promise.all([power.load(), clusters.load()]));
+  const sections = [destinations, clusters, audit, alerts, power];
 
   append(
     element("p", {}, "What people do in your Kubernetes clusters becomes Segment events, every hour. Nothing is read or sent "
       + "before the last step; every step can be changed later."),
     ...sections.map((section) => section.element),
   );
+  // The browser asks whether to leave what is not saved.
+  addEventListener("beforeunload", (event) => {
+    if (sections.some((section) => section.isChanged)) {
+      event.preventDefault();
+    }
+  });
   const load = (section) => section.load().catch((failure) => section.report.say("bad", failure.message));
-  load(power).then(() => sections.filter((section) => section !== power).forEach(load));
+  load(power).then(() => sections.filter((section) => section !== power).forEach((section) => {
+    section.loaded = load(section);
+  }));
 }

@@ -24,7 +24,9 @@ export class Power extends Section {
     this._note = element("p", { class: "sb-about", hidden: true }, "It is on in this search head cluster, but this member does not "
       + "know that it is set up, and leads everybody here first: Splunk does not share that among members. Turn it on again, "
       + "here, once; or have the deployer distribute is_configured = true in local/app.conf, under [install].");
-    this.body.append(element("div", { class: "sb-actions" }, this._on, this._off), this._note);
+    // Where one goes from here.
+    this._lead = element("a", { class: "sb-button sb-primary", href: "operations", hidden: true }, "Go to Operations");
+    this.body.append(element("div", { class: "sb-actions" }, this._lead, this._on, this._off), this._note);
   }
 
   async load() {
@@ -32,11 +34,21 @@ export class Power extends Section {
     this.isOn = isTrue(job.is_scheduled) && !isTrue(job.disabled);
     this.mark(this.isOn, this.isOn ? "On" : "Off");
     this._on.textContent = this.isOn ? "Turn it on again, and run the job" : "Turn it on";
+    this._on.classList.toggle("sb-primary", !this.isOn);
     this._off.hidden = !this.isOn;
+    this._lead.hidden = !this.isOn;
     this._note.hidden = !(this._isMember && this.isOn && !isTrue((await content("apps/local/segment_bridge")).configured));
   }
 
   async _turnOn() {
+    this.report.say("busy", "Looking at the other steps ...");
+    await Promise.all(this._steps.map(({ loaded }) => loaded));
+    const unsaved = this._steps.filter((step) => step.isChanged);
+    if (unsaved.length) {
+      this.report.say("bad", `First save what you changed, or cancel it: ${unsaved.map(({ title }) => title).join(", ")}.`);
+      unsaved[0].element.querySelector("h2").focus();
+      return;
+    }
     const missing = this._steps.filter((step) => !step.isDone);
     if (missing.length) {
       this.report.say("bad", `First: ${missing.map(({ title }) => title).join(", ")}.`);
@@ -44,7 +56,8 @@ export class Power extends Section {
       return;
     }
     await this.during("Turning the clusters' inputs on ...", async () => {
-      const { clusters } = await all();
+      // Once it is on, a cluster that is off was switched off.
+      const clusters = (await all()).clusters.filter(({ disabled }) => !this.isOn || !isTrue(disabled));
       for (const { name } of clusters) {
         await post(path`data/inputs/usersignups/${name}/enable`);
       }
@@ -62,6 +75,7 @@ export class Power extends Section {
       // The last action, and without a reload, for which Splunk Web would restart.
       await post("apps/local/segment_bridge", { configured: true });
       this._note.hidden = true;
+      return this._lead;
     });
   }
 

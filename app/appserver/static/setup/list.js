@@ -1,0 +1,63 @@
+/* A step that is a list of things with switches, and a form for one of them at a time. */
+
+import { ago, button, element, table } from "../common/dom.js";
+import { onOff } from "../common/fields.js";
+import { lastRuns, problem } from "../common/runs.js";
+import { Section } from "../common/section.js";
+
+export class ListSection extends Section {
+  /** `noun` is what it lists, "cluster" say. */
+  constructor(id, title, about, noun) {
+    super(id, title, about);
+    this._noun = noun;
+    this._list = element("div", { class: "sb-list" });
+    this._form = element("div", {});
+    this._add = button(`Add a ${noun}`, () => this._open());
+    this.body.append(this._list, element("div", { class: "sb-actions" }, this._add), this._form);
+  }
+
+  /** Shows the things, each of which has a `name`. `columns` are those of `table`; the row's name comes before, and behind come
+      its switch, its runs and what can be done with it: `actions(thing)` are text -> what a click does.
+      `isOn(thing)`, `turn(thing, isOn)`; `runs(thing)` is what its runs are about, as lastRuns has it. */
+  _show(things, columns, { isOn, turn, runs, actions }) {
+    const link = (thing, text, click) => {
+      const made = button(text, click, "link");
+      made.setAttribute("aria-label", `${text}: ${this._noun} ${thing.name}`);
+      return made;
+    };
+    const cells = new Map(things.map((thing) => [thing, {
+      last: element("span", {}, "..."), failed: element("span", {}, "...") }]));
+    this._list.replaceChildren(...(things.length ? [table(things, {
+      name: { heading: "Name", isName: true, cell: ({ name }) => name },
+      ...columns,
+      on: { heading: "State", cell: (thing) => onOff(`${this._noun} ${thing.name}`, isOn(thing), (wanted) => turn(thing, wanted)) },
+      last: { heading: "Last run", cell: (thing) => cells.get(thing).last },
+      failed: { heading: "Last error", cell: (thing) => cells.get(thing).failed },
+      actions: { heading: "Actions", cell: (thing) => element("span", { class: "sb-row-actions" },
+        ...Object.entries(actions(thing)).map(([text, click]) => link(thing, text, click))) },
+    }, this.title, false)] : []));
+    return Promise.all(things.map(async (thing) => {
+      const { last, failed } = await lastRuns(runs(thing));
+      cells.get(thing).last.replaceChildren(...(last ? [ago(last.time), last.status === "ok" ? ": good" : ": failed"] : ["none yet"]));
+      cells.get(thing).failed.replaceChildren(failed ? problem(failed) : "none");
+    }));
+  }
+
+  /** The switch of the thing with this name, as it is now. */
+  switchOf(name) {
+    return [...this._list.querySelectorAll('[role="switch"]')].find((each) => each.ariaLabel === `${this._noun} ${name}`);
+  }
+
+  /** Puts a form in place; `form` has an element, the `fields` to watch, and focus(). */
+  _put(form) {
+    this._form.replaceChildren(form.element);
+    this.watch(form.fields);
+  }
+
+  /** Returns what gets the focus then. */
+  _close() {
+    this._form.replaceChildren();
+    this.watch([]);
+    return this._add;
+  }
+}

@@ -1,0 +1,62 @@
+"""Whether everybody can read and use a page, by what axe-core finds, and by what sticks out of a narrow window.
+
+axe-core comes from npm: `make test` puts it into build/axe, where there is Node.js. Where the environment names a
+folder, PICTURES, each look leaves a picture there.
+"""
+
+import os
+from pathlib import Path
+from typing import List
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.system.browser.browser import Browser
+
+AXE = ROOT / "build/axe/node_modules/axe-core/axe.min.js"
+WIDTHS = (1280, 400)
+THEMES = {"light": "#ffffff", "dark": "#171d21"}
+"""What stands behind a page in Splunk."""
+
+_FIND = """
+const found = await axe.run(".sb-page", {resultTypes: ["violations"]});
+return found.violations.flatMap(({id, nodes}) => nodes.map(({html, failureSummary}) =>
+    `${id}: ${html.slice(0, 200)}: ${failureSummary.split("\\n").slice(1).join(" ")}`));
+"""
+_STICKS_OUT = """
+const page = document.documentElement;
+const found = page.scrollWidth > page.clientWidth ? [`the page is ${page.scrollWidth} wide`] : [];
+for (const each of document.querySelectorAll(".sb-section *")) {
+    const edge = each.closest(".sb-section").getBoundingClientRect().right;
+    if (each.checkVisibility() && !each.closest("thead") && each.getBoundingClientRect().right > edge) {
+        found.push(`sticks out: ${each.outerHTML.slice(0, 200)}`);
+    }
+}
+return found;
+"""
+_SHOW_IN = """
+document.body.style.background = arguments[0];
+dispatchEvent(new Event("load"));
+return document.querySelector(".sb-page").dataset.theme;
+"""
+
+
+def problems(browser: Browser, name: str) -> List[str]:
+    """What is wrong with the page that is open, in all its looks; `name` is what its pictures are called."""
+    if not AXE.is_file():
+        pytest.skip("%s is missing: make axe, with Node.js and npm" % AXE.relative_to(ROOT))
+    browser.run(AXE.read_text(encoding="utf-8"))
+    found: List[str] = []
+    try:
+        for width in WIDTHS:
+            browser.resize(width)
+            for theme, color in THEMES.items():
+                look = "%d-%s" % (width, theme)
+                assert browser.run(_SHOW_IN, color) == theme
+                if "PICTURES" in os.environ:
+                    browser.screenshot(Path(os.environ["PICTURES"]) / ("%s-%s.png" % (name, look)))
+                found += ["%s: %s" % (look, each) for each in [*browser.run(_FIND), *browser.run(_STICKS_OUT)]]
+    finally:
+        browser.devtools("Emulation.clearDeviceMetricsOverride")
+        browser.run(_SHOW_IN, THEMES["light"])
+    return found
