@@ -21,6 +21,14 @@ from segment_bridge.splunk.kvstore import Collection
 
 COLLECTION = "segment_runs"
 KEPT_S = 8 * 86_400
+_DAY_S = 86_400
+_WRITTEN_BY_SEARCHES = (
+    ("segment_activity", "time", 400 * _DAY_S),
+    ("segment_pull_requests", "time", 400 * _DAY_S),
+    ("segment_backfill", "updated", 30 * _DAY_S),
+)
+"""What the job's searches keep, which can delete nothing: the collection, the field that says how old a document is,
+and for how long it is kept."""
 _FACTS = frozenset(
     (
         "component",
@@ -70,6 +78,10 @@ def keep(service: Service, log: RunLog, *, earliest: str = "", **facts: Any) -> 
         return
     with contextlib.suppress(SegmentBridgeError):
         collection.delete({"component": known["component"], "time": {"$lt": time.time() - KEPT_S}})
+        if known["component"] == "segmentsend" and known.get("status") == "ok":
+            for name, field, kept_s in _WRITTEN_BY_SEARCHES:
+                old = Collection(service, name, Retry(max_attempts=1))
+                old.delete({field: {"$lt": time.time() - kept_s}})
 
 
 def _problems(log: RunLog, facts: Dict[str, Any]) -> List[Dict[str, Any]]:

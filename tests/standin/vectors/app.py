@@ -58,6 +58,7 @@ def app_lookups(journeys=()):
         ),
         "segment_journeys": Lookup(JOURNEY_FIELDS, journeys, "kvstore", 1),
     }
+    found["segment_pull_requests"] = Lookup(("_key", "message_id", "time"), [], "kvstore", 1)
     for name in ("event_subjects", "event_verbs", "builtin_journeys"):
         with open(ROOT / "lookups" / (name + ".csv"), newline="") as file:
             rows = list(csv.DictReader(file))

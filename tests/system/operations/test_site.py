@@ -73,7 +73,7 @@ def test_lines_of_the_input_in_the_run_log(made_up):
     assert ours == {frozenset(("event", "component", "cluster", "status", "duration_s")) | counted}
 
 
-@pytest.mark.parametrize("collection", ["segment_activity", "segment_dead_letters"])
+@pytest.mark.parametrize("collection", ["segment_activity", "segment_dead_letters", "segment_backfill"])
 def test_documents(made_up, written, collection):
     ours = shapes(made_up.documents(collection))
     assert ours
