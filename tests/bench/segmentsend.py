@@ -30,9 +30,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.integration.chunked import environment
-from tests.integration.splunkd import FakeSplunkd
 from tests.support import pythons
 from tests.support.fakes.segment import WRITE_KEY, Separate
+from tests.support.splunkd import SplunkdServer
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -137,7 +137,7 @@ class Bench:
         self.script = str(folder / "etc/apps/segment_bridge/bin/segmentsend.py")
         self._library = str(folder / "etc/apps/segment_bridge/lib")
         self.counts: dict[str, int] = {}  # of the last run, as the endpoint has them
-        self.splunkd = FakeSplunkd()
+        self.splunkd = SplunkdServer()
         self.splunkd.passwords["segment"] = WRITE_KEY
 
     def contenders(self, version: str, python: str) -> dict[str, Contender]:

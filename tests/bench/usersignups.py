@@ -24,7 +24,7 @@ from xml.sax.saxutils import escape
 
 from tests.support import pythons
 from tests.support.fakes.kubernetes_objects import HOST_NAMESPACE
-from tests.unit.splunkd_double import SplunkdDouble, SplunkdServer
+from tests.support.splunkd import SplunkdDouble, SplunkdServer
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = (100_000, 10_000)

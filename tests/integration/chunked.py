@@ -7,9 +7,6 @@ reply to each chunk, well-formed metadata, no more than the lengths say, a colum
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import os
 import re
 import subprocess
@@ -19,17 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Union
 
+from tests.support import chunked
+from tests.support.chunked import Malformed
+
 Value = Union[str, list[str]]
 Row = dict[str, Value]
-
-_HEADER = re.compile(rb"chunked 1\.0,(\d+),(\d+)\n")
-_LONGEST_HEADER = 64
-
-csv.field_size_limit(2**31 - 1)
-
-
-class ProtocolError(AssertionError):
-    """A reply that splunkd would refuse."""
 
 
 @dataclass
@@ -120,7 +111,7 @@ class Command:
         """One chunk and the reply to it.
 
         Raises:
-            ProtocolError: splunkd would refuse the reply.
+            Malformed: splunkd would refuse the reply.
             EOFError: the command ended before it replied.
         """
         self.send(metadata, body)
@@ -128,9 +119,7 @@ class Command:
 
     def send(self, metadata: Mapping[str, Any], body: bytes, *, claimed_bytes: int | None = None) -> None:
         """A chunk; with `claimed_bytes` one whose body is longer than what there is of it."""
-        text = json.dumps(metadata).encode()
-        body_bytes = len(body) if claimed_bytes is None else claimed_bytes
-        self._process.stdin.write(b"chunked 1.0,%d,%d\n" % (len(text), body_bytes) + text + body)
+        self._process.stdin.write(chunked.encode(metadata, body, claimed_bytes))
         self._process.stdin.flush()
 
     def close_output(self) -> None:
@@ -138,20 +127,10 @@ class Command:
         self._process.stdout.close()
 
     def receive(self) -> Reply:
-        header = self._process.stdout.readline(_LONGEST_HEADER)
-        if not header:
+        reply = chunked.read(self._process.stdout)
+        if reply is None:
             raise EOFError("the command ended without a reply")
-        lengths = _HEADER.fullmatch(header)
-        if not lengths:
-            raise ProtocolError(f"no chunk header: {header!r}")
-        metadata, body = (self._read(int(length)) for length in lengths.groups())
-        return Reply(json.loads(metadata), decode(body))
-
-    def _read(self, length: int) -> bytes:
-        data = self._process.stdout.read(length)
-        if len(data) < length:
-            raise ProtocolError("a chunk is shorter than its header says")
-        return data
+        return Reply(reply.metadata, decode(reply.body))
 
     def finish(self, timeout_s: float = 60) -> Result:
         """Closes the command's input and waits for its end."""
@@ -161,7 +140,7 @@ class Command:
             pass
         rest = b"" if self._process.stdout.closed else self._process.stdout.read()
         if rest:
-            raise ProtocolError(f"more than was asked for: {rest[:200]!r}")
+            raise Malformed(f"more than was asked for: {rest[:200]!r}")
         exit_code = self._process.wait(timeout_s)
         self._errors.join()
         return Result(exit_code, b"".join(self._stderr).decode(errors="replace"))
@@ -209,58 +188,14 @@ def _chunks(rows: Iterable[Row], chunk_rows: int) -> Iterator[list[Row]]:
         yield chunk
 
 
-# The CSV of a chunk
-
-
 def encode(rows: Sequence[Row]) -> bytes:
     """Rows as splunkd writes them; a list is a multivalue field."""
-    if not rows:
-        return b""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    header = [*names, *("__mv_" + name for name in names)]
-    text.write(",".join(_quoted(name, name.startswith("_")) for name in header) + "\n")
-    for row in rows:
-        values = [row.get(name, "") for name in names]
-        plain = ["\n".join(value) if isinstance(value, list) else value for value in values]
-        text.write(",".join(map(_quoted, plain + [_encode_multivalue(value) for value in values])) + "\n")
-    return text.getvalue().encode()
-
-
-def _quoted(cell: str, always: bool = False) -> str:
-    # csv.writer leaves a carriage return without quotes where lines end in LF.
-    return '"%s"' % cell.replace('"', '""') if always or re.search('[",\r\n]', cell) else cell
-
-
-def _encode_multivalue(value: Value) -> str:
-    if not isinstance(value, list):
-        return ""
-    return ";".join("$" + each.replace("$", "$$") + "$" for each in value)
-
-
-_MULTIVALUE = re.compile(r"\$((?:[^$]|\$\$)*)\$(?:;|$)")
+    return chunked.encode_rows(list(dict.fromkeys(name for row in rows for name in row)), rows)
 
 
 def decode(body: bytes) -> list[Row]:
-    """The rows of a reply; an empty cell is no value.
-
-    Raises:
-        ProtocolError: a row has another number of cells than the header.
-    """
-    reader = csv.reader(io.StringIO(body.decode(), newline=""), strict=True)
-    names = next(reader, [])
-    if len(set(names)) < len(names):
-        raise ProtocolError(f"a column twice: {names}")
-    rows = []
-    for cells in reader:
-        if len(cells) != len(names):
-            raise ProtocolError(f"{len(cells)} cells under {len(names)} columns")
-        row: Row = {name: cell for name, cell in zip(names, cells) if cell and not name.startswith("__mv_")}
-        for name, cell in zip(names, cells):
-            if cell and name.startswith("__mv_"):
-                row[name[5:]] = [each.replace("$$", "$") for each in _MULTIVALUE.findall(cell)]
-        rows.append(row)
-    return rows
+    """The rows of a reply; an empty cell is no value."""
+    return list(chunked.decode_rows(body).rows)
 
 
 def environment(splunk_home: Path) -> dict[str, str]:

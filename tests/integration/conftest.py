@@ -12,8 +12,8 @@ from typing import NamedTuple
 import pytest
 
 from tests.integration.chunked import Command, Result, Row, environment, run
-from tests.integration.splunkd import FakeSplunkd
 from tests.support.fakes.segment import WRITE_KEY, FakeSegment
+from tests.support.splunkd import SplunkdServer
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +28,7 @@ def splunk_home(package, tmp_path_factory) -> Path:
 class SegmentSend:
     """Runs `... | segmentsend` on rows."""
 
-    def __init__(self, splunk_home: Path, splunkd: FakeSplunkd, folder: Path):
+    def __init__(self, splunk_home: Path, splunkd: SplunkdServer, folder: Path):
         self._script = splunk_home / "etc/apps/segment_bridge/bin/segmentsend.py"
         self.splunk_home = folder  # as the command is told
         self.searchinfo = {
@@ -52,7 +52,7 @@ class Place(NamedTuple):
     """A `segmentsend` between a splunkd and a Segment of its own."""
 
     segmentsend: SegmentSend
-    splunkd: FakeSplunkd
+    splunkd: SplunkdServer
     segment: FakeSegment
 
 
@@ -60,7 +60,7 @@ class Place(NamedTuple):
 def made_place(splunk_home: Path, folder: Path) -> Iterator[Place]:
     """The folder has the run log, by the path that it has in Splunk."""
     (folder / "var/log/splunk").mkdir(parents=True)
-    with FakeSegment() as segment, FakeSplunkd() as splunkd:
+    with FakeSegment() as segment, SplunkdServer() as splunkd:
         splunkd.conf["segment_bridge"]["segment"] = {
             "url": f"{segment.url}/v1/batch",
             "timeout": "1",
@@ -83,7 +83,7 @@ def segment(place) -> FakeSegment:
 
 
 @pytest.fixture
-def splunkd(place) -> FakeSplunkd:
+def splunkd(place) -> SplunkdServer:
     return place.splunkd
 
 

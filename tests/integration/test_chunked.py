@@ -1,13 +1,18 @@
-"""That the driver speaks the protocol as splunklib understands it, and refuses what splunkd refuses."""
+"""The driver speaks the protocol as splunklib understands it, and refuses what splunkd refuses; the app agrees."""
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.integration.chunked import Command, ProtocolError, decode, encode, run
+from tests.conftest import ROOT
+from tests.integration.chunked import Command, decode, encode, run
+from tests.support import pythons
+from tests.support.chunked import Malformed
 
 LIBRARIES = Path(__file__).parents[2] / "build/lib"
 
@@ -82,7 +87,7 @@ def test_a_command_that_just_ends_is_an_error(command):
 def test_what_splunkd_refuses_is_refused(command, reply):
     with (
         command(f"import sys; sys.stdin.readline(); sys.stdout.write('{reply}')") as process,
-        pytest.raises(ProtocolError),
+        pytest.raises(Malformed),
     ):
         process.getinfo()
         process.finish()
@@ -92,7 +97,7 @@ def test_a_second_reply_is_refused(command):
     script = "import sys; sys.stdin.readline(); sys.stdout.write('chunked 1.0,2,0\\n{{}}' * 2)"
     with command(script) as process:
         assert process.getinfo().metadata == {}
-        with pytest.raises(ProtocolError, match="more than was asked for"):
+        with pytest.raises(Malformed, match="more than was asked for"):
             process.finish()
 
 
@@ -100,3 +105,20 @@ def test_splunkds_csv_has_the_multivalues_last():
     body = encode([{"_time": "1", "a": ["x", "$"]}, {"b": "line\nline"}])
     assert body.decode().splitlines()[0] == '"_time",a,b,"__mv__time","__mv_a","__mv_b"'
     assert decode(body) == [{"_time": "1", "a": ["x", "$"]}, {"b": "line\nline"}]
+
+
+@pytest.mark.parametrize("version", pythons.SPLUNKS)
+def test_splunks_pythons_agree_with_splunklib_on_bodies_by_chance(package, version):
+    python = pythons.find(version)
+    if python is None:
+        pytest.skip("Python %s is not on this machine" % version)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "bin"), str(ROOT / "build/lib")])}
+    run = subprocess.run(
+        [python, "-m", "tests.unit.chunked_oracle", "1500"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr

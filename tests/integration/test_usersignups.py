@@ -14,7 +14,7 @@ from tests.support import pythons, recorded
 from tests.support.fakes import faults
 from tests.support.fakes.kubernetes import TOKEN, Account, FakeKubernetes
 from tests.support.fakes.kubernetes_objects import made_up_signups
-from tests.unit.splunkd_double import SplunkdDouble, SplunkdServer
+from tests.support.splunkd import SplunkdDouble, SplunkdServer
 
 STOPPED = 128 + signal.SIGTERM
 ISOLATED = ["-E", "-s", "-S"]  # nothing on the path but the standard library and the app

@@ -1,9 +1,7 @@
 """The same rows in and out as splunklib's reader and writer give, whatever the body; and what is no body at all."""
 
 import io
-import os
 import random
-import subprocess
 from collections import Counter
 
 import pytest
@@ -11,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segment_bridge.splunk import chunked
-from tests.conftest import ROOT, thorough
-from tests.support import pythons
+from tests.conftest import thorough
 from tests.unit import chunked_oracle
 
 BODIES = {
@@ -78,23 +75,6 @@ def test_cells_hold_any_text(table):
     chunked_oracle.check(text.encode())
     chunk = next(chunked.chunks(io.BytesIO(b"chunked 1.0,2,%d\n{}%s" % (len(text.encode()), text.encode()))))
     assert chunked_oracle.cells_of(chunk) == table
-
-
-@pytest.mark.parametrize("version", pythons.SPLUNKS)
-def test_splunks_pythons_agree(package, version):
-    python = pythons.find(version)
-    if python is None:
-        pytest.skip("Python %s is not on this machine" % version)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "bin"), str(ROOT / "build/lib")])}
-    run = subprocess.run(
-        [python, "-m", "tests.unit.chunked_oracle", "1500"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
 
 
 def chunk_of(body, metadata=b"{}"):

@@ -9,7 +9,7 @@ from segment_bridge.delivery import dead_letters
 from segment_bridge.delivery.dead_letters import DROPS, MAX_AGE_S
 from segment_bridge.delivery.outcomes import Outcome
 from segment_bridge.splunk import destinations
-from tests.unit.splunkd_double import DATA, SplunkdDouble
+from tests.support.splunkd import DATA, SplunkdDouble
 
 NOW = 1_764_000_000.0
 PATH = DATA + "segment_dead_letters"

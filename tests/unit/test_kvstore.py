@@ -6,7 +6,7 @@ from segment_bridge.errors import DeadlineExceeded, SplunkdError, Unavailable
 from segment_bridge.retry import Retry
 from segment_bridge.splunk import kvstore
 from segment_bridge.splunk.kvstore import Collection
-from tests.unit.splunkd_double import DATA, SplunkdDouble
+from tests.support.splunkd import DATA, SplunkdDouble
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from segment_bridge.errors import DeadlineExceeded
 from segment_bridge.splunk.modular_input import Splunk
 from segment_bridge.users import lease as leases
 from segment_bridge.users.lease import LEASES, lease
-from tests.unit.splunkd_double import SplunkdDouble
+from tests.support.splunkd import SplunkdDouble
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from segment_bridge.delivery.ledger import KEPT_S, Ledger
 from segment_bridge.splunk import destinations
-from tests.unit.splunkd_double import SplunkdDouble
+from tests.support.splunkd import SplunkdDouble
 
 NOW = 1_764_000_000.0
 

@@ -16,11 +16,12 @@ import signal
 from typing import Any, Dict, Mapping, Optional
 from urllib.parse import quote_plus
 
+from tests.support.chunked import encode_rows
+
 from ..sessions import Session
 from ..stores.conf import Stanza
 from ..stores.events import HOST
 from ..values import Results, SplError, as_list, text
-from .chunked import encode_rows
 from .program import Program
 
 _COMPONENT = "sendmodalert"

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Optional, Protocol, Tuple, Union
 from urllib.parse import quote
 
+from tests.support import chunked
+
 from ..spl.choices import EMPTY_CELL
 from ..stores.conf import is_true
 from ..values import Results, Row, SplError, text
-from . import chunked
 from .program import GRACE_S, Program
 
 MAX_RESULT_ROWS = 50_000

@@ -8,9 +8,9 @@ import csv
 import io
 import json
 import re
-from typing import Any, BinaryIO, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, BinaryIO, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
-from ..values import Results, Row, Value, as_list, from_list, text
+from tests.standin.values import Results, Row, Value, as_list, from_list, text
 
 _HEADER = re.compile(rb"chunked\s+1\.0\s*,\s*(\d+)\s*,\s*(\d+)\s*\n")
 _MAX_HEADER_BYTES = 64
@@ -38,9 +38,10 @@ class Reply(NamedTuple):
         return self.metadata.get("inspector", {}).get("messages", [])
 
 
-def encode(metadata: Dict[str, Any], body: bytes = b"") -> bytes:
+def encode(metadata: Mapping[str, Any], body: bytes = b"", claimed_bytes: Optional[int] = None) -> bytes:
+    """A chunk; with `claimed_bytes` one whose body has another length than its header says."""
     head = json.dumps(metadata).encode()
-    return b"chunked 1.0,%d,%d\n%s%s" % (len(head), len(body), head, body)
+    return b"chunked 1.0,%d,%d\n%s%s" % (len(head), len(body) if claimed_bytes is None else claimed_bytes, head, body)
 
 
 def read(stream: BinaryIO, max_bytes: int = 0) -> Optional[Reply]:
@@ -111,7 +112,12 @@ def encode_rows(fields: Sequence[str], rows: Sequence[Row]) -> bytes:
     writer = csv.writer(out, lineterminator="\n")
     for row in rows:
         values = [row.get(field) for field in fields]
-        writer.writerow(["\n".join(map(text, as_list(value))) for value in values] + [_twin(value) for value in values])
+        cells = ["\n".join(map(text, as_list(value))) for value in values] + [_twin(value) for value in values]
+        if any("\r" in cell for cell in cells):
+            # csv.writer leaves a carriage return without quotes where lines end in LF.
+            out.write(",".join('"%s"' % cell.replace('"', '""') for cell in cells) + "\n")
+        else:
+            writer.writerow(cells)
     return out.getvalue().encode()
 
 

@@ -24,7 +24,7 @@ from segment_bridge.users import run as users_run
 from tests.support.fakes import faults
 from tests.support.fakes.kubernetes import TOKEN, FakeKubernetes
 from tests.support.fakes.kubernetes_objects import HOST_NAMESPACE, signup
-from tests.unit.splunkd_double import SplunkdDouble
+from tests.support.splunkd import SplunkdDouble
 
 # The client's affair with its urllib3, not ours.
 pytestmark = pytest.mark.filterwarnings("ignore:HTTPResponse.getheaders:DeprecationWarning")

@@ -14,7 +14,7 @@ from tests.support.fakes import faults
 from tests.support.fakes.kubernetes import ETCD_STALLED, TOKEN, TOO_MANY_REQUESTS, Account, FakeKubernetes
 from tests.support.fakes.kubernetes_objects import HOST_NAMESPACE, signup
 from tests.support.fakes.proxy import FakeProxy
-from tests.unit.splunkd_double import DATA
+from tests.support.splunkd import DATA
 
 USERS = {
     "amelia": "51203344",

@@ -15,7 +15,7 @@ from segment_bridge.users.settings import Cluster
 from segment_bridge.users.sources import kinds as kinds_of
 from tests.support import recorded
 from tests.support.fakes.kubernetes import TOKEN, Account, FakeKubernetes
-from tests.unit.splunkd_double import DATA, SplunkdDouble
+from tests.support.splunkd import DATA, SplunkdDouble
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTED = (ROOT / "docs/setup.md").read_text(encoding="utf-8")

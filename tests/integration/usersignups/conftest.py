@@ -17,7 +17,7 @@ from segment_bridge.users import lease as leases
 from segment_bridge.users import run as users_run
 from tests.support import recorded
 from tests.support.fakes.kubernetes import TOKEN, FakeKubernetes
-from tests.unit.splunkd_double import SplunkdDouble
+from tests.support.splunkd import SplunkdDouble
 
 
 @pytest.fixture(scope="package")

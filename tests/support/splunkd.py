@@ -1,13 +1,15 @@
-"""splunkd's REST API in memory, as far as the usersignups input uses it, underneath the real SDK.
+"""The one double of splunkd: its REST API in memory, as far as the app uses it, underneath the real SDK or behind TLS.
 
 The stand-in is the real thing's likeness; this is for what a test wants to inject: statuses, limits, and what comes in
-between two requests. What it does not know it refuses.
+between two requests. What it does not know is 404.
 
-Source: Splunk REST API reference, "KV store endpoint descriptions"; limits.conf.spec [kvstore].
+Source: Splunk REST API reference, "configs/conf-{file}", "storage/passwords", "KV store endpoint descriptions";
+limits.conf.spec [kvstore].
 """
 
 import io
 import json
+import secrets
 import threading
 from collections import Counter
 from typing import Any, Callable, Dict, List, Optional
@@ -21,29 +23,29 @@ from tests.support.fakes.reply import Reply
 from tests.support.fakes.server import FakeServer, Request
 from tests.support.fakes.tls import Authority
 
-DATA = "/servicesNS/nobody/segment_bridge/storage/collections/data/"
-PASSWORDS = "/servicesNS/nobody/segment_bridge/storage/passwords"
-WRITE_KEY = "/servicesNS/nobody/segment_bridge/segment_bridge/write_key"
-COLLECTIONS = (
-    "usersignups",
-    "tenant_namespaces",
-    "usersignups_leases",
-    "segment_runs",
-    "segment_dead_letters",
-    "segment_ledger",
-)
+NAMESPACE = "/servicesNS/nobody/segment_bridge/"
+DATA = NAMESPACE + "storage/collections/data/"
+PASSWORDS = NAMESPACE + "storage/passwords"
+CONFS = NAMESPACE + "configs/conf-"
+WRITE_KEY = NAMESPACE + "segment_bridge/write_key"
+MAX_QUERIES_PER_BATCH = 1_000
 
-CONF = Conf.read(ROOT / "default/collections.conf")
-TYPES = {"string": str, "number": (int, float)}
+COLLECTIONS = Conf.read(ROOT / "default/collections.conf")
+TYPES = {"string": str, "number": (int, float), "bool": bool}
 
 Document = Dict[str, Any]
+Test = Callable[[Document], bool]
 
 
 class SplunkdDouble:
-    """`collections` are documents by key. `fault(method, path)` may give a status, with or without a text, "cut", or
-    "lost" (done, unanswered); `before(method, path)` may do what it likes."""
+    """`conf` is stanzas by file and name, `passwords` are texts by user, `collections` documents by key.
+
+    `fault(method, path)` may give a status, with or without a text, "cut", or "lost" (done, unanswered);
+    `before(method, path)` may do what it likes.
+    """
 
     def __init__(self) -> None:
+        self.conf: Dict[str, Dict[str, Dict[str, str]]] = {"segment_bridge": {}}
         self.collections: Dict[str, Dict[str, Document]] = {name: {} for name in COLLECTIONS}
         self.passwords: Dict[str, str] = {}
         self.max_documents_per_batch_save = 1000
@@ -91,47 +93,61 @@ class SplunkdDouble:
         parameters = {name: values[0] for name, values in query.items()}
         if (method, path) == ("GET", PASSWORDS):
             assert parameters == {"output_mode": "json", "count": "0"}
-            return 200, {
-                "entry": [
-                    {"content": {"realm": "segment_bridge", "username": user, "clear_password": secret}}
-                    for user, secret in self.passwords.items()
-                ]
-            }
+            return 200, {"entry": [_password(user, secret) for user, secret in self.passwords.items()]}
         if (method, path) == ("GET", WRITE_KEY):  # a token's name has a colon
             return 400, _error("destination must be the name of a stanza of segment_bridge.conf")
-        assert path.startswith(DATA), path
+        if method == "GET" and path.startswith(CONFS):
+            return self._stanzas(*path[len(CONFS) :].split("/", 1))
         name, _, operation = path[len(DATA) :].partition("/")
-        if name not in self.collections:
-            return 404, _error("Collection not found.")
-        documents = self.collections[name]
-        if (method, operation) == ("POST", "batch_save"):
-            return self._save(name, json.loads(body))
-        if (method, operation) == ("POST", "batch_find"):
-            matchers = [_matcher(query["query"]) for query in json.loads(body)]
-            return 200, [[each for each in documents.values() if matches(each)] for matches in matchers]
-        if (method, operation) == ("POST", ""):
-            document = json.loads(body)
-            if document["_key"] in documents:
-                return 409, _error("A document with the same key and user already exists.")
-            documents[document["_key"]] = document
-            return 201, {"_key": document["_key"]}
-        assert operation == "", operation
+        if not path.startswith(DATA) or name not in self.collections:
+            return 404, _error("Not Found")
+        if method == "POST":
+            return self._posted(name, operation, json.loads(body))
         matches = _matcher(json.loads(parameters.pop("query")))
-        if method == "DELETE":
-            assert not parameters
-            for key in [key for key, document in documents.items() if matches(document)]:
-                del documents[key]
-            return 200, None
-        assert method == "GET"
-        assert parameters.pop("sort") == "_key"
-        limit = min(int(parameters.pop("limit")), self.max_rows_per_query)
-        fields = parameters.pop("fields", "")
-        assert not parameters
+        if operation:
+            return 404, _error("Not Found")
+        return (
+            self._delete(name, matches, **parameters) if method == "DELETE" else self._get(name, matches, **parameters)
+        )
+
+    def _posted(self, name: str, operation: str, content: Any) -> tuple:
+        documents = self.collections[name]
+        if operation == "batch_save":
+            return self._save(name, content)
+        if operation == "batch_find":
+            if len(content) > MAX_QUERIES_PER_BATCH:
+                return 400, _error("batch_find takes up to %d queries" % MAX_QUERIES_PER_BATCH)
+            matchers = [_matcher(query["query"]) for query in content]
+            return 200, [[each for each in documents.values() if matches(each)] for matches in matchers]
+        if operation:
+            return 404, _error("Not Found")
+        if content["_key"] in documents:
+            return 409, _error("A document with the same key and user already exists.")
+        documents[content["_key"]] = content
+        return 201, {"_key": content["_key"]}
+
+    def _delete(self, name: str, matches: Test) -> tuple:
+        documents = self.collections[name]
+        for key in [key for key, document in documents.items() if matches(document)]:
+            del documents[key]
+        return 200, None
+
+    def _get(self, name: str, matches: Test, sort: str, limit: str, fields: str = "") -> tuple:
+        assert sort == "_key"
+        documents = self.collections[name]
         found = [documents[key] for key in sorted(documents, reverse=self.answers_backwards) if matches(documents[key])]
         return 200, [
-            {name: value for name, value in each.items() if not fields or name in fields.split(",")}
-            for each in found[:limit]
+            {field: value for field, value in each.items() if not fields or field in fields.split(",")}
+            for each in found[: min(int(limit), self.max_rows_per_query)]
         ]
+
+    def _stanzas(self, name: str, stanza: str = "") -> tuple:
+        stanzas = self.conf.get(name, {})
+        if stanza and stanza not in stanzas:
+            return 404, _error("Could not find object id=%s" % stanza)
+        own = {"disabled": False, "eai:acl": None, "eai:appName": "segment_bridge", "eai:userName": "nobody"}
+        wanted = {stanza: stanzas[stanza]} if stanza else stanzas
+        return 200, {"entry": [{"name": each, "content": {**own, **content}} for each, content in wanted.items()]}
 
     def _save(self, name: str, batch: List[Document]) -> tuple:
         if len(batch) > self.max_documents_per_batch_save:
@@ -140,7 +156,7 @@ class SplunkdDouble:
             "_key": str,
             **{
                 setting.partition(".")[2]: TYPES[kind]
-                for setting, kind in CONF[name].items()
+                for setting, kind in COLLECTIONS[name].items()
                 if setting.startswith("field.")
             },
         }
@@ -152,13 +168,14 @@ class SplunkdDouble:
 
 
 class SplunkdServer(FakeServer):
-    """The double behind TLS with a certificate of its own making, as splunkd is, for the script as a process."""
+    """The double behind TLS with a certificate of its own making, as splunkd is, for a program of the app."""
 
-    session_key = "session"
-
-    def __init__(self, double: SplunkdDouble, **server_options: Any):
+    def __init__(self, double: Optional[SplunkdDouble] = None, **server_options: Any):
         super().__init__(tls=Authority().server(), **server_options)
-        self._double = double
+        self.session_key = secrets.token_hex(16)
+        self._double = double or SplunkdDouble()
+        self.conf, self.passwords = self._double.conf, self._double.passwords
+        self.collections = self._double.collections
 
     def answer(self, request: Request) -> Reply:
         if request.headers.get("Authorization") != "Splunk " + self.session_key:
@@ -169,6 +186,10 @@ class SplunkdServer(FakeServer):
         return Reply.json(status, content, Connection="Keep-Alive")
 
 
+def _password(user: str, secret: str) -> Dict[str, Any]:
+    return {"content": {"realm": "segment_bridge", "username": user, "clear_password": secret}}
+
+
 def _error(text: str) -> Dict[str, Any]:
     return {"messages": [{"type": "ERROR", "text": text}]}
 
@@ -177,7 +198,7 @@ def _answer(status: int, content: Any) -> Dict[str, Any]:
     return {"status": status, "reason": "", "headers": [], "body": io.BytesIO(json.dumps(content).encode())}
 
 
-def _matcher(query: Document) -> Callable[[Document], bool]:
+def _matcher(query: Document) -> Test:
     compare = {
         "$gt": lambda value, other: value > other,
         "$lt": lambda value, other: value < other,
@@ -202,5 +223,5 @@ def _matcher(query: Document) -> Callable[[Document], bool]:
     return lambda document: all(condition(document) for condition in conditions)
 
 
-def _combined(some: Callable, parts: List[Callable]) -> Callable[[Document], bool]:
+def _combined(some: Callable, parts: List[Callable]) -> Test:
     return lambda document: some(part(document) for part in parts)

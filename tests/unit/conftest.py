@@ -1,0 +1,19 @@
+"""Unit tests open no connection and need no package: they are quick, and what fails is the code."""
+
+import socket
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def no_sockets(monkeypatch):
+    def refused(*_):
+        raise AssertionError("a unit test opens no connection: it belongs into tests/integration")
+
+    for name in ("bind", "connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, name, refused)
+
+
+@pytest.fixture(scope="session")
+def package():
+    raise AssertionError("a unit test needs no package: it belongs into tests/package or tests/integration")
