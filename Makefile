@@ -1,6 +1,6 @@
 # What there is to do here: "make" lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup package demo check lint format test audit appinspect bench dashboard release test-splunk test-sdk up down lock clean
+.PHONY: help setup package demo check lint format test coverage audit appinspect bench dashboard release test-splunk test-sdk up down lock clean
 SHELL := bash
 
 # Any Python from 3.9 on. (The app itself is tried under both Pythons that Splunk has, where they are found.)
@@ -65,6 +65,13 @@ test: $(if $(ARGS),,lint) package axe $(TOOLS)/appinspect/ready $(TOOLS)/slim/re
 
 # Two processes, a file of tests at a time; those that take longest come first (tests/conftest.py).
 IN_PARALLEL := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+
+# On one Python, that of .venv, which programs of the app run under too; without the year, which runs nothing else.
+coverage: package  ## how much of the app the tests run, by lines and branches, and what not
+	@rm -rf build/coverage && mkdir -p build/coverage
+	@$(VENV)/bin/python -m coverage run -m pytest $(IN_PARALLEL) tests/unit tests/integration tests/system \
+	    --ignore=tests/system/operations/test_year.py
+	@$(VENV)/bin/python -m coverage combine --quiet && $(VENV)/bin/python -m coverage report
 
 audit: $(TOOLS)/audit/ready  ## whether known weaknesses of the libraries that the app ships bite
 	@$(TOOLS)/audit/bin/pip-audit --strict --require-hashes --disable-pip -r app/lib/requirements.txt \

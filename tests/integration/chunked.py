@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Union
 
-from tests.support import chunked
+from tests.support import chunked, pythons
 from tests.support.chunked import Malformed
 
 Value = Union[str, list[str]]
@@ -201,4 +201,4 @@ def decode(body: bytes) -> list[Row]:
 def environment(splunk_home: Path) -> dict[str, str]:
     """What splunkd leaves of its environment to a command."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
-    return {**kept, "SPLUNK_HOME": str(splunk_home), "PYTHONHASHSEED": "random"}
+    return {**kept, **pythons.measured(), "SPLUNK_HOME": str(splunk_home), "PYTHONHASHSEED": "random"}

@@ -71,7 +71,7 @@ def start(splunk_home, interpreter, splunkd, cluster, tmp_path):
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={"PATH": os.environ["PATH"], "SPLUNK_HOME": str(tmp_path)},
+            env={"PATH": os.environ["PATH"], "SPLUNK_HOME": str(tmp_path), **pythons.measured()},
             text=True,
         )
         processes.append(process)

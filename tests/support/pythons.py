@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from shutil import which
-from typing import Optional
+from typing import Dict, Optional
 
 SPLUNKS = ("3.9", "3.13")
 """Splunk 9.3 to 10.0 has 3.9; from 10.2 on it takes 3.13 for an app that allows both."""
@@ -17,9 +17,16 @@ SPLUNKS = ("3.9", "3.13")
 
 def find(version: str) -> Optional[Path]:
     """The interpreter of a Python version such as "3.9"; None where none is found that starts."""
+    if measured():
+        return Path(sys.executable)  # the one that has coverage.py
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     candidates = [which("python" + version), *sorted(pyenv.glob("versions/%s.*/bin/python" % version), reverse=True)]
     return next((Path(found) for found in candidates if found and _is(found, version)), None)
+
+
+def measured() -> Dict[str, str]:
+    """What `make coverage` has in the environment: with it a program of the app is measured, too."""
+    return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 
 
 def _is(python, version: str) -> bool:

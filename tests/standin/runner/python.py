@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Dict, Mapping, Optional
 
-from tests.support.pythons import find
+from tests.support.pythons import find, measured
 
 from ..releases import DEFAULT, Release
 from ..values import SplError
@@ -76,4 +76,5 @@ def environment(home: Path, zone: tzinfo = timezone.utc) -> Dict[str, str]:
         "PYTHONHTTPSVERIFY": "0",
         "PYTHONUTF8": "1",
         "TZ": str(zone),
+        **measured(),
     }
