@@ -55,6 +55,7 @@ UNKNOWN = (
     "splunk_server_group",
 )
 """Of these the search command knows more than a field's name says."""
+_RAW = frozenset(("_raw",))
 INDEXED = frozenset(
     (
         "_raw",
@@ -78,7 +79,7 @@ class Term(NamedTuple):
 
     holds: Predicate
     fields: frozenset = frozenset()
-    """The fields that it reads, but for _raw."""
+    """The fields that it reads."""
 
 
 class Search(NamedTuple):
@@ -195,8 +196,8 @@ class _Parser:
         if kind == "in":
             return [self.choice(token)]
         if kind == "wrapped":
-            return [Term(_term(unquote(token[5:-1].strip()), is_case=token.startswith("CASE")))]
-        return [Term(_words(unquote(token)))]
+            return [Term(_term(unquote(token[5:-1].strip()), is_case=token.startswith("CASE")), _RAW)]
+        return [Term(_words(unquote(token)), _RAW)]
 
     def choice(self, token: str) -> Term:
         field = re.match(_NAME, token).group()

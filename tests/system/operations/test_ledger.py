@@ -1,4 +1,5 @@
-"""The delivery ledger: with it on, an event is sent once though four runs read it, and never withheld for nothing."""
+"""The delivery ledger: with it on, an event is sent once though four runs read it, as they may, and never withheld for
+nothing."""
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.system.operations.site import APP, HOUR, JOB, START
 @pytest.fixture
 def with_ledger(bridge):
     bridge.configure(ledger="1")
+    bridge.set_macro("segment_bridge_overlap", "3")
     return bridge
 
 
@@ -22,6 +24,7 @@ def sends(bridge):
 
 
 def test_it_is_off_by_default(bridge):
+    bridge.set_macro("segment_bridge_overlap", "3")
     bridge.act(START + 60)
     for hour in (1, 2):
         assert bridge.try_to_run(JOB, START + hour * HOUR)

@@ -26,19 +26,25 @@ def search(arguments: Arguments, chunks: Iterator[Results], context: Context) ->
 
 
 def read_indexes(arguments: Arguments, context: Context) -> Iterator[Results]:
-    """The search command where it comes first: events of the indexes, newest first.
+    """The search command where it comes first: events of the indexes, newest first."""
+    return _read(parse(arguments.source, context.host.clock), context)
 
-    A time in the search takes the place of the job's time range; without a latest time that is now. What was indexed at
-    other times than the search says is not looked at.
+
+def scanned(query: Search, context: Context) -> Iterator[Row]:
+    """The events of a search's indexes and times, newest first, whatever its other terms say.
+
+    A time in the search takes the place of the job's time range; without a latest time that is now.
     """
-    query, host = parse(arguments.source, context.host.clock), context.host
+    host = context.host
     earliest, latest = host.earliest, host.latest
     if query.earliest is not None or query.latest is not None:
         earliest, latest = query.earliest, host.clock.now() if query.latest is None else query.latest
-    return _read(query, context, earliest, latest)
+    for event in host.scan(query.indexes or [DEFAULT_INDEX], earliest, latest):
+        if _is_of_index_time(query, event, INDEX_LATEST in host.others):
+            yield event
 
 
-def _read(query: Search, context: Context, earliest, latest) -> Iterator[Results]:
+def _read(query: Search, context: Context) -> Iterator[Results]:
     """What an event has before its fields are found is looked at first; fields that nobody asks for are not found."""
     host, counts = context.host, meter.current()
     quick = [term.holds for term in query.terms if term.fields <= INDEXED]
@@ -46,8 +52,8 @@ def _read(query: Search, context: Context, earliest, latest) -> Iterator[Results
     needs_fields = bool(slow) or context.wanted is None or not context.wanted <= INDEXED
     props: Dict[Tuple, Dict[str, str]] = {}
     rows: List[Row] = []
-    for event in host.scan(query.indexes or [DEFAULT_INDEX], earliest, latest):
-        if not _is_of_index_time(query, event, INDEX_LATEST in host.others) or not all(holds(event) for holds in quick):
+    for event in scanned(query, context):
+        if not all(holds(event) for holds in quick):
             continue
         if counts:
             counts.event(event["_raw"])
