@@ -15,6 +15,12 @@ EVENT = frozenset(
         "event_not_defined",
         "event_not_string",
         "name_not_string",
+        "category_not_string",
+        "consent_categorypreferences_should_exist",
+        "consent_categorypreferences_fields_should_be_object",
+        "consent_categorypreferences_fields_should_be_bool",
+        "consent_version_should_be_number",
+        "device_advertisingid_should_be_string",
         "properties_not_object",
         "traits_not_object",
         "context_not_object",
@@ -42,7 +48,7 @@ EVENT = frozenset(
 )
 """The event is not sent as it is: Segment's own codes, where it has one."""
 
-ANSWER = frozenset({"success_false", "unexpected_body", "redirect", "auth", "wrong_url", "tls", "network"})
+ANSWER = frozenset({"success_false", "unexpected_body", "redirect", "auth", "oauth", "wrong_url", "tls", "network"})
 """What came of a request; besides these there is http_<status>."""
 
 STOP = frozenset({"deadline", "circuit_open", "cancelled", "internal"})
@@ -71,10 +77,27 @@ RUN = frozenset(
 )
 """A run could not do its work, or not all of it; so do those of STOP and ANSWER."""
 
-WARNING = frozenset({"columns", "undated", "no_gzip", "no_field", "maxresults"})
+WARNING = frozenset(
+    {"columns", "undated", "no_gzip", "no_field", "maxresults", "many_properties", "long_group_id", "busy_profile"}
+)
 """A run did its work, and found something to put right."""
 
-CHECK = frozenset({"key_unknown", "region_wrong", "other_host", "clock_skew", "no_date", "not_encrypted"})
+CHECK = frozenset(
+    {
+        "key_unknown",
+        "region_wrong",
+        "other_host",
+        "clock_skew",
+        "no_date",
+        "not_encrypted",
+        "source_disabled",
+        "no_source",
+        "api_token",
+        "api_forbidden",
+        "api_request",
+        "no_ledger",
+    }
+)
 """What segmentcheck found out about a destination, or why it could not; so do those of ANSWER and RUN."""
 
 ALL = EVENT | ANSWER | STOP | REPEAT | LETTER | RUN | WARNING | CHECK

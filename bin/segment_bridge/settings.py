@@ -19,9 +19,9 @@ TRUE, FALSE = ("1", "true", "t", "yes", "y", "on", "enabled"), ("0", "false", "f
 _CREDENTIALS = re.compile(r"//[^/]*@")
 
 
-def setting(default: Any, check: Check) -> Any:
-    """A field of a settings class. `check` raises ValueError("must be ...")."""
-    return field(default=default, metadata={"check": check})
+def setting(default: Any, check: Check, is_shown: bool = True) -> Any:
+    """A field of a settings class. `check` raises ValueError("must be ..."); what is refused is shown, or not."""
+    return field(default=default, metadata={"check": check, "is_shown": is_shown})
 
 
 def parse(kind: Type[T], where: str, texts: Mapping[str, Optional[str]], **known: Any) -> T:
@@ -46,8 +46,8 @@ def checked(kind: Type[Any], where: str, texts: Mapping[str, Optional[str]]) -> 
             try:
                 values[each.name] = each.metadata["check"](text)
             except ValueError as error:
-                shown = _CREDENTIALS.sub("//...@", text)
-                text = '%s %s %s, got "%s"' % (where, each.name, error, shown)
+                shown = ', got "%s"' % _CREDENTIALS.sub("//...@", text) if each.metadata["is_shown"] else ""
+                text = "%s %s %s%s" % (where, each.name, error, shown)
                 raise SettingsError(text, setting=each.name) from None
     return values
 

@@ -58,8 +58,8 @@ CONF_KEYS = {
         },
     },
     "commands": {
-        r"segment(send|check)": {
-            "filename": r"segment(send|check)\.py",
+        r"segment(send|check|receipts)": {
+            "filename": r"segment(send|check|receipts)\.py",
             "chunked": "true",
             "is_risky": "true",
             "run_in_preview": "false",
@@ -156,7 +156,7 @@ CONF_KEYS = {
         },
     },
     "searchbnf": {
-        r"segment(send|check)-command": {
+        r"segment(send|check|receipts)-command": {
             "syntax": TEXT,
             "simplesyntax": TEXT,
             "description": TEXT,

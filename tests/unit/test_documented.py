@@ -26,7 +26,11 @@ def test_an_option_is_documented(option):
 @pytest.mark.parametrize("option", Options.OVERRIDES)
 def test_an_options_default_is_the_settings(option):
     default = Destination.__dataclass_fields__[option].default
-    text = str(default).lower() if isinstance(default, bool) else "%g" % default if default < 1e5 else str(default)
+    if isinstance(default, str):
+        assert not default
+        default = "none"
+    is_short = isinstance(default, (int, float)) and not isinstance(default, bool) and default < 1e5
+    text = "%g" % default if is_short else str(default).lower()
     row = next(line for line in SECTION.splitlines() if line.startswith("| ") and "`%s`" % option in line)
     assert re.search(r"\b%s\b" % text, row)
     stanza = SPEC.partition("\n%s = " % option)[2].partition("\n\n")[0]

@@ -9,10 +9,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from segment_bridge import reasons
+from segment_bridge.delivery import defaults, ids, ingest
 from segment_bridge.delivery.drafts import draft
 from segment_bridge.delivery.ids import MAX_REMEMBERED_REPEATS, MessageIds
-from segment_bridge.delivery.messages import Layout, MessageBuilder, mistaken
+from segment_bridge.delivery.messages import Layout, Manner, MessageBuilder, mistaken
 from segment_bridge.delivery.outcomes import Outcome
+from segment_bridge.delivery.profiles import Profiles
 from tests.conftest import thorough
 from tests.support.fakes.segment_rules import discard_reason
 
@@ -882,3 +884,86 @@ def test_any_time_is_sent_to_the_millisecond(moment):
 
 def test_an_outcome_says_no_more_than_is_known():
     assert Outcome("accepted") == ("accepted", "", None, "", None, 0)
+
+
+# --- What Segment throws away for consent or the advertising id, and what a destination adds ---
+
+
+@pytest.mark.parametrize(
+    ("context", "code"),
+    [
+        ('{"consent": {}}', "consent_categorypreferences_should_exist"),
+        ('{"consent": null}', "consent_categorypreferences_should_exist"),
+        ('{"consent": {"categoryPreferences": true}}', "consent_categorypreferences_fields_should_be_object"),
+        ('{"consent": {"categoryPreferences": {"A": 1}}}', "consent_categorypreferences_fields_should_be_bool"),
+        ('{"consent": {"categoryPreferences": {}, "version": "1"}}', "consent_version_should_be_number"),
+        ('{"device": {"advertisingId": 7}}', "device_advertisingid_should_be_string"),
+    ],
+)
+def test_consent_that_segment_throws_away(context, code):
+    assert reason(**TRACK, context=context) == code
+    assert discard_reason({**TRACK, "type": "track", "context": json.loads(context)}) == code
+
+
+def test_a_change_of_consent_says_which():
+    row = {**TRACK, "event": "Segment Consent Preference Updated"}
+    assert reason(**row) == "consent_categorypreferences_should_exist"
+    good = {"context.consent.categoryPreferences.Ads:boolean": "false", "context.consent.version:number": "2"}
+    assert message(**row, **good)["context"]["consent"] == {"categoryPreferences": {"Ads": False}, "version": 2}
+
+
+def added(row, **texts):
+    layout = Layout([*row], Manner({name: defaults.add(text) for name, text in texts.items()}))
+    _, payload, outcome = one(builder().build(layout, [[cell] for cell in row.values()], 1))
+    assert outcome is None, outcome
+    return payload.decode()
+
+
+def test_what_a_destination_adds():
+    context = '{"consent":{"categoryPreferences":{"Ads":false}},"app":{"version":1.10}}'
+    assert '"context":%s' % context in added(TRACK, context=context)
+    payload = added({**TRACK, "context": '{"app":{"version":2,"build":7}}'}, context=context)
+    assert json.loads(payload)["context"] == {
+        "consent": {"categoryPreferences": {"Ads": False}},
+        "app": {"version": 2, "build": 7},
+    }
+    payload = added({**TRACK, "integrations.Mixpanel": "true"}, integrations='{"All":false,"Mixpanel":{"x":1}}')
+    assert json.loads(payload)["integrations"] == {"All": False, "Mixpanel": True}
+
+
+def test_what_is_added_counts():
+    layout = Layout([*TRACK], Manner({"context": defaults.add('{"x":"%s"}' % ("x" * 40_000))}))
+    cells = [[cell] for cell in TRACK.values()]
+    assert one(builder().build(layout, cells, 1))[2].reason == "too_large"
+
+
+def test_ids_for_a_receiver_that_changes_them():
+    fitting = ids.fitting("[A-Za-z0-9._-]{1,64}")
+    for given_id in ("a/b", "x" * 65, "ü"):
+        assert fitting(given_id) == hashlib.sha256(given_id.encode()).hexdigest()
+    assert fitting(" a-1.B_ ") == "a-1.B_"
+    with pytest.raises(ValueError):
+        fitting("null")
+
+
+@pytest.mark.parametrize("kind", ["page", "screen"])
+def test_the_category_of_a_page(kind):
+    row = {"type": kind, "userId": "1", "category": "Docs", "name": "Start"}
+    assert message(**row)["category"] == "Docs"
+    assert reason(**{**row, "category": ["a", "b"]}) == "category_not_string"
+
+
+def test_events_beyond_unifys_limits_are_noticed():
+    many = json.dumps({"properties": {str(number): 0 for number in range(301)}}).encode().replace(b": ", b":")
+    few = json.dumps({"properties": {"x": ["y"] * 1_000}, "traits": {str(n): 0 for n in range(300)}}).encode()
+    assert (ingest.has_many_members(many), ingest.has_many_members(few)) == (True, False)
+    group = b'{"type":"group","groupId":"%s"}'
+    assert (ingest.has_long_group(group % (b"g" * 501)), ingest.has_long_group(group % (b"g" * 500))) == (True, False)
+    profiles = Profiles()
+    profiles.begin()
+    layout = Layout(["userId", "anonymousId"])
+    users = [["a"] * 26 + [""] * 26 + ["b"] * 9, [""] * 26 + ["c"] * 26 + [""] * 9]
+    profiles.add(layout, users, [b"{}"] * 61)
+    for rows in (range(26), range(26, 52), range(20, 44), range(52, 61)):
+        profiles.sent(rows)
+    assert profiles.beyond == {"busy_profile": 2}

@@ -3,6 +3,7 @@
 import pytest
 
 from segment_bridge.delivery.options import Destination, Options
+from segment_bridge.delivery.receivers import RECEIVERS
 from segment_bridge.errors import SettingsError
 
 
@@ -73,12 +74,27 @@ def test_a_refusal_shows_no_credentials():
     [
         ("region", "US"),
         ("gzip", "maybe"),
-        ("max_batch_bytes", "500001"),
+        ("max_batch_bytes", "4000001"),
+        ("receiver", "mixpanel"),
+        ("headers", "X-Strict-Mode: 1"),
+        ("headers", '{"X": 1}'),
+        ("headers", '{"Authorization": "Basic x"}'),
+        ("headers", '{"X-Api-Key": "x"}'),
+        ("headers", '{"Content-Length": "1"}'),
+        ("headers", '{"a b": "x"}'),
+        ("headers", '{"X": "a\\nb"}'),
+        ("context", "[]"),
+        ("context", "{"),
+        ("context", '{"consent": {"categoryPreferences": {"A": "true"}}}'),
+        ("context", '{"protocols": {"event_version": "2"}}'),
+        ("integrations", '{"All": "false"}'),
+        ("source_id", "a/b"),
+        ("oauth_app_id", "a b"),
         ("max_batch_bytes", "32999"),
         ("max_batch_bytes", "1e5"),
         ("max_batch_events", "2501"),
         ("max_batch_events", "0"),
-        ("max_event_bytes", "32769"),
+        ("max_event_bytes", "4000001"),
         ("max_attempts", "0"),
         ("timeout", "nan"),
         ("timeout", "1_0"),
@@ -96,7 +112,7 @@ def test_a_refusal_shows_no_credentials():
 def test_a_bad_value_is_told_with_its_name_and_what_it_must_be(name, bad):
     text = refusal(**{name: bad})
     assert text.startswith("segment_bridge.conf [segment] %s must be " % name)
-    assert text.endswith('got "%s"' % bad)
+    assert text.endswith('got "%s"' % bad) or (name == "headers" and bad not in text)
 
 
 def test_what_is_no_setting_is_refused_rather_than_passed_over():
@@ -107,6 +123,38 @@ def test_a_destination_needs_an_address_and_can_be_disabled():
     assert "region must be set to us or eu" in refusal(region="")
     assert "is disabled" in refusal(disabled="1")
     assert "is disabled" in refusal(disabled=True), "as splunkd's JSON has it"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"max_batch_bytes": "500001"}, "max_batch_bytes must be at most 500,000 for Segment"),
+        ({"max_event_bytes": "32769"}, "max_event_bytes must be at most 32,768 for Segment"),
+        ({"receiver": "rudderstack"}, "url must be set, to the address where your RudderStack takes batches"),
+        (
+            {"receiver": "customerio", "region": ""},
+            "region must be set to us or eu",
+        ),
+        ({"oauth_app_id": "a"}, "oauth_key_id must be set as well"),
+        ({"oauth_key_id": "a"}, "oauth_app_id must be set as well"),
+        ({"oauth_app_id": "a", "oauth_key_id": "b", "receiver": "customerio"}, "oauth_app_id is for Segment"),
+        ({"source_id": "a", "region": "", "url": "https://example.com/v1/batch"}, "source_id is for Segment"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(settings, said):
+    assert refusal(**settings).startswith("segment_bridge.conf [segment] " + said)
+
+
+def test_a_receiver_sets_what_is_different_there():
+    url = "https://data.example.com/v1/batch"
+    known = {name: destination({}, receiver=name, url=url) for name in RECEIVERS}
+    assert {name: found.ledger for name, found in known.items()} == {
+        "segment": False, "rudderstack": True, "jitsu": True, "customerio": True,
+    }  # fmt: skip
+    assert known["rudderstack"].max_event_bytes == 3_900_000 and known["jitsu"].max_event_bytes == 32_768
+    assert destination({}, receiver="rudderstack", url=url, ledger="0", max_event_bytes="5000").ledger is False
+    assert destination({}, receiver="rudderstack", url=url, max_event_bytes="5000").max_event_bytes == 5_000
+    assert destination({}, receiver="customerio", region="eu").endpoint == "https://cdp-eu.customer.io/v1/batch"
 
 
 def test_options_stand_in_place_of_settings():
@@ -129,6 +177,8 @@ OPTIONS = [
     "concurrency",
     "max_eps",
     "dead_letters",
+    "context",
+    "integrations",
 ]
 
 
@@ -163,9 +213,14 @@ def test_there_is_no_other_option(name):
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_an_option_has_a_value_and_comes_once(name):
-    value = {"onfail": "warn", "dryrun": "true", "payload": "true", "dead_letters": "true"}.get(
-        name, "33000"[: 5 if "bytes" in name else 1]
-    )
+    value = {
+        "onfail": "warn",
+        "dryrun": "true",
+        "payload": "true",
+        "dead_letters": "true",
+        "context": "{}",
+        "integrations": "{}",
+    }.get(name, "33000"[: 5 if "bytes" in name else 1])
     for empty in ("", " ", "\t", "\u00a0"):
         with pytest.raises(SettingsError, match="^segmentsend option %s is empty: give it a value" % name):
             Options.parse([name + "=" + empty])

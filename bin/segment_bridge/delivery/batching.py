@@ -15,10 +15,11 @@ from typing import Iterable, Iterator, List, Optional, Sequence, Tuple
 from segment_bridge import __version__
 
 # The library that makes the call, as the Spec's common fields ask for; Segment merges it into each event's context.
-_HEAD = (
-    b'{"context":%s,"batch":['
+_CONTEXT = (
+    b'"context":%s,'
     % json.dumps({"library": {"name": "segment-bridge", "version": __version__}}, separators=(",", ":")).encode()
 )
+_HEAD = b"{" + _CONTEXT + b'"batch":['
 _TAIL = b"]}"
 ENVELOPE_BYTES = len(_HEAD) + len(_TAIL)
 
@@ -26,6 +27,12 @@ ENVELOPE_BYTES = len(_HEAD) + len(_TAIL)
 def body(payloads: Iterable[bytes]) -> bytes:
     """The body of a request; never with white space, so that its size is known beforehand."""
     return _HEAD + b",".join(payloads) + _TAIL
+
+
+def addressed(given: bytes, write_key: str = "", has_context: bool = True) -> bytes:
+    """A body with a write key in it, where one is given, or without the batch's context."""
+    member = b'"writeKey":%s,' % json.dumps(write_key).encode() if write_key else b""
+    return b"{" + member + given[1 if has_context else 1 + len(_CONTEXT) :]
 
 
 def body_bytes(payloads: List[bytes]) -> int:

@@ -28,11 +28,14 @@ import re
 import threading
 import time
 import zlib
-from typing import List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from segment_bridge import credentials, exchange, texts
+from segment_bridge.delivery import signature
+from segment_bridge.delivery.batching import addressed
+from segment_bridge.delivery.oauth import SERVERS, Tokens
 from segment_bridge.delivery.options import Destination
-from segment_bridge.errors import SecretError
+from segment_bridge.errors import SecretError, SegmentBridgeError, Unavailable
 from segment_bridge.retry import retry_after_s
 
 _EXCERPT_CHARS = 200
@@ -92,6 +95,8 @@ _KINDS = {
     407: Kind.DENIED,
 }
 _STOP_REASONS = {401: "auth", 403: "auth", 407: "auth", 404: "wrong_url", 405: "wrong_url"}
+_DISABLED = "source is disabled"  # so says RudderStack
+_NO_STREAM = "no destinations found for stream"  # so says Jitsu of each event
 _NO = [False, "false"]
 _REFUSALS = (("success", _NO), ("ok", _NO), ("error", None), ("errors", None), ("status", ["error", "failed"]))
 """What a 2xx says that is none: values of its members; None is any that is not empty."""
@@ -104,6 +109,36 @@ def kind_of(status: int) -> Kind:
     if status >= 500 or status < 200:
         return Kind.TRANSIENT
     return Kind.REFUSED if status >= 400 else Kind.DENIED
+
+
+def errors_of_stream(value: Dict[str, Any]) -> bool:
+    """Whether an answer says of all events, as Jitsu does, that the source leads nowhere."""
+    errors = value.get("errors")
+    return (
+        not value.get("okEvents")
+        and isinstance(errors, list)
+        and bool(errors)
+        and all(_NO_STREAM in str(error) for error in errors)
+    )
+
+
+def tokens(destination: Destination, private_key: str) -> Tokens:
+    """What gets a destination's access tokens.
+
+    Raises:
+        SecretError: the private key is none.
+    """
+    try:
+        key = signature.key(private_key)
+    except SecretError as error:
+        place = 'private key of [%s] in the password store (username "%s:oauth")' % (destination.name, destination.name)
+        raise SecretError("the %s cannot be used: %s" % (place, error), setting="private_key") from None
+    asker = exchange.Asker(destination.way, "the token server")
+
+    def post(url: str, headers: Mapping[str, str], body: bytes) -> exchange.Said:
+        return asker.ask("POST", url, headers, body)
+
+    return Tokens(SERVERS[destination.region], destination.oauth_app_id, destination.oauth_key_id, key, post)
 
 
 def fingerprint(write_key: str) -> str:
@@ -129,25 +164,37 @@ class Prepared(NamedTuple):
 class Client:
     """A destination that takes batches; any number of threads may send some, each on a connection of its own."""
 
-    def __init__(self, destination: Destination, write_key: str):
+    def __init__(self, destination: Destination, write_key: str, private_key: str = ""):
         """
+        Args:
+            private_key: of the destination's OAuth application, where it has one.
+
         Raises:
-            SecretError, SettingsError: a write key that no header can carry, a CA file that cannot be used.
+            SecretError, SettingsError: a write key that no header can carry, a private key that is none, a CA file that
+                cannot be used.
         """
         place = "write key of [%s] in the password store" % destination.name
         write_key = credentials.checked(write_key, place)
-        if not re.fullmatch(r"[!-9;-~]+", write_key):
+        kind = destination.kind
+        if not re.fullmatch(r"[!-9;-~]+:[!-9;-~]+" if kind.has_key_with_secret else r"[!-9;-~]+", write_key):
             raise SecretError(
-                "the %s has white space, a colon or characters beyond ASCII, which no write key has: "
+                "the %s must be the key's id and its secret with a colon between them, as %s shows them: save it again"
+                % (place, kind.title)
+                if kind.has_key_with_secret
+                else "the %s has white space, a colon or characters beyond ASCII, which no write key has: "
                 "save it again" % place,
                 setting="write_key",
             )
         check(destination)
-        basic = base64.b64encode(write_key.encode() + b":").decode()
+        basic = base64.b64encode(write_key.encode() + (b"" if kind.has_key_with_secret else b":")).decode()
         self._secrets = (write_key, basic)
-        self._request = exchange.prepared(
-            "POST", destination.endpoint, {"Authorization": "Basic " + basic, "Content-Type": "application/json"}
-        )
+        self._tokens = tokens(destination, private_key) if destination.oauth_app_id else None
+        self._renewed = threading.Event()
+        self._write_key, self._has_context = write_key, kind.takes_batch_context
+        headers = {**kind.headers, **dict(destination.headers), "Content-Type": "application/json"}
+        if not self._tokens:
+            headers["Authorization"] = "Basic " + basic
+        self._request = exchange.prepared("POST", destination.endpoint, headers)
         self._way = destination.way
         self._idle: List[exchange.Line] = []
         self._counting = threading.Lock()
@@ -155,6 +202,8 @@ class Client:
         self.requests = self.body_bytes = self.wire_bytes = 0
 
     def prepare(self, body: bytes) -> Prepared:
+        if self._tokens or not self._has_context:
+            body = addressed(body, self._write_key if self._tokens else "", self._has_context)
         request = self._request.copy()
         if self.gzip:
             request.headers["Content-Encoding"] = "gzip"
@@ -174,9 +223,33 @@ class Client:
         except IndexError:
             line = exchange.Line(self._way)
         try:
-            return self._on(line, prepared)
+            return self._by_token(line, prepared, self._tokens) if self._tokens else self._on(line, prepared)
         finally:
             self._idle.append(line)
+
+    def _by_token(self, line: exchange.Line, prepared: Prepared, tokens: Tokens) -> Answer:
+        """With an access token, and once more with another one where Segment refuses it."""
+        answer = None
+        while True:
+            try:
+                token = tokens.get()
+            except Unavailable as error:
+                return Answer(Kind.TRANSIENT, error.reason, None, self._clean(str(error)), error.retry_after_s)
+            except SegmentBridgeError as error:
+                status = getattr(error, "status", None)
+                return Answer(Kind.MISCONFIGURED, error.reason, status, self._clean(str(error)))
+            prepared.request.headers["Authorization"] = "Bearer " + token
+            first, answer = answer, self._on(line, prepared)
+            if first or not self._is_about_token(answer):
+                return answer
+            tokens.drop(token)
+
+    def _is_about_token(self, answer: Answer) -> bool:
+        """As Segment's libraries have it. A 400 is about events mostly: it is believed to be about the token once."""
+        if answer.http == 400 and not self._renewed.is_set():
+            self._renewed.set()
+            return True
+        return answer.http in (401, 403, 511)
 
     def _on(self, line: exchange.Line, prepared: Prepared) -> Answer:
         try:
@@ -201,6 +274,8 @@ class Client:
         if 200 <= status < 300:
             return self._success(status, said.text)
         reason = _STOP_REASONS.get(status, "http_%d" % status)
+        if status == 404 and _DISABLED in said.text.lower():
+            reason = "source_disabled"
         error = "HTTP %d: %s" % (status, self._clean(said.text or said.phrase))
         if 300 <= status < 400:
             reason = "redirect"
@@ -216,9 +291,16 @@ class Client:
         errors = value.get("errors") if isinstance(value, dict) and value.get("okEvents") else None
         if errors and isinstance(errors, list):  # as Jitsu answers
             return Answer(Kind.ACCEPTED, "", status, excepted=tuple(self._clean(str(error)) for error in errors))
-        if value is False or (
-            isinstance(value, dict)
-            and any(value[name] in bad if bad else value[name] for name, bad in _REFUSALS if name in value)
+        if isinstance(value, dict) and errors_of_stream(value):
+            return Answer(Kind.DENIED, "source_disabled", status, "HTTP %d, but: %s" % (status, self._clean(said)))
+        is_partly = status == 207 and not (isinstance(value, dict) and (value.get("ok") or value.get("success")))
+        if (
+            value is False
+            or is_partly
+            or (
+                isinstance(value, dict)
+                and any(value[name] in bad if bad else value[name] for name, bad in _REFUSALS if name in value)
+            )
         ):
             return Answer(Kind.DENIED, "success_false", status, "HTTP %d, but: %s" % (status, self._clean(said)))
         if value is None or value is True or isinstance(value, dict) or str(value).upper() == "OK":

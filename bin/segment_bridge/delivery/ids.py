@@ -7,9 +7,10 @@ occurrence from another (a daily count, say), it is another one on the next occa
 """
 
 import hashlib
+import re
 import unicodedata
 from json.encoder import encode_basestring as quote
-from typing import Dict, Sequence
+from typing import Callable, Dict, Sequence
 
 from segment_bridge.delivery import jsontext
 from segment_bridge.delivery.deduplication import Seen
@@ -48,6 +49,17 @@ def given_message_id(text: str) -> str:
     """As `given`; one that is too long for Segment becomes its SHA-256."""
     text = given(text)
     return text if len(text) <= MAX_CHARS else _sha256(text)
+
+
+def fitting(pattern: str) -> Callable[[str], str]:
+    """`given_message_id` for a receiver that changes others than these: so does what is not one become its SHA-256."""
+    fits = re.compile(pattern).fullmatch
+
+    def fitting_id(text: str) -> str:
+        text = given(text)
+        return text if fits(text) else _sha256(text)
+
+    return fitting_id
 
 
 class MessageIds:

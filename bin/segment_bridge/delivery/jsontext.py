@@ -102,6 +102,17 @@ def with_values(text: str, values: Iterable[Tuple[Sequence[str], str]]) -> str:
     return _dump(root)
 
 
+def merged(text: str, over: str) -> str:
+    """A checked object with the members of another one in it, which win where both have one; objects become one."""
+    return _dump(_merged(*(json.loads(each, parse_float=_Written, parse_int=_Written) for each in (text, over))))
+
+
+def _merged(under: Any, over: Any) -> Any:
+    if not isinstance(under, dict) or not isinstance(over, dict):
+        return over
+    return {**under, **{key: _merged(under[key], each) if key in under else each for key, each in over.items()}}
+
+
 _MARK = "\ud800"  # no text that was checked has half of a surrogate pair
 
 

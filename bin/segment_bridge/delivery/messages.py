@@ -7,7 +7,7 @@ discards is found here, under its own reasons ("Delivery Overview", "Failed on I
 |---|---|
 | `type` | the type: track (without it), identify, page, screen, group, alias |
 | `userId`, `anonymousId`, `groupId`, `previousId` | ids, always text, without white space around them |
-| `event`, `name` | the event of a track; the name of a page or screen |
+| `event`, `name`, `category` | the event of a track; the name and category of a page or screen |
 | `properties`, `traits`, `context`, `integrations` | objects: a JSON text, which goes out as it is given |
 | `properties.plan`, `traits.address.city`, ... | the same objects, a column a value: segment_bridge.delivery.columns |
 | `messageId` | itself; the SHA-256 of one over 100 characters; one made of the row where there is none |
@@ -28,10 +28,12 @@ import json
 import re
 from itertools import repeat
 from json.encoder import encode_basestring as quote
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
+from types import MappingProxyType
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
-from segment_bridge.delivery import ids, jsontext
+from segment_bridge.delivery import ids, ingest, jsontext
 from segment_bridge.delivery.columns import Columns, Objects, ToJson, converted, plain, values_of
+from segment_bridge.delivery.defaults import Add
 from segment_bridge.delivery.ids import MessageIds
 from segment_bridge.delivery.outcomes import DUPLICATE, Outcome
 from segment_bridge.texts import printable
@@ -62,13 +64,16 @@ _EVERY_TYPE = ("userId", "anonymousId", "context", "integrations")
 TYPES = {
     "track": _Type(("event", "properties"), {"event": "event_not_defined"}),
     "identify": _Type(("traits",)),
-    "page": _Type(("name", "properties")),
-    "screen": _Type(("name", "properties")),
+    "page": _Type(("name", "category", "properties")),
+    "screen": _Type(("name", "category", "properties")),
     "group": _Type(("groupId", "traits"), {"groupId": "id_required"}),
     "alias": _Type(("previousId",), {"previousId": "id_required", "userId": "id_required"}),
 }
 OBJECTS = ("properties", "traits", "context", "integrations")
 _COLUMNS = {"type", "messageId", "timestamp", "_time", *_EVERY_TYPE, *sum((kind.fields for kind in TYPES.values()), ())}
+
+
+_CONSENT_EVENT = quote(ingest.CONSENT_EVENT)
 
 
 class _Step(NamedTuple):
@@ -84,13 +89,23 @@ class _Step(NamedTuple):
     dotted: Optional[Objects]
 
 
+class Manner(NamedTuple):
+    """How a destination's messages differ from what rows say."""
+
+    additions: Mapping[str, Add] = MappingProxyType({})
+    """To `context` and `integrations`."""
+    message_id: ToJson = ids.given_message_id
+
+
 class Layout:
     """Where a chunk's columns are: their positions in a row.
 
     The twin of a column x, __mv_x, holds its values where there are several.
     """
 
-    def __init__(self, header: Sequence[str]):
+    def __init__(self, header: Sequence[str], manner: Optional[Manner] = None):
+        manner = manner or Manner()
+        self.additions = manner.additions
         self._position = {name: position for position, name in enumerate(header)}
         self.dotted: Dict[str, Objects] = {}
         for name in header:
@@ -102,12 +117,17 @@ class Layout:
         ]
         self._steps: Dict[str, List[_Step]] = {}
         self.type = self._step("type", quote, "invalid_type")
-        self.message_id = self._step("messageId", ids.given_message_id, "id_is_none", several="message_id_not_string")
+        self.message_id = self._step("messageId", manner.message_id, "id_is_none", several="message_id_not_string")
         self.time = self._position.get("_time")
         self._address, self._dates = (
             [self._position[name] for name in names if name in self._position]
             for names in (("_bkt", "_cd"), ("timestamp", "_time"))
         )
+
+    def cells(self, name: str, columns: Columns, rows: int) -> Sequence[str]:
+        """A column, as it is; empty where there is none."""
+        position = self._position.get(name)
+        return [""] * rows if position is None else columns[position]
 
     def occurrence(self, columns: Columns, row: int) -> Tuple[List[str], bool]:
         """Where Splunk has the event; whether this, or a time, tells it from another that says the same."""
@@ -120,7 +140,11 @@ class Layout:
             required = TYPES[kind].required
             steps = [self._field(name, required.get(name, "")) for name in (*_EVERY_TYPE, *TYPES[kind].fields)]
             steps.append(self._step("timestamp", _iso_8601, "timestamp_invalid"))
-            self._steps[kind] = [step for step in steps if step.position is not None or step.dotted or step.missing]
+            self._steps[kind] = [
+                step
+                for step in steps
+                if step.position is not None or step.dotted or step.missing or step.name in self.additions
+            ]
         return self._steps[kind]
 
     def _field(self, name: str, missing: str) -> _Step:
@@ -272,6 +296,10 @@ class _Rows:
             for row, user in enumerate(zip(made.get("userId", empty), made.get("anonymousId", empty))):
                 if not any(user):
                     self.reject(row, "no_user_anon_id", "userId and anonymousId are both empty")
+        if _CONSENT_EVENT in made.get("event", ()):
+            for row, (event, context) in enumerate(zip(made["event"], made.get("context", empty))):
+                if event == _CONSENT_EVENT and '"consent"' not in context:
+                    self.reject(row, *ingest.NO_CATEGORIES)
         made["timestamp"] = self._times(made.pop("timestamp", empty))
         made["messageId"] = [text and quote(text) for text in message_ids]
         parts: List[Iterable[str]] = [repeat('{"type":"%s"' % kind)]
@@ -293,11 +321,23 @@ class _Rows:
                 _switches,
                 lambda row, text, error: self.reject(row, "integrations_wrong_type", "integrations.%s" % error),
             )
+        if step.name in self.layout.additions:
+            made = [*map(self.layout.additions[step.name], made)]
+        if step.name == "context":
+            self._check_context(made)
         if step.missing and not all(made):
             for row, text in enumerate(made):
                 if not text:
                     self.reject(row, step.missing, "%s is empty" % step.name)
         return made
+
+    def _check_context(self, texts: Sequence[str]) -> None:
+        problems = {text: ingest.context_problem(text) for text in {*texts}}
+        if any(problems.values()):
+            for row, text in enumerate(texts):
+                problem = problems[text]
+                if problem:
+                    self.reject(row, *problem)
 
     def converted(self, step: _Step) -> List[str]:
         """A column's values, as its step has them."""

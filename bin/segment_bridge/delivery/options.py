@@ -3,9 +3,13 @@
 README/segment_bridge.conf.spec and docs/segmentsend.md say what each of them means.
 """
 
+import json
+import re
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, Dict, Iterable, List, Mapping
+from typing import Any, ClassVar, Dict, Iterable, List, Mapping, Set, Tuple
 
+from segment_bridge.delivery import defaults
+from segment_bridge.delivery.receivers import RECEIVERS, Receiver
 from segment_bridge.errors import SettingsError
 from segment_bridge.settings import (
     NAME,
@@ -41,11 +45,40 @@ def _name(text: str) -> str:
     return text
 
 
-# Segment's endpoints: "HTTP API" and "Regional Segment".
-REGIONS = {"us": "https://api.segment.io/v1/batch", "eu": "https://events.eu1.segmentapis.com/v1/batch"}
-MAX_BATCH_BYTES = 500_000  # "500 KB" in its smallest reading
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_OWN_HEADERS = re.compile(
+    r"(?i)host|connection|te|trailer|upgrade|expect|date|user-agent|x-retry-count|content-.*|transfer-.*"
+)
+_SECRET_HEADERS = re.compile(r"(?i).*(auth|cookie|key|token|secret|passw|credential).*")
+
+
+def _headers(text: str) -> Tuple[Tuple[str, str], ...]:
+    """Headers of each request, as a JSON object of texts. Everybody can read them, so none is a credential."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+        raise ValueError('must be a JSON object of texts, such as {"X-Strict-Mode": "1"}')
+    for name, content in value.items():
+        if _SECRET_HEADERS.fullmatch(name):
+            raise ValueError("must be without credentials such as %s, which everyone could read" % name)
+        if not _HEADER.fullmatch(name) or _OWN_HEADERS.fullmatch(name) or not re.fullmatch(r"[ -~]*", content):
+            raise ValueError("must be headers that a request can have, besides the app's own: %s is none" % name[:80])
+    return tuple(value.items())
+
+
+def _id(text: str) -> str:
+    if not re.fullmatch(r"[0-9A-Za-z._-]{1,200}", text):
+        raise ValueError("must be an id: letters, digits, dots, hyphens and underscores")
+    return text
+
+
+REGIONS = RECEIVERS["segment"].endpoints
 MAX_BATCH_EVENTS = 2_500  # above, Segment answers 200 and throws events away
 MAX_EVENT_BYTES = 32_768
+_SIZES = ("max_batch_bytes", "max_event_bytes")
+_LARGEST = max(each.max_batch_bytes for each in RECEIVERS.values())
 
 
 @dataclass(frozen=True)
@@ -53,12 +86,13 @@ class Destination:
     """A source in Segment, or another receiver of its protocol, and how it is sent to. Times are in seconds."""
 
     name: str
+    receiver: str = setting("segment", one_of(*RECEIVERS))
     region: str = setting("", one_of(*REGIONS))
     url: str = setting("", batch_url)
     gzip: bool = setting(True, boolean)
-    max_batch_bytes: int = setting(480_000, number(33_000, MAX_BATCH_BYTES))
+    max_batch_bytes: int = setting(480_000, number(33_000, _LARGEST))
     max_batch_events: int = setting(2_000, number(1, MAX_BATCH_EVENTS))
-    max_event_bytes: int = setting(MAX_EVENT_BYTES, number(1_000, MAX_EVENT_BYTES))
+    max_event_bytes: int = setting(MAX_EVENT_BYTES, number(1_000, _LARGEST))
     max_attempts: int = setting(3, number(1, 100))  # the next hour, and the dead letters, are further attempts
     connect_timeout: float = setting(5.0, number(0.1, 300, float))
     timeout: float = setting(30.0, number(0.1, 600, float))
@@ -69,6 +103,16 @@ class Destination:
     ca_file: str = setting("", path)
     dead_letters: bool = setting(False, boolean)
     ledger: bool = setting(False, boolean)
+    headers: Tuple[Tuple[str, str], ...] = setting((), _headers, is_shown=False)
+    context: str = setting("", defaults.context)
+    integrations: str = setting("", defaults.integrations)
+    source_id: str = setting("", _id)
+    oauth_app_id: str = setting("", _id)
+    oauth_key_id: str = setting("", _id)
+
+    @property
+    def kind(self) -> Receiver:
+        return RECEIVERS[self.receiver]
 
     @property
     def way(self) -> Way:
@@ -78,11 +122,17 @@ class Destination:
     @property
     def is_segments_own(self) -> bool:
         """Whether events go to an address of Segment's, so that Segment can be asked about the key."""
-        return not self.url
+        return self.receiver == "segment" and not self.url
+
+    @property
+    def additions(self) -> Dict[str, defaults.Add]:
+        """To the objects of each event."""
+        given = {"context": self.context, "integrations": self.integrations}
+        return {name: defaults.add(text) for name, text in given.items() if text}
 
     @property
     def endpoint(self) -> str:
-        return self.url or REGIONS[self.region]
+        return self.url or self.kind.endpoints[self.region]
 
     @classmethod
     def parse(cls, name: str, stanza: Mapping[str, Any], overrides: Mapping[str, Any]) -> "Destination":
@@ -101,13 +151,50 @@ class Destination:
                 text = '%s has "%s", which is not a setting: see segment_bridge.conf.spec'
                 raise SettingsError(text % (where, key), setting=key)
         destination = replace(parse(cls, where, own, name=name), **overrides)
-        if not destination.region and not destination.url:
-            raise SettingsError(
-                "%s region must be set to us or eu, whichever the Segment workspace is in (or url, for "
-                "another receiver)" % where,
-                setting="region",
+        given = {key for key, text in own.items() if (text or "").strip()} | {*overrides}
+        try:
+            return destination._fitted(given)
+        except _Unfit as unfit:
+            setting, text = unfit.args
+            raise SettingsError("%s %s %s" % (where, setting, text), setting=setting) from None
+
+    def _fitted(self, given: Set[str]) -> "Destination":
+        """With what its receiver has in place of the defaults.
+
+        Args:
+            given: the names of the settings that somebody has set.
+
+        Raises:
+            _Unfit: a setting that does not go with the receiver, or with the others.
+        """
+        kind, fitted = self.kind, self
+        if not self.url and not kind.endpoints:
+            raise _Unfit("url", "must be set, to the address where your %s takes batches" % kind.title)
+        if not self.url and not self.region:
+            raise _Unfit(
+                "region",
+                "must be set to us or eu, whichever the workspace of %s is in (or url, for another receiver)"
+                % kind.title,
             )
-        return destination
+        for name in _SIZES:
+            most = getattr(kind, name)
+            if getattr(self, name) > most:
+                raise _Unfit(name, "must be at most %s for %s" % (format(most, ","), kind.title))
+        if "max_event_bytes" not in given:
+            fitted = replace(fitted, max_event_bytes=kind.max_event_bytes)
+        if "ledger" not in given:
+            fitted = replace(fitted, ledger=not kind.drops_repeats)
+        if bool(self.oauth_app_id) != bool(self.oauth_key_id):
+            missing = "oauth_key_id" if self.oauth_app_id else "oauth_app_id"
+            raise _Unfit(missing, "must be set as well: OAuth needs both, and the private key in the password store")
+        for name in ("oauth_app_id", "source_id"):
+            if getattr(self, name) and (self.receiver != "segment" or not self.region):
+                raise _Unfit(name, "is for Segment: set region, and no other receiver")
+        return fitted
+
+
+class _Unfit(Exception):
+    """A setting's name, and what is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +219,8 @@ class Options:
         "concurrency",
         "max_eps",
         "dead_letters",
+        "context",
+        "integrations",
     )
 
     @classmethod

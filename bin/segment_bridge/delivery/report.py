@@ -14,6 +14,14 @@ from segment_bridge.texts import printable
 _NAMED, _LONGEST_NAMES = 10, 1_000  # columns in a warning, and characters
 
 
+_BEYOND = {
+    "many_properties": "%s events have more than 300 properties or traits, which Segment's Unify drops: send fewer",
+    "long_group_id": "%s events have a groupId of more than 500 characters, which Segment's Unify drops",
+    "busy_profile": "%s requests had more than 25 events of one profile; Segment's Unify may drop what exceeds that. "
+    "If profiles lack events, send with max_batch_events=25 max_eps=25 concurrency=1",
+}
+
+
 class Note(NamedTuple):
     """Something to say. An ERROR means that the run did not do its work."""
 
@@ -30,12 +38,14 @@ class Report:
 
     Attributes:
         mistaken: the columns that are not sent and look like mistakes, and what was probably meant.
+        beyond: how many events or requests are beyond a limit of Unify's, by code.
         undated: how many rows have neither an id nor a time, in a search without a window.
     """
 
     def __init__(self, options: Options, destination: Destination, counts: Counts, letters: Letters, log: RunLog):
         self.mistaken: Dict[str, str] = {}
         self.undated = 0
+        self.beyond: Dict[str, int] = {}
         self._options, self._destination = options, destination
         self._counts, self._letters, self._log = counts, letters, log
 
@@ -85,6 +95,8 @@ class Report:
                 "day (UTC) they are repeats to Segment, on another new events" % _number(self.undated)
             )
             found.append(Note("WARN", text, "undated"))
+        for code, count in self.beyond.items():
+            found.append(Note("WARN", _BEYOND[code] % _number(count), code))
         if traffic.gave_up_gzip:
             text = "the receiver does not take gzip: set gzip = false in segment_bridge.conf [%s]"
             found.append(Note("WARN", text % self._destination.name, "no_gzip"))
@@ -101,7 +113,7 @@ class Report:
             _number(traffic.retries),
             _number(traffic.body_bytes),
         )
-        if self._counts["accepted"]:
+        if self._counts["accepted"] and self._destination.receiver == "segment":
             # Segment does not look at the key before it answers.
             text += (
                 ". Accepted means by Segment's edge, which also accepts a wrong write key and a disabled source: "

@@ -11,7 +11,7 @@ from collections import Counter
 from functools import lru_cache
 from typing import Any, Callable, Dict, Iterator, List, Optional, Protocol, Sequence, Tuple, TypeVar, Union
 
-from segment_bridge.delivery import client
+from segment_bridge.delivery import client, ids
 from segment_bridge.delivery.batching import Batcher, body_bytes
 from segment_bridge.delivery.client import Client
 from segment_bridge.delivery.columns import Columns
@@ -22,10 +22,12 @@ from segment_bridge.delivery.drafts import draft
 from segment_bridge.delivery.engine import DryRun, Engine
 from segment_bridge.delivery.ids import MessageIds
 from segment_bridge.delivery.ledger import Ledger
-from segment_bridge.delivery.messages import Layout, MessageBuilder, Messages, mistaken
+from segment_bridge.delivery.messages import Layout, Manner, MessageBuilder, Messages, mistaken
 from segment_bridge.delivery.options import Destination, Options
 from segment_bridge.delivery.outcomes import Answers, Outcomes, Settled
+from segment_bridge.delivery.profiles import Profiles
 from segment_bridge.delivery.report import Note, Report
+from segment_bridge.delivery.tally import Tally
 from segment_bridge.errors import SecretError
 from segment_bridge.runlog import RunLog
 
@@ -94,8 +96,12 @@ class Run:
         ledger: Ledger,
         window: Tuple[float, float] = (0, 0),
         salt: Optional[Callable[[], str]] = None,
+        private_key: str = "",
     ):
         """
+        Args:
+            private_key: of the destination's OAuth application, where it has one.
+
         Raises:
             SecretError, SettingsError: as client.Client.
         """
@@ -110,12 +116,16 @@ class Run:
         self._counts = Counts()
         self._outcomes = Outcomes(self._counts, letters, ledger, self._ids.forget)
         self._report = Report(options, destination, self._counts, letters, log)
+        pattern = destination.kind.id_pattern
+        self._manner = Manner(destination.additions, ids.fitting(pattern) if pattern else ids.given_message_id)
+        self._tally = Tally()
+        self._profiles = Profiles() if destination.receiver == "segment" else None
         self._engine: Union[Engine, DryRun]
         if options.dryrun:
             client.check(destination)
             self._engine = DryRun(destination, self._settled)
         else:
-            self._engine = Engine(Client(destination, write_key), destination, self._settled)
+            self._engine = Engine(Client(destination, write_key, private_key), destination, self._settled)
 
     def __enter__(self) -> "Run":
         return self
@@ -137,6 +147,9 @@ class Run:
         """
         self._outcomes.begin(reply)
         self._ledger.begin()
+        self._tally.begin()
+        if self._profiles:
+            self._profiles.begin()
         self._engine.resume()
         self.is_busy = True
         try:
@@ -157,12 +170,15 @@ class Run:
     def _submit(self, piece: Piece[B], reply: Reply[B]) -> None:
         digests = Digests(piece.header, self._salt()) if has_digests(piece.header) else None
         header = digests.header if digests else piece.header
-        layout = Layout(header)
+        layout = Layout(header, self._manner)
         self._report.mistaken.update(mistaken(header))
         start = 0
         for block in piece:
             columns = digests.columns(block.columns) if digests else block.columns
             messages = self._builder.build(layout, columns, block.rows)
+            self._tally.add(layout.cells("event", columns, block.rows))
+            if self._profiles:
+                self._profiles.add(layout, columns, messages.payloads)
             drafts = self._drafts(layout, columns, messages)
             reply.add(block, messages)
             self._counts.rows += block.rows
@@ -195,8 +211,12 @@ class Run:
         batch = settled.batch
         parts = [*settled.parts()]
         statuses: Dict[str, int] = Counter()
+        if self._profiles:
+            self._profiles.sent(batch.rows)
         for outcome, part in parts:
             self._outcomes.sent(part, outcome)
+            if outcome.status == "accepted":
+                self._tally.accepted(part.rows)
             statuses[outcome.status] += len(part)
         last, _ = max(parts, key=lambda part: part[0].attempts)
         self._log.info(
@@ -222,6 +242,8 @@ class Run:
         """What the run came to. An ERROR among them means that the search is to fail."""
         if not self._has_window:
             self._report.undated = self._ids.undated
+        if self._profiles:
+            self._report.beyond = self._profiles.beyond
         return self._report.notes(self._engine.traffic)
 
     def log_outcomes(self) -> None:
@@ -231,3 +253,7 @@ class Run:
     def facts(self) -> Dict[str, Any]:
         """For the last line of the run log."""
         return self._report.facts(self._engine.traffic)
+
+    def accepted_by_name(self) -> str:
+        """What was accepted, by hour and event name: tally.Tally.told."""
+        return self._tally.told()

@@ -94,15 +94,37 @@ def check(service: Service, name: str) -> List[Check]:
     if write_key and destination.is_segments_own:
         asker = exchange.Asker(way, "Segment's settings endpoint", [write_key], _ANSWER_BYTES)
         looks.append(lambda: keys.check(asker.ask, write_key, destination.region))
+    if destination.source_id:
+        from segment_bridge.splunk.receipts import api, source_checks
+
+        looks.append(lambda: source_checks(api(service, destination, 2 * _PATIENCE_S), destination.source_id))
+    if not destination.kind.drops_repeats:
+        found.append(_repeats(destination))
     with ThreadPoolExecutor(len(looks)) as pool:
         for each in pool.map(_looked, looks):
             found += each
     return found
 
 
+def _repeats(destination: Destination) -> Check:
+    """Why the ledger is on, or should be."""
+    title = destination.kind.title
+    if destination.ledger:
+        text = (
+            "%s does not drop repeats by itself, so the ledger is on: what was accepted is not sent again for six hours"
+        )
+        return Check("repeats", checks.OK, "", text % title)
+    text = (
+        "%s does not drop repeats by itself, and the ledger is off: what is sent again counts twice. Set ledger = true"
+    )
+    return Check("repeats", checks.WARN, "no_ledger", text % title)
+
+
 def _looked(look: Callable[[], List[Check]]) -> List[Check]:
     try:
         return look()
+    except SegmentBridgeError as error:
+        return [Check("token", checks.WARN, error.reason, str(error))]
     except Exception as error:  # of the app's own: the other checks count none the less
         return [Check("settings", checks.UNKNOWN, "internal", str(unforeseen(error)))]
 

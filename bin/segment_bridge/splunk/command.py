@@ -162,7 +162,9 @@ class _Run:
             facts = self._run.facts()
         facts.update(status=status, duration_s=time.monotonic() - self._began)
         self._log.info("run_end", **facts, **self._window)
-        run_records.keep(self._service, self._log, **facts, earliest=self._info.earliest_time)
+        window = {"earliest": self._info.earliest_time, "latest": self._info.latest_time}
+        events = self._run.accepted_by_name() if self._run else ""
+        run_records.keep(self._service, self._log, **facts, **window, events=events or None)
 
     def _terminated(self, number: int, frame: Any) -> None:
         """SIGTERM: the messages that are being sent are settled, and nothing new is begun."""

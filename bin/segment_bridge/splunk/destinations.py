@@ -56,11 +56,14 @@ def open_run(
     keeps = not options.dryrun
     letters = dead_letters(service, name) if destination.dead_letters and keeps else Letters()
     accepted = kept_ledger(service, name, write_key) if destination.ledger and keeps else Ledger()
+    private_key = ""
+    if destination.oauth_app_id and keeps:
+        private_key = passwords.own(service, passwords.private_key(name), "private key of [%s]" % name)
 
     def salt() -> str:
         return passwords.salt(service, name) if keeps else token_hex(passwords.SALT_BYTES)  # a dry run needs no rights
 
-    return Opened(Run(options, destination, write_key, log, letters, accepted, window, salt), warnings)
+    return Opened(Run(options, destination, write_key, log, letters, accepted, window, salt, private_key), warnings)
 
 
 def dead_letters(service: Service, destination: str, clock: Callable[[], float] = time.time) -> DeadLetters:
@@ -88,7 +91,7 @@ def _write_key(service: Service, destination: Destination, is_dry: bool) -> Tupl
             raise
         text = "%s. (Without it, the messageIds that are made differ from those of a run that sends)" % error
         return "", [SecretError(text, reason=error.reason, setting=error.setting)]
-    if not destination.url and len(write_key) not in (0, WRITE_KEY_CHARS):
+    if destination.is_segments_own and len(write_key) not in (0, WRITE_KEY_CHARS):
         text = "the write key of [%s] has %d characters, Segment's have %d: events may vanish without an error"
         return write_key, [SecretError(text % (name, len(write_key), WRITE_KEY_CHARS), setting="write_key")]
     return write_key, []

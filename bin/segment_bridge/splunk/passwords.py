@@ -47,12 +47,54 @@ def read(service: Service, name: str, what: str) -> str:
 def find(service: Service, name: str, what: str) -> str:
     """As `read`, but empty where there is none."""
     try:
-        # All of them in one request: a user without the right to read them gets a 403 here, and a 404 for a single one.
-        entries = rest.get(service, "storage/passwords", count=0)["entry"]
+        secret = _stored(service, name)
     except SplunkdError as error:
         if error.status not in (401, 403):
             raise
         return checked(_lent(service, name, what), "%s that was lent" % what)
+    return checked(secret, '%s in the password store (realm "%s", username "%s")' % (what, REALM, name))
+
+
+def own(service: Service, name: str, what: str) -> str:
+    """A secret that is lent to nobody, as it is stored, without white space around it.
+
+    Raises:
+        SecretError: there is none, or this user must not read it.
+        SplunkdError: splunkd cannot be reached.
+    """
+    try:
+        secret = _stored(service, name).strip()
+    except SplunkdError as error:
+        if error.status not in (401, 403):
+            raise
+        raise SecretError(
+            "the %s cannot be read by this user: it is for administrators, and for the app's own scheduled searches"
+            % what
+        ) from None
+    if not secret:
+        raise SecretError(
+            'there is no %s in the password store: save it as realm "%s", username "%s"' % (what, REALM, name)
+        )
+    return secret
+
+
+def private_key(destination: str) -> str:
+    """The user under which the private key of a destination's OAuth application is kept: PEM, or the base64 in it."""
+    return destination + ":oauth"
+
+
+def api_token(destination: str) -> str:
+    """The user under which a token of Segment's Public API is kept."""
+    return destination + ":api"
+
+
+def _stored(service: Service, name: str) -> str:
+    """
+    Raises:
+        SplunkdError
+    """
+    # All of them in one request: a user without the right to read them gets a 403 here, and a 404 for a single one.
+    entries = rest.get(service, "storage/passwords", count=0)["entry"]
     stored = {
         entry["content"]["username"]: entry["content"]["clear_password"]
         for entry in entries
@@ -63,7 +105,7 @@ def find(service: Service, name: str, what: str) -> str:
         if user not in stored:
             break
         found.append(stored[user])
-    return checked("".join(found), '%s in the password store (realm "%s", username "%s")' % (what, REALM, name))
+    return "".join(found)
 
 
 def salt(service: Service, destination: str) -> str:

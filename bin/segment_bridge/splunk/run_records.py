@@ -50,24 +50,26 @@ _FACTS = frozenset(
         "wire_bytes",
         "users",
         "duration_s",
+        "events",
     )
 )
 _PROBLEM_FACTS = ("event", "status", "reason", "setting", "http", "count", "message_id", "error")
 _MOST_PROBLEMS, _MOST_CHARS = 50, 500
 
 
-def keep(service: Service, log: RunLog, *, earliest: str = "", **facts: Any) -> None:
+def keep(service: Service, log: RunLog, *, earliest: str = "", latest: str = "", **facts: Any) -> None:
     """Writes a run's document, from its `run_end` and the problems in its log, and deletes what is too old.
 
     Args:
-        earliest: when the window searched begins, in epoch seconds.
+        earliest, latest: when the window searched begins and ends, in epoch seconds.
     """
     if log.run.get("dryrun"):
         return
     known = {name: fact for name, fact in {**log.run, **facts}.items() if name in _FACTS and fact is not None}
     document = {"_key": uuid.uuid4().hex, "time": time.time(), "problems": json.dumps(_problems(log, facts)), **known}
-    with contextlib.suppress(ValueError):
-        document["earliest"] = float(earliest)
+    for name, moment in (("earliest", earliest), ("latest", latest)):
+        with contextlib.suppress(ValueError):
+            document[name] = float(moment)
     # KV store that is down has failed the run already; a run that is told to stop has a second.
     collection = Collection(service, COLLECTION, Retry(max_attempts=2, first_wait_s=0.3))
     try:

@@ -30,7 +30,7 @@ import sys
 import threading
 import urllib.request
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ from tests.support.fakes.segment_rules import (
     discard_reason,
     parse_body,
 )
-from tests.support.fakes.server import FakeServer, Request
+from tests.support.fakes.server import FakeServer, Refusal, Request
 
 WRITE_KEY = "fake0segment0write0key0000000001"
 
@@ -75,6 +75,8 @@ class FakeSegment(FakeServer):
         write_keys: the sources' keys. messageIds are unique over all of them, as over all of Segment.
         lean: counts batches and events and looks at nothing else, for benchmarks.
         state: a file of accepted events, read at the start and appended to.
+        tokens: whether an access token is good, of sources that demand OAuth. What Segment answers to others there is
+            not known: 401, here.
     """
 
     def __init__(
@@ -84,11 +86,13 @@ class FakeSegment(FakeServer):
         write_keys: tuple[str, ...] = (WRITE_KEY,),
         lean: bool = False,
         state: Path | None = None,
+        tokens: Callable[[str], bool] | None = None,
         **server_options,
     ):
         super().__init__(port, **server_options)
         self.write_keys = frozenset(write_keys)
         self.lean = lean
+        self._tokens = tokens
         self.accepted: dict[str, Event] = {}
         self.duplicates: list[Event] = []
         self.discarded: list[Event] = []
@@ -135,6 +139,9 @@ class FakeSegment(FakeServer):
     def _take(self, request: Request) -> Reply:
         batch = parse_body(request)
         write_key = authenticate(request.headers, batch.envelope)
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if self._tokens and (scheme != "Bearer" or not self._tokens(token)):
+            raise Refusal(Reply.text(401, "Unauthorized"))
         received = datetime.datetime.now(datetime.timezone.utc)
         request.facts.update(events=len(batch.events), envelope=batch.envelope)
         with self._recording:

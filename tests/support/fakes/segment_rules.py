@@ -169,11 +169,38 @@ def discard_reason(message: Any) -> str | None:
     for name in ("properties", "traits", "context", "integrations"):
         if not isinstance(message.get(name, {}), dict):
             return f"{name}_not_object"
+    if reason := _consent_reason(message):
+        return reason
     if not isinstance(message.get("messageId", ""), str):
         return "message_id_not_string"
     for name in ("timestamp", "sentAt"):
         if name in message and _time(message[name]) is None:
             return f"{name}_not_iso8601"
+    return None
+
+
+def _consent_reason(message: Mapping[str, Any]) -> str | None:
+    """ "Failed on Ingest": the codes of consent and the advertising id.
+
+    Whether they are about each event or only those called Segment Consent Preference Updated is not said: each, here.
+    """
+    context = message.get("context", {})
+    device = context.get("device")
+    if isinstance(device, dict) and not isinstance(device.get("advertisingId", ""), str):
+        return "device_advertisingid_should_be_string"
+    if "consent" not in context and message.get("event") != "Segment Consent Preference Updated":
+        return None
+    consent = context.get("consent")
+    if not isinstance(consent, dict) or "categoryPreferences" not in consent:
+        return "consent_categorypreferences_should_exist"
+    preferences = consent["categoryPreferences"]
+    if not isinstance(preferences, dict):
+        return "consent_categorypreferences_fields_should_be_object"
+    if not all(isinstance(value, bool) for value in preferences.values()):
+        return "consent_categorypreferences_fields_should_be_bool"
+    version = consent.get("version", 0)
+    if isinstance(version, bool) or not isinstance(version, (int, float)):
+        return "consent_version_should_be_number"
     return None
 
 

@@ -432,3 +432,43 @@ def test_a_state_file_outlives_the_server(client, tmp_path):
 def test_the_write_key_looks_like_one():
     """analytics-node#235: 32 characters"""
     assert len(segment.WRITE_KEY) == 32
+
+
+@pytest.mark.parametrize(
+    ("context", "code"),
+    [
+        ({"consent": {}}, "consent_categorypreferences_should_exist"),
+        ({"consent": {"categoryPreferences": []}}, "consent_categorypreferences_fields_should_be_object"),
+        ({"consent": {"categoryPreferences": {"A": "true"}}}, "consent_categorypreferences_fields_should_be_bool"),
+        ({"consent": {"categoryPreferences": {}, "version": "2"}}, "consent_version_should_be_number"),
+        ({"device": {"advertisingId": 7}}, "device_advertisingid_should_be_string"),
+    ],
+)
+def test_consent_and_advertising_ids(fake, post, context, code):
+    """ "Delivery Overview", Failed on Ingest, as the table names them"""
+    assert post([event("a", context=context)])[0] == 200
+    assert reasons(fake.discarded) == [code] and not fake.accepted
+
+
+def test_consent_that_is_as_it_should_be(fake, post):
+    consent = {"categoryPreferences": {"Advertising": False}, "version": 2}
+    post([event("a", context={"consent": consent, "device": {"advertisingId": "x"}})])
+    assert list(fake.accepted) == ["a"]
+
+
+def test_a_change_of_consent_says_which(fake, post):
+    """ "Delivery Overview": the Segment Consent Preference Updated event needs context.consent.categoryPreferences"""
+    post([event("a", event="Segment Consent Preference Updated")])
+    assert reasons(fake.discarded) == ["consent_categorypreferences_should_exist"]
+
+
+def test_a_source_that_demands_oauth(client):
+    """What it answers to others is not known: the strict way."""
+    with FakeSegment(tokens=lambda token: token == "good") as fake:
+        body = json.dumps({"writeKey": WRITE_KEY, "batch": [event("a")]})
+
+        def status(authorization):
+            headers = {"Content-Type": "application/json", "Authorization": authorization}
+            return client.post(f"{fake.url}/v1/batch", data=body, headers=headers).status_code
+
+        assert [status(each) for each in ("Bearer good", "Bearer bad", "")] == [200, 401, 401]

@@ -1,5 +1,6 @@
 """The alerts: each fires in its situation, at its hour, and none in a healthy week with its ordinary hiccups."""
 
+import json
 import re
 
 import pytest
@@ -15,6 +16,7 @@ from tests.system.operations.site import ALERT, CLUSTER, HOUR, NOT_SENT, REFUSED
 DEAD_LETTERS, JOB, NOT_ACCEPTED = "Dead letters are waiting", "The job has not succeeded", "Events were not accepted"
 UNREADABLE, SILENCE = "Audit events cannot be read", "No audit events arrive"
 KEY = "A key or source is not right"
+ARRIVAL = "Events did not arrive at Segment"
 KV_STORE, FAILED = "KV store is not up", "failed"
 MAP, UNKNOWN = "The user map is out of date", "Many users are not known"
 
@@ -37,7 +39,7 @@ def test_every_alert_is_tested(site):
         name[len(ALERT) :]
         for name in site.splunkd.confs.stanzas("savedsearches", "segment_bridge")
         if name.startswith(ALERT)
-    } == {DEAD_LETTERS, KEY, JOB, KV_STORE, NOT_ACCEPTED, UNREADABLE, SILENCE, MAP, UNKNOWN}
+    } == {DEAD_LETTERS, KEY, ARRIVAL, JOB, KV_STORE, NOT_ACCEPTED, UNREADABLE, SILENCE, MAP, UNKNOWN}
 
 
 def test_a_healthy_week_with_ordinary_hiccups_is_silent(watched):
@@ -266,6 +268,42 @@ class TestAKeyOrSourceIsNotRight:
         self.check(site, "receiver", "warn", "network")
         self.check(site, "certificate", "ok", "")
         assert site.run(ALERT + KEY) == []
+
+
+class TestEventsDidNotArriveAtSegment:
+    def receipt(self, site, hour, event="Build done", **counts):
+        document = {"_key": "segment/%d/%s" % (hour, event), "destination": "segment", "hour": hour, "event": event}
+        counts = {**dict.fromkeys(("accepted", "repeats", "received", "discarded", "filtered"), 0), **counts}
+        site.save("segment_receipts", {**document, "reasons": "{}", "updated": hour, **counts})
+
+    def test_when_fewer_were_received_than_accepted(self, watched):
+        for hour in hours(watched, 0, 9):
+            if hour == 4:
+                self.receipt(watched, START + 3 * HOUR, accepted=100, repeats=20, received=70)
+            if hour == 7:
+                self.receipt(watched, START + 3 * HOUR, accepted=100, repeats=20, received=80)
+        assert watched.fired == [Fired(5, ARRIVAL), Fired(7, ARRIVAL, "over")]
+
+    def test_not_of_repeats_or_of_what_came_an_hour_later_or_was_filtered(self, site):
+        site.clock.move_to(START + 10 * HOUR)
+        self.receipt(site, START + 5 * HOUR, accepted=100, repeats=30, received=50)
+        self.receipt(site, START + 6 * HOUR, received=15)
+        self.receipt(site, START + 7 * HOUR, "Release done", filtered=5)
+        self.receipt(site, START + 9 * HOUR, accepted=1000)
+        assert site.run(ALERT + ARRIVAL) == []
+
+    def test_when_segment_throws_events_away_with_the_cure_of_each_reason(self, site):
+        site.clock.move_to(START + 10 * HOUR)
+        reasons = json.dumps({"source_disabled": 7, "id_not_string": 3, "new.reason": 1})
+        self.receipt(site, START + 9 * HOUR, accepted=11, discarded=11, reasons=reasons)
+        rows = site.run(ALERT + ARRIVAL)
+        assert [(row["problem"], row["event"], row["reason"], float(row["events"])) for row in rows] == [
+            ("thrown away", "Build done", "source_disabled", 7),
+            ("thrown away", "Build done", "id_not_string", 3),
+            ("thrown away", "Build done", "new.reason", 1),
+        ]
+        assert "Enable the source" in rows[0]["cure"] and "userId" in rows[1]["cure"] and "Delivery" in rows[2]["cure"]
+        assert "7 events were thrown away" in rows[0]["news"]
 
 
 class TestDeadLettersAreWaiting:

@@ -1,0 +1,68 @@
+"""What a destination adds to each event: `context` and `integrations`; pure.
+
+The event's own members win, at every depth. They are put into each event, for every receiver: RudderStack does not
+read the batch's, Customer.io puts them in the place of the events', and which of the two wins at Segment is not
+documented.
+
+Sources: Segment's "HTTP API" and "Spec: Common fields" (`integrations` are booleans or objects, `consent` has booleans
+by category, `protocols.event_version` is an integer); rudder-server, Jitsu and Customer.io as in receivers.
+"""
+
+import functools
+import json
+from typing import Any, Callable, Dict
+
+from segment_bridge.delivery import ingest, jsontext
+
+Add = Callable[[str], str]
+"""Makes the JSON text of an object, or "", the one to be sent."""
+
+
+def add(default: str) -> Add:
+    """What adds the members of a checked JSON object."""
+
+    # The rows of a search have few different ones.
+    @functools.lru_cache(maxsize=64)
+    def added(text: str) -> str:
+        return jsontext.merged(default, text) if text else default
+
+    return added
+
+
+def context(text: str) -> str:
+    """A setting: as JSON that Segment takes.
+
+    Raises:
+        ValueError: it is not.
+    """
+    checked = _object(text)
+    problem = ingest.context_problem(checked)
+    if problem:
+        raise ValueError("must be right: " + problem[1])
+    version = _at(json.loads(checked), "protocols", "event_version")
+    if version is not None and (isinstance(version, bool) or not isinstance(version, int)):
+        raise ValueError("must be an object with a whole number at protocols.event_version")
+    return checked
+
+
+def integrations(text: str) -> str:
+    """As `context`; each member is true, false or an object."""
+    checked = _object(text)
+    for name, value in json.loads(checked).items():
+        if not isinstance(value, (bool, dict)):
+            raise ValueError("must be true, false or an object for each name, and %s is not" % name)
+    return checked
+
+
+def _object(text: str) -> str:
+    try:
+        return jsontext.checked(text)
+    except ValueError as error:
+        raise ValueError('must be a JSON object, such as {"All": false, "Mixpanel": true}: %s' % error) from None
+
+
+def _at(value: Dict[str, Any], *path: str) -> Any:
+    found: Any = value
+    for key in path:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found

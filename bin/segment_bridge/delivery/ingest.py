@@ -1,0 +1,79 @@
+"""What Segment throws away on ingest for what is in an event's context: consent, and the advertising id; pure.
+
+Whether it looks at every event so, or only at those called "Segment Consent Preference Updated", is not said. All are
+looked at: an event with a consent that Segment cannot read might go to destinations that it must not reach.
+
+Source: Segment's "Delivery Overview", "Failed on Ingest"; "Consent in Segment Connections".
+"""
+
+import functools
+import json
+from typing import Any, Optional, Tuple
+
+Problem = Optional[Tuple[str, str]]
+"""Segment's code, and in words."""
+CONSENT_EVENT = "Segment Consent Preference Updated"
+NO_CATEGORIES: Tuple[str, str] = (
+    "consent_categorypreferences_should_exist",
+    "context.consent.categoryPreferences is missing",
+)
+
+
+def context_problem(text: str) -> Problem:
+    """Of the JSON text of a context; None for nearly all."""
+    return _problem(text) if "consent" in text or "advertisingId" in text else None
+
+
+@functools.lru_cache(maxsize=64)
+def _problem(text: str) -> Problem:
+    context = json.loads(text)
+    device = context.get("device")
+    if isinstance(device, dict) and not isinstance(device.get("advertisingId", ""), str):
+        return "device_advertisingid_should_be_string", "context.device.advertisingId must be a text"
+    if "consent" not in context:
+        return None
+    consent = context["consent"]
+    if not isinstance(consent, dict) or "categoryPreferences" not in consent:
+        return NO_CATEGORIES
+    preferences = consent["categoryPreferences"]
+    if not isinstance(preferences, dict):
+        return (
+            "consent_categorypreferences_fields_should_be_object",
+            "context.consent.categoryPreferences must be an object",
+        )
+    for name, value in preferences.items():
+        if not isinstance(value, bool):
+            return (
+                "consent_categorypreferences_fields_should_be_bool",
+                "context.consent.categoryPreferences.%s must be true or false" % name,
+            )
+    if "version" in consent and not _is_number(consent["version"]):
+        return "consent_version_should_be_number", "context.consent.version must be a number"
+    return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+# --- Limits of Unify, which drops what is beyond them without a word ---
+
+MOST_MEMBERS = 300
+MOST_GROUP_ID_CHARS = 500
+MOST_EVENTS_OF_A_PROFILE = 25
+"""In a second."""
+_FEWEST_BYTES = MOST_MEMBERS * len('"a":1,')
+
+
+def has_many_members(payload: bytes) -> bool:
+    """Whether an event has more properties or traits than Unify keeps."""
+    if len(payload) < _FEWEST_BYTES or payload.count(b'":') <= MOST_MEMBERS:
+        return False
+    event = json.loads(payload)
+    return any(len(event.get(name, ())) > MOST_MEMBERS for name in ("properties", "traits"))
+
+
+def has_long_group(payload: bytes) -> bool:
+    if len(payload) < MOST_GROUP_ID_CHARS or b'"groupId":' not in payload:
+        return False
+    return len(json.loads(payload).get("groupId", "")) > MOST_GROUP_ID_CHARS

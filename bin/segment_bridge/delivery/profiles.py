@@ -1,0 +1,47 @@
+"""Events that Segment's Unify drops without a word, because of its limits: noticed, and sent all the same.
+
+How Unify holds its limits is not said, so what is beyond them is a warning. Events of one profile come to Segment at
+once where they are in one request.
+
+Source: Segment's "Unify: product limits" (2026): 300 properties or traits, groupId of 500 characters, 25 events a
+second of one profile.
+"""
+
+from collections import Counter
+from typing import Dict, List, Sequence
+
+from segment_bridge.delivery import ingest
+from segment_bridge.delivery.columns import Columns
+from segment_bridge.delivery.messages import Layout
+
+
+class Profiles:
+    """Of a run. `beyond` counts the events, or requests, by the code of the limit that they are beyond."""
+
+    def __init__(self) -> None:
+        self.beyond: Dict[str, int] = {}
+        self._users: List[str] = []
+
+    def begin(self) -> None:
+        """A piece's rows are numbered from 0 on."""
+        self._users = []
+
+    def add(self, layout: Layout, columns: Columns, payloads: Sequence[bytes]) -> None:
+        """Further rows, and their messages; empty where a row has none."""
+        users = layout.cells("userId", columns, len(payloads))
+        if not all(users):
+            strangers = layout.cells("anonymousId", columns, len(payloads))
+            users = [user or stranger for user, stranger in zip(users, strangers)]
+        self._users += users
+        self._count("many_properties", sum(map(ingest.has_many_members, payloads)))
+        self._count("long_group_id", sum(map(ingest.has_long_group, payloads)))
+
+    def sent(self, rows: Sequence[int]) -> None:
+        """A request with the events of these rows was."""
+        counts = Counter(map(self._users.__getitem__, rows))
+        if max(counts.values()) > ingest.MOST_EVENTS_OF_A_PROFILE:
+            self._count("busy_profile", 1)
+
+    def _count(self, code: str, number: int) -> None:
+        if number:
+            self.beyond[code] = self.beyond.get(code, 0) + number

@@ -1,0 +1,8 @@
+"""The search command `segmentreceipts`, as splunkd starts it."""
+
+from segment_bridge.errors import hide_tracebacks
+from segment_bridge.splunk.receipts import SegmentReceipts
+
+if __name__ == "__main__":
+    hide_tracebacks()
+    SegmentReceipts().process()
