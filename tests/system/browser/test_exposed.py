@@ -46,7 +46,7 @@ def test_the_page_makes_the_calls_that_are_looked_for():
         ("GET", "search/v2/jobs/*/results"),
     } <= calls()
     fetching = [name for name, text in modules().items() if "fetch(" in text]
-    assert fetching == ["common/splunkd.js", "help/page.js"]
+    assert fetching == ["common/splunkd.js", "help/page.js", "operations/reasons.js"]
 
 
 def test_nothing_is_exposed_that_the_page_does_not_call():

@@ -1,19 +1,18 @@
 """What Segment did not take is kept, sent again until it is accepted, or else left to a person who can deal with it."""
 
 import json
-import re
 
 import pytest
 
 from segment_bridge.delivery import dead_letters
 from segment_bridge.delivery.dead_letters import MAX_AGE_S
 from segment_bridge.splunk import destinations, rest
-from tests.conftest import ROOT
 from tests.standin.sessions import SYSTEM_USER
 from tests.system.operations.bridge import AGAIN
 from tests.system.operations.site import HOUR, JOB, START
 
 LETTERS = "segment_dead_letters"
+MARK = "Segment Bridge - Operations - Mark dead letters"
 DAY = 24 * HOUR
 
 
@@ -21,10 +20,19 @@ def letters(bridge):
     return {document["message_id"]: document for document in bridge.documents(LETTERS)}
 
 
-def documented(beginning: str) -> str:
-    """The example behind the paragraph that begins so."""
-    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
-    return re.search(r"^%s.*?\n\n((?:    [^\n]*\n)+)" % beginning, text, re.M | re.S)[1]
+def edit(bridge, message_id: str, **members: str) -> None:
+    """As the view Operations does it: the whole record, with what it was before."""
+    letter = letters(bridge)[message_id]
+    payload = json.dumps({**json.loads(letter["payload"]), **members})
+    bridge.save(LETTERS, {**letter, "payload": payload, "original": letter["payload"], "status": "again"})
+
+
+def mark(bridge, mark: str, reason: str, status: str = "rejected", destination: str = "segment") -> int:
+    """All of a reason, as the view Operations does it; how many there were."""
+    search = bridge.splunkd.confs.stanza("savedsearches", "segment_bridge", MARK).settings["search"]
+    for name, value in {"mark": mark, "reason": reason, "status": status, "destination": destination}.items():
+        search = search.replace("$%s$" % name, value)
+    return int(bridge.run(MARK, search=search)[0]["count"])
 
 
 @pytest.fixture
@@ -126,7 +134,7 @@ class TestAPerson:
     def test_edits_one_and_has_it_sent_again(self, bridge):
         bridge.letter("m", "rejected", START - 9 * DAY)
         bridge.clock.move_to(START + HOUR)
-        bridge.search(documented("Edit one").replace("...", "m"))
+        edit(bridge, "m", event="Page opened")
         assert letters(bridge)["m"]["first_time"] == START - 9 * DAY
         bridge.try_to_run(AGAIN, START + HOUR + 900)
         sent = bridge.segment.accepted["m"].message
@@ -141,7 +149,7 @@ class TestAPerson:
         )
         (message_id,) = letters(bridge)
         bridge.clock.move_to(START + HOUR)
-        bridge.search(documented("Edit one").replace("...", message_id))
+        edit(bridge, message_id, event="Page opened")
         for number in range(2):
             assert bridge.try_to_run(AGAIN, START + HOUR + 900 * (number + 1))
         (sent,) = bridge.segment.accepted.values()
@@ -152,9 +160,36 @@ class TestAPerson:
     def test_drops_some(self, bridge):
         bridge.letter("m", "rejected", START, reason="too_large")
         bridge.letter("other", "rejected", START)
-        bridge.search(documented("Drop some"))
+        assert mark(bridge, "dropped", "too_large") == 1
         bridge.try_to_run(AGAIN, START + HOUR)
         assert set(letters(bridge)) == {"other"}
+
+    def test_sends_all_of_a_reason_again_whatever_their_age(self, bridge):
+        for name in ("a", "b"):
+            bridge.letter(name, "rejected", START, edited_by="x")
+        bridge.letter("c", "rejected", START, reason="too_large")
+        bridge.letter("d", "rejected", START, _key="other/d", destination="other")
+        bridge.clock.move_to(START + 20 * DAY)
+        assert mark(bridge, "again", "http_500") == 2
+        assert {(name, letter["status"], letter.get("edited_by")) for name, letter in letters(bridge).items()} == {
+            ("a", "again", "x"),
+            ("b", "again", "x"),
+            ("c", "rejected", None),
+            ("d", "rejected", None),
+        }
+        assert bridge.try_to_run(AGAIN, START + 20 * DAY + 900)
+        assert set(bridge.segment.accepted) == {"a", "b"}
+
+    def test_marks_nothing_but_again_and_dropped(self, bridge):
+        bridge.letter("a", "rejected", START)
+        assert mark(bridge, "accepted", "http_500") == 0
+        assert letters(bridge)["a"]["status"] == "rejected"
+
+    def test_marks_what_can_no_longer_be_sent_as_dropped_only(self, bridge):
+        bridge.letter("a", "failed", START, payload="no JSON")
+        assert mark(bridge, "again", "malformed", "failed") == 0
+        assert mark(bridge, "dropped", "malformed", "failed") == 1
+        assert letters(bridge)["a"]["reason"] == "http_500"
 
     def test_sends_none_of_another_destination(self, bridge):
         bridge.letter("a", "failed", START, _key="other/a", destination="other")

@@ -51,8 +51,8 @@ export class Letters extends Section {
       this._which,
       this._list.element,
       element("div", { class: "sb-actions" },
-        button("Send the chosen again", () => this._mark("again")),
-        button("Drop the chosen", () => this._mark("dropped"), "danger"),
+        button("Send the chosen again", () => this._markChosen("again")),
+        button("Drop the chosen", () => this._markChosen("dropped"), "danger"),
         button("Send now what is to be sent again", () => this._send(), "primary")),
     );
   }
@@ -146,7 +146,7 @@ export class Letters extends Section {
     }
   }
 
-  async _mark(status) {
+  async _markChosen(status) {
     const rows = [...this._chosen.values()];
     if (!rows.length) {
       this.report.say("warning", "First choose some.");

@@ -3,11 +3,14 @@
 
 import { element } from "../common/dom.js";
 import { begin } from "../common/page.js";
+import { Backfill } from "./backfill.js";
+import { Check } from "./check.js";
+import { OneEvent } from "./event.js";
 import { Letters } from "./letters.js";
 import { Runs } from "./runs.js";
 import { State } from "./state.js";
 
-const PARTS = { letters: Letters, runs: Runs };
+const PARTS = { runs: Runs, letters: Letters, backfill: Backfill, event: OneEvent, check: Check };
 const FIRST = "runs";
 
 /** Puts the page into `place`; or a sentence, for those for whom, or on which, it is not. */

@@ -40,10 +40,11 @@ export class Runs extends Section {
     this._rows = [];
     this._list = new Pages({
       time: { heading: "Ended", cell: ({ time }) => ago(time) },
-      component: { heading: "Run of", cell: ({ component, destination, cluster }) => `${component} ${destination ?? cluster ?? ""}` },
+      component: { heading: "Run of", cell: ({ component, destination, cluster }) => element("span", {},
+        element("span", { class: "sb-whole" }, component), ` ${destination ?? cluster ?? ""}`) },
       status: { heading: "Outcome", cell: ({ status }) => element("span", { class: `sb-mark sb-${status === "ok" ? "done" : "failed"}` }, status) },
       rows: { heading: "What it did", cell: outcome },
-      duration_s: { heading: "Took", cell: ({ duration_s, requests }) => seconds(duration_s) + (requests ? `, ${number(requests)} requests` : "") },
+      duration_s: { heading: "Took", cell: ({ duration_s, requests }) => seconds(duration_s) + (requests ? `, ${Number(requests) === 1 ? "1 request" : `${number(requests)} requests`}` : "") },
       bytes: { heading: "Sent", cell: ({ bytes, wire_bytes }) => [size(bytes), size(wire_bytes) && `(${size(wire_bytes)} on the wire)`].filter(Boolean).join(" ") },
       problems: { heading: "What went wrong", cell: problems },
       sid: { heading: "Run log", cell: (run) => this._log(run) },

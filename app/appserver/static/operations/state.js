@@ -86,7 +86,8 @@ function facts({ job, run, letters, behind, kvStore, isReady }) {
     "The job": job === undefined ? ["you may not see it"]
       : [isTrue(job.is_scheduled) ? `on; next run ${job.next_scheduled_time || "not known yet"}` : "off"],
     "Last run": !isReady ? undefined : run ? [ago(run.time), `: ${run.status}. `, outcome(run)] : ["none within eight days"],
-    "How far behind": behind ? [behind.news] : undefined,
+    "How far behind": behind?.hours === undefined ? undefined : [(Number(behind.hours) ? `${behind.hours} hours` : "not at all")
+      + (Number(behind.slices) ? `; ${number(behind.slices)} whole hours wait` : "") + (behind.why ? `: ${behind.why}` : "")],
     "KV store": [kvStore ?? "not known"],
     "Dead letters": isReady && [`${number(waiting["a person"] ?? 0)} wait for a person, ${number(waiting["the next try"] ?? 0)} for their next try`],
   };

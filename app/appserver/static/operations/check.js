@@ -1,0 +1,108 @@
+/* "Check this installation": what can be wrong with it, looked at on this very Splunk; each check with what it found, what it
+   means, and the cure. What is found can be saved as a text, for a support case: it has no secrets, as no check sees one. */
+
+import { button, details, element } from "../common/dom.js";
+import { Section } from "../common/section.js";
+import { savedSearches } from "../common/searches.js";
+import { content, get, isTrue } from "../common/splunkd.js";
+import { audit } from "./checks/audit.js";
+import { destination } from "./checks/destination.js";
+import { functions } from "./checks/functions.js";
+import { host } from "./checks/host.js";
+import { map } from "./checks/map.js";
+import { rights } from "./checks/rights.js";
+import { schedules } from "./checks/schedules.js";
+import { store } from "./checks/store.js";
+import { unknown } from "./checks/verdict.js";
+import { web } from "./checks/web.js";
+
+const GROUPS = [host, rights, web, store, functions, audit, map, destination, schedules];
+const WORDS = { bad: "Wrong", doubt: "Look", unknown: "Not known", good: "Right" };
+const MARKS = { bad: "failed", doubt: "doubt", unknown: "todo", good: "done" };
+
+export class Check extends Section {
+  constructor({ user }) {
+    super("check", "Check this installation", "What can be wrong with it, looked at on this Splunk. It reads, asks the receivers whether they "
+      + "know the keys, and writes one record, which it removes. No event is sent.");
+    this._user = user;
+    this._found = [];
+    this._progress = element("progress", { max: GROUPS.length, value: 0, hidden: true, "aria-label": "Checks" });
+    this._list = element("div", {});
+    this._save = button("Save as text", () => this._download());
+    this._save.hidden = true;
+    this.body.append(
+      element("div", { class: "sb-actions" }, button("Check", () => this.during("Checking ...", () => this._run()), "primary"), this._save),
+      this._progress);
+    this.element.append(this._list);
+  }
+
+  async load() {
+    this.report.clear();
+  }
+
+  async _run() {
+    this._found = [];
+    this._list.replaceChildren();
+    this._progress.hidden = false;
+    const known = await this._known();
+    for (const [done, group] of GROUPS.entries()) {
+      this._progress.value = done;
+      this.report.say("busy", `${group.title} ...`);
+      group.forget?.();
+      const found = (await Promise.all(group.checks.map((check) => verdicts(check, known)))).flat();
+      this._found.push({ title: group.title, found });
+      this._list.append(shown(group.title, found));
+    }
+    this._progress.hidden = true;
+    this._save.hidden = false;
+    const of = (result) => this._found.flatMap(({ found }) => found).filter(({ verdict }) => verdict.result === result).length;
+    const kind = of("bad") ? "bad" : of("doubt") || of("unknown") ? "warning" : "good";
+    this.report.say(kind, `${of("good")} checks are right, ${of("bad")} are wrong, at ${of("doubt")} you should look, of ${of("unknown")} it is not `
+      + "known.");
+  }
+
+  /** What checks share. */
+  async _known() {
+    const [server, searches, stanzas, inputs] = await Promise.all([
+      content("server/info"), savedSearches(), get("configs/conf-segment_bridge", { count: 0 }), get("data/inputs/usersignups", { count: 0 })]);
+    return {
+      user: this._user,
+      server,
+      searches,
+      destinations: stanzas.entry.map(({ name }) => name).filter((name) => name !== "default" && !name.endsWith(".draft")),
+      inputs: inputs.entry.map(({ name, content: { disabled } }) => ({ name, disabled: isTrue(disabled) })),
+    };
+  }
+
+  _download() {
+    const lines = this._found.flatMap(({ title, found }) => ["", title, ...found.flatMap(({ title: about, cure, verdict }) => [
+      `  [${WORDS[verdict.result]}] ${about}: ${verdict.said}`,
+      ...(verdict.result === "good" ? [] : [`      To do: ${cure}`]),
+    ])]);
+    const text = [`Segment Bridge, check of ${new Date().toISOString()}`, ...lines, ""].join("\n");
+    const link = element("a", { href: URL.createObjectURL(new Blob([text], { type: "text/plain" })), download: "segment_bridge_check.txt" });
+    link.click();
+    URL.revokeObjectURL(link.href);
+  }
+}
+
+/** What a check found: one verdict, or several. That it could not look is one, too. */
+async function verdicts(check, known) {
+  try {
+    const found = await check.look(known);
+    return Array.isArray(found) ? found : [{ ...check, verdict: found }];
+  } catch (failure) {
+    return [{ ...check, verdict: unknown(failure.message) }];
+  }
+}
+
+const shown = (title, found) => element(
+  "div",
+  {},
+  element("h3", {}, title),
+  element("ul", { class: "sb-checks" }, ...found.map(({ title: about, means, cure, verdict: { result, said } }) => element(
+    "li", {},
+    element("span", { class: `sb-mark sb-${MARKS[result]}` }, WORDS[result]), " ", element("strong", {}, about), `: ${said}`,
+    result === "good" ? details("What it means", means) : element("div", { class: "sb-help" }, `${means} `, element("strong", {}, "To do: "), cure),
+  ))),
+);

@@ -1,0 +1,71 @@
+/* The audit events of the last hour: there, whole, with bodies, on time, and of which clusters. */
+
+import { dispatch, finished } from "../../common/searches.js";
+import { bad, doubt, good, holds, number, span, unknown } from "./verdict.js";
+
+const LATE_S = 3_600;
+let asked; // one search answers several checks
+
+const facts = async () => {
+  asked ??= dispatch("Segment Bridge - Operations - Check audit events").then((sid) => finished(sid)).then(({ rows }) => rows[0]);
+  return asked;
+};
+
+/** Of what the search says, once there are events. */
+const ofThem = (look) => async () => {
+  const found = await facts();
+  return Number(found.events) ? look(found) : unknown("there are no events to look at");
+};
+
+export const audit = {
+  title: "Audit events",
+  forget: () => {
+    asked = undefined;
+  },
+  checks: [
+    {
+      title: "There are audit events of the last hour",
+      means: "The app makes user journeys of them. A cluster writes some all the time.",
+      cure: "Set-up page, step 3: are the index and its filters right? May your role search the index? Then look at what forwards them.",
+      look: async () => {
+        const { events, audit: own, indexes = "none" } = await facts();
+        return Number(events) ? holds(Number(own) > 0, `yes, in index ${[indexes].flat().join(", ")}`,
+          "there are events, but none has an auditID: they are no audit events") : bad("there are none");
+      },
+    },
+    {
+      title: "They are whole",
+      means: "What Splunk cut is no JSON any more, and no journey: figures are too low.",
+      cure: "On the indexers or heavy forwarders, in props.conf under the events' source type: TRUNCATE = 0.",
+      look: ofThem(({ events, whole, cut, longest }) => holds(Number(events) === Number(whole),
+        `all of the last ${number(events)}; the longest has ${number(longest)} characters`,
+        `${number(events - whole)} of the last ${number(events)} are no JSON; ${number(cut)} have exactly 10,000 characters, TRUNCATE's default`)),
+    },
+    {
+      title: "All that may be journeys can be read",
+      means: "They need the bodies of requests and responses, and log_type.",
+      cure: "What is said of each kind; Help > Set up > What audit events need.",
+      look: async () => {
+        const { rows } = await finished(await dispatch("Segment Bridge - Operations - Check unreadable events"));
+        return rows.length ? rows.map(({ kind, events, what, cure }) => ({
+          title: `All that may be journeys can be read: ${kind}`, means: `${what}.`, cure: `${cure}.`,
+          verdict: bad(`${number(events)} cannot`) })) : good("yes");
+      },
+    },
+    {
+      title: "They arrive on time",
+      means: "What arrives late is sent late.",
+      cure: "Look at what forwards them, and at the clocks of the clusters' nodes.",
+      look: ofThem(({ late, latest }) => holds(Number(late) < LATE_S && Number(latest) >= 0,
+        `95 of 100 within ${span(Math.max(0, late))}`, `95 of 100 within ${span(late)}, the latest after ${span(latest)}`, doubt)),
+    },
+    {
+      title: "It is known which clusters they are of",
+      means: "With several clusters, a namespace or a username counts in its own cluster only.",
+      cure: "With one cluster there is nothing to do. With several, set the macro segment_bridge_cluster: Help > Set up by hand.",
+      look: ofThem(({ clusters }) => (clusters === undefined
+        ? good("the macro segment_bridge_cluster names none: all clusters share one user map")
+        : good([clusters].flat().join(", ")))),
+    },
+  ],
+};

@@ -1,0 +1,53 @@
+/* KV store, in which the app keeps the user map, dead letters, slices and runs. */
+
+import { record, records } from "../../common/kvstore.js";
+import { dispatch, finished } from "../../common/searches.js";
+import { postJson, remove } from "../../common/splunkd.js";
+import { bad, good, holds } from "./verdict.js";
+
+const COLLECTION = "segment_told";
+const RECORDS = "storage/collections/data/segment_told";
+const OWN = "check"; // a key that no alert has
+const CURE = "splunk show kvstore-status on the search head, then mongod.log and splunkd.log in index=_internal.";
+
+export const store = {
+  title: "KV store",
+  checks: [
+    {
+      title: "KV store is ready",
+      means: "Without it, no user is known and no run can succeed.",
+      cure: CURE,
+      look: ({ server }) => holds(server.kvStoreStatus === "ready", "ready", server.kvStoreStatus ?? "it is not there"),
+    },
+    {
+      title: "A record is kept as it was written",
+      means: "What runs came to, and what waits, is written there.",
+      cure: CURE,
+      look: async () => {
+        await remove(RECORDS, { query: JSON.stringify({ _key: OWN }) });
+        const text = `as written at ${Date.now()}, "with" \u00fc`;
+        await postJson(RECORDS, { _key: OWN, state: "check", news: text });
+        const { news } = await record(COLLECTION, OWN);
+        await remove(RECORDS, { query: JSON.stringify({ _key: OWN }) });
+        return holds(news === text, "yes", `it came back as ${news}`);
+      },
+    },
+    {
+      title: "Searches can look things up",
+      means: "The job looks up who is who, and what events are called. A name that is not known must find nobody.",
+      cure: "Help > Permissions: the lookups of the app must be readable for you. If a name that is not known finds somebody, turn the app "
+        + "off and tell its authors.",
+      look: async () => {
+        const { rows: [row] } = await finished(await dispatch("Segment Bridge - Operations - Check lookups"));
+        return row?.said === "known: created; unknown: nobody" ? good(row.said) : bad(row?.said ?? "no answer");
+      },
+    },
+    {
+      title: "There is room for dead letters",
+      means: "Of more than 100,000 the oldest are removed.",
+      cure: "Part Dead letters of this page: send or drop them.",
+      look: async () => holds(!(await records("segment_dead_letters", { skip: 90_000, limit: 1, fields: "_key" })).length,
+        "yes", "there are more than 90,000"),
+    },
+  ],
+};

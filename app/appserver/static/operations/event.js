@@ -1,0 +1,116 @@
+/* One event: the whole way of it, from the index to Segment's answer, by an audit id, a message id, a user id as it is sent, or
+   the SHA-256 of a username. */
+
+import { ago, button, code, element, helpLink } from "../common/dom.js";
+import { allValid, Choice, Field } from "../common/fields.js";
+import { Section } from "../common/section.js";
+import { dispatch, finished } from "../common/searches.js";
+import { argument } from "./argument.js";
+import { laidOut } from "./json.js";
+
+const BY_ID = "Segment Bridge - Operations - One event";
+const MESSAGE = "Segment Bridge - Operations - Message of an event";
+const BY_USER = "Segment Bridge - Operations - Events of a user";
+const SPANS = { "-1h": "hour", "-24h": "day", "-7d": "week" };
+const DIGEST = /^[0-9a-f]{64}$/i;
+
+export class OneEvent extends Section {
+  constructor({ asked }) {
+    super("event", "One event", "What became of it: whether it is in the index, whether it is a user journey, whose it is, when it was sent, "
+      + "and what the answer was.");
+    this._id = new Field("id", "Audit id, message id, user id, or SHA-256 of a username", {
+      check: (text) => (text ? "" : "Needed."), width: "wide",
+      help: "A user's latest 20 journeys are found by the user id that Segment gets, or by the SHA-256 of a username: 64 hexadecimal digits.",
+    });
+    this._id.value = asked.get("id") ?? "";
+    this._span = new Choice("span", "Happened within the last", SPANS, () => {});
+    this._span.value = "-24h";
+    this._kind = new Choice("kind", "It is", { id: "the id of an event", user: "a user" }, () => {});
+    this._kind.value = DIGEST.test(this._id.value) ? "user" : "id";
+    this._found = element("div", {});
+    this.body.append(
+      element("form", { submit: (event) => {
+        event.preventDefault();
+        this._look();
+      } }, this._id.element, this._kind.element, this._span.element,
+      element("div", { class: "sb-actions" }, element("button", { class: "sb-button sb-primary" }, "Look for it"))),
+      this._found,
+    );
+  }
+
+  async load() {
+    this.report.clear();
+    if (this._id.value) {
+      await this._look();
+    }
+  }
+
+  async _look() {
+    if (!allValid([this._id])) {
+      return;
+    }
+    this._found.replaceChildren();
+    await this.during("Looking for it ...", async () => {
+      const isUser = this._kind.value === "user";
+      const { rows } = await finished(await dispatch(isUser ? BY_USER : BY_ID, {
+        args: { id: argument(this._id.value) }, earliest: this._span.value, latest: "now" }));
+      this.report.clear();
+      this._found.replaceChildren(...(isUser ? this._ofUser(rows) : [wayOf(rows), ...this._message(rows)]));
+    });
+  }
+
+  /** A button that shows the message of a journey. */
+  _message(rows) {
+    if (!rows.some(({ part }) => part === "journey")) {
+      return [];
+    }
+    const room = element("div", {});
+    const show = button("Show the message", () => this.during("Making the message ...", async () => {
+      const { rows: [row] } = await finished(await dispatch(MESSAGE, { args: { id: argument(this._id.value) }, earliest: this._span.value, latest: "now" }));
+      this.report.clear();
+      room.replaceChildren(element("p", {}, row.segment_status === "dryrun" ? "As it would be sent now:"
+        : `It would not be sent: ${row.segment_error} (${row.segment_reason}).`),
+      element("pre", { tabindex: "0", "aria-label": "The message" }, laidOut(row.segment_payload ?? "")));
+    }));
+    return [element("div", { class: "sb-actions" }, show), room];
+  }
+
+  _ofUser(rows) {
+    return rows.length ? rows.map(({ time, journey, message_id, status, reason }) => element(
+      "p", {}, ago(time), `: ${journey}, `, status === "dryrun" ? "is sent" : `${status} (${reason}) `, " ",
+      button(`Its way: ${message_id}`, () => {
+        this._id.value = message_id;
+        this._kind.value = "id";
+        return this._look();
+      }, "link"))) : [element("p", {}, "There is no journey of such a user in this time.")];
+  }
+}
+
+/** What is known of one event, step by step. */
+function wayOf(rows) {
+  const of = (part) => rows.filter((row) => row.part === part);
+  const [event] = of("event");
+  const [journey] = of("journey");
+  const [letter] = of("letter");
+  const runs = of("run");
+  const steps = {
+    "In the index": event ? [`Yes: index ${event.index}, source type ${event.sourcetype}, happened `, ago(event.time), ", indexed ", ago(event.indexed), "."]
+      : ["No audit event with this id in this time. (A message id need not be an audit id: then only what follows is known.)"],
+    "A user journey": journey ? [`Yes: ${journey.journey}, sent as `, code(journey.event ?? "-"), ", message id ", code(journey.message_id), "."]
+      : event ? [`No: ${event.why_not}.`] : ["Not known."],
+    "Whose": journey ? [journey.user_id ? `User id ${journey.user_id}.`
+      : `Nobody's who is known: neither ${event.username ?? "its user"} nor the namespace's owner is in the user map. It is not sent.`] : undefined,
+    "Sent": letter ? [`Tried ${letter.attempts ?? 0} times, last `, ago(letter.last_time), "."]
+      : journey?.user_id ? sentBy(runs) : undefined,
+    "The answer": letter ? [`${letter.status}: ${letter.error ?? ""} (`, helpLink(letter.reason, "reasons", "reasons"), ")"]
+      : runs.length && journey?.user_id ? ["Accepted, as far as the run's counts tell: it is not among the refused, and there is no dead letter of it."] : undefined,
+    "Dead letter": letter ? [element("a", { href: `?${new URLSearchParams({ part: "letters", text: letter.message_id })}` }, "Yes: see it"), `, waits for ${letter.waits_for}.`]
+      : ["None."],
+  };
+  return element("dl", { class: "sb-facts" }, ...Object.entries(steps).filter(([, said]) => said).flatMap(
+    ([term, said]) => [element("dt", {}, term), element("dd", {}, ...said)]));
+}
+
+const sentBy = (runs) => (runs.length
+  ? ["By the run that ended ", ago(runs[0].time), `, the first to succeed after it was indexed${runs[0].status === "ok" ? "" : ` (${runs[0].status})`}.`]
+  : ["Not yet: no run has succeeded since it was indexed."]);

@@ -1,0 +1,336 @@
+"""The view "operations": what whoever looks after the app sees there, and does."""
+
+import hashlib
+import json
+import re
+
+import pytest
+
+from tests.support import recorded
+from tests.support.administrator import APP, JOB
+from tests.support.environment import bridged
+from tests.support.fakes import faults
+from tests.support.fakes.segment import WRITE_KEY
+from tests.system.browser.browser import Browser, missing
+from tests.system.browser.page import SetupPage, Step
+
+if missing():
+    pytest.skip(
+        "no browser, %s not found: apt-get install chromium chromium-driver" % " and ".join(missing()),
+        allow_module_level=True,
+    )
+
+SENDER = APP + "_sender"
+LETTERS = "segment_dead_letters"
+FAILS = (
+    '| makeresults count=%d | streamstats count AS n | eval type="track", event="%s", userId="u".n, messageId="%s-".n '
+)
+SEND = "| segmentsend dead_letters=true onfail=warn"
+
+
+class Part(Step):
+    """A part of the view. What else it says of itself, as where a list is, is no report."""
+
+    @property
+    def report(self) -> str:
+        return self._text_of('//*[@class="sb-report"]')
+
+
+class Operations:
+    """The view in a browser."""
+
+    def __init__(self, browser: Browser, web: str):
+        self.browser, self._web = browser, web
+        self.state = Part(browser, "State")
+
+    def open(self, part: str = "runs", query: str = "") -> Part:
+        """The view, with a part of it, once both have been loaded."""
+        title = {
+            "runs": "Runs",
+            "letters": "Dead letters",
+            "backfill": "Backfill",
+            "event": "One event",
+            "check": "Check this installation",
+        }[part]
+        self.browser.open("%s/en-US/app/%s/operations?part=%s%s" % (self._web, APP, part, query))
+        step = Part(self.browser, title)
+        self.browser.wait_for(lambda: self.word, r"\w", 60)
+        self.browser.wait_for(lambda: "busy" if step.report else step.text, r"(?s)^(?!busy)(?=.*\n)", 60)
+        return step
+
+    @property
+    def word(self) -> str:
+        """The state in a word."""
+        found = self.browser.all('//p[contains(@class, "sb-state")]/strong')
+        return found[0].text if found else ""
+
+
+@pytest.fixture(scope="module")
+def environment(package):
+    """The app after its first run, and with dead letters: 12 that were refused, 3 that failed."""
+    with bridged(package) as environment:
+        admin = environment.admin
+        admin.set("app", "install", {"is_configured": "1"})
+        admin.service.saved_searches[JOB].update(is_scheduled="1")
+        assert not admin.run_saved_search(JOB).failed
+        admin.search(FAILS % (12, "", "refused") + SEND)
+        environment.segment.faults = faults.status(500)
+        admin.search(FAILS % (3, "Page opened", "failed") + SEND)
+        environment.segment.faults = None
+        yield environment
+
+
+@pytest.fixture(scope="module")
+def browser(environment):
+    with Browser() as browser:
+        SetupPage(browser, environment.splunk.web).log_in(environment.admin.user, environment.splunk.password)
+        yield browser
+
+
+@pytest.fixture
+def view(browser, environment):
+    return Operations(browser, environment.splunk.web)
+
+
+def letters(environment):
+    return {each["message_id"]: each for each in environment.admin.records(LETTERS)}
+
+
+class TestState:
+    def test_a_word_and_what_is_wrong_with_its_cure(self, view):
+        view.open()
+        assert view.word == "Degraded"
+        text = view.state.text
+        assert "12 dead letters (event_not_defined) wait for a person" in text
+        assert re.search(r"To do: look at the reason\. .* More", text)
+
+    def test_on_with_its_last_and_next_run_the_clusters_and_what_waits(self, view):
+        view.open()
+        text = view.state.text
+        assert re.search(r"The job\s+on; next run \d{4}-\d\d-\d\d", text)
+        assert re.search(r"Last run\s+\d+ \w+ ago: ok\. [\d,]+ events: [\d,]+ accepted", text)
+        assert re.search(r"Dead letters\s+12 wait for a person, 3 for their next try", text)
+        assert view.state.rows()[0][0] == "host"
+
+    def test_off(self, view, environment):
+        job = environment.admin.service.saved_searches[JOB]
+        job.update(is_scheduled="0")
+        view.open()
+        job.update(is_scheduled="1")
+        assert view.word == "Off"
+        assert "Turn it on" in view.state.text
+
+
+class TestRuns:
+    def test_counts_durations_bytes_and_errors_in_full(self, view):
+        runs = view.open("runs")
+        failed = next(row for row in runs.rows() if row[2] == "failed")
+        assert failed[1] == "segmentsend segment"
+        assert failed[3] == "3 events: 3 failed"
+        assert "HTTP 500" in failed[6]
+        sent = next(row for row in runs.rows() if "accepted" in row[3])
+        assert re.fullmatch(r"[\d.]+ s, \d+ requests?", sent[4])
+        assert re.fullmatch(r"\d+ KB \(\d+ KB on the wire\)", sent[5])
+
+    def test_the_run_log_of_one(self, view, browser):
+        runs = view.open("runs")
+        browser.all('//button[starts-with(@aria-label, "Show the run log of segmentsend")]')[0].click()
+        browser.wait_for(lambda: runs.text, r"event=run_end", 60)
+        assert "Open in Search" in runs.text
+
+
+class TestDeadLetters:
+    def test_by_reason_and_one_by_one(self, view):
+        part = view.open("letters", "&destination=segment&status=failed&reason=http_500")
+        assert [row[:4] for row in part.rows()[:2]] == [
+            ["12", "segment", "rejected: event_not_defined", "a person"],
+            ["3", "segment", "failed: http_500", "the next try"],
+        ]
+        assert [row[1:4] for row in part.rows()[2:]] == [["Page opened", "failed: http_500", "the next try"]] * 3
+
+    def test_why_the_event_itself_and_what_to_do(self, view, browser):
+        part = view.open("letters", "&text=failed-2")
+        browser.one('//summary[@aria-label="Show Page opened, failed-2"]').click()
+        browser.wait_for(lambda: part.text, "Send again\nEdit\nDrop")
+        assert '"messageId": "failed-2"' in part.text
+        assert "Nothing, if the way to Segment is free again" in part.text
+        assert "the other side answered with this status" in part.text
+
+    def test_some_are_sent_again(self, view, browser, environment):
+        part = view.open("letters", "&text=refused-")
+        for name in ("refused-6", "refused-7"):
+            browser.one('//input[@aria-label="Choose track, %s"]' % name).click()
+        part.press("Send the chosen again")
+        part.wait_for("2 events will be sent again")
+        again = {key for key, each in letters(environment).items() if each["status"] == "again"}
+        assert again == {"refused-6", "refused-7"}
+
+    def test_an_edited_one_is_checked_saved_and_sent(self, view, browser, environment):
+        part = view.open("letters", "&text=refused-3")
+        browser.one('//summary[@aria-label="Show track, refused-3"]').click()
+        browser.wait_for(lambda: part.text, "Edit")
+        part.press("Edit")
+        field = browser.field("The event, as JSON")
+        field.enter("{")
+        browser.button("Check and save").click()
+        browser.wait_for(lambda: field.description, "no JSON")
+        field.enter('{"type": "track", "userId": "u3", "event": ""}')
+        browser.button("Check and save").click()
+        browser.wait_for(lambda: field.description, "would not be sent: .*event_not_defined", 60)
+        assert letters(environment)["refused-3"]["status"] == "rejected"
+        field.enter('{"type": "track", "userId": "u3", "event": "100% \\"of\\" $all$ [it]", "properties": {"n": 1.50}}')
+        browser.button("Check and save").click()
+        part.wait_for("Saved. It will be sent again")
+        letter = letters(environment)["refused-3"]
+        assert (letter["status"], letter["edited_by"]) == ("again", environment.admin.user)
+        assert "event" not in json.loads(letter["original"])
+        part.press("Send now what is to be sent again")
+        browser.button("Send").click()
+        part.wait_for("Sent: .*accepted", 120)
+        sent = environment.segment.accepted["refused-3"].message
+        assert (sent["event"], sent["properties"]) == ('100% "of" $all$ [it]', {"n": 1.5})
+        assert "refused-3" not in letters(environment)
+
+    def test_one_that_changed_since_it_was_shown_is_left_alone(self, view, browser, environment):
+        part = view.open("letters", "&text=refused-5")
+        browser.one('//summary[@aria-label="Show track, refused-5"]').click()
+        browser.wait_for(lambda: part.text, "Edit")
+        record = letters(environment)["refused-5"]
+        collection = environment.admin.service.kvstore[LETTERS]
+        collection.data.update(record["_key"], {**record, "status": "dropped"})
+        part.press(
+            "Send again",
+        )
+        part.wait_for("has changed since")
+        assert letters(environment)["refused-5"]["status"] == "dropped"
+
+    def test_all_of_a_reason_are_dropped(self, view, browser, environment):
+        part = view.open("letters")
+        browser.one(
+            '//button[starts-with(@aria-label, "Drop: ") and contains(@aria-label, "rejected: event_")]'
+        ).click()
+        browser.button("Drop", "//dialog").click()
+        part.wait_for(r"\d+ events are dropped", 60)
+        left = {each["status"] for each in letters(environment).values() if each["reason"] == "event_not_defined"}
+        assert left <= {"dropped", "again"}
+        assert "dropped" in left
+
+
+class TestBackfill:
+    def test_how_much_it_is_planned_and_taken_back(self, view, browser):
+        part = view.open("backfill")
+        browser.run(
+            "for (const [name, text] of Object.entries(arguments[0])) {"
+            "const field = document.querySelector(`[name=${name}]`);"
+            "field.value = text; field.dispatchEvent(new Event('input')); }",
+            {"from": "2026-11-20T07:00", "to": "2026-11-20T10:00"},
+        )
+        part.press("How much is that?")
+        part.wait_for("3 hours, with .*audit events")
+        assert "older than a day" in part.report
+        part.press("Plan it")
+        browser.button("Plan it", "//dialog").click()
+        part.wait_for("3 hours planned")
+        assert [row[:2] for row in part.rows()] == [["2026-11-20 %02d:00" % hour, "waiting"] for hour in (9, 8, 7)]
+        part.press("Take back what waits")
+        browser.button("Take back", "//dialog").click()
+        part.wait_for("3 hours taken back")
+        assert {row[1] for row in part.rows()} == {"cancelled"}
+
+
+class TestOneEvent:
+    def find(self, view, browser, text, kind="the id of an event"):
+        part = view.open("event")
+        part.fill_in({"Audit id, message id, user id, or SHA-256 of a username": text})
+        part.choose(kind)
+        part.press("Look for it")
+        browser.wait_for(lambda: part.report or part.text, "Dead letter|journey of|Its way", 60)
+        return part
+
+    def test_that_was_sent(self, view, browser, environment):
+        audit_id = next(each for each in environment.segment.accepted if each in recorded.expected_messages())
+        text = self.find(view, browser, audit_id).text
+        assert re.search(r"In the index\s+Yes: index k8s_audit", text)
+        assert re.search(r"A user journey\s+Yes: .*" + audit_id, text)
+        assert re.search(r"Whose\s+User id \w+", text)
+        assert re.search(r"Sent\s+By the run that ended", text)
+        assert re.search(r"The answer\s+Accepted", text)
+
+    def test_its_message(self, view, browser, environment):
+        audit_id = next(each for each in environment.segment.accepted if each in recorded.expected_messages())
+        part = self.find(view, browser, audit_id)
+        part.press("Show the message")
+        browser.wait_for(lambda: part.text, '"messageId": "%s"' % audit_id, 60)
+
+    def test_that_is_no_journey(self, view, browser):
+        line = next(json.loads(line.raw) for line in recorded.audit_lines() if '"verb":"get"' in line.raw)
+        text = self.find(view, browser, line["auditID"]).text
+        assert re.search(r"A user journey\s+No: no journey is made of get of ", text)
+
+    def test_that_is_a_dead_letter(self, view, browser, environment):
+        environment.segment.faults = faults.status(500)
+        environment.admin.search(FAILS % (1, "Page opened", "late") + SEND)
+        environment.segment.faults = None
+        text = self.find(view, browser, "late-1").text
+        assert re.search(r"The answer\s+failed: HTTP 500", text)
+
+    def test_nothing_that_is_typed_becomes_search_language(self, view, browser):
+        text = self.find(view, browser, '"] | delete [ `x` $y$ \\\\ %41 %').text
+        assert "No audit event with this id" in text
+
+    @pytest.mark.parametrize("kind", ["digest", "user id"])
+    def test_those_of_a_user(self, view, browser, environment, kind):
+        user = next(each for each in environment.admin.records("usersignups"))
+        text = hashlib.sha256(user["username"].encode()).hexdigest() if kind == "digest" else user["sso_user_id"]
+        assert "Its way: " in self.find(view, browser, text, "a user").text
+
+
+class TestCheck:
+    @pytest.fixture(scope="class")
+    def checked(self, browser, environment):
+        lines = recorded.audit_lines()
+        long = next(line for line in lines if len(line.raw) > 10_000)
+        environment.index([*lines[:100], recorded.AuditLine(0, long.raw[:10_000])], ago_s=300)
+        part = Operations(browser, environment.splunk.web).open("check")
+        part.press("Check")
+        part.wait_for("checks are right", 120)
+        return part
+
+    def test_some_thirty_with_what_they_found(self, checked):
+        results = re.findall(r"^(Right|Wrong|Look|Not known) ", checked.text, re.M)
+        assert len(results) > 45
+        assert results.count("Not known") == 0
+
+    def test_each_search_function_gives_its_known_answer(self, checked):
+        assert "Right urldecode reads percent signs: a b+c" in checked.text
+        assert "instead of" not in checked.text
+
+    def test_what_is_wrong_has_a_cure(self, checked):
+        assert re.search(
+            r"Wrong All that may be journeys can be read: cut: 1 cannot\n.* To do: .*TRUNCATE = 0", checked.text
+        )
+        assert "Wrong The alerts are scheduled: off: " in checked.text
+
+    def test_it_is_saved_as_text_without_secrets(self, checked, browser, environment):
+        browser.run("URL.createObjectURL = blob => { window.saved = blob; return '#'; }")
+        checked.press("Save as text")
+        text = browser.run("return window.saved.text()")
+        assert "[Right] KV store is ready: ready" in text
+        assert "[Wrong] The alerts are scheduled: off" in text
+        assert [
+            secret for secret in (WRITE_KEY, environment.cluster.token, environment.splunk.password) if secret in text
+        ] == []
+
+
+def test_who_may_not_is_told_so_in_a_sentence(environment):
+    environment.admin.add_user(SENDER, "changeme-too", "segment_bridge_sender")
+    with Browser() as browser:
+        SetupPage(browser, environment.splunk.web).log_in(SENDER, "changeme-too")
+        browser.open(environment.splunk.web + "/en-US/app/segment_bridge/operations")
+        browser.wait_for_text("This page is for administrators of the app")
+        assert "Dead letters" not in browser.text
+
+
+def test_no_secret_gets_into_the_browser(view, browser):
+    view.open("letters")
+    assert [each["url"] for each in browser.run("return window.answers") if WRITE_KEY in each["text"]] == []
