@@ -1,4 +1,4 @@
-"""`make dashboard`: the overview as Splunk Web shows it, over a week of rows that its searches give on the stand-in.
+"""`make dashboard`: the overview as Splunk Web shows it, light and dark, over what its searches give on the stand-in.
 
 Its definition is checked against Splunk's own schema, and the picture is what README shows. Needs Node with npm, and
 Chromium. Source: the documentation of the packages @splunk/dashboard-*.
@@ -16,15 +16,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Dict
 
-from tests.standin.conftest import MovedClock
-from tests.standin.splunkd import Splunkd
+from tests.dashboard import days
 from tests.standin.values import Results, as_list, text
-from tests.system.operations import overview, week
-from tests.system.operations.site import START, Site
+from tests.system.operations import overview
 
 HERE = Path(__file__).parent
 OPTIONS = HERE / "options.json"
-WIDTH, HEIGHT = 1280, 1460
+WIDTH, HEIGHT = 1280, 1800
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 PAGE = """<!doctype html><meta charset="utf-8"><style>body { margin: 0 }</style>
@@ -33,6 +31,7 @@ PAGE = """<!doctype html><meta charset="utf-8"><style>body { margin: 0 }</style>
 // What Splunk Web's pages tell these components; without a time zone they wait for one.
 window.$C = {LOCALE: "en-US", SPLUNKD_PATH: "/en-US/splunkd/__raw",
              SERVER_ZONEINFO: "### SERIALIZED TIMEZONE FORMAT 1.0;Y0 NW 55 54 43;@0 0"};
+window.THEME = "%s";
 window.DEFINITION = %s;
 window.SHOWN = %s;
 </script><script src="page.js"></script>
@@ -50,26 +49,18 @@ def main() -> int:
         print("make dashboard needs Chromium: none of %s is on the PATH" % ", ".join(BROWSERS))
         return 1
     with tempfile.TemporaryDirectory() as folder:
-        tables = a_week(Path(folder), given.package)
+        tables = days.shown(Path(folder), given.package)
     page = given.bundle.with_name("index.html")
     definition = overview.definition()
-    page.write_text(PAGE % (script(definition), script(with_rows(definition, tables))))
+    for theme, picture in (("dark", given.picture.with_stem(given.picture.stem + "_dark")), ("light", given.picture)):
+        page.write_text(PAGE % (theme, script(definition), script(with_rows(definition, tables))))
+        browse(browser, page, "--screenshot=%s" % picture.resolve())
+        print("%s: %d kB" % (picture, picture.stat().st_size // 1000))
     findings = json.loads(browse(browser, page, "--dump-dom"))
-    browse(browser, page, "--screenshot=%s" % given.picture.resolve())
     OPTIONS.write_text(json.dumps(findings["options"], indent=1) + "\n")
     for problem in findings["problems"]:
         print("Splunk's schema: %s" % json.dumps(problem))
-    print("%s: %d kB" % (given.picture, given.picture.stat().st_size // 1000))
     return 1 if findings["problems"] else 0
-
-
-def a_week(folder: Path, package: Path) -> Dict[str, Results]:
-    """What each data source gives for a week that ended badly."""
-    clock = MovedClock()
-    with Splunkd(folder / "splunk", clock=clock) as splunkd:
-        site = Site(splunkd, clock, package)
-        week.pass_by(site, outage=True)
-        return overview.results(site, START, week.END)
 
 
 def with_rows(definition: dict, tables: Dict[str, Results]) -> dict:

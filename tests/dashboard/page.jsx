@@ -35,7 +35,7 @@ function knownOptions() {
 document.getElementById('findings').textContent = JSON.stringify({ problems: problems(), options: knownOptions() });
 
 createRoot(document.getElementById('root')).render(
-  <SplunkThemeProvider family="enterprise" colorScheme="light" density="comfortable">
+  <SplunkThemeProvider family="enterprise" colorScheme={window.THEME} density="comfortable">
     <DashboardContextProvider preset={EnterpriseViewOnlyPreset} initialDefinition={window.SHOWN} initialMode="view">
       <DashboardCore width="100%" height="auto" />
     </DashboardContextProvider>

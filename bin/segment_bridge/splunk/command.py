@@ -8,16 +8,18 @@ last reply.
 Sources: Splunk's "Create custom search commands for apps"; splunklib.searchcommands.
 """
 
+import contextlib
 import signal
 import sys
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, BinaryIO, Dict, Iterable, List, Optional, Tuple
+from urllib.parse import quote
 
 from splunklib.searchcommands import Configuration
 
 from segment_bridge.delivery.options import Options
-from segment_bridge.errors import SegmentBridgeError, SettingsError, unforeseen
+from segment_bridge.errors import SegmentBridgeError, SettingsError, SplunkdError, unforeseen
 from segment_bridge.runlog import RunLog
 from segment_bridge.splunk import chunked, rest, run_records
 from segment_bridge.splunk.search_command import SearchCommand
@@ -160,11 +162,19 @@ class _Run:
         if self._run:
             self._run.log_outcomes()
             facts = self._run.facts()
-        facts.update(status=status, duration_s=time.monotonic() - self._began)
+        facts.update(status=status, duration_s=time.monotonic() - self._began, scanned=self._scanned(status))
         self._log.info("run_end", **facts, **self._window)
         window = {"earliest": self._info.earliest_time, "latest": self._info.latest_time}
         events = self._run.accepted_by_name() if self._run else ""
         run_records.keep(self._service, self._log, **facts, **window, events=events or None)
+
+    def _scanned(self, status: str) -> Optional[int]:
+        """How many events the search has read; None where splunkd does not say, or is in a hurry."""
+        if status != "cancelled":
+            with contextlib.suppress(SplunkdError, KeyError, IndexError, ValueError, TypeError):
+                job = rest.get(self._service, "search/jobs/" + quote(self._info.sid, safe=""))
+                return int(job["entry"][0]["content"]["scanCount"])
+        return None
 
     def _terminated(self, number: int, frame: Any) -> None:
         """SIGTERM: the messages that are being sent are settled, and nothing new is begun."""

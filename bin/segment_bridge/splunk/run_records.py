@@ -51,6 +51,7 @@ _FACTS = frozenset(
         "users",
         "duration_s",
         "events",
+        "scanned",
     )
 )
 _PROBLEM_FACTS = ("event", "status", "reason", "setting", "http", "count", "message_id", "error")

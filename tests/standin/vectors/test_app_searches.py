@@ -37,7 +37,7 @@ class AppHost(Host):
         super().__init__(
             app_macros(),
             {name: Lookup(each, [], "kvstore") for name, each in fields.items()},
-            rest={"/services/server/info": [server]},
+            rest={"/services/server/info": [server], "/servicesNS/nobody/segment_bridge/saved/searches": []},
         )
 
     def command(self, name):

@@ -8,7 +8,7 @@ from tests.conftest import ROOT
 from tests.standin.values import Results
 from tests.system.operations.site import Site
 
-VIEW = ROOT / "default" / "data" / "ui" / "views" / "overview.xml"
+VIEW = ROOT / "default" / "data" / "ui" / "views" / "overview_light.xml"
 
 
 def definition() -> dict:
@@ -30,8 +30,8 @@ def base(sources: dict, name: str) -> dict:
     return base(sources, source["options"]["extend"]) if source["type"] == "ds.chain" else source
 
 
-def results(site: Site, earliest: float, latest: float) -> Dict[str, Results]:
-    """What each data source gives at a site, with this as the chosen time range."""
+def results(site: Site, earliest: float, latest: float, destination: str = "*") -> Dict[str, Results]:
+    """What each data source gives at a site, with this as the chosen time range and destination."""
     shown = definition()
     sources = shown["dataSources"]
     chosen = {"$time.earliest$": earliest, "$time.latest$": latest}
@@ -43,6 +43,6 @@ def results(site: Site, earliest: float, latest: float) -> Dict[str, Results]:
             chosen[time] if time in chosen else site.clock.modified(time)
             for time in (times["earliest"], times["latest"])
         ]
-        search = query(sources, name)
+        search = query(sources, name).replace("$destination|s$", '"%s"' % destination)
         found[name] = site.table(search if search.startswith("|") else "search " + search, *bounds)
     return found

@@ -3,15 +3,23 @@
 import json
 import re
 import xml.etree.ElementTree as ElementTree
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from tests.conftest import ROOT
+from tests.package.conftest import unpack
 from tests.system.operations import overview, week
 from tests.system.operations.site import HOUR, START
 
 KNOWN_OPTIONS = json.loads((ROOT / "tests" / "dashboard" / "options.json").read_text())
 """Visualization type -> the options that Splunk's own npm packages know of it; `make dashboard` keeps it up to date."""
+
+
+@pytest.fixture(scope="module")
+def app(package, tmp_path_factory):
+    """The app's folder, unpacked."""
+    return unpack(package, tmp_path_factory.mktemp("apps"))
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +31,13 @@ class TestTheDefinition:
     def test_it_is_a_dashboard_studio_view(self):
         root = ElementTree.parse(overview.VIEW).getroot()
         assert (root.tag, root.get("version"), root.findtext("label")) == ("dashboard", "2", "Overview")
+
+    def test_there_is_one_for_each_theme_and_a_page_that_leads_to_the_readers(self, app):
+        views = app / "default/data/ui/views"
+        texts = {name: (views / ("overview%s.xml" % name)).read_text("utf-8") for name in ("", "_light", "_dark")}
+        assert texts["_dark"] == texts["_light"].replace('theme="light"', 'theme="dark"', 1) != texts["_light"]
+        assert 'id="segment-bridge-overview"' in texts[""]
+        assert (app / "appserver/static/overview/page.js").is_file()
 
     def test_what_is_laid_out_is_there_and_the_other_way_round(self, definition):
         laid_out = [item["item"] for item in definition["layout"]["structure"]]
@@ -49,6 +64,7 @@ class TestTheDefinition:
     def test_every_data_source_is_there_and_is_used(self, definition):
         sources = definition["dataSources"]
         shown = {name for each in definition["visualizations"].values() for name in each["dataSources"].values()}
+        shown |= {name for each in definition["inputs"].values() for name in each.get("dataSources", {}).values()}
         extended = {source["options"]["extend"] for source in sources.values() if source["type"] == "ds.chain"}
         assert shown | extended == set(sources)
 
@@ -58,8 +74,31 @@ class TestTheDefinition:
 
     def test_its_tokens_are_defined(self, definition):
         tokens = {shown["options"]["token"] for shown in definition["inputs"].values()}
-        used = set(re.findall(r"\$(\w+)\.\w+\$", json.dumps(definition)))
+        used = set(re.findall(r"\$(\w+)(?:\.\w+|\|s)\$", json.dumps(definition)))
         assert used == tokens
+
+    def test_every_panel_leads_somewhere_that_is_there(self, app, definition):
+        """@splunk/dashboard-event-handlers, drilldown.customUrl; its tokens are those of the row that was clicked."""
+        views = {path.stem for path in (app / "default/data/ui/views").glob("*.xml")}
+        for name, shown in definition["visualizations"].items():
+            (handler,) = shown["eventHandlers"]
+            address = urlsplit(handler["options"]["url"])
+            asked = parse_qs(address.query)
+            assert (handler["type"], address.path.rpartition("/")[0]) == ("drilldown.customUrl", "/app/segment_bridge")
+            assert address.path.rpartition("/")[2] in views, name
+            if "page" in asked:
+                page = (app / "appserver/static/help" / (asked["page"][0] + ".html")).read_text("utf-8")
+                assert 'id="%s"' % address.fragment in page, name
+
+    def test_nothing_is_read_that_its_readers_may_not_read(self, definition):
+        """Who sees the app may read its collections; the index _internal is for administrators."""
+        assert "_internal" not in json.dumps(definition["dataSources"])
+
+    def test_limits_are_those_of_the_alerts(self, definition):
+        queries = json.dumps(definition["dataSources"])
+        for macro in ("max_hours", "max_without_user", "last_success", "maps", "dead_letters", "state", "activity"):
+            assert "`segment_bridge_%s`" % macro in queries
+        assert "rangeValue" not in json.dumps(definition["visualizations"])
 
     def test_what_a_panel_picks_out_is_a_field_of_its_search(self, definition, site):
         week.pass_by(site, outage=True)
@@ -70,9 +109,15 @@ class TestTheDefinition:
 
 
 def value(tables, source):
-    """The only value of a search."""
-    (row,), (field,) = tables[source].rows, tables[source].fields
+    """The only value of a search, but for its level."""
+    (row,), (field,) = tables[source].rows, [field for field in tables[source].fields if field != "level"]
     return float(row[field])
+
+
+def level(tables, source):
+    """good, warn, bad or off: what a tile's colour says."""
+    (row,) = tables[source].rows
+    return row["level"]
 
 
 class TestItsSearches:
@@ -122,8 +167,7 @@ class TestItsSearches:
         week.pass_by(site)
         site.users(10, "dead")
         tables = overview.results(site, START, week.END)
-        reddest = overview.definition()["visualizations"]["single_map"]["context"]["ranges"][-1]
-        assert value(tables, "maps_age") >= reddest["from"]
+        assert (value(tables, "maps_age"), level(tables, "maps_age")) == (1440, "bad")
         assert {row["cluster"]: row["last run"] for row in tables["maps_table"].rows} == {
             "dead": "none for a day",
             "host": "ok",
