@@ -12,11 +12,16 @@ import time
 from pathlib import Path
 from typing import Dict, List
 
+import requests
+
 from tests.support import recorded
 from tests.support.administrator import JOB, RUN_END, Outcome
 from tests.support.environment import Environment
+from tests.support.fakes.segment import WRITE_KEY
+from tests.support.receipts import receipts
 
 ALERT = "Segment Bridge - Alert - Events were not accepted"
+RECEIPTS = "Segment Bridge - Fetch receipts"
 
 
 class Console:
@@ -98,7 +103,10 @@ class Demo:
 
         self._console.say("\nWhat Segment received")
         exact = self._show_received()
-        return exact and noticed and not left and not ordinary.failed and not recovered.failed
+
+        self._console.say("\nWhat became of it, as Segment tells")
+        told = self._show_receipts()
+        return exact and told and noticed and not left and not ordinary.failed and not recovered.failed
 
     def _set_up(self, package: Path) -> None:
         with self._console.step("upload %s in Splunk Web" % package.name):
@@ -163,6 +171,30 @@ class Demo:
             self._console.say(json.dumps(longest.message, indent=2, ensure_ascii=False))
         trouble = [self._segment.discarded, self._segment.lost, self._segment.vanished]
         return not (missing or surplus or other or any(trouble))
+
+    def _show_receipts(self) -> bool:
+        """True if Segment's receipts say of each event what became of it."""
+        with receipts(self._environment):
+            with self._console.step("another sender of the source sends an event with a number for its user"):
+                body = {"batch": [{"type": "track", "event": "Signed up", "userId": 4711}]}
+                answer = requests.post(self._segment.url + "/v1/batch", json=body, auth=(WRITE_KEY, ""), timeout=30)
+                time.sleep(1)  # receipts are asked for up to a whole second, which is to be over
+            self._console.say("      Segment answers %d %s" % (answer.status_code, answer.text))
+            with self._console.step('run the hourly search "%s"' % RECEIPTS):
+                rows = self._admin.run_saved_search(RECEIPTS).rows
+        self._console.table(rows, ["event", "accepted", "repeats", "received", "thrown_away"])
+        discards = self._admin.search("| `segment_bridge_receipts` | `segment_bridge_discards`").rows
+        self._console.table(discards, ["event", "reason", "events", "cure"])
+        counts = {name: sum(int(row[name]) for row in rows) for name in ("accepted", "repeats", "received")}
+        self._console.say(
+            "      accepted {accepted}, of which at most {repeats} are repeats; received {received}".format(**counts)
+        )
+        return (
+            counts["received"] == len(self._segment.accepted)
+            and counts["accepted"] - counts["repeats"] <= counts["received"] <= counts["accepted"]
+            and [(row["event"], row["reason"], int(row["events"])) for row in discards]
+            == [("Signed up", "id_not_string", 1)]
+        )
 
 
 def _addresses(environment: Environment) -> str:

@@ -62,6 +62,7 @@ class Event:
     message_id: str
     reason: str | None = None  # why it was discarded or lost
     timestamp: str | None = None  # ISO-8601, after Segment's correction by sentAt
+    received_s: float = 0.0  # since 1970
 
     @property
     def message(self) -> dict[str, Any]:
@@ -158,7 +159,7 @@ class FakeSegment(FakeServer):
             message_id = f"made-by-segment-{uuid.uuid4()}"  # a new one per receipt: never a repeat
 
         def event(**known) -> Event:
-            return Event(raw, number, write_key, message_id, **known)
+            return Event(raw, number, write_key, message_id, received_s=received.timestamp(), **known)
 
         if write_key not in self.write_keys:
             self.vanished.append(event())
