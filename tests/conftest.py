@@ -31,6 +31,13 @@ def pytest_collection_modifyitems(items) -> None:
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
+def pytest_make_parametrize_id(val):
+    """A long text as its beginning: an answer of a megabyte is no name for a test."""
+    if isinstance(val, (str, bytes)) and len(val) > 80:
+        return "%s..." % ascii(val[:80])[1:-1]
+    return None
+
+
 @pytest.fixture(scope="session")
 def package() -> Path:
     """The app's package, built from the sources as they are now."""
