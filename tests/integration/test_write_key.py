@@ -107,7 +107,7 @@ def appserver(request, tmp_path):
 
     def run(*requests):
         process = subprocess.run(
-            [python, "-I", "-B", "-W", "error::DeprecationWarning", "-c", APPSERVER, others, HANDLER, ROOT],
+            [python, "-I", "-S", "-B", "-W", "error::DeprecationWarning", "-c", APPSERVER, others, HANDLER, ROOT],
             input="\n".join(map(json.dumps, requests)),
             capture_output=True,
             text=True,

@@ -62,7 +62,7 @@ PURE = re.compile(r"\bpure\b")
 
 
 def test_what_calls_itself_pure_is_held_to_it():
-    """By the contract "What decides touches nothing"; and for what that cannot say, calls of open and the like, here."""
+    """By the contract "What decides touches nothing"; here for what that cannot say: calls of open and the like."""
     config = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     contract = config.partition('name = "What decides touches nothing"')[2].partition("forbidden_modules")[0]
     held = set(re.findall(r'"(segment_bridge[\w.]+)"', contract))

@@ -3,11 +3,13 @@
 import contextlib
 import json
 import os
+import subprocess
 import sys
+import tempfile
 import time
 from datetime import timezone, tzinfo
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator, List, Mapping
 
 from tests.standin.conftest import MovedClock
 from tests.standin.runner.python import Pythons
@@ -19,10 +21,16 @@ from tests.system.operations.site import APP, CLUSTER, START, Site
 AGAIN = "Segment Bridge - Send dead letters again"
 BACKFILL = "Segment Bridge - Backfill"
 KNOWN_USERS = ("alice", "bob")
+CLOCKED = Path(__file__).with_name("clocked.py")
+PYTHON = """#!/bin/sh
+if [ "$1" = "{2}" ]; then exec "{0}" -I -S "{1}" run "{3}" "$@"; fi
+option=; if [ "$1" = -I ]; then option=$1; shift; fi
+exec "{0}" $option "{1}" alone "{4}" "$@"
+"""
 
 
 class FileClock(MovedClock):
-    """One that programs of the app go by, too (moved_time)."""
+    """One that programs of the app go by, too (clocked.py)."""
 
     def __init__(self, file: Path, zone: tzinfo):
         super().__init__(zone)
@@ -108,14 +116,31 @@ def bridge(folder: Path, package: Path, zone: tzinfo = timezone.utc) -> Iterator
     clock = FileClock(folder / "clock", zone)
     python = folder / "python"
     interpreter = next(filter(None, map(pythons.find, reversed(pythons.SPLUNKS))), sys.executable)
-    python.write_text(
-        '#!/bin/sh\nexec "%s" "%s" "%s" "$@"\n' % (interpreter, Path(__file__).with_name("moved_time.py"), clock.file)
-    )
-    python.chmod(0o755)
     with (
+        tempfile.TemporaryDirectory() as short,  # as a socket's path has to be
         FakeSegment() as segment,
         Splunkd(
             folder / "splunk", clock=clock, pythons=Pythons(dict.fromkeys(pythons.SPLUNKS, str(python)))
         ) as splunkd,
     ):
-        yield Bridge(splunkd, clock, package, segment)
+        socket = Path(short) / "programs"
+        script = splunkd.confs.folder(APP) / "bin/segmentsend.py"
+        python.write_text(PYTHON.format(interpreter, CLOCKED, script, socket, clock.file))
+        python.chmod(0o755)
+        site = Bridge(splunkd, clock, package, segment)
+        with _served([interpreter, CLOCKED, "serve", socket, clock.file, script], splunkd.environment, socket):
+            yield site
+
+
+@contextlib.contextmanager
+def _served(command: List[Any], environment: Mapping[str, str], socket: Path) -> Iterator[None]:
+    """What runs the app's programs is ready, and is ended after that."""
+    server = subprocess.Popen(command, env=dict(environment))
+    try:
+        while not socket.exists():
+            assert server.poll() is None
+            time.sleep(0.01)
+        yield
+    finally:
+        server.kill()
+        server.wait()
