@@ -59,8 +59,9 @@ class Step:
         return found[0].text if found else ""
 
     def wait_for(self, pattern: str, seconds: float = 60) -> None:
-        """Until the step reports this, as a regular expression."""
-        self._browser.wait_for(lambda: self.report, pattern, seconds)
+        """Until the step reports this, as a regular expression, and is no longer busy."""
+        busy = '%s//*[contains(@class, "sb-busy")]' % self._xpath
+        self._browser.wait_for(lambda: "" if self._browser.all(busy) else self.report, pattern, seconds)
 
     def field(self, label: str) -> Element:
         return self._browser.field(label, self._xpath)
@@ -89,10 +90,11 @@ class Step:
         self._browser.one('%s//details[not(@open)]/summary[normalize-space()="%s"]' % (self._xpath, summary)).click()
 
     def rows(self) -> list:
-        """The cells of the rows of its table."""
+        """The cells of the rows of its list."""
+        rows = '%s//*[@class="sb-list"]//tbody/tr' % self._xpath
         return [
-            [cell.text for cell in self._browser.all("(%s//tbody/tr)[%d]/*" % (self._xpath, number + 1))]
-            for number in range(len(self._browser.all(self._xpath + "//tbody/tr")))
+            [cell.text for cell in self._browser.all("(%s)[%d]/*" % (rows, number + 1))]
+            for number in range(len(self._browser.all(rows)))
         ]
 
 

@@ -4,7 +4,7 @@ What this Splunk would not answer, the test has the browser get instead.
 """
 
 import json
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 import pytest
 
@@ -216,3 +216,32 @@ def test_wide_fields_are_wide(opened, browser):
         for step, label in ((page.audit, "Search for them"), (page.alerts, "E-mail addresses"))
     }
     assert all(width > 500 for width in widths.values()), widths
+
+
+def checks(*found: Tuple[str, str, str]) -> Dict[str, Any]:
+    """What the endpoint segment_bridge/check answers."""
+    return instead(
+        "POST",
+        "segment_bridge/check",
+        200,
+        {
+            "destination": "segment",
+            "checks": [{"check": check, "status": status, "code": "", "text": text} for check, status, text in found],
+        },
+    )
+
+
+def test_a_key_that_segment_does_not_know_is_told(opened):
+    page = opened(
+        checks(("key", "warn", "no source of Segment has it"), ("region", "unknown", "not known without a source"))
+    )
+    page.destination.press("Check: destination segment")
+    page.destination.wait_for("Write key: no source of Segment has it")
+    assert page.destination.report.splitlines()[-1] == "Write key: no source of Segment has it."
+    assert "Region not known not known without a source" in page.destination.report.replace("\n", " ")
+
+
+def test_a_check_that_does_not_come_about_is_told(opened):
+    page = opened(instead("POST", "segment_bridge/check", 504, refusal("the checks take longer than 25 s")))
+    page.destination.press("Check: destination segment")
+    page.destination.wait_for("could not be found out: the checks take longer than 25 s")

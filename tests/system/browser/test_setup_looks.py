@@ -30,7 +30,8 @@ def test_what_shuts_people_out_is_found(page, browser):
 def test_an_empty_installation(page, browser):
     page.clusters.press("Add a cluster")
     page.clusters.unfold("More settings")
-    page.destination.unfold("Network")
+    for summary in ("Network", "Receipts: what became of events at Segment", "OAuth 2.0: for a source that demands it"):
+        page.destination.unfold(summary)
     page.destination.press("Save")
     assert "Needed" in page.destination.problem("Write key")
     assert problems(browser, "setup-empty") == []

@@ -63,7 +63,7 @@ def set_up(environment, browser) -> None:
     )
     page.destination.press("Save")
     page.destination.wait_for("Saved. Nothing was sent yet")
-    assert environment.segment.requests == []
+    assert [request.method for request in environment.segment.requests] == ["GET"], "it was asked, and sent nothing"
     page.destination.press("Send a test event: destination segment")
     page.destination.wait_for("accepted.* Debugger")
     [(test_event, event)] = environment.segment.accepted.items()
@@ -487,6 +487,82 @@ def test_another_destination(page, environment):
     assert [row[0] for row in page.destination.rows()] == ["segment"]
     assert secrets_of(environment, r"staging.*") == {}
     assert [stanza.name for stanza in environment.admin.service.confs["segment_bridge"].list()] == ["segment"]
+
+
+def test_what_is_found_out_is_shown_when_a_destination_is_saved(page):
+    page.destination.press("Edit: destination segment")
+    page.destination.press("Save")
+    page.destination.wait_for("Saved. Nothing was sent yet")
+    assert "Receiver good it answers" in page.destination.report.replace("\n", " ")
+    page.destination.press("Check: destination segment")
+    page.destination.wait_for(r"Destination segment:\n")
+
+
+def test_another_receiver_receipts_and_oauth_are_settings(page, environment):
+    conf = environment.admin.service.confs["segment_bridge"]
+    page.destination.press("Add a destination")
+    page.destination.choose("Jitsu")
+    assert "Jitsu keeps repeats" in page.destination.text
+    page.destination.fill_in({"Name": "other", "Address that takes batches": "http://127.0.0.1:1/v1/batch"})
+    page.destination.fill_in({"Write key": WRITE_KEY})
+    page.destination.press("Save")
+    assert "a colon and its secret" in page.destination.problem("Write key")
+    page.destination.fill_in({"Write key": "id:fake-secret"})
+    page.destination.press("Save")
+    page.destination.wait_for("Saved")
+    assert (conf["other"]["receiver"], conf["other"]["url"]) == ("jitsu", "http://127.0.0.1:1/v1/batch")
+
+    page.destination.press("Edit: destination other")
+    page.destination.choose("Segment, in the European Union")
+    page.destination.press("Replace what is saved: Write key")
+    page.destination.unfold("Receipts: what became of events at Segment")
+    page.destination.unfold("OAuth 2.0: for a source that demands it")
+    page.destination.fill_in(
+        {"Write key": WRITE_KEY, "Source ID": "s1", "Public API token": "fake-token", "Key ID": "k1"}
+    )
+    page.destination.press("Save")
+    assert "with the other ID" in page.destination.problem("Application ID")
+    page.destination.fill_in({"Application ID": "a1", "Private key": "fake"})
+    page.destination.press("Save")
+    assert "RSA key in PEM" in page.destination.problem("Private key")
+    page.destination.fill_in(
+        {"Private key": "-----BEGIN PRIVATE KEY-----\n" + "ZmFrZQ==\n" * 40 + "-----END PRIVATE KEY-----\n"}
+    )
+    page.destination.unfold("Network")
+    page.destination.fill_in({"Proxy": "http://127.0.0.1:1"})  # so that nobody outside is asked
+    page.destination.press("Save")
+    page.destination.wait_for("Saved")
+    settings = conf["other"].content
+    assert [settings[name] for name in ("region", "source_id", "oauth_app_id", "oauth_key_id")] == [
+        "eu",
+        "s1",
+        "a1",
+        "k1",
+    ]
+    assert not settings["url"]
+    pieces = secrets_of(environment, "other:oauth.*")
+    assert pieces["other:oauth"] + pieces["other:oauth#2"] == "ZmFrZQ==" * 40
+    assert secrets_of(environment, "other:api") == {"other:api": "fake-token"}
+    page.destination.press("Remove: destination other")
+    page.browser.button("Remove").click()
+    page.destination.wait_for("Removed destination other")
+    assert secrets_of(environment, "other.*") == {}
+
+
+def test_how_soon_events_are_to_be_there_can_be_said(page, environment):
+    page.power.choose("Within minutes")
+    assert "Not saved" in page.power.text.splitlines()[0]
+    page.power.press("Save")
+    page.power.wait_for("Saved")
+    job = environment.admin.service.saved_searches[JOB]
+    assert (job["cron_schedule"], job["is_scheduled"]) == ("*/5 * * * *", "1")
+    job.update(cron_schedule="3 * * * *").refresh()
+    page.open()
+    assert page.power.field("As it is set: 3 * * * *").attribute("type") == "radio"
+    page.power.choose("Within an hour or so")
+    page.power.press("Save")
+    page.power.wait_for("Saved")
+    assert job.refresh()["cron_schedule"] == "7 * * * *"
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ export class SecretField extends Field {
 
 /** One of a few: `choices` are value -> label. */
 export class Choice {
-  constructor(name, label, choices, changed) {
+  constructor(name, label, choices, changed = () => {}) {
     this._inputs = Object.keys(choices).map((value) =>
       element("input", { type: "radio", name: `sb-${name}`, value, change: () => changed(value) }));
     this.element = element(

@@ -14,7 +14,7 @@ const actionsOf = (alert) => (alert.actions ?? "").split(/[\s,]+/).filter(Boolea
 
 export class Alerts extends Section {
   constructor({ isCloud }) {
-    super("alerts", "4. Alerts", ["Who is told when events do not get through, or the hourly job does not run. ",
+    super("alerts", "4. Alerts", ["Who is told when events do not get through, or the job does not run. ",
       helpLink("What each alert means", "operations", "alerts")]);
     this._isCloud = isCloud;
     this.to = new Field("email", "E-mail addresses", {

@@ -1,11 +1,39 @@
 /* The form for one destination: the settings of a stanza of segment_bridge.conf that a site may need; README/segment_bridge.conf.spec
    has all. */
 
-import { button, details, element } from "../common/dom.js";
+import { button, code, details, element } from "../common/dom.js";
 import { allValid, Choice, failAt, Field, optional, required, SecretField } from "../common/fields.js";
-import { batchUrl, filePath, name, proxyUrl, writeKey } from "./rules.js";
+import { batchUrl, bodyOfKey, filePath, identifier, keyWithSecret, name, privateKey, proxyUrl, writeKey } from "./rules.js";
 
 export const DRAFT = ".draft";
+
+/** A destination's secrets: what follows its name in theirs. */
+export const SECRETS = ["", ":api", ":oauth"];
+const [KEY, TOKEN, PRIVATE_KEY] = SECRETS;
+
+/* What a destination's receiver is, by what is chosen: its settings, and what it does with what is sent twice. Where it does not
+   drop repeats, the ledger is on. Source: Help > segmentsend > Other receivers. */
+const WHERE = {
+  us: { label: "Segment, in the United States", receiver: "segment", region: "us" },
+  eu: { label: "Segment, in the European Union", receiver: "segment", region: "eu" },
+  rudderstack: { label: "RudderStack", receiver: "rudderstack", repeats: "RudderStack keeps repeats, as it ships" },
+  jitsu: { label: "Jitsu", receiver: "jitsu", repeats: "Jitsu keeps repeats, as it ships" },
+  "customerio-us": { label: "Customer.io, in the United States", receiver: "customerio", region: "us",
+    repeats: "whether Customer.io drops repeats, it does not say" },
+  "customerio-eu": { label: "Customer.io, in the European Union", receiver: "customerio", region: "eu",
+    repeats: "whether Customer.io drops repeats, it does not say" },
+  url: { label: "Elsewhere: a proxy of yours, or another receiver of Segment's protocol", receiver: "segment" },
+};
+
+function whereOf({ receiver = "segment", region = "us", url }) {
+  if (receiver !== "segment" || !url) {
+    return Object.keys(WHERE).find((each) => WHERE[each].receiver === receiver && (WHERE[each].region ?? region) === region) ?? "url";
+  }
+  return "url";
+}
+
+/** What a row of the list says. */
+export const shown = (destination) => (destination.url || WHERE[whereOf(destination)].label);
 
 export class DestinationForm {
   /** `destination` has no name if it is a new one; `saved` are the names of the secrets that there are, `taken` those of
@@ -13,8 +41,11 @@ export class DestinationForm {
   constructor(destination, saved, taken, { save, test, cancel }) {
     this.destination = destination;
     this._makeFields(taken);
+    this._receipts = details("Receipts: what became of events at Segment", this.source.element, this.token.element);
+    this._oauth = details("OAuth 2.0: for a source that demands it", this.app.element, this.keyId.element, this.privateKey.element);
     this._fill(destination, saved);
-    this.fields = [this.name, this.where, this.url, this.key, this.proxy, this.ca];
+    this.fields = [this.name, this.where, this.url, this.key, this.source, this.token, this.app, this.keyId, this.privateKey,
+      this.proxy, this.ca];
     const title = destination.name ? `Destination ${destination.name}` : "New destination";
     this.element = element(
       "form",
@@ -25,8 +56,11 @@ export class DestinationForm {
       element("h3", {}, title),
       this.name.element,
       this.where.element,
+      this._repeats,
       this.url.element,
       this.key.element,
+      this._receipts,
+      this._oauth,
       details("Network", this.proxy.element, this.ca.element),
       element(
         "div",
@@ -44,20 +78,36 @@ export class DestinationForm {
         : text.endsWith(DRAFT) ? `Must not end with ${DRAFT}.` : name(text))),
       placeholder: "staging", help: "As searches name it: | segmentsend destination=<name>. It cannot be changed later.",
     });
-    this.where = new Choice("where", "Where is the Segment workspace?", {
-      us: "United States (api.segment.io)",
-      eu: "European Union (events.eu1.segmentapis.com)",
-      url: "Elsewhere: a proxy of yours, or another receiver of Segment's protocol",
-    }, (value) => {
-      this.url.element.hidden = value !== "url";
-    });
+    this.where = new Choice(
+      "where", "Who gets the events?", Object.fromEntries(Object.entries(WHERE).map(([key, { label }]) => [key, label])),
+      (value) => this._choose(value));
+    this._repeats = element("p", { class: "sb-help" });
     this.url = new Field("url", "Address that takes batches", {
-      check: required(batchUrl), placeholder: "https://hosted.rudderlabs.com/v1/batch", width: "wide",
-      help: "With its path. Region does not matter then.",
+      check: required(batchUrl), placeholder: "https://hosted.rudderlabs.com/v1/batch", width: "wide", help: "With its path.",
     });
     this.key = new SecretField("write_key", "Write key", {
-      check: writeKey,
-      help: "In Segment: Connections > Sources > your HTTP API source > Settings > API Keys. It is kept in Splunk's password store.",
+      check: (text) => (WHERE[this.where.value].receiver === "jitsu" ? keyWithSecret(text) : writeKey(text)),
+      help: "In Segment: Connections > Sources > your HTTP API source > Settings > API Keys. In Jitsu: the key's id, a colon and its "
+        + "secret. It is kept in Splunk's password store.",
+    });
+    this.source = new Field("source_id", "Source ID", {
+      check: optional(identifier), help: "In Segment: your source > Settings > API Keys. With a token, Overview and Operations show what "
+        + "Segment received and threw away, and why.",
+    });
+    this.token = new SecretField("api_token", "Public API token", {
+      check: optional(writeKey), isOptional: true,
+      help: "In Segment: Settings > Access Management > Tokens. It may read the source. It is kept in Splunk's password store.",
+    });
+    this.app = new Field("oauth_app_id", "Application ID", {
+      check: (text) => this._wholeOAuth(text), help: "In Segment: Settings > Access Management > OAuth Applications.",
+    });
+    this.keyId = new Field("oauth_key_id", "Key ID", {
+      check: (text) => this._wholeOAuth(text), help: "Of the application's public key, as Segment has it.",
+    });
+    this.privateKey = new SecretField("oauth_key", "Private key", {
+      check: privateKey, isOptional: true, tall: true, width: "wide", placeholder: "-----BEGIN PRIVATE KEY-----",
+      help: ["Of the application, in PEM, without a passphrase: ", code("openssl genrsa 2048"), " makes one. It is kept in Splunk's "
+        + "password store."],
     });
     this.proxy = new Field("proxy_url", "Proxy", {
       check: optional(proxyUrl), placeholder: "http://proxy.example.com:3128", width: "wide",
@@ -70,14 +120,40 @@ export class DestinationForm {
     });
   }
 
+  /** By what follows the destination's name in theirs. */
+  get secrets() {
+    return { [KEY]: this.key, [TOKEN]: this.token, [PRIVATE_KEY]: this.privateKey };
+  }
+
   _fill(destination, saved) {
     this.name.value = destination.name;
     this.name.element.hidden = Boolean(destination.name);
-    this.where.value = destination.url ? "url" : destination.region ?? "us";
     this.url.value = destination.url;
-    this.proxy.value = destination.proxy_url;
-    this.ca.value = destination.ca_file;
-    this.key.show(saved.has(destination.name));
+    const texts = { source_id: this.source, oauth_app_id: this.app, oauth_key_id: this.keyId, proxy_url: this.proxy, ca_file: this.ca };
+    for (const [key, field] of Object.entries(texts)) {
+      field.value = destination[key];
+    }
+    for (const [suffix, field] of Object.entries(this.secrets)) {
+      field.show(saved.has(destination.name + suffix));
+    }
+    this.where.value = whereOf(destination);
+  }
+
+  _choose(where) {
+    const { receiver, region, repeats } = WHERE[where];
+    this.url.element.hidden = Boolean(region);
+    this._repeats.hidden = !repeats;
+    this._repeats.textContent = repeats ? `As ${repeats}, the app keeps for six hours what it sent (ledger), so that nothing is sent twice.` : "";
+    const segments = [this._receipts, this._oauth, ...[this.source, this.token, this.app, this.keyId, this.privateKey]
+      .map((field) => field.element)];
+    segments.forEach((each) => {
+      each.hidden = receiver !== "segment";
+    });
+  }
+
+  /** One is of no use without the other. */
+  _wholeOAuth(text) {
+    return text ? identifier(text) : this.app.value || this.keyId.value ? "Needed, with the other ID." : "";
   }
 
   _ifValid(action) {
@@ -86,13 +162,34 @@ export class DestinationForm {
     }
   }
 
+  /** What is not set, and never was, is left out. */
   get settings() {
-    const where = this.where.value;
-    return {
-      ...(where === "url" ? { url: this.url.value } : { region: where, url: "" }),
+    const { receiver, region = "" } = WHERE[this.where.value];
+    const isSegment = receiver === "segment";
+    const texts = {
+      ...(region ? { region } : {}),
+      receiver: isSegment ? "" : receiver,
+      url: region ? "" : this.url.value,
+      source_id: isSegment ? this.source.value : "",
+      oauth_app_id: isSegment ? this.app.value : "",
+      oauth_key_id: isSegment ? this.keyId.value : "",
       proxy_url: this.proxy.value,
       ca_file: this.ca.value,
     };
+    return Object.fromEntries(Object.entries(texts).filter(([key, text]) => text || this.destination[key]));
+  }
+
+  /** The secrets that were given, or removed, which are "" then, by what follows the destination's name in theirs. */
+  get given() {
+    return Object.entries(this.secrets)
+      .filter(([, field]) => !field.element.hidden && (field.value || field.isRemoved))
+      .map(([suffix, field]) => [suffix, field === this.privateKey ? bodyOfKey(field.value) : field.value]);
+  }
+
+  /** Stands for the saved write key, which this page does not know. A dry run asks for one, and for no more. */
+  get anyKey() {
+    const zeros = "0".repeat(32);
+    return WHERE[this.where.value].receiver === "jitsu" ? `${zeros}:${zeros}` : zeros;
   }
 
   focus() {
@@ -102,7 +199,8 @@ export class DestinationForm {
   /** Shows a failure beside the field that it is about, which is returned, if it is about one. */
   fail(failure) {
     return failAt(failure, {
-      url: this.url, proxy_url: this.proxy, ca_file: this.ca, secret: this.key, auth: this.key, tls: this.ca,
+      url: this.url, proxy_url: this.proxy, ca_file: this.ca, source_id: this.source, oauth_app_id: this.app,
+      oauth_key_id: this.keyId, secret: this.key, auth: this.key, tls: this.ca,
       wrong_url: this.url, redirect: this.url, network: this.url, unexpected_body: this.url,
     });
   }

@@ -2,23 +2,27 @@
 
    What is on the screen is tried as a destination of its own, a draft, before it takes the place of what is saved. */
 
+import { check } from "../common/check.js";
 import { confirmed } from "../common/dialog.js";
-import { code, element, helpLink } from "../common/dom.js";
+import { code, element, helpLink, table } from "../common/dom.js";
 import { Failure, plain } from "../common/failure.js";
 import { search } from "../common/searches.js";
 import { get, isTrue, path, post, remove } from "../common/splunkd.js";
-import { DestinationForm, DRAFT } from "./destinationform.js";
+import { DestinationForm, DRAFT, SECRETS, shown } from "./destinationform.js";
 import { ListSection } from "./list.js";
 import { name as nameRule } from "./rules.js";
 import * as secrets from "./secrets.js";
 
 const ALL = "configs/conf-segment_bridge";
-/* That of the hourly job. The app brings it along, so it cannot be removed. */
+/* That of the job. The app brings it along, so it cannot be removed. */
 const JOBS = "segment";
-/* Stands for the saved key, which this page does not know. A dry run asks for one, and for no more. */
-const ANY_KEY = "0".repeat(32);
 const EVENT = "Segment Bridge test";
 const ONE_ROW = `| makeresults | eval type="track", event="${EVENT}", anonymousId="segment-bridge-setup"`;
+const CHECKED = {
+  receiver: "Receiver", certificate: "Certificate", clock: "Clock", key: "Write key", region: "Region", source: "Source",
+  token: "Public API token", repeats: "Repeats", settings: "Settings",
+};
+const RESULTS = { ok: "good", warn: "wrong", unknown: "not known" };
 const CURES = {
   network: "Is the address right? Do firewalls let this search head through, or is a proxy needed (Network)?",
   tls: "If a private authority signed the certificate, its PEM file goes into CA file (Network).",
@@ -30,7 +34,7 @@ const CURES = {
 
 export class Destinations extends ListSection {
   constructor() {
-    super("destinations", "1. Destinations", ["The Segment sources that get events: ", code(JOBS), " those of the hourly job, others those of "
+    super("destinations", "1. Destinations", ["The Segment sources that get events: ", code(JOBS), " those of the job, others those of "
       + "searches that name them. ", helpLink("What else a destination can be told", "setup", "where-the-events-go")], "destination");
   }
 
@@ -43,7 +47,7 @@ export class Destinations extends ListSection {
     const isOff = isTrue(jobs.disabled);
     this.mark(hasKey && !isOff, ...(isOff ? [`Off: ${JOBS}`] : []));
     const runs = this._show(this._destinations, {
-      to: { heading: "Sends to", cell: ({ url, region }) => url || `Segment, ${region.toUpperCase()}` },
+      to: { heading: "Sends to", cell: shown },
       key: { heading: "Write key", cell: ({ name }) => (saved.has(name) ? "saved" : "missing") },
     }, {
       isOn: ({ disabled }) => !isTrue(disabled),
@@ -51,6 +55,8 @@ export class Destinations extends ListSection {
       runs: ({ name }) => ({ component: "segmentsend", destination: name }),
       actions: (destination) => ({
         "Send a test event": () => this.during("Sending one event ...", () => this._test(destination.name)),
+        Check: () => this.during(`Asking about destination ${destination.name} ...`,
+          () => this._check(destination.name, `Destination ${destination.name}:`)),
         Edit: () => this._open(destination),
         ...(destination.name === JOBS ? {} : { Remove: () => this._ask(destination) }),
       }),
@@ -73,7 +79,11 @@ export class Destinations extends ListSection {
 
   _formFor(destination) {
     const form = new DestinationForm(destination, this._saved, this._destinations.map(({ name }) => name), {
-      save: () => this._with(form, "Saving ...", () => this._save(form)),
+      save: () => this._with(form, "Saving ...", async () => {
+        const messages = await this._save(form);
+        await this._check(form.name.value, "Saved. Nothing was sent yet: a test event shows the rest.");
+        this._warn(messages);
+      }),
       test: () => this._with(form, "Saving ...", async () => {
         await this._save(form);
         this.report.say("busy", "Sending one event ...");
@@ -114,15 +124,37 @@ export class Destinations extends ListSection {
     const messages = await this._rehearse(form);
     const isNew = !form.destination.name;
     await (isNew ? post(ALL, { name, ...form.settings }) : post(path`configs/conf-segment_bridge/${name}`, form.settings));
-    if (form.key.value) {
-      await secrets.save(name, form.key.value);
+    for (const [suffix, secret] of form.given) {
+      await secrets.save(name + suffix, secret);
     }
-    form.destination = { ...form.destination, name };
-    form.key.show(true);
-    this.watch(form.fields);
+    form.destination = { ...form.destination, ...form.settings, name };
     await this.load();
-    this.report.say("good", "Saved. Nothing was sent yet: a test event shows whether Segment can be reached.");
-    this._warn(messages);
+    for (const [suffix, field] of Object.entries(form.secrets)) {
+      field.show(this._saved.has(name + suffix));
+    }
+    this.watch(form.fields);
+    return messages;
+  }
+
+  /** Shows what can be found out without sending anything: behind `told`, what is already said. */
+  async _check(name, ...told) {
+    this.report.say("busy", ...told, " Asking about it ...");
+    let checks;
+    try {
+      checks = await check(name);
+    } catch (failure) {
+      this.report.say("good", ...told);
+      this.report.add("warning", "What else there is to know could not be found out: ", failure.message);
+      return;
+    }
+    this.report.say("good", ...told, table(checks, {
+      check: { heading: "Checked", isName: true, cell: (each) => CHECKED[each.check] ?? each.check },
+      status: { heading: "Result", cell: ({ status }) => RESULTS[status] },
+      text: "What was found",
+    }, "What was found out without sending anything", false));
+    for (const { check: what, text } of checks.filter(({ status }) => status === "warn")) {
+      this.report.add("warning", element("strong", {}, `${CHECKED[what] ?? what}: `), `${text}.`);
+    }
   }
 
   /** Everything but sending, with the draft, of which nothing is left then. */
@@ -132,15 +164,18 @@ export class Destinations extends ListSection {
     await this._forget(draft);
     try {
       await post(ALL, { name: draft, ...Object.fromEntries(known), ...form.settings });
-      await secrets.save(draft, form.key.value || ANY_KEY);
+      await secrets.save(draft, form.key.value || form.anyKey);
       return (await search(`${ONE_ROW} | segmentsend dryrun=true destination=${quoted(draft)}`)).messages;
     } finally {
       await this._forget(draft);
     }
   }
 
+  /** A stanza, with its secrets. */
   async _forget(name) {
-    await secrets.forget(name);
+    for (const suffix of SECRETS) {
+      await secrets.forget(name + suffix);
+    }
     await remove(path`configs/conf-segment_bridge/${name}`).catch((failure) => {
       if (failure.status !== 404) {
         throw failure;
@@ -155,14 +190,8 @@ export class Destinations extends ListSection {
       throw new Failure(row.segment_reason, `${beginning} test event was not accepted: ${row.segment_error}. `
         + (CURES[row.segment_reason] ?? `The page Reasons under Help says what ${row.segment_reason} means.`));
     }
-    this.report.say(
-      "good",
-      "The event was accepted: Splunk reaches the receiver, and its certificate is in order. ",
-      element("strong", {}, "Whether the write key is right, nobody can tell from here: "),
-      "Segment also accepts events with a wrong key or for a disabled source, and drops them. Look for ",
-      code(EVENT),
-      " in the source's Debugger in Segment.",
-    );
+    await this._check(name, "The event was accepted: Splunk reaches the receiver, and its certificate is in order. Segment accepts "
+      + "events for a disabled source, too, and drops them: look for ", code(EVENT), " in the source's Debugger in Segment.");
     this._warn(messages);
   }
 

@@ -29,7 +29,7 @@ function showSteps({ append, host }) {
   const sections = [destinations, clusters, audit, alerts, power];
 
   append(
-    element("p", {}, "What people do in your Kubernetes clusters becomes Segment events, every hour. Nothing is read or sent "
+    element("p", {}, "What people do in your Kubernetes clusters becomes Segment events. Nothing is read or sent "
       + "before the last step; every step can be changed later."),
     ...sections.map((section) => section.element),
   );

@@ -1,7 +1,8 @@
 /* Step 5: turning everything on: inputs, schedules, a first run; and off again. */
 
-import { button, code, element, table } from "../common/dom.js";
+import { button, element, table } from "../common/dom.js";
 import { plain } from "../common/failure.js";
+import { Choice } from "../common/fields.js";
 import { dispatch, finished, JOB, scheduled, setScheduled } from "../common/searches.js";
 import { Section } from "../common/section.js";
 import { content, get, isTrue, path, pause, post } from "../common/splunkd.js";
@@ -9,12 +10,14 @@ import { all } from "./clusters.js";
 
 const WAIT_FOR_USERS_MS = 120_000;
 const POLL_MS = 1_000;
+/* When the job runs: each run reads what arrived since the last one. */
+const SOON = { "7 * * * *": "Within an hour or so", "*/15 * * * *": "Within a quarter of an hour", "*/5 * * * *": "Within minutes" };
 const COLUMNS = { journey: "Journey", segment_status: "Outcome", segment_reason: "Reason", count: "Events" };
 
 export class Power extends Section {
   /** `steps` are the sections that have to be done before; `changed` is called when the app was turned on or off. */
   constructor(steps, { isMember }, changed) {
-    super("power", "5. Turn it on", "Reads the clusters, schedules the hourly job and the alerts, and runs the job once.");
+    super("power", "5. Turn it on", "Reads the clusters, schedules the job and the alerts, and runs the job once.");
     this._steps = steps;
     this._isMember = isMember;
     this._changed = changed;
@@ -24,9 +27,11 @@ export class Power extends Section {
     this._note = element("p", { class: "sb-about", hidden: true }, "It is on in this search head cluster, but this member does not "
       + "know that it is set up, and leads everybody here first: Splunk does not share that among members. Turn it on again, "
       + "here, once; or have the deployer distribute is_configured = true in local/app.conf, under [install].");
+    this._saveSoon = button("Save", () => this.during("Saving ...", () => this._schedule()));
+    this._times = element("div", {});
     // Where one goes from here.
     this._lead = element("a", { class: "sb-button sb-primary", href: "operations", hidden: true }, "Go to Operations");
-    this.body.append(element("div", { class: "sb-actions" }, this._lead, this._on, this._off), this._note);
+    this.body.append(this._times, element("div", { class: "sb-actions" }, this._lead, this._saveSoon, this._on, this._off), this._note);
   }
 
   async load() {
@@ -34,10 +39,26 @@ export class Power extends Section {
     this.isOn = isTrue(job.is_scheduled) && !isTrue(job.disabled);
     this.mark(this.isOn, this.isOn ? "On" : "Off");
     this._on.textContent = this.isOn ? "Turn it on again, and run the job" : "Turn it on";
+    this._showTimes(job.cron_schedule);
+    this._saveSoon.hidden = !this.isOn;
     this._on.classList.toggle("sb-primary", !this.isOn);
     this._off.hidden = !this.isOn;
     this._lead.hidden = !this.isOn;
     this._note.hidden = !(this._isMember && this.isOn && !isTrue((await content("apps/local/segment_bridge")).configured));
+  }
+
+  /** The choices, and one more where somebody has set another time. */
+  _showTimes(cron) {
+    this.soon = new Choice("soon", "How soon are events to be at Segment?", { ...SOON, ...(SOON[cron] ? {} : { [cron]: `As it is set: ${cron}` }) });
+    this.soon.value = cron;
+    this._times.replaceChildren(this.soon.element);
+    this.watch([this.soon]);
+  }
+
+  async _schedule() {
+    await post(path`saved/searches/${JOB}`, { cron_schedule: this.soon.value });
+    this.watch([this.soon]);
+    this.report.say("good", "Saved.");
   }
 
   async _turnOn() {
@@ -64,14 +85,14 @@ export class Power extends Section {
       const unknown = await this._waitForUsers(clusters.filter(({ usersignups }) => isTrue(usersignups ?? true))
         .map(({ name }) => name));
       this.report.say("busy", "Scheduling the job and the alerts ...");
+      await this._schedule();
       for (const { name } of await scheduled()) {
         await setScheduled(name, true);
       }
       await this._changed();
       await this._runJob();
       unknown.forEach((name) => this.report.add(
-        "warning", `Nothing is known of the users of cluster ${name} yet. The run log says why: `,
-        code('index=_internal sourcetype="segment_bridge:log" component=usersignups')));
+        "warning", `Nothing is known of the users of cluster ${name} yet: its last error, in step 2, says why.`));
       // The last action, and without a reload, for which Splunk Web would restart.
       await post("apps/local/segment_bridge", { configured: true });
       this._note.hidden = true;
@@ -97,7 +118,7 @@ export class Power extends Section {
   }
 
   async _runJob() {
-    this.report.say("busy", "It is on. Running the job for the first time, over the last four hours ...");
+    this.report.say("busy", "It is on. Running the job for the first time ...");
     const sid = await dispatch(JOB, { trigger: true });
     try {
       this._show(await finished(sid));
@@ -108,9 +129,9 @@ export class Power extends Section {
 
   _show({ rows, messages }) {
     if (rows.length) {
-      this.report.say("good", "It is on. The first run:", table(rows, COLUMNS, "Events of the last four hours"));
+      this.report.say("good", "It is on. The first run:", table(rows, COLUMNS, "Events by journey and outcome"));
     } else {
-      this.report.say("good", "It is on. The first run found no user journeys in the last four hours.");
+      this.report.say("good", "It is on. The first run found no user journeys.");
     }
     messages.filter(({ type }) => type === "WARN").forEach(({ text }) => this.report.add("warning", plain(text)));
   }

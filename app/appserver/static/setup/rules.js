@@ -32,6 +32,25 @@ export function writeKey(text) {
   return /^[!-9;-~]+$/.test(text) ? "" : "Must be plain letters, digits and signs, without blanks and colons.";
 }
 
+/** As Jitsu's are: name and password of HTTP's Basic. */
+export function keyWithSecret(text) {
+  return /^[!-9;-~]+:[!-~]+$/.test(text) ? "" : "Must be the key's id, a colon and its secret.";
+}
+
+export const identifier = (text) => (/^[0-9A-Za-z._~-]+$/.test(text) ? "" : "Letters, digits, dots, hyphens, underscores and tildes only.");
+
+const PRIVATE_KEY = /^\s*-----BEGIN (RSA )?PRIVATE KEY-----([A-Za-z0-9+/=\s]+)-----END \1?PRIVATE KEY-----\s*$/;
+
+export function privateKey(text) {
+  if (/ENCRYPTED/.test(text)) {
+    return "Must be without a passphrase: openssl pkey -in <file> takes it off.";
+  }
+  return PRIVATE_KEY.test(text) ? "" : "Must be an RSA key in PEM, which begins with -----BEGIN PRIVATE KEY-----";
+}
+
+/** A private key as the app keeps it: the base64 alone, in one line. */
+export const bodyOfKey = (text) => (PRIVATE_KEY.exec(text)?.[2] ?? "").replace(/\s/g, "");
+
 export function proxyUrl(text) {
   if (!["http:", "https:"].includes(parsed(text)?.protocol)) {
     return "Must be a URL that begins with http:// or https://";
