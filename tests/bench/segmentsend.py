@@ -37,7 +37,7 @@ from tests.support.splunkd import SplunkdServer
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SENDERS = HERE / "senders"
-PARTS = ("reading", "forms", "latency", "overlap", "memory", "startup")
+PARTS = ("reading", "forms", "latency", "overlap", "level", "memory", "startup")
 CONCURRENCY, BATCH_BYTES = 4, 480_000  # as by default
 
 
@@ -357,6 +357,22 @@ def overlap(bench: Bench, version: str, python: str, given: argparse.Namespace) 
         lines.append([milliseconds, *(format(round(rate), ",") for rate in numbers), medians[milliseconds] / allowed])
     print("Python %s, %s rows, chunks of 50,000, gzip on, events a second\n" % (version, format(given.rows, ",")))
     table(["ms a call", "at 0 ms", "the most there can be", "found", "share"], lines)
+
+
+def level(bench: Bench, version: str, python: str, given: argparse.Namespace) -> None:
+    """What it brings that the number of requests under way finds its level, beside the four of before."""
+    command = [python, bench.script]
+    contenders = [Contender("finds its level", command), Contender("at most 4", command, ("concurrency=4",))]
+    print("Python %s, %s rows, chunks of 50,000, gzip on\n" % (version, format(given.rows, ",")))
+    lines = []
+    for milliseconds in given.latencies:
+        found = bench.interleaved(
+            contenders, given.rounds, given.rows, 50_000, latency_s=milliseconds / 1000, gzip=True
+        )
+        (_, own), (_, four) = found.values()
+        rates = [format(round(given.rows / each.wall_s), ",") for each in (own, four)]
+        lines.append([milliseconds, *rates, four.wall_s / own.wall_s, own.cpu_s / four.cpu_s, round(own.peak_mb, 1)])
+    table(["ms a call", "events/s", "events/s with 4", "ratio", "CPU, of that with 4", "peak MB"], lines)
 
 
 def memory(bench: Bench, version: str, python: str, given: argparse.Namespace) -> None:

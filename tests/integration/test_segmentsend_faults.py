@@ -60,6 +60,23 @@ def test_retry_after_holds_every_connection(segmentsend, segment):
     assert time.monotonic() - started >= 2
 
 
+def test_a_receiver_that_takes_so_many_at_once_gets_no_more_for_long(segmentsend, segment):
+    places = 6
+
+    def is_too_much(request):
+        return sum(exchange.status is None for exchange in segment.requests) > places
+
+    segment.latency_s = 0.05
+    segment.faults = when(is_too_much, status(429, retry_after=1))
+    sent = rows(3_000)
+    result = segmentsend(sent, "max_batch_events=20")
+    check(result, sent, segment)
+    assert statuses(result) == {"accepted": len(sent)}
+    refused = [exchange for exchange in segment.requests if exchange.status == 429]
+    assert len(refused) <= 16
+    assert len(segment.requests) == 150 + len(refused)
+
+
 # Trouble that stays
 
 

@@ -516,6 +516,22 @@ def test_as_many_calls_are_under_way_as_may_be():
         assert client.most_at_once == concurrency
 
 
+def test_while_latency_holds_more_calls_are_under_way_up_to_the_limit():
+    def slow(ids):
+        time.sleep(0.01)
+        return ACCEPTED
+
+    client, found = Client(slow), []
+    destination = Destination("segment", url="https://example.com/v1/batch", concurrency=9)
+    with Engine(client, destination, found.append, clock=lambda: 0.0) as run:  # every call takes the same time
+        run.resume()
+        for batch in batches(120, 1):
+            run.submit(batch)
+        run.drain()
+    assert client.most_at_once == run.traffic.concurrency == 9
+    assert len(found) == 120
+
+
 def test_the_next_call_is_made_while_others_are_under_way():
     def answer(ids):
         until = time.monotonic() + 5

@@ -27,7 +27,7 @@ def test_the_region_is_the_address():
 
 def test_empty_settings_have_their_defaults_and_splunkds_own_are_no_settings():
     found = destination(**{"timeout": "", "gzip": None, "eai:acl": None, "eai:appName": "x", "disabled": "0"})
-    assert (found.timeout, found.gzip, found.max_attempts, found.concurrency) == (30.0, True, 3, 4)
+    assert (found.timeout, found.gzip, found.max_attempts, found.concurrency) == (30.0, True, 3, 16)
     assert (found.max_batch_bytes, found.max_batch_events, found.max_event_bytes) == (480_000, 2_000, 32_768)
 
 

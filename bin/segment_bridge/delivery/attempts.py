@@ -8,13 +8,14 @@ import math
 import random
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Callable, NamedTuple, Optional, Protocol
 
 from segment_bridge.delivery.batching import Batch, body
 from segment_bridge.delivery.client import Answer, Kind
 from segment_bridge.delivery.options import Destination
-from segment_bridge.delivery.pacing import Breaker, Throttle
+from segment_bridge.delivery.pacing import Breaker, Pace
 from segment_bridge.delivery.trust import Trust
 from segment_bridge.retry import Backoff
 
@@ -85,10 +86,25 @@ class Attempts:
         self._max_attempts = destination.max_attempts
         self._backoff, self._clock, self._chance = backoff, clock, chance
         self._left_s, self._deadline = destination.deadline, 0.0
-        self._throttle = Throttle(destination.concurrency, destination.max_eps)
+        self._pace = Pace(destination.concurrency, destination.max_eps)
+        # What is large is made in one thread: of each that makes some, malloc keeps a megabyte for the next time.
+        self._preparing = ThreadPoolExecutor(1, "prepare")
         self._breaker = Breaker()
         self._under_way = 0
         self._trouble = ""  # the last answer that asked for another request
+
+    @property
+    def level(self) -> int:
+        """How many requests may be under way at once, by now."""
+        return self._pace.level
+
+    @property
+    def highest_level(self) -> int:
+        return self._pace.highest
+
+    def close(self) -> None:
+        """When no thread needs it any more."""
+        self._preparing.shutdown()
 
     def resume(self) -> None:
         """Time begins to count against the deadline; it does until `pause`."""
@@ -121,7 +137,7 @@ class Attempts:
         """
         is_packed = self.client.gzip
         is_whole_or_single = not attempt.requests or len(batch) == 1
-        request = self.client.prepare(body(batch.payloads))
+        request = self._prepared(batch)
         failures = held = denials = 0
         not_before = -math.inf
         while True:
@@ -131,7 +147,7 @@ class Attempts:
                 answer = answer._replace(kind=Kind.DENIED)
             if answer.kind in REFUSED and is_packed and not self.client.gzip:
                 is_packed = False
-                request = self.client.prepare(body(batch.payloads))
+                request = self._prepared(batch)
             elif answer.kind is Kind.THROTTLED or (answer.kind is Kind.TRANSIENT and answer.retry_after_s is not None):
                 held += 1
                 self._hold(answer, held)
@@ -147,6 +163,9 @@ class Attempts:
                 self.retries += 1
                 self._trouble = "; last answer: " + answer.error
 
+    def _prepared(self, batch: Batch) -> Any:
+        return self._preparing.submit(lambda: self.client.prepare(body(batch.payloads))).result()
+
     def _request(
         self, request: Any, batch: Batch, attempt: Attempt, not_before: float, on_accepted: OnAccepted
     ) -> Answer:
@@ -154,6 +173,7 @@ class Attempts:
         begun = self._await_turn(len(batch), not_before)
         attempt.requests += 1
         answer = None
+        sent = self._clock()
         try:
             answer = attempt.answer = self.client.send(request, attempt.requests - 1)
             return answer
@@ -161,7 +181,11 @@ class Attempts:
             with self.lock:
                 self._under_way -= 1
                 if answer and answer.kind is Kind.ACCEPTED:
+                    now = self._clock()
+                    self._pace.answered(now, now - sent)
                     on_accepted(batch.payloads[0], begun)
+                elif answer and answer.kind is Kind.TRANSIENT:
+                    self._pace.troubled()
                 self.lock.notify_all()
 
     def _await_turn(self, events: int, not_before: float) -> int:
@@ -174,17 +198,17 @@ class Attempts:
             began = self._clock()
             while True:
                 now = self._clock()
-                due = max(not_before, self._throttle.not_before())
+                due = max(not_before, self._pace.not_before())
                 if not self.stopped and max(now, due) > self._deadline:
                     self.stop("deadline", "another request would pass the deadline of the run" + self._trouble)
                 if self.stopped:
                     raise Stopped
-                if due <= now and self._under_way < self._throttle.limit:
+                if due <= now and self._under_way < self._pace.level:
                     break
                 self.lock.wait(due - now if due > now else None)
             self.waited_s += now - began
             self._under_way += 1
-            self._throttle.begins(now, events)
+            self._pace.begins(now, events, self._under_way)
             self.begun += 1
             return self.begun
 
@@ -194,7 +218,7 @@ class Attempts:
         if wait_s is None:
             wait_s = self._backoff.wait_s(times, self._chance())
         with self.lock:
-            self._throttle.hold(self._clock(), max(wait_s, SHORTEST_HOLD_S), answer.kind is Kind.THROTTLED)
+            self._pace.throttled(self._clock(), max(wait_s, SHORTEST_HOLD_S))
 
     def _note(self, answer: Answer) -> Answer:
         """An answer that stands, as what it turns out to be; and what it means for the batches after it."""
@@ -203,7 +227,6 @@ class Attempts:
                 answer = answer._replace(kind=Kind.MISCONFIGURED)
             if answer.kind is not Kind.TRANSIENT:
                 self._breaker.succeeded()
-                self._throttle.answered_well()
                 if answer.kind is Kind.MISCONFIGURED:
                     self.stop(answer.reason, answer.error)
                 return answer

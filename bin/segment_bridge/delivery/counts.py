@@ -15,6 +15,8 @@ class Traffic(NamedTuple):
     wire_bytes: int = 0  # after compression
     waited_s: float = 0.0
     """How long requests waited for their turn, together."""
+    concurrency: int = 0
+    """How many requests may have been under way at once, at most."""
     gave_up_gzip: bool = False
 
 

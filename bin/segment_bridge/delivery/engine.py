@@ -22,6 +22,7 @@ from segment_bridge.delivery.counts import Traffic
 from segment_bridge.delivery.isolation import Isolation
 from segment_bridge.delivery.options import Destination
 from segment_bridge.delivery.outcomes import Outcome, Settled
+from segment_bridge.delivery.pacing import FIRST
 from segment_bridge.delivery.trust import Delivered, Fate, Refusal
 from segment_bridge.errors import unforeseen
 from segment_bridge.retry import Backoff
@@ -54,8 +55,8 @@ class Engine:
         # One more than there are requests under way makes the next one ready. (A single thread keeps the order.)
         threads = destination.concurrency + (destination.concurrency > 1)
         self._pool = ThreadPoolExecutor(threads, "segment")
-        # As many again wait for their turn, so that a thread that is done finds the next one ready.
-        self._most_pending = 2 * destination.concurrency
+        # Some wait for their turn, so that a thread that is done finds the next one ready.
+        self._least_pending = 2 * min(FIRST, destination.concurrency)
         self._pending: Set[Future[Delivered]] = set()
         self._undecided: List[Delivered] = []
 
@@ -66,6 +67,7 @@ class Engine:
         if exc_info[0] is not None:
             self.stop("cancelled", "the run ended early")
         self._pool.shutdown()
+        self._attempts.close()
 
     @property
     def max_batch_bytes(self) -> int:
@@ -85,6 +87,7 @@ class Engine:
             body_bytes=client.body_bytes,
             wire_bytes=client.wire_bytes,
             waited_s=attempts.waited_s,
+            concurrency=attempts.highest_level,
             gave_up_gzip=self._has_gzip and not client.gzip,
         )
 
@@ -94,7 +97,7 @@ class Engine:
 
     def submit(self, batch: Batch) -> None:
         """Takes a batch; waits while there are enough of them."""
-        while len(self._pending) >= self._most_pending:
+        while len(self._pending) >= max(self._least_pending, self._attempts.level + 2):
             self._settle_done()
         self._pending.add(self._pool.submit(self._deliver, batch))
 

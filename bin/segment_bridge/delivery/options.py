@@ -97,7 +97,7 @@ class Destination:
     connect_timeout: float = setting(5.0, number(0.1, 300, float))
     timeout: float = setting(30.0, number(0.1, 600, float))
     deadline: float = setting(600.0, number(1, 86_400, float))
-    concurrency: int = setting(4, number(1, 16))
+    concurrency: int = setting(16, number(1, 16))
     max_eps: float = setting(0.0, number(0, 1_000_000, float))
     proxy_url: str = setting("", proxy_url)
     ca_file: str = setting("", path)

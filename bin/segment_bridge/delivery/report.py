@@ -169,6 +169,7 @@ class Report:
             "bytes": traffic.body_bytes,
             "wire_bytes": traffic.wire_bytes,
             "waited_s": traffic.waited_s,
+            "concurrency": traffic.concurrency,
             **self._letters.facts(),
         }
 
