@@ -25,7 +25,8 @@ _COLUMNS = "id, time, indextime, idx, host, source, sourcetype, raw, fields"
 
 
 class Event(NamedTuple):
-    """An event on its way in; `seconds` since 1970, or None for the time that its text says; `fields` are indexed."""
+    """An event on its way in; `seconds` since 1970, or None for the time that its text says; `fields` are indexed.
+    `indexed` is when, in seconds since 1970, or None for now."""
 
     raw: str
     seconds: Optional[float]
@@ -34,6 +35,7 @@ class Event(NamedTuple):
     source: str
     sourcetype: str
     fields: Mapping[str, Value] = MappingProxyType({})
+    indexed: Optional[float] = None
 
 
 class Events:
@@ -93,7 +95,7 @@ class Events:
             rows.append(
                 (
                     round(seconds, 3),
-                    int(now),
+                    int(now if event.indexed is None else event.indexed),
                     event.index,
                     event.host,
                     event.source,

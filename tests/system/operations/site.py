@@ -262,7 +262,7 @@ class Site:
     def arrive(self, at: float) -> None:
         """What was written so far is indexed, at a time."""
         self.clock.move_to(at)
-        self._write()
+        self._write(is_now=True)
 
     def save(self, collection: str, *documents: dict) -> None:
         self.splunkd.kvstore.collection(APP, collection, "nobody").save(list(documents))
@@ -338,8 +338,13 @@ class Site:
 
     # --- What looks at it ---
 
-    def _write(self) -> None:
-        self.splunkd.events.add(self._unwritten)
+    def _write(self, is_now: bool = False) -> None:
+        """Events are indexed now, or else when they happen, if that is later."""
+        now = self.clock.now()
+        self.splunkd.events.add(
+            event if is_now or not event.seconds or event.seconds < now else event._replace(indexed=event.seconds)
+            for event in self._unwritten
+        )
         self._unwritten = []
 
     def enable_alerts(self) -> None:

@@ -431,4 +431,4 @@ class TestAuditEvents:
         pass_by(watched, 0, 3)
         pass_by(watched, 3, 12, audit=False)
         pass_by(watched, 12, 13)
-        assert watched.fired == [Fired(5, SILENCE), Fired(12, SILENCE, "over")]
+        assert watched.fired == [Fired(4, SILENCE), Fired(12, SILENCE, "over")]

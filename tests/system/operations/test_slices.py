@@ -8,7 +8,7 @@ from tests.standin.stores.kvstore import READY, STARTING
 from tests.support import recorded
 from tests.support.fakes import faults
 from tests.system.operations.bridge import AGAIN, BACKFILL
-from tests.system.operations.site import HOUR, JOB, START
+from tests.system.operations.site import ALERT, HOUR, JOB, START
 from tests.system.operations.test_backfill import activity
 
 DAY = 24 * HOUR
@@ -305,3 +305,45 @@ class TestAPullRequest:
         self.report(tenant, START + 1200, 1)
         assert tenant.try_to_run(JOB, START + HOUR + 420)
         assert list(tenant.segment.accepted) == ["report-0"]
+
+
+class TestHowLateEventsAre:
+    SILENCE = ALERT + "No audit events arrive"
+
+    def late_s(self, bridge):
+        (found,) = [run["late_s"] for run in bridge.documents("segment_runs") if run["component"] == "audit"]
+        return found
+
+    def test_is_seen_without_reading_them(self, bridge):
+        for minute in range(30):
+            arrives(bridge, START + minute * 60 + 300, START + minute * 60)
+        assert bridge.run(self.SILENCE, START + HOUR) == []
+        assert self.late_s(bridge) == pytest.approx(300, abs=60)
+        (said,) = bridge.search("| `segment_bridge_lateness`")
+        assert "seconds" in said["news"] and "base search" not in said["news"]
+
+    def test_late_ones_are_no_silence(self, bridge):
+        arrives(bridge, START + HOUR, START - 3 * DAY)
+        assert bridge.run(self.SILENCE, START + 2 * HOUR) == []
+
+    def test_of_a_base_search_that_asks_for_more_is_seen_by_its_indexes_and_that_is_said(self, bridge):
+        for base in ('index="k8s_audit" log_type=audit', 'index=k8s_audit ("a" OR kube)', "`elsewhere`"):
+            bridge.set_macro("segment_bridge_audit", base)
+            arrives(bridge, START + HOUR)
+            assert bridge.run(self.SILENCE, START + HOUR + 600) == []
+            (said,) = bridge.search("| `segment_bridge_lateness`")
+            assert "the base search asks for more" in said["news"]
+
+    @pytest.mark.parametrize(
+        "base",
+        [
+            'index="k8s_audit" sourcetype="kube:audit"',
+            "(index=k8s_audit OR index=other*) NOT source=x",
+            'index IN (k8s_audit, "other") host!=y',
+            "index=federated:k8s OR index=k8s_audit",
+        ],
+    )
+    def test_is_exact_of_any_base_search_of_indexed_fields(self, bridge, base):
+        bridge.set_macro("segment_bridge_audit", base)
+        (found,) = bridge.search("| `segment_bridge_audit_indexed`")
+        assert (found["is_exact"], found["search"]) == (1, "(%s)" % base)

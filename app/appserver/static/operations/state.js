@@ -53,7 +53,7 @@ export class State extends Section {
     this._found.replaceChildren(
       ...this._troubles(troubles.filter(({ level }) => level !== "-"), searches),
       facts({ job: searches.find(({ name }) => name === JOB), run: of("run")[0], letters: of("letters"), behind: of("behind")[0],
-        kvStore: server.kvStoreStatus, isReady }),
+        late: of("late")[0], kvStore: server.kvStoreStatus, isReady }),
       ...(of("cluster").length ? [table(of("cluster"), CLUSTERS, "Clusters whose users are read")] : []),
     );
     this.report.clear();
@@ -80,7 +80,7 @@ export class State extends Section {
 const heading = (alert) => alert.toLowerCase().replaceAll(" ", "-");
 
 /** What there is to say beside the word, as terms and their descriptions. */
-function facts({ job, run, letters, behind, kvStore, isReady }) {
+function facts({ job, run, letters, behind, late, kvStore, isReady }) {
   const waiting = Object.fromEntries(letters.map(({ waits_for, count }) => [waits_for, count]));
   const said = {
     "The job": job === undefined ? ["you may not see it"]
@@ -88,6 +88,7 @@ function facts({ job, run, letters, behind, kvStore, isReady }) {
     "Last run": !isReady ? undefined : run ? [ago(run.time), `: ${run.status}. `, outcome(run)] : ["none within eight days"],
     "How far behind": behind?.hours === undefined ? undefined : [(Number(behind.hours) ? `${behind.hours} hours` : "not at all")
       + (Number(behind.slices) ? `; ${number(behind.slices)} whole hours wait` : "") + (behind.why ? `: ${behind.why}` : "")],
+    "Audit events arrive": late ? [late.news] : undefined,
     "KV store": [kvStore ?? "not known"],
     "Dead letters": isReady && [`${number(waiting["a person"] ?? 0)} wait for a person, ${number(waiting["the next try"] ?? 0)} for their next try`],
   };
