@@ -335,3 +335,39 @@ def test_what_segment_sees_of_the_key_is_the_header_alone(segmentsend, segment):
     segmentsend(rows(3))
     assert all(WRITE_KEY not in event.raw for event in segment.accepted.values())
     assert all("writeKey" not in exchange.facts["envelope"] for exchange in segment.requests)
+
+
+def test_what_a_destination_adds_goes_into_each_event_and_an_option_takes_its_place(segmentsend, segment, splunkd):
+    settings = splunkd.conf["segment_bridge"]["segment"]
+    settings["context"] = '{"consent":{"categoryPreferences":{"Ads":false}}}'
+    settings["integrations"] = '{"All":true}'
+    segmentsend(rows(2), 'integrations={"All": false, "Mixpanel": true}')
+    for event in segment.accepted.values():
+        assert event.message["context"] == {"consent": {"categoryPreferences": {"Ads": False}}, "userAgent": "kubectl"}
+        assert event.message["integrations"] == {"All": False, "Mixpanel": True}
+
+
+def test_what_was_accepted_is_kept_by_name_for_receipts(segmentsend, splunkd):
+    segmentsend.searchinfo.update(earliest_time="1764000000.000", latest_time="1764003600.000")
+    segmentsend([*rows(3), *({**row, "messageId": "r" + row["messageId"], "event": "Release done"} for row in rows(2))])
+    (run,) = splunkd.collections["segment_runs"].values()
+    assert [entry[1:] for entry in json.loads(run["events"])] == [["Component created", 3], ["Release done", 2]]
+    assert (run["earliest"], run["latest"]) == (1764000000.0, 1764003600.0)
+
+
+def test_what_is_beyond_unifys_limits_is_sent_with_a_warning(segmentsend, segment):
+    sent = [{**row, "userId": "7"} for row in rows(26)]
+    many = json.dumps({str(number): number for number in range(301)})
+    result = segmentsend([*sent, {"userId": "8", "event": "x", "messageId": "many", "properties": many}])
+    assert statuses(result) == {"accepted": 27} and len(segment.accepted) == 27
+    warnings = " ".join(result.texts("WARN"))
+    assert "1 events have more than 300 properties" in warnings and "more than 25 events of one profile" in warnings
+
+
+def test_an_oauth_destination_without_its_private_key(segmentsend, segment, splunkd):
+    splunkd.conf["segment_bridge"]["segment"].update(region="us", oauth_app_id="app", oauth_key_id="kid")
+    result = segmentsend(rows(1))
+    assert "there is no private key of [segment] in the password store" in " ".join(result.texts("ERROR"))
+    splunkd.passwords.update({"segment:oauth": "x" * 255, "segment:oauth#2": "y"})
+    result = segmentsend(rows(1))
+    assert "it is not an RSA private key" in " ".join(result.texts("ERROR")) and not segment.requests

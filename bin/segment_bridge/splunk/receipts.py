@@ -116,6 +116,8 @@ def _received(service: Service, destination: Destination, log: RunLog) -> List[D
     found = source_checks(ours, destination.source_id)
     _keep_checks(service, destination.name, found)
     for each in found:
+        if each.status == checks.WARN and each.code != "source_disabled":
+            raise SegmentBridgeError(each.text, reason=each.code)
         if each.status == checks.WARN:
             log.warning("warning", reason=each.code, error=each.text)
     failed, filtered = (_beta(look, destination, window, log) for look in (ours.failed, ours.filtered))

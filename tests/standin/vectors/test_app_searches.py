@@ -41,7 +41,7 @@ class AppHost(Host):
         )
 
     def command(self, name):
-        return PassedOn() if name == "segmentsend" else None
+        return PassedOn() if name in parse_conf(str(DEFAULT / "commands.conf"), PARSECONF_STRICT_NC) else None
 
 
 def searches():
