@@ -37,7 +37,13 @@ class AppHost(Host):
         super().__init__(
             app_macros(),
             {name: Lookup(each, [], "kvstore") for name, each in fields.items()},
-            rest={"/services/server/info": [server], "/servicesNS/nobody/segment_bridge/saved/searches": []},
+            rest={
+                "/services/server/info": [server],
+                "/servicesNS/nobody/segment_bridge/saved/searches": [],
+                "/servicesNS/nobody/segment_bridge/configs/conf-macros/segment_bridge_audit": [
+                    {"definition": 'index="k8s_audit"'}
+                ],
+            },
         )
 
     def command(self, name):
