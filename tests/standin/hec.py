@@ -23,7 +23,7 @@ _PATH = re.compile(r"/services/collector(/event|/raw|/health)?(/1\.0)?/?")
 _BLANKS = re.compile(r"\s*")
 _METADATA = ("host", "source", "sourcetype", "index")
 _KEYS = ("time", "event", "fields", *_METADATA)
-_LATEST_S = 4_102_444_800  # the year 2100; beyond that a number is none of seconds
+_LATEST_S = 4_102_444_800  # the year 2100; beyond that a number does not count seconds
 _ERRORS = {
     1: (403, "Token disabled"),
     2: (401, "Token is required"),

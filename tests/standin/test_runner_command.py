@@ -387,7 +387,7 @@ class TestReplies:
             ('send(b"chunked 2.0,2,0\\n{}")', "Failed to parse transport header"),
             ('send(b"chunked 1.0,18\\n{}")', "Failed to parse transport header"),
             ('send(b"chunked 1.0,9,0\\n{not json")', "Failed to parse metadata as JSON"),
-            ('send(b"chunked 1.0,2,0\\n[]")', "The metadata is no JSON object."),
+            ('send(b"chunked 1.0,2,0\\n[]")', "The metadata is not a JSON object."),
             ('write({"finished": "true"})', "The metadata's 'finished'"),
             ('write({"finished": False, "error": 1})', "The metadata's 'error'"),
             ('write({"finished": False, "inspector": []})', "The metadata's 'inspector'"),

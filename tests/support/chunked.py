@@ -78,7 +78,7 @@ def _exactly(stream: BinaryIO, length: int) -> bytes:
 def _check(metadata: Any) -> None:
     """The shapes of what splunkd looks at; keys that it does not know it ignores."""
     if not isinstance(metadata, dict):
-        raise Malformed("The metadata is no JSON object.")
+        raise Malformed("The metadata is not a JSON object.")
     inspector = metadata.get("inspector", {})
     shapes = {
         "finished": isinstance(metadata.get("finished", False), bool),

@@ -93,7 +93,7 @@ class Environment:
 
 @contextlib.contextmanager
 def bridged(package: Path, *standin_options: str) -> Iterator[Environment]:
-    """One in which the app is set up, knows who is who, and has the recorded audit events to read."""
+    """One in which the app is set up, has its user map, and has the recorded audit events to read."""
     with Environment(*standin_options) as environment:
         environment.admin.upload(str(package))
         environment.set_up()

@@ -89,7 +89,7 @@ def _text(container: Mapping[str, Any], field: str) -> str:
 
 
 def records(of: Map, cluster: str, entries: Iterable[Entry], updated: int, skipped: Counter[str]) -> Iterator[Record]:
-    """One record a name, in the order of their keys; the entries that make none are counted in `skipped`.
+    """A record for each name, in the order of their keys; the entries that make none are counted in `skipped`.
 
     Args:
         cluster: a name without a slash, which separates it from the entry's name in the key.

@@ -272,7 +272,7 @@ class TestEveryErrorIsSaid:
         assert len(set(lines)) == 2  # of two lists
 
     def test_but_not_those_that_were_got_over(self, changed, run):
-        """An error of one list is none of the other's."""
+        """An error in one list is not reported for the other."""
         changed.faults = faults.in_turn(faults.status(503), *[None] * 4, faults.status(401))
         lines = run()[2].splitlines()
         assert len(lines) == 1

@@ -50,7 +50,7 @@ def parsed(source: str) -> Any:
     """The value of a JSON text, which nobody may change.
 
     Raises:
-        ValueError: it is no JSON.
+        ValueError: it is not valid JSON.
     """
     counts = meter.current()
     if counts:

@@ -33,7 +33,7 @@ def matcher(query: Any) -> Test:
         Refusal: an operator that KV store does not have, or a query of another shape.
     """
     if not isinstance(query, dict):
-        raise Refusal(400, "The query is no JSON object.")
+        raise Refusal(400, "The query is not a JSON object.")
     tests: List[Test] = []
     for name, wanted in query.items():
         if name in ("$and", "$or"):

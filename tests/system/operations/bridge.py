@@ -60,7 +60,7 @@ class Bridge(Site):
         self.splunkd.confs.write("segment_bridge", APP, "segment", settings)
 
     def set_map(self, *users: str) -> None:
-        """Who is who: all that there are."""
+        """The user map: these users, and no others."""
         collection = self.splunkd.kvstore.collection(APP, "usersignups", "nobody")
         collection.delete({"cluster": CLUSTER})
         collection.save(

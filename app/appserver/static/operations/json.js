@@ -3,7 +3,7 @@
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/gs;
 const STEP = "  ";
 
-/** The same JSON with a line for each member. What is no JSON stays as it is. */
+/** The same JSON with a line for each member. A text that is not valid JSON stays as it is. */
 export function laidOut(text) {
   if (problem(text)) {
     return text;
@@ -27,12 +27,12 @@ export function laidOut(text) {
   return shown;
 }
 
-/** Why a text is no JSON object; "" if it is one. */
+/** Why a text is not a JSON object; "" if it is one. */
 export function problem(text) {
   try {
     const value = JSON.parse(text);
     return value !== null && typeof value === "object" && !Array.isArray(value) ? "" : "It must be a JSON object: {...}.";
   } catch (error) {
-    return `This is no JSON: ${error.message}.`;
+    return `This is not valid JSON: ${error.message}.`;
   }
 }

@@ -36,7 +36,7 @@ const size = (bytes) => (Number(bytes) ? `${Math.ceil(bytes / 1024).toLocaleStri
 
 export class Runs extends Section {
   constructor() {
-    super("runs", "Runs", "What the last runs came to: of segmentsend, which sends, and of the inputs that read who is who.");
+    super("runs", "Runs", "What the last runs came to: of segmentsend, which sends, and of the inputs that keep the user map.");
     this._rows = [];
     this._list = new Pages({
       time: { heading: "Ended", cell: ({ time }) => ago(time) },

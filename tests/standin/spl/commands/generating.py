@@ -47,7 +47,7 @@ def _inline_error(says: str) -> SplError:
 
 
 def _of_json(data: str, now: int) -> Results:
-    """What is no JSON at all makes no rows."""
+    """A text that is not JSON gives no rows."""
     found = value_of(data)
     if found is None:
         return Results(["_raw", "_time"], [])
@@ -72,7 +72,7 @@ def _of_csv(data: str, now: int) -> Results:
 
 @command("rest", generating=True, orders=True)
 def rest(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    """A row an entry of the endpoint; name=value words go to it as arguments."""
+    """A row for each entry of the endpoint; name=value words go to it as arguments."""
     words = [word for word in arguments.words if word != ","]
     paths = [word for word in words if "=" not in word]
     if len(paths) != 1 or not paths[0].startswith("/"):

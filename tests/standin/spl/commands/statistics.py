@@ -35,7 +35,7 @@ def expand(terms: Sequence[Term], fields: Sequence[str], by: Sequence[str]) -> L
 
 @command("stats", orders=True)
 def stats(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    """A row a group, in the order of the groups' values as text; without BY one row."""
+    """A row for each group, in the order of the groups' values as text; without BY one row."""
     options = arguments.options(keep_others=True, allnum=boolean, dedup_splitvals=boolean, partitions=natural)
     terms, by = read_terms(arguments, context)
     all_numbers, distinct = options.get("allnum", False), options.get("dedup_splitvals", False)

@@ -88,7 +88,7 @@ def text_of(value):
 
 @function("in", 2, MANY, nulls=True)
 def in_(value, *choices):
-    """Null where there is nothing to compare; a choice that is null is none of the choices."""
+    """Null where there is nothing to compare; a choice that is null is passed over."""
     if value is None:
         return None
     return any(order(one, each) == 0 for one in as_list(value) for choice in choices for each in as_list(choice))

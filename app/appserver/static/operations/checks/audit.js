@@ -35,7 +35,7 @@ export const audit = {
     },
     {
       title: "They are whole",
-      means: "What Splunk cut is no JSON any more, and no journey: figures are too low.",
+      means: "An event that Splunk has cut is not valid JSON any more, so it cannot become a journey: figures are too low.",
       cure: "On the indexers or heavy forwarders, in props.conf under the events' source type: TRUNCATE = 0.",
       look: ofThem(({ events, whole, cut, longest }) => holds(Number(events) === Number(whole),
         `all of the last ${number(events)}; the longest has ${number(longest)} characters`,

@@ -1,4 +1,4 @@
-/* Who is who: how old each cluster's user map is, and how many events find their user in it. */
+/* The user map: how old each cluster's user map is, and how many events find their user in it. */
 
 import { dispatch, finished } from "../../common/searches.js";
 import { bad, doubt, good, holds, number, span, unknown } from "./verdict.js";

@@ -34,7 +34,7 @@ export const store = {
     },
     {
       title: "Searches can look things up",
-      means: "The job looks up who is who, and what events are called. A name that is not known must find nobody.",
+      means: "The job looks up users in the user map, and what events are called. An unknown name must match no user.",
       cure: "Help > Permissions: the lookups of the app must be readable for you. If a name that is not known finds somebody, turn the app "
         + "off and tell its authors.",
       look: async () => {
