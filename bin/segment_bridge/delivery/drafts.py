@@ -11,8 +11,9 @@ from typing import Dict, List, Sequence
 
 from segment_bridge.delivery import jsontext
 from segment_bridge.delivery.columns import values_of
-from segment_bridge.delivery.messages import OBJECTS, Layout, from_epoch
+from segment_bridge.delivery.messages import OBJECTS, Layout
 from segment_bridge.delivery.options import MAX_EVENT_BYTES
+from segment_bridge.delivery.times import from_epoch
 
 _LONGEST_MEMBER = 1_000
 _CUT = "... (cut)"

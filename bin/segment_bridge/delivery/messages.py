@@ -22,7 +22,6 @@ Rows come in blocks, as columns: to go through a column costs much less than to 
 Sources: Segment's "HTTP API", "Spec: Common fields", "Duplicate data"; RFC 3339; RFC 8259.
 """
 
-import datetime
 import functools
 import json
 import re
@@ -36,6 +35,7 @@ from segment_bridge.delivery.columns import Columns, Objects, ToJson, converted,
 from segment_bridge.delivery.defaults import Add
 from segment_bridge.delivery.ids import MessageIds
 from segment_bridge.delivery.outcomes import DUPLICATE, Outcome
+from segment_bridge.delivery.times import from_epoch, iso_8601
 from segment_bridge.texts import printable
 
 MAX_ERROR_CHARS = 500
@@ -139,7 +139,7 @@ class Layout:
         if kind not in self._steps:
             required = TYPES[kind].required
             steps = [self._field(name, required.get(name, "")) for name in (*_EVERY_TYPE, *TYPES[kind].fields)]
-            steps.append(self._step("timestamp", _iso_8601, "timestamp_invalid"))
+            steps.append(self._step("timestamp", iso_8601, "timestamp_invalid"))
             self._steps[kind] = [
                 step
                 for step in steps
@@ -393,45 +393,3 @@ def _switches(text: str) -> str:
         if not isinstance(value, (bool, dict)):
             raise ValueError("%s must be true, false or an object" % name)
     return text
-
-
-# --- Times ----------------------------------------------------------------------------------------------------------
-
-_ISO_8601 = re.compile(
-    r"(?!0000)(\d{4})-(0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8]|(29|3[01]))T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?"
-    r"(?:Z|[+-](?:[01]\d|2[0-3])(?::|())[0-5]\d)",
-    re.ASCII,
-)
-_EPOCH = datetime.datetime(1970, 1, 1)
-
-
-def _iso_8601(text: str) -> str:
-    """An ISO-8601 time with a zone as it is given, but for the colon in its zone, which Splunk's %z leaves out."""
-    text = text.strip()
-    match = _ISO_8601.fullmatch(text)
-    if match and match.lastindex == 2:  # nearly always
-        return '"%s"' % text
-    try:
-        if match and match[3]:
-            datetime.date(*map(int, match.group(1, 2, 3)))
-    except ValueError:
-        match = None
-    if not match:
-        raise ValueError(
-            "it must be ISO-8601 with a zone, such as 2026-11-24T09:30:00.000Z, or empty (then _time is "
-            "sent), got %s" % quote(text[:40])
-        )
-    return '"%s"' % text if match[4] is None else '"%s:%s"' % (text[:-2], text[-2:])
-
-
-def from_epoch(text: str) -> str:
-    """_time, seconds since 1970, as ISO-8601.
-
-    Raises:
-        ValueError
-    """
-    try:
-        moment = _EPOCH + datetime.timedelta(milliseconds=round(float(text) * 1000))
-    except OverflowError as error:
-        raise ValueError(error) from None
-    return '"%sZ"' % moment.isoformat(timespec="milliseconds")
