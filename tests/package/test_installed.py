@@ -36,18 +36,19 @@ def environment(package):
 def someone(environment):
     """role -> a user who has no other, at work with the app."""
     splunk, known = environment.splunk, {"admin": environment.admin}
-    for role in ("user", "power", "segment_bridge_sender"):
+    for role in EVERYBODY[:-1]:
         name = "%s_%s" % (APP, role)
         environment.admin.add_user(name, PASSWORD, role)
         known[role] = Administrator(splunk.management, splunk.web, splunk.hec, PASSWORD, name)
     return known
 
 
-EVERYBODY = ("user", "power", "segment_bridge_sender", "admin")
-SENDER, ADMIN = EVERYBODY[2:], EVERYBODY[3:]
+EVERYBODY = ("user", "power", "segment_bridge_analyst", "segment_bridge_sender", "admin")
+SEEING, SENDER, ADMIN = EVERYBODY[2:], EVERYBODY[3:], EVERYBODY[4:]
 ACTS = {
-    "see the app": (SENDER, lambda user: user.service.apps[APP]),
-    "run segmentsend": (SENDER, lambda user: succeed(user, ROW)),
+    "see the app": (SEEING, lambda user: user.service.apps[APP]),
+    "run segmentsend with dryrun": (SEEING, lambda user: succeed(user, ROW)),
+    "run segmentsend, use Send to Segment": (SENDER, lambda user: succeed(user, ROW.replace(" dryrun=true", ""))),
     "look up the user map": (SENDER, lambda user: succeed(user, "| inputlookup usersignups")),
     "read write keys": (SENDER, lambda user: known_key(user)),
     "read other secrets": (ADMIN, lambda user: user.service.storage_passwords.list()),
@@ -62,7 +63,12 @@ ACTS = {
             '{"_key": "x/y", "username": "y", "cluster": "x"}'
         ),
     ),
-    "see where events go": (SENDER, lambda user: user.service.confs["segment_bridge"]["segment"]["region"]),
+    "see where events go": (SEEING, lambda user: user.service.confs["segment_bridge"]["segment"]["region"]),
+    "see journeys": (SEEING, lambda user: succeed(user, "| inputlookup segment_journeys")),
+    "change journeys": (
+        ("segment_bridge_analyst", "admin"),
+        lambda user: user.service.kvstore["segment_journeys"].data.batch_save({"_key": "x", "enabled": 0}),
+    ),
     "change where events go": (ADMIN, lambda user: user.set_destination(max_attempts="3")),
     "change macros": (ADMIN, lambda user: user.set_macro("segment_bridge_cluster", "null()")),
     "see and change inputs": (ADMIN, lambda user: user.service.get("data/inputs/usersignups/" + CLUSTER)),
@@ -168,7 +174,7 @@ def test_who_is_let_into_the_app_sees_a_view_and_others_see_none(someone, role):
             session.get("%s/en-US/app/segment_bridge/%s" % (user.web, view), timeout=30).status_code
             for view in ("overview", "setup")
         ]
-    if role in SENDER:
+    if role in SEEING:
         assert answer.status_code == 200 and 200 in views
     else:
         assert answer.status_code >= 400 and set(views) == {404}
@@ -206,9 +212,9 @@ def test_nothing_but_a_write_key_is_lent(someone, staging, name, status):
 
 def test_the_documentation_has_the_same_table():
     text = (ROOT / "docs/permissions.md").read_text(encoding="utf-8")
-    lines = re.findall(r"^\| ([a-z ]+?) +\| (.*) \|$", text, re.MULTILINE)
+    lines = re.findall(r"^\| ([^|]+?) +\| (.*) \|$", text, re.MULTILINE)
     table = {act: [cell.strip() for cell in cells.split("|")] for act, cells in lines if act in ACTS}
-    columns = [("user", "power"), ("segment_bridge_sender",), ("admin",)]
+    columns = [("user", "power"), ("segment_bridge_analyst",), ("segment_bridge_sender",), ("admin",)]
     assert table == {
         act: ["yes" if set(roles) <= set(allowed) else "no" for roles in columns] for act, (allowed, _) in ACTS.items()
     }

@@ -1,0 +1,56 @@
+/* "Add": what people really did, by this site's own audit events, to take one. */
+
+import { ago, button, element, table } from "../common/dom.js";
+import { Choice } from "../common/fields.js";
+import { search } from "../common/searches.js";
+import { Section } from "../common/section.js";
+
+const DONE = "search `segment_bridge_done_by_people`";
+
+export class Found extends Section {
+  /** `take` is called with what a row of the list says, or with nothing for a journey that is to be described by hand. */
+  constructor(take, left) {
+    super("found", "What people did", "By the audit events of your clusters. Take what is worth an event in Segment.");
+    this._take = take;
+    this._when = new Choice("when", "In the last", { "-1h": "hour", "-4h": "four hours", "-24h": "day" }, () => {});
+    this._when.value = "-1h";
+    this._list = element("div", {});
+    this.body.append(
+      this._when.element,
+      element("div", { class: "sb-actions" },
+        button("Look", () => this.load(), "primary"),
+        button("Describe one by hand", () => take({})),
+        button("Cancel", left)),
+      this._list,
+    );
+    this.element.hidden = true;
+  }
+
+  async load() {
+    await this.during("Reading the audit events ...", async () => {
+      const { rows } = await search(DONE, this._when.value);
+      this._list.replaceChildren(rows.length ? this._table(rows) : element("p", {}, "Nobody did anything, as far as the audit events say."));
+      this.report.clear();
+    });
+  }
+
+  _table(rows) {
+    return table(rows, {
+      what: { heading: "Resource", isName: true, cell: ({ resource, subresource, api_group: group }) =>
+        `${resource}${subresource === "-" ? "" : `/${subresource}`} (${group})` },
+      verb: "Verb",
+      events: { heading: "How often", cell: ({ events }) => Number(events).toLocaleString() },
+      people: { heading: "People", cell: ({ people }) => Number(people).toLocaleString() },
+      latest: { heading: "Latest", cell: ({ latest }) => ago(Number(latest)) },
+      journey: { heading: "Journey", cell: (row) => (row.journey === "-" ? this._takes(row) : row.journey) },
+    }, "What people did, most often first");
+  }
+
+  _takes(row) {
+    const taking = button("Take", () => this._take({
+      api_group: row.api_group, resource: row.resource, verb: row.verb, subresource: row.subresource === "-" ? "" : row.subresource,
+    }));
+    taking.setAttribute("aria-label", `Take: ${row.verb} ${row.resource}`);
+    return taking;
+  }
+}

@@ -1,0 +1,175 @@
+/* The view "journeys": what is a journey at this site, by which name Segment gets to know it, and what it says. */
+
+import { button, element, helpLink, table } from "../common/dom.js";
+import { confirmed } from "../common/dialog.js";
+import { begin } from "../common/page.js";
+import { Section } from "../common/section.js";
+import { download, read, written } from "./files.js";
+import { Form } from "./form.js";
+import { Found } from "./found.js";
+import { asCsv, asJson, planned } from "./plan.js";
+import { all, exported, messages, save, told, takeBack, tried, write } from "./rows.js";
+
+const PLAN_TIME = "-24h";
+
+/** Puts the page into `place`. Who may not change journeys is told so by splunkd when he tries to. */
+export async function show(place) {
+  const page = await begin(place, "Journeys", { isWide: true });
+  if (page) {
+    const list = new List(page.user.username);
+    page.append(list.element, list.found.element, list.form.element);
+    await list.load().catch((failure) => list.report.say("bad", failure.message));
+  }
+}
+
+class List extends Section {
+  constructor(by) {
+    super("journeys", "What becomes an event in Segment", [
+      "A journey is something that people do in your clusters. Changes are in what the next run sends. ",
+      helpLink("About journeys", "journeys", "journeys")]);
+    this._by = by;
+    this._rows = element("div", {});
+    this._file = element("input", { type: "file", accept: ".json,application/json", hidden: true, change: () => this._import() });
+    this.found = new Found((row) => this._edit(row, true), () => this._back());
+    this.form = new Form({ by, saved: (row) => this._wasSaved(row), left: () => this._back() });
+    this.body.append(
+      element("div", { class: "sb-actions" },
+        button("Add", () => this._add(), "primary"),
+        button("Tracking plan (JSON)", () => this._plan("json")),
+        button("Tracking plan (CSV)", () => this._plan("csv")),
+        button("Export", () => this._export()),
+        button("Import", () => this._file.click()),
+        this._file),
+      this._rows,
+    );
+  }
+
+  async load() {
+    this.report.say("busy", "Loading ...");
+    const rows = await all();
+    const order = (row) => [row.id === "every-event", row.id === "heartbeat", row.isBuiltin, row.journey ?? ""];
+    rows.sort((one, other) => (String(order(one)) < String(order(other)) ? -1 : 1));
+    this._rows.replaceChildren(table(rows, {
+      enabled: { heading: "On", cell: (row) => this._switch(row) },
+      journey: { heading: "Journey", isName: true, cell: ({ journey, id }) => journey ?? id },
+      event: { heading: "Event", cell: ({ event, id }) => (id === "every-event" ? "" : event) },
+      what: { heading: "What is done", cell: ({ verb, resource, subresource, api_group: group }) => (resource
+        ? `${verb} ${resource}${subresource ? `/${subresource}` : ""} (${group})` : "") },
+      who: { heading: "Whose", cell: ({ who }) => who ?? "" },
+      properties: { heading: "Properties", cell: ({ properties }) => (properties ?? "").split("\n").map((line) => line.split(/ *[:=]/)[0]).join(", ") },
+      problem: { heading: "Problem", cell: (row) => (row.problem ? element("span", { class: "sb-problem" }, told(row)) : "") },
+      actions: { heading: "", cell: (row) => this._actions(row) },
+    }, "The app's own journeys, and yours"));
+    this.report.clear();
+  }
+
+  _switch(row) {
+    const input = element("input", { type: "checkbox", checked: row.enabled, "aria-label": `${row.journey ?? row.id} is on`, change: () =>
+      this.during("Saving ...", async () => {
+        const changed = { ...row, enabled: input.checked };
+        try {
+          await (input.checked ? save(changed, this._by) : write(changed, this._by));
+        } catch (failure) {
+          input.checked = row.enabled;
+          throw failure;
+        }
+        await this.load();
+        this.report.say("good", `${row.journey} is ${changed.enabled ? "on" : "off"}.`);
+      }) });
+    return input;
+  }
+
+  _actions(row) {
+    const name = row.journey ?? row.id;
+    const labelled = (text, action) => {
+      const made = button(text, action, "link");
+      made.setAttribute("aria-label", `${text}: ${name}`);
+      return made;
+    };
+    return element("span", { class: "sb-row-actions" },
+      labelled("Change", () => this._edit(row)),
+      ...(row.updated ? [labelled(row.isBuiltin ? "Reset" : "Remove", () => this._remove(row))] : []));
+  }
+
+  async _remove(row) {
+    const name = row.journey ?? row.id;
+    const [title, text, action] = row.isBuiltin
+      ? [`Reset "${name}"?`, "It is then as the app brings it.", "Reset"]
+      : [`Remove "${name}"?`, "From the next run on, nothing is sent for it. What was sent stays in Segment.", "Remove"];
+    if (await confirmed(title, [element("p", {}, text)], action)) {
+      await this.during("Removing ...", async () => {
+        await takeBack(row.id);
+        await this.load();
+        this.report.say("good", row.isBuiltin ? `${name} is as the app brings it.` : `${name} is removed.`);
+      });
+    }
+  }
+
+  async _add() {
+    this.report.clear();
+    this.form.element.hidden = true;
+    this.found.element.hidden = false;
+    this.found.element.querySelector("h2").focus();
+    await this.found.load();
+  }
+
+  async _edit(row, isNew = false) {
+    this.report.clear();
+    this.found.element.hidden = true;
+    await this.form.open(row, isNew);
+  }
+
+  async _wasSaved(row) {
+    this._back();
+    await this.load();
+    this.report.say("good", `Saved: ${row.journey}. It is in what the next run sends.`);
+  }
+
+  _back() {
+    this.found.element.hidden = true;
+    this.form.element.hidden = true;
+    this.element.querySelector("h2").focus();
+  }
+
+  async _plan(kind) {
+    await this.during("Making messages of the last day's events ...", async () => {
+      const events = planned(await messages(undefined, PLAN_TIME));
+      if (!events.length) {
+        this.report.say("warning", "In the last day there was no journey to make a plan of.");
+        return;
+      }
+      download(`tracking-plan.${kind}`, kind === "json" ? "application/json" : "text/csv", kind === "json" ? asJson(events) : asCsv(events));
+      this.report.say("good", `A tracking plan of ${events.length} events that there were in the last day.`);
+    });
+  }
+
+  async _export() {
+    await this.during("Reading ...", async () => {
+      const rows = await exported();
+      download("journeys.json", "application/json", written(rows));
+      this.report.say("good", `${rows.length} rows: your own journeys, and what you have changed of the app's.`);
+    });
+  }
+
+  /** Rows that are right are written, and others told. */
+  async _import() {
+    const [file] = this._file.files;
+    if (!file) {
+      return;
+    }
+    await this.during("Importing ...", async () => {
+      const rows = read(await file.text());
+      this._file.value = "";
+      const checked = await tried(rows);
+      const right = checked.filter(({ problem }) => !problem);
+      for (const row of right) {
+        await write(row, this._by);
+      }
+      await this.load();
+      this.report.say(right.length === rows.length ? "good" : "warning", `${right.length} of ${rows.length} journeys are imported.`);
+      for (const wrong of checked.filter(({ problem }) => problem)) {
+        this.report.add("bad", `Not imported: ${wrong.journey || wrong.id}. ${told(wrong)}`);
+      }
+    });
+  }
+}
