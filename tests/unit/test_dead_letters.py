@@ -47,6 +47,15 @@ def put(held, *some):
     held.update({each["_key"]: each for each in some})
 
 
+def test_what_fails_again_keeps_what_it_was_before_somebody_edited_it(letters, held):
+    edited = {"original": "{}", "edited": NOW - 30, "edited_by": "ann"}
+    put(held, letter("m", "again", **edited))
+    letters.add("m", payload("m"), FAILED)
+    letters.write()
+    assert {name: held["segment/m"][name] for name in edited} == edited
+    assert held["segment/m"]["status"] == FAILED.status
+
+
 def test_what_fails_again_keeps_its_first_time_and_counts_its_attempts(letters, held):
     put(held, letter("m"))
     letters.add("m", payload("m"), FAILED)

@@ -31,6 +31,8 @@ DROPS = {
 }
 MAX_AGE_S = 30 * 86_400
 MAX_LETTERS = 100_000
+_OF_EDITING = ("original", "edited", "edited_by")
+"""What a letter that was edited by hand keeps: what it was before, when, and by whom."""
 _MOST_WAITING, _MOST_WAITING_CHARS = 500, 2_000_000
 
 
@@ -180,6 +182,7 @@ class DeadLetters(Letters):
                 document = waiting[known["_key"]]
                 document["first_time"] = min(_number(known.get("first_time")) or now, now)
                 document["attempts"] += int(_number(known.get("attempts")) or 0)
+                document.update((name, known[name]) for name in _OF_EDITING if name in known)
         except SegmentBridgeError as error:
             self.error, self._is_away = error, True
             return 0

@@ -12,7 +12,8 @@ from tests.support.environment import bridged
 from tests.support.fakes import faults
 from tests.support.fakes.segment import WRITE_KEY
 from tests.system.browser.browser import Browser, missing
-from tests.system.browser.page import SetupPage, Step
+from tests.system.browser.operations import Operations
+from tests.system.browser.page import SetupPage
 
 if missing():
     pytest.skip(
@@ -26,43 +27,6 @@ FAILS = (
     '| makeresults count=%d | streamstats count AS n | eval type="track", event="%s", userId="u".n, messageId="%s-".n '
 )
 SEND = "| segmentsend dead_letters=true onfail=warn"
-
-
-class Part(Step):
-    """A part of the view. What else it says of itself, as where a list is, is no report."""
-
-    @property
-    def report(self) -> str:
-        return self._text_of('//*[@class="sb-report"]')
-
-
-class Operations:
-    """The view in a browser."""
-
-    def __init__(self, browser: Browser, web: str):
-        self.browser, self._web = browser, web
-        self.state = Part(browser, "State")
-
-    def open(self, part: str = "runs", query: str = "") -> Part:
-        """The view, with a part of it, once both have been loaded."""
-        title = {
-            "runs": "Runs",
-            "letters": "Dead letters",
-            "backfill": "Backfill",
-            "event": "One event",
-            "check": "Check this installation",
-        }[part]
-        self.browser.open("%s/en-US/app/%s/operations?part=%s%s" % (self._web, APP, part, query))
-        step = Part(self.browser, title)
-        self.browser.wait_for(lambda: self.word, r"\w", 60)
-        self.browser.wait_for(lambda: "busy" if step.report else step.text, r"(?s)^(?!busy)(?=.*\n)", 60)
-        return step
-
-    @property
-    def word(self) -> str:
-        """The state in a word."""
-        found = self.browser.all('//p[contains(@class, "sb-state")]/strong')
-        return found[0].text if found else ""
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +93,7 @@ class TestRuns:
         assert failed[3] == "3 events: 3 failed"
         assert "HTTP 500" in failed[6]
         sent = next(row for row in runs.rows() if "accepted" in row[3])
-        assert re.fullmatch(r"[\d.]+ s, \d+ requests?", sent[4])
+        assert re.fullmatch(r"[\d.]+ s \d+ requests?", sent[4])
         assert re.fullmatch(r"\d+ KB \(\d+ KB on the wire\)", sent[5])
 
     def test_the_run_log_of_one(self, view, browser):
@@ -307,7 +271,7 @@ class TestCheck:
 
     def test_what_is_wrong_has_a_cure(self, checked):
         assert re.search(
-            r"Wrong All that may be journeys can be read: cut: 1 cannot\n.* To do: .*TRUNCATE = 0", checked.text
+            r"Wrong All that may be journeys can be read: cut: \d+ cannot\n.* To do: .*TRUNCATE = 0", checked.text
         )
         assert "Wrong The alerts are scheduled: off: " in checked.text
 

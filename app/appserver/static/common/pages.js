@@ -18,6 +18,7 @@ export class Pages {
     this._where = element("span", { role: "status" });
     this._back = button("Previous", () => this.show(this._skip - size));
     this._on = button("Next", () => this.show(this._skip + size));
+    this._back.hidden = this._on.hidden = true;
     this.element = element("div", {}, this._rows, element("div", { class: "sb-actions sb-paging" }, this._back, this._on, this._where));
   }
 

@@ -86,31 +86,44 @@ export class OneEvent extends Section {
   }
 }
 
-/** What is known of one event, step by step. */
+/** What is known of one event, step by step: what is not known has no step. */
 function wayOf(rows) {
-  const of = (part) => rows.filter((row) => row.part === part);
-  const [event] = of("event");
-  const [journey] = of("journey");
-  const [letter] = of("letter");
-  const runs = of("run");
-  const steps = {
-    "In the index": event ? [`Yes: index ${event.index}, source type ${event.sourcetype}, happened `, ago(event.time), ", indexed ", ago(event.indexed), "."]
-      : ["No audit event with this id in this time. (A message id need not be an audit id: then only what follows is known.)"],
-    "A user journey": journey ? [`Yes: ${journey.journey}, sent as `, code(journey.event ?? "-"), ", message id ", code(journey.message_id), "."]
-      : event ? [`No: ${event.why_not}.`] : ["Not known."],
-    "Whose": journey ? [journey.user_id ? `User id ${journey.user_id}.`
-      : `Nobody's who is known: neither ${event.username ?? "its user"} nor the namespace's owner is in the user map. It is not sent.`] : undefined,
-    "Sent": letter ? [`Tried ${letter.attempts ?? 0} times, last `, ago(letter.last_time), "."]
-      : journey?.user_id ? sentBy(runs) : undefined,
-    "The answer": letter ? [`${letter.status}: ${letter.error ?? ""} (`, helpLink(letter.reason, "reasons", "reasons"), ")"]
-      : runs.length && journey?.user_id ? ["Accepted, as far as the run's counts tell: it is not among the refused, and there is no dead letter of it."] : undefined,
-    "Dead letter": letter ? [element("a", { href: `?${new URLSearchParams({ part: "letters", text: letter.message_id })}` }, "Yes: see it"), `, waits for ${letter.waits_for}.`]
-      : ["None."],
-  };
-  return element("dl", { class: "sb-facts" }, ...Object.entries(steps).filter(([, said]) => said).flatMap(
-    ([term, said]) => [element("dt", {}, term), element("dd", {}, ...said)]));
+  const one = (part) => rows.find((row) => row.part === part);
+  const found = { event: one("event"), journey: one("journey"), letter: one("letter"), run: one("run") };
+  return element("dl", { class: "sb-facts" }, ...Object.entries(STEPS).map(([term, step]) => [term, step(found)]).filter(([, said]) => said)
+    .flatMap(([term, said]) => [element("dt", {}, term), element("dd", {}, ...said)]));
 }
 
-const sentBy = (runs) => (runs.length
-  ? ["By the run that ended ", ago(runs[0].time), `, the first to succeed after it was indexed${runs[0].status === "ok" ? "" : ` (${runs[0].status})`}.`]
-  : ["Not yet: no run has succeeded since it was indexed."]);
+const STEPS = {
+  "In the index": ({ event }) => (event
+    ? [`Yes: index ${event.index}, source type ${event.sourcetype}, happened `, ago(event.time), ", indexed ", ago(event.indexed), "."]
+    : ["No audit event with this id in this time. (A message id need not be an audit id: then only what follows is known.)"]),
+  "A user journey": ({ event, journey }) => {
+    if (journey) {
+      return [`Yes: ${journey.journey}, sent as `, code(journey.event ?? "-"), ", message id ", code(journey.message_id), "."];
+    }
+    return [event ? `No: ${event.why_not}.` : "Not known."];
+  },
+  Whose: ({ event, journey }) => journey && [journey.user_id ? `User id ${journey.user_id}.`
+    : `Nobody's who is known: neither ${event?.username ?? "its user"} nor the namespace's owner is in the user map. It is not sent.`],
+  Sent: ({ journey, letter, run }) => {
+    if (letter) {
+      return [`Tried ${letter.attempts ?? 0} times, last `, ago(letter.last_time), "."];
+    }
+    if (!journey?.user_id) {
+      return undefined;
+    }
+    return run ? ["By the run that ended ", ago(run.time), ", the first to succeed after it was indexed."]
+      : ["Not yet: no run has succeeded since it was indexed."];
+  },
+  "The answer": ({ journey, letter, run }) => {
+    if (letter) {
+      return [`${letter.status}: ${letter.error ?? ""} (`, helpLink(letter.reason, "reasons", "reasons"), ")"];
+    }
+    return journey?.user_id && run
+      ? ["Accepted, as far as the run's counts tell: it is not among the refused, and there is no dead letter of it."] : undefined;
+  },
+  "Dead letter": ({ letter }) => (letter
+    ? [element("a", { href: `?${new URLSearchParams({ part: "letters", text: letter.message_id })}` }, "Yes: see it"), `, waits for ${letter.waits_for}.`]
+    : ["None."]),
+};

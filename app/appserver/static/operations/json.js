@@ -2,29 +2,28 @@
 
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/gs;
 const STEP = "  ";
+const OPENING = ["{", "["];
+const CLOSING = ["}", "]"];
 
 /** The same JSON with a line for each member. A text that is not valid JSON stays as it is. */
 export function laidOut(text) {
   if (problem(text)) {
     return text;
   }
-  const tokens = text.match(TOKEN) ?? [];
+  const tokens = text.match(TOKEN);
   let depth = 0;
-  let shown = "";
-  for (const [place, token] of tokens.entries()) {
-    const isClosing = token === "}" || token === "]";
-    const isEmpty = isClosing && "{[".includes(tokens[place - 1]);
-    depth -= isClosing ? 1 : 0;
-    shown += isClosing && !isEmpty ? `\n${STEP.repeat(depth)}${token}` : token;
-    const isOpening = token === "{" || token === "[";
-    depth += isOpening ? 1 : 0;
-    if (token === "," || (isOpening && !"}]".includes(tokens[place + 1]))) {
-      shown += `\n${STEP.repeat(depth)}`;
-    } else if (token === ":") {
-      shown += " ";
+  return tokens.map((token, place) => {
+    const line = () => `\n${STEP.repeat(depth)}`;
+    if (CLOSING.includes(token)) {
+      depth -= 1;
+      return OPENING.includes(tokens[place - 1]) ? token : line() + token;
     }
-  }
-  return shown;
+    if (OPENING.includes(token)) {
+      depth += 1;
+      return CLOSING.includes(tokens[place + 1]) ? token : token + line();
+    }
+    return token + ({ ",": line(), ":": " " }[token] ?? "");
+  }).join("");
 }
 
 /** Why a text is not a JSON object; "" if it is one. */

@@ -24,14 +24,13 @@ export async function mark(rows, status) {
 
 /** A letter of the list as KV store has it, if it is still what the list shows. */
 async function asShown({ key, last_time, status }) {
-  const { _key, ...now } = await record(LETTERS, key).catch((failure) => {
+  const now = await record(LETTERS, key).catch((failure) => {
     throw failure.status === 404 ? new Failure("gone", "One is no longer there: it was sent or removed meanwhile. Look again.", 404) : failure;
   });
   if (Number(now.last_time ?? 0) !== Number(last_time ?? 0) || (now.status ?? "-") !== status) {
     throw new Failure("changed", "One has changed since it was shown. Look again.");
   }
-  const { _user, ...fields } = now;
-  return { _key, ...fields };
+  return now;
 }
 
 /** What is to be seen of a letter of the list, and what can be done with it; `done` is told what was. */

@@ -34,18 +34,21 @@ export function problems(run) {
 
 const size = (bytes) => (Number(bytes) ? `${Math.ceil(bytes / 1024).toLocaleString()} KB` : "");
 
+/** Texts that are not to be broken, one below the other where there is no room. */
+const whole = (...texts) => element("span", {}, ...texts.filter(Boolean).flatMap((text) => [element("span", { class: "sb-whole" }, text), " "]));
+
 export class Runs extends Section {
   constructor() {
     super("runs", "Runs", "What the last runs came to: of segmentsend, which sends, and of the inputs that keep the user map.");
     this._rows = [];
     this._list = new Pages({
       time: { heading: "Ended", cell: ({ time }) => ago(time) },
-      component: { heading: "Run of", cell: ({ component, destination, cluster }) => element("span", {},
-        element("span", { class: "sb-whole" }, component), ` ${destination ?? cluster ?? ""}`) },
+      component: { heading: "Run of", cell: ({ component, destination, cluster }) => whole(component, destination ?? cluster) },
       status: { heading: "Outcome", cell: ({ status }) => element("span", { class: `sb-mark sb-${status === "ok" ? "done" : "failed"}` }, status) },
       rows: { heading: "What it did", cell: outcome },
-      duration_s: { heading: "Took", cell: ({ duration_s, requests }) => seconds(duration_s) + (requests ? `, ${Number(requests) === 1 ? "1 request" : `${number(requests)} requests`}` : "") },
-      bytes: { heading: "Sent", cell: ({ bytes, wire_bytes }) => [size(bytes), size(wire_bytes) && `(${size(wire_bytes)} on the wire)`].filter(Boolean).join(" ") },
+      duration_s: { heading: "Took", cell: ({ duration_s, requests }) => whole(seconds(duration_s), Number(requests) === 1 ? "1 request"
+        : requests && `${number(requests)} requests`) },
+      bytes: { heading: "Sent", cell: ({ bytes, wire_bytes }) => whole(size(bytes), size(wire_bytes) && `(${size(wire_bytes)} on the wire)`) },
       problems: { heading: "What went wrong", cell: problems },
       sid: { heading: "Run log", cell: (run) => this._log(run) },
     }, "The last 500 runs, the latest first", (skip, limit) => this._rows.slice(skip, skip + limit), {

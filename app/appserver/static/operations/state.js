@@ -28,6 +28,16 @@ const CLUSTERS = {
   },
 };
 
+const counted = (name, title) => ({ heading: title, cell: (row) => number(row[name] ?? 0) });
+const FUNNEL = {
+  event: { heading: "Event", isName: true },
+  destination: "Destination",
+  accepted: counted("accepted", "Accepted"),
+  received: counted("received", "Received"),
+  thrown_away: counted("thrown_away", "Thrown away"),
+  filtered: counted("filtered", "Filtered"),
+};
+
 const number = (text) => Number(text).toLocaleString();
 
 export class State extends Section {
@@ -55,6 +65,7 @@ export class State extends Section {
       facts({ job: searches.find(({ name }) => name === JOB), run: of("run")[0], letters: of("letters"), behind: of("behind")[0],
         late: of("late")[0], kvStore: server.kvStoreStatus, isReady }),
       ...(of("cluster").length ? [table(of("cluster"), CLUSTERS, "Clusters whose users are read")] : []),
+      ...(of("funnel").length ? [table(of("funnel"), FUNNEL, "What Segment says of the last day's events, by its receipts")] : []),
     );
     this.report.clear();
   }
@@ -81,17 +92,31 @@ const heading = (alert) => alert.toLowerCase().replaceAll(" ", "-");
 
 /** What there is to say beside the word, as terms and their descriptions. */
 function facts({ job, run, letters, behind, late, kvStore, isReady }) {
-  const waiting = Object.fromEntries(letters.map(({ waits_for, count }) => [waits_for, count]));
   const said = {
-    "The job": job === undefined ? ["you may not see it"]
-      : [isTrue(job.is_scheduled) ? `on; next run ${job.next_scheduled_time || "not known yet"}` : "off"],
-    "Last run": !isReady ? undefined : run ? [ago(run.time), `: ${run.status}. `, outcome(run)] : ["none within eight days"],
-    "How far behind": behind?.hours === undefined ? undefined : [(Number(behind.hours) ? `${behind.hours} hours` : "not at all")
-      + (Number(behind.slices) ? `; ${number(behind.slices)} whole hours wait` : "") + (behind.why ? `: ${behind.why}` : "")],
-    "Audit events arrive": late ? [late.news] : undefined,
+    "The job": [schedule(job)],
+    ...(isReady ? {
+      "Last run": run ? [ago(run.time), `: ${run.status}. `, outcome(run)] : ["none within eight days"],
+      "How far behind": [delay(behind ?? {})],
+    } : {}),
+    ...(late ? { "Audit events arrive": [late.news] } : {}),
     "KV store": [kvStore ?? "not known"],
-    "Dead letters": isReady && [`${number(waiting["a person"] ?? 0)} wait for a person, ${number(waiting["the next try"] ?? 0)} for their next try`],
+    ...(isReady ? { "Dead letters": [waiting(letters)] } : {}),
   };
-  return element("dl", { class: "sb-facts" }, ...Object.entries(said).filter(([, text]) => text).flatMap(
+  return element("dl", { class: "sb-facts" }, ...Object.entries(said).flatMap(
     ([term, text]) => [element("dt", {}, term), element("dd", {}, ...text)]));
+}
+
+function schedule(job) {
+  if (job === undefined) {
+    return "you may not see it";
+  }
+  return isTrue(job.is_scheduled) ? `on; next run ${job.next_scheduled_time || "not known yet"}` : "off";
+}
+
+const delay = ({ hours, slices, why }) => (Number(hours) ? `${hours} hours` : "not at all")
+  + (Number(slices) ? `; ${number(slices)} whole hours wait` : "") + (why ? `: ${why}` : "");
+
+function waiting(letters) {
+  const of = (whom) => number(letters.find(({ waits_for }) => waits_for === whom)?.count ?? 0);
+  return `${of("a person")} wait for a person, ${of("the next try")} for their next try`;
 }

@@ -1,0 +1,52 @@
+"""The view "operations" as its user knows it: the state, and one part at a time."""
+
+from tests.support.administrator import APP
+from tests.system.browser.browser import Browser
+from tests.system.browser.page import Step
+
+TITLES = {
+    "runs": "Runs",
+    "letters": "Dead letters",
+    "backfill": "Backfill",
+    "event": "One event",
+    "check": "Check this installation",
+}
+
+
+class Part(Step):
+    """A part of the view. What else it says of itself, as where a list is, is no report."""
+
+    @property
+    def report(self) -> str:
+        return self._text_of('//*[@class="sb-report"]')
+
+    def rows(self) -> list:
+        """The cells of the rows of its tables."""
+        rows = self._xpath + "//tbody/tr"
+        return [
+            [cell.text for cell in self._browser.all("(%s)[%d]/*" % (rows, number + 1))]
+            for number in range(len(self._browser.all(rows)))
+        ]
+
+
+class Operations:
+    """The view in a browser."""
+
+    def __init__(self, browser: Browser, web: str):
+        self.browser, self._web = browser, web
+        self.state = Part(browser, "State")
+
+    def open(self, part: str = "runs", query: str = "") -> Part:
+        """The view, with a part of it, once both have been loaded."""
+        title = TITLES[part]
+        self.browser.open("%s/en-US/app/%s/operations?part=%s%s" % (self._web, APP, part, query))
+        step = Part(self.browser, title)
+        self.browser.wait_for(lambda: self.word, r"\w", 60)
+        self.browser.wait_for(lambda: "busy" if step.report else step.text, r"(?s)^(?!busy)(?=.*\n)", 60)
+        return step
+
+    @property
+    def word(self) -> str:
+        """The state in a word."""
+        found = self.browser.all('//p[contains(@class, "sb-state")]/strong')
+        return found[0].text if found else ""
