@@ -10,6 +10,7 @@ import pytest
 
 from tests.standin.releases import RELEASES
 from tests.system.browser.browser import Browser, missing
+from tests.system.browser.looks import problems
 from tests.system.browser.page import SetupPage
 
 if missing():
@@ -96,6 +97,7 @@ def test_who_lacks_the_rights_reads_one_sentence(opened, browser):
     opened(but("current-context", capabilities=["search"]), waits=False)
     text = told(browser, "administrator")
     assert "edit_modinput_usersignups" in text
+    assert problems(browser, "setup-without-rights") == []
     assert "1. Destinations" not in text
 
 
@@ -127,6 +129,7 @@ def test_a_page_that_does_not_load_says_so(opened, browser, environment):
 def test_kv_store_that_is_not_ready_is_told(opened, browser, status):
     page = opened(but("server/info", kvStoreStatus=status))
     assert "KV store is not ready (%s)" % status in browser.text
+    assert problems(browser, "setup-kv-store-%s" % status) == []
     assert page.destination.mark
 
 

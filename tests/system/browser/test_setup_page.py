@@ -142,6 +142,12 @@ def test_the_app_no_longer_leads_to_its_set_up(page, browser, environment):
     assert not browser.address.endswith("/setup")
 
 
+def test_the_last_step_leads_to_operations(page, browser):
+    browser.one('//a[normalize-space()="Go to Operations"]').click()
+    browser.wait_for(lambda: browser.address, "/app/segment_bridge/operations$")
+    browser.one('//h1[normalize-space()="Operations"]')
+
+
 # --- Secrets --------------------------------------------------------------------------------------------------------
 
 

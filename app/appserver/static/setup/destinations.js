@@ -142,6 +142,9 @@ export class Destinations extends ListSection {
     let checks;
     try {
       checks = await check(name);
+      if (!checks.some((each) => each.check === "key")) {
+        checks.push({ check: "key", status: "unknown", text: "only Segment itself can be asked whether it knows a key" });
+      }
     } catch (failure) {
       this.report.say("good", ...told);
       this.report.add("warning", "What else there is to know could not be found out: ", failure.message);
@@ -190,8 +193,8 @@ export class Destinations extends ListSection {
       throw new Failure(row.segment_reason, `${beginning} test event was not accepted: ${row.segment_error}. `
         + (CURES[row.segment_reason] ?? `The page Reasons under Help says what ${row.segment_reason} means.`));
     }
-    await this._check(name, "The event was accepted: Splunk reaches the receiver, and its certificate is in order. Segment accepts "
-      + "events for a disabled source, too, and drops them: look for ", code(EVENT), " in the source's Debugger in Segment.");
+    await this._check(name, "The event was accepted. So it is for a disabled source, where Segment drops it: look for ", code(EVENT),
+      " in the source's Debugger in Segment.");
     this._warn(messages);
   }
 
