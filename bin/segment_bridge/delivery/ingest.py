@@ -74,6 +74,6 @@ def has_many_members(payload: bytes) -> bool:
 
 
 def has_long_group(payload: bytes) -> bool:
-    if len(payload) < MOST_GROUP_ID_CHARS or b'"groupId":' not in payload:
+    if len(payload) < MOST_GROUP_ID_CHARS or not payload.startswith(b'{"type":"group"'):  # as messages begin
         return False
     return len(json.loads(payload).get("groupId", "")) > MOST_GROUP_ID_CHARS
