@@ -1,13 +1,14 @@
 """Journeys that are rows: a made-up product's, the app's own as a site has changed them, and rows that are wrong."""
 
 import json
+import re
 from urllib.parse import quote
 
 import pytest
 
 from tests.standin.spl import run
 from tests.standin.spl.choices import CHOICES
-from tests.standin.vectors.app import app_lookups, app_macros
+from tests.standin.vectors.app import ROOT, app_lookups, app_macros
 from tests.standin.vectors.host import Host
 from tests.standin.vectors.test_hourly_job import journeys, recorded_events
 from tests.standin.vectors.test_journeys import event
@@ -349,3 +350,42 @@ def test_a_row_that_is_tried_stands_in_place_of_all():
     events = [request(number=1), request("lamps", number=2), json.dumps(event("ssa-create-application"))]
     (found,) = sent([row("bed"), row("other", resource="trees")], *events, search=search)
     assert (found["event"], found["journey"]) == ("Lamp", "Bäd")
+
+
+def test_the_heartbeat_is_off_until_it_is_switched_on_and_has_what_segment_asks_for():
+    beat = "| makeresults | where false() | `segment_bridge_heartbeat`"
+    assert sent([], search=beat) == []
+    (found,) = sent([{"_key": "heartbeat", "enabled": 1, "event": "Alive"}], search=beat)
+    assert (found["journey"], found["event"], found["anonymousId"]) == ("Heartbeat", "Alive", "segment-bridge")
+    assert found["messageId"].startswith("segment-bridge-heartbeat-") and "userId" not in found
+
+
+def test_a_wrong_row_is_a_trouble_that_the_alert_tells_of():
+    (found,) = sent([row("wrong", verb="make"), row("bed")], search="| `segment_bridge_trouble_journeys`")
+    assert (found["about"], found["level"]) == ("wrong", "degraded")
+    assert found["news"] == "journey Wrong is passed over: verb (make)"
+
+
+def test_what_people_did_is_counted_and_says_what_is_a_journey():
+    events = [
+        request(number=1),
+        request(number=2, user="rose"),
+        request("lamps", number=3),
+        request(number=4, user="system:x"),
+    ]
+    found = sent([row("lamp", resource="lamps")], *events, search="search `segment_bridge_done_by_people`")
+    assert [(each["resource"], each["events"], each["people"], each["journey"]) for each in found] == [
+        ("beds", 2, 2, "-"), ("lamps", 1, 1, "Lamp"),
+    ]  # fmt: skip
+
+
+def test_each_collection_has_rights_of_its_own():
+    """An analyst may read collections, as the page needs one: the others name who may (default.meta.conf.spec)."""
+    collections, rights = (
+        set(re.findall(pattern, (ROOT / file).read_text("utf-8"), re.MULTILINE))
+        for pattern, file in (
+            (r"^\[(\w+)\]", "default/collections.conf"),
+            (r"^\[collections/(\w+)\]", "app/metadata/default.meta"),
+        )
+    )
+    assert rights == collections
