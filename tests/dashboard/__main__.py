@@ -22,7 +22,7 @@ from tests.system.operations import overview
 
 HERE = Path(__file__).parent
 OPTIONS = HERE / "options.json"
-WIDTH, HEIGHT = 1280, 1800
+WIDTH, HEIGHT = 1280, 2010
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 PAGE = """<!doctype html><meta charset="utf-8"><style>body { margin: 0 }</style>
