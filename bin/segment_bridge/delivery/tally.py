@@ -1,4 +1,4 @@
-"""How many events of each name were accepted, by the hour in which they were; pure.
+"""How many events of each name were accepted, by the hour in which they were.
 
 Segment's own counts, which they are compared with, are by the time of receipt. Names come with the rows of a chunk,
 and are looked up when their batch is settled.

@@ -23,9 +23,8 @@ from segment_bridge.settings import Way
 from segment_bridge.splunk import passwords, rest
 from segment_bridge.splunk.kvstore import Collection
 from segment_bridge.splunk.search_command import SearchCommand
+from segment_bridge.splunk.stanzas import CHECKS, CONF, destinations
 
-CONF = "segment_bridge"
-CHECKS = "segment_checks"
 _PATIENCE_S = 5.0
 """For a connection, and for an answer: somebody waits before a page."""
 _ANSWER_BYTES = 4_000_000
@@ -54,18 +53,6 @@ class SegmentCheck(SearchCommand):
 
 
 SegmentCheck.option_definitions = []  # splunklib's own, in whatever version
-
-
-def destinations(service: Service, name: str) -> List[str]:
-    """The one of this name, or all that are not disabled.
-
-    Raises:
-        SplunkdError
-    """
-    if name:
-        return [name]
-    entries = rest.get(service, "configs/conf-" + CONF, count=0)["entry"]
-    return [entry["name"] for entry in entries if str(entry["content"].get("disabled", "0")).lower() in ("0", "false")]
 
 
 def check(service: Service, name: str) -> List[Check]:

@@ -23,9 +23,9 @@ from segment_bridge.receipts.public_api import ApiRefused, Count, PublicApi, Win
 from segment_bridge.retry import Retry
 from segment_bridge.runlog import RunLog
 from segment_bridge.splunk import passwords, rest, run_records
-from segment_bridge.splunk.asking import CHECKS, CONF, destinations
 from segment_bridge.splunk.kvstore import Collection
 from segment_bridge.splunk.search_command import SearchCommand
+from segment_bridge.splunk.stanzas import CHECKS, CONF, destinations
 
 RECEIPTS = "segment_receipts"
 KEPT_S = 30 * 86_400

@@ -23,7 +23,7 @@ export function read(text) {
   try {
     whole = JSON.parse(text);
   } catch (error) {
-    throw new Error(`This file is no JSON: ${error.message}`);
+    throw new Error(`This file is not valid JSON: ${error.message}`, { cause: error });
   }
   if (whole?.format !== FORMAT || !Array.isArray(whole.journeys)) {
     throw new Error(`This is no file of journeys: it lacks "format": "${FORMAT}". Export makes one.`);

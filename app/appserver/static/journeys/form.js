@@ -171,7 +171,7 @@ export class Form extends Section {
         return field.control;
       }
       this.report.clear();
-      await this._saved(this.row);
+      return this._saved(this.row);
     });
   }
 
