@@ -24,7 +24,7 @@ from tests.package.conf import Conf
 CONTENTS = [
     r"LICENSE|NOTICE|app\.manifest",
     r"README/[a-z_]+\.conf\.spec",
-    r"appserver/static/([\w.-]+\.(js|css|png|svg)|(common|overview|setup|operations|journeys|help)/[a-z_]+\.js|help/[a-z_.-]+\.(html|png|svg))",
+    r"appserver/static/([\w.-]+\.(js|css|png|svg)|(common|overview|setup|operations|journeys|help)/([a-z]+/)?[a-z_]+\.js|help/[a-z_.-]+\.(html|png|svg))",
     r"bin/[a-z_]+\.py",
     r"bin/segment_bridge/((delivery|users|receipts|splunk)/)?[a-z_]+\.py",
     r"default/[a-z_]+\.conf",
