@@ -1,11 +1,12 @@
 """The REST endpoint segment_bridge/check: what can be found out about a destination, for the app's pages.
 
 A POST with `destination` runs the search command segmentcheck with the rights of whoever asks, and gives its rows:
-{"destination": ..., "checks": [{"check", "status", "code", "text"}, ...]}. So all that is asked of others is asked by a
-process of its own, through the destination's proxy and by its certificates, and nothing secret goes to a browser.
+{"destination": ..., "checks": [{"check", "status", "code", "text"}, ...]}. So a process of its own makes all requests
+to other servers, through the destination's proxy and with its certificates, and nothing secret goes to a browser.
 
-Only those may ask who may read the password store: a write key that had to be lent (write_key.py) would be asked of
-this process, while it waits for the search. As that file, this one needs nothing of bin/ or lib/.
+Only users who may read the password store may ask. For anybody else, segmentcheck would ask write_key.py to lend the
+key, and this very process would have to answer while it waits for the search. Like write_key.py, this file needs
+nothing from bin/ or lib/.
 
 Source: restmap.conf.spec, [script:<uniqueName>], scripttype = persist; Splunk REST API reference, "search/v2/jobs".
 """
@@ -24,7 +25,7 @@ _FIELDS = ("check", "status", "code", "text")
 
 
 class Check(PersistentServerConnectionApplication):
-    """splunkd makes one for each request, which it hands over as JSON."""
+    """splunkd makes one for each request, and passes the request as JSON."""
 
     def __init__(self, command_line: str, command_arg: str):
         super().__init__()

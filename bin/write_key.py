@@ -1,16 +1,15 @@
 """The REST endpoint segment_bridge/write_key: lends a destination's write key to whoever may send events there.
 
-It is for users who must not read the password store, which would open the secrets of all apps. Three things have to be
-so, and are asked here, whatever splunkd has asked before: the request is a GET, its user has the capability, and may
-read the destination's stanza, by splunkd's permissions. Then the one password of that name is read with splunkd's own
-rights. Other secrets of the app have names that no destination has.
+It is for users who must not read the password store, which would open the secrets of all apps to them. This file
+checks three things, whatever splunkd has checked before: the request is a GET, its user has the capability, and
+splunkd's permissions let that user read the destination's stanza. Then it reads the one password of that name with
+splunkd's own rights. No destination can have a name under which the app keeps another secret.
 
-With salt=1 it is the salt of digests that is lent, on the same conditions. Where there is none yet, one is made, and
-stays.
+With salt=1 it lends the salt for digests, on the same conditions, and makes one if there is none yet.
 
-splunkd's process for such handlers (splunk/persistconn/appserver.py) loads this file by its path, beside the handlers
-of other apps. So all of it is here: it needs nothing of bin/ or lib/, and leaves the path and the modules of others as
-they are.
+splunkd's process for such handlers (splunk/persistconn/appserver.py) loads this file by its path, along with the
+handlers of other apps. So the file stands alone: it needs nothing from bin/ or lib/, and leaves sys.path and other
+apps' modules untouched.
 
 Source: restmap.conf.spec, [script:<uniqueName>], scripttype = persist, passSystemAuth.
 """
@@ -32,7 +31,7 @@ _TIMEOUT_S = 30
 
 
 class WriteKey(PersistentServerConnectionApplication):
-    """splunkd makes one for each request, which it hands over as JSON."""
+    """splunkd makes one for each request, and passes the request as JSON."""
 
     def __init__(self, command_line: str, command_arg: str):
         super().__init__()
@@ -63,7 +62,7 @@ def _refusal(status: int, text: str) -> Dict[str, Any]:
 
 
 def _allowed(request: Dict[str, Any]) -> str:
-    """The destination that the request names, if its user may send events there."""
+    """The destination that the request names, if the user may send events there."""
     if request["method"] != "GET":
         raise _Refused(405, "write keys can be read, and nothing else")
     name = str(dict(request.get("query", [])).get("destination", ""))
@@ -83,7 +82,7 @@ def _salt(request: Dict[str, Any]) -> str:
     if not _password(uri, session, SALT):
         form = {"name": SALT, "realm": "segment_bridge", "password": secrets.token_hex(32)}
         _ask(uri, session, "POST", _NAMESPACE + "storage/passwords", urlencode(form), (200, 201, 409))
-    # Of two that are made at the same time, the first is kept.
+    # If two requests make one at the same time, the first is kept.
     return _password(uri, session, SALT)
 
 
@@ -116,9 +115,9 @@ def _get(uri: str, session: str, path: str) -> Any:
 
 
 def _ask(uri: str, session: str, method: str, path: str, form: Optional[str], expected: Sequence[int]) -> bytes:
-    """What is answered with 200 or 201; nothing where the status is another of the expected ones.
+    """The body of a 200 or 201; None for any other status that is expected.
 
-    splunkd presents a certificate it made itself, on loopback: as in the SDK, it is not verified.
+    splunkd presents a self-signed certificate on loopback. Like the SDK, this does not verify it.
     """
     parts = urlsplit(uri)
     host = parts.hostname or ""

@@ -1,16 +1,17 @@
-"""What the form of "Send to Segment" says, and the rows of segmentsend that it makes of an alert's results; pure.
+"""The form of "Send to Segment", and how it turns an alert's results into rows for segmentsend; pure.
 
-| the form's | becomes |
+| field of the form | becomes |
 |---|---|
 | type | `type` |
 | event name | `event` of a track, `name` of a page or a screen |
 | user | `userId` |
-| properties, a line each | a column such as `properties.amount:number`, or `traits.plan` |
+| properties, one a line | a column such as `properties.amount:number`, or `traits.plan` |
 
-A text may have fields of the results in it, as $result.user$. Each row's are filled in here: splunkd would put those of
-the first row everywhere. A text that is one field and nothing else has all of its values.
+A text may name fields of the results, as $result.user$. This module fills in each row's own values: splunkd would fill
+in the first row's everywhere. A text that is just one field gets all of that field's values.
 
-Of the results' own fields go with it: ids that the form has no place for, the time, and where Splunk has the event.
+Some fields of the results are sent as they are: ids that the form does not ask for, the time, and where Splunk has the
+event.
 """
 
 import re
@@ -23,7 +24,7 @@ from segment_bridge.errors import SettingsError
 from segment_bridge.settings import NAME, boolean, one_of, parse, setting
 
 TOKENS = ("name", "app", "owner", "results_link", "job.sid")
-"""What texts may have of the alert: $name$, ..., as Splunk's manuals call them."""
+"""The alert's own tokens that texts may use: $name$, ..., as Splunk's manuals call them."""
 _TOKEN = re.compile(r"\$(result\.[^$]+|[A-Za-z_][\w.]*)\$")
 _OWN = ("anonymousId", "groupId", "previousId", "messageId", "_time", "_bkt", "_cd")
 _EVENT = {"track": "event", "page": "name", "screen": "name"}
@@ -40,7 +41,7 @@ def _name(text: str) -> str:
 
 @dataclass(frozen=True)
 class Choices:
-    """What the form says of all rows alike."""
+    """What the form says about all rows."""
 
     destination: str = setting("segment", _name)
     type: str = setting("track", one_of(*TYPES))
@@ -61,10 +62,10 @@ class Form:
 
     Args:
         params: its texts, by name; see README/alert_actions.conf.spec.
-        tokens: what the alert's TOKENS stand for.
+        tokens: the values of TOKENS for this alert.
 
     Raises:
-        SettingsError: what is wrong with it.
+        SettingsError: the form is wrong; the text says where.
     """
 
     def __init__(self, params: Mapping[str, str], tokens: Mapping[str, str]):
@@ -80,15 +81,15 @@ class Form:
 
     @property
     def fields(self) -> Set[str]:
-        """Those of the results that it names."""
+        """The fields of the results that the form names."""
         return {part.text for text in self._texts.values() for part in text if part.is_field}
 
     def header(self, results: Sequence[str]) -> List[str]:
-        """The columns of the rows that it makes of results with these columns."""
+        """The columns of the rows that the form makes of results with these columns."""
         return [name for name, _ in self._columns(results)]
 
     def rows(self, results: Sequence[str], rows: Sequence[Sequence[str]]) -> List[Sequence[str]]:
-        """The cells of those columns, a column each, for some rows of the results."""
+        """The cells of those columns, column by column, for some rows of the results."""
         place = {name: position for position, name in enumerate(results)}
         made: List[Sequence[str]] = []
         for _, text in self._columns(results):
@@ -108,7 +109,7 @@ class Form:
         return made
 
     def _columns(self, results: Sequence[str]) -> List[Tuple[str, _Text]]:
-        """Each with what goes into it. What is one field has its twin beside it, which has several values."""
+        """Each column with its text. A text that is just one field brings its twin, which holds several values."""
         columns: Dict[str, _Text] = dict(self._texts)
         columns.update((name, [_Part(name, True)]) for name in _OWN if name in results)
         twins = {
@@ -120,7 +121,7 @@ class Form:
 
 
 def _properties(kind: str, lines: str) -> Dict[str, str]:
-    """The columns that they are, with their texts."""
+    """The columns that these properties become, with their texts."""
     texts: Dict[str, str] = {}
     for line in filter(None, map(str.strip, lines.splitlines())):
         match = _LINE.fullmatch(line)

@@ -1,7 +1,7 @@
-"""A batch is sent until an answer stands; what concerns all requests of a run is kept here, under one lock.
+"""Sends a batch until its answer is final, and holds what all requests of a run share, under one lock.
 
-That is: a wait that an answer asks for, how many requests may be under way, whether there is a reason to stop, and what
-is known of the receiver (segment_bridge.delivery.trust). No sockets of its own; time and chance are parameters.
+They share the wait that an answer asks for, how many requests may be under way, whether there is a reason to stop, and
+what is known of the receiver (segment_bridge.delivery.trust). No sockets of its own; time and chance are parameters.
 """
 
 import math
@@ -23,14 +23,14 @@ BACKOFF = Backoff()
 SHORTEST_HOLD_S = 1.0
 REFUSED = (Kind.REFUSED, Kind.TOO_LARGE, Kind.DENIED)
 _NOT_ABOUT_EVENTS = (401, 407, 415)
-"""What answers so has not looked at the events; unless it has accepted others, there is no use in asking again."""
+"""A receiver that answers so has not looked at the events; unless it has accepted others, do not ask it again."""
 
 OnAccepted = Callable[[bytes, int], None]
-"""Is told, with the lock, of a message that was accepted, and the number of its request among those that began."""
+"""Called under the lock: a message that was accepted, and the number of its request in the order they began."""
 
 
 class Stop(NamedTuple):
-    """Why nothing more is sent; `http` is the status of the refusal that it was."""
+    """Why nothing more is sent; `http` is the status, if a refusal was the reason."""
 
     reason: str
     error: str
@@ -42,7 +42,7 @@ class Stopped(Exception):
 
 
 class Sender(Protocol):
-    """What is asked of a client.Client. `send` takes what `prepare` gives, as often as it takes."""
+    """What this module needs of a client.Client. `send` takes what `prepare` returns, any number of times."""
 
     gzip: bool  # is set to False where the other side does not take it
     requests: int
@@ -55,18 +55,18 @@ class Sender(Protocol):
 
 @dataclass
 class Attempt:
-    """In how many requests a message was so far, and the last answer."""
+    """How many requests a message was in so far, and the last answer."""
 
     requests: int
     answer: Optional[Answer] = None
 
 
 class Attempts:
-    """Those of one run, made by any number of threads at once.
+    """All attempts of one run, from any number of threads at once.
 
     Attributes:
         lock: guards `trust`, and what follows.
-        begun: how many requests have.
+        begun: how many requests have begun.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Attempts:
         self._backoff, self._clock, self._chance = backoff, clock, chance
         self._left_s, self._deadline = destination.deadline, 0.0
         self._pace = Pace(destination.concurrency, destination.max_eps)
-        # What is large is made in one thread: of each that makes some, malloc keeps a megabyte for the next time.
+        # One thread makes everything large: malloc keeps a megabyte for each thread that has made any.
         self._preparing = ThreadPoolExecutor(1, "prepare")
         self._breaker = Breaker()
         self._under_way = 0
@@ -95,7 +95,7 @@ class Attempts:
 
     @property
     def level(self) -> int:
-        """How many requests may be under way at once, by now."""
+        """How many requests may be under way at once, at present."""
         return self._pace.level
 
     @property
@@ -103,34 +103,34 @@ class Attempts:
         return self._pace.highest
 
     def close(self) -> None:
-        """When no thread needs it any more."""
+        """To be called when no thread needs it any more."""
         self._preparing.shutdown()
 
     def resume(self) -> None:
-        """Time begins to count against the deadline; it does until `pause`."""
+        """From here until `pause`, time counts against the deadline."""
         self._deadline = self._clock() + self._left_s
 
     def pause(self) -> None:
         self._left_s = self._deadline - self._clock()
 
     def stop(self, reason: str, error: str, http: Optional[int] = None) -> None:
-        """Nothing more is sent, by any thread; what is under way is waited for. The first reason stands."""
+        """No thread sends anything more; requests under way finish. The first reason stands."""
         with self.lock:
             self.stopped = self.stopped or Stop(reason, error, http)
             self.lock.notify_all()
 
     def is_unknown(self) -> bool:
-        """Whether nothing was accepted yet, nor will be of what is under way."""
+        """Whether nothing was accepted yet, and no request under way can still be."""
         with self.lock:
             while self.trust.is_unknown and self._under_way and not self.stopped:
                 self.lock.wait()
             return self.trust.is_unknown
 
     def send(self, batch: Batch, attempt: Attempt, on_accepted: Optional[OnAccepted] = None) -> Answer:
-        """Sends a batch until there is an answer that no other request would change.
+        """Sends a batch until another request would not change the answer.
 
         Args:
-            on_accepted: if that means anything else than it mostly does.
+            on_accepted: to be called in place of the usual step when the batch is accepted.
 
         Raises:
             Stopped
@@ -155,7 +155,7 @@ class Attempts:
                 failures += 1
                 not_before = self._clock() + self._backoff.wait_s(failures, self._chance())
             elif answer.kind is Kind.DENIED and not denials and is_whole_or_single and not self.is_unknown():
-                denials += 1  # others are let through: it may be this server, or this moment
+                denials += 1  # others get through: it may be this server, or this moment
                 not_before = self._clock() + self._backoff.wait_s(1, self._chance())
             else:
                 return self._note(answer)
@@ -169,7 +169,7 @@ class Attempts:
     def _request(
         self, request: Any, batch: Batch, attempt: Attempt, not_before: float, on_accepted: OnAccepted
     ) -> Answer:
-        """One request, when it is its turn."""
+        """One request, when its turn comes."""
         begun = self._await_turn(len(batch), not_before)
         attempt.requests += 1
         answer = None
@@ -189,10 +189,10 @@ class Attempts:
                 self.lock.notify_all()
 
     def _await_turn(self, events: int, not_before: float) -> int:
-        """Returns when a request may begin: the so manieth.
+        """Waits until a request may begin, and returns its number.
 
         Raises:
-            Stopped: there is, or by now would be, no time left, or another reason not to.
+            Stopped: no time is left, or would be left by then, or there is another reason to stop.
         """
         with self.lock:
             began = self._clock()
@@ -213,7 +213,7 @@ class Attempts:
             return self.begun
 
     def _hold(self, answer: Answer, times: int) -> None:
-        """No request begins until the time that the answer asks for."""
+        """Lets no request begin before the time that the answer asks for."""
         wait_s = answer.retry_after_s
         if wait_s is None:
             wait_s = self._backoff.wait_s(times, self._chance())
@@ -221,7 +221,7 @@ class Attempts:
             self._pace.throttled(self._clock(), max(wait_s, SHORTEST_HOLD_S))
 
     def _note(self, answer: Answer) -> Answer:
-        """An answer that stands, as what it turns out to be; and what it means for the batches after it."""
+        """A final answer, as it is to be understood by now; notes what it means for later batches."""
         with self.lock:
             if answer.kind is Kind.DENIED and answer.http in _NOT_ABOUT_EVENTS and self.trust.is_unknown:
                 answer = answer._replace(kind=Kind.MISCONFIGURED)

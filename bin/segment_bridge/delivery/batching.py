@@ -1,7 +1,7 @@
 """Messages become the bodies of batch requests, within Segment's limits in bytes and in number; pure.
 
-The size of a batch is that of the body which is sent, to the byte, before compression: what Segment's limit of 500 KB
-is measured on is not documented, and all its libraries measure this.
+The size of a batch is the exact size of its body before compression. Segment does not document what its limit of 500 KB
+applies to; this is what all of its libraries measure.
 
 Source: Segment's "HTTP API".
 """
@@ -25,7 +25,7 @@ ENVELOPE_BYTES = len(_HEAD) + len(_TAIL)
 
 
 def body(payloads: Iterable[bytes]) -> bytes:
-    """The body of a request; never with white space, so that its size is known beforehand."""
+    """The body of a request, without any white space, so that its size is known beforehand."""
     return _HEAD + b",".join(payloads) + _TAIL
 
 
@@ -42,7 +42,7 @@ def body_bytes(payloads: List[bytes]) -> int:
 
 @dataclass
 class Batch:
-    """Serialised messages, and for each the row that it came from: a number that means something to the caller."""
+    """Serialised messages, and for each the number of the row it came from, as the caller counts rows."""
 
     number: int
     payloads: List[bytes] = field(default_factory=list)
@@ -60,9 +60,9 @@ class Batch:
 
 
 class Batcher:
-    """Puts messages together, in order; a batch is full when the next message would not fit.
+    """Groups messages into batches, in order; a batch is full when the next message would not fit.
 
-    `max_bytes` may be lowered on the way. A message alone is a batch however large it is.
+    The caller may lower `max_bytes` at any time. A single message makes a batch, however large it is.
     """
 
     def __init__(self, max_bytes: int, max_events: int):
@@ -76,7 +76,7 @@ class Batcher:
         self._bytes = ENVELOPE_BYTES - 1  # the first message has no comma before it
 
     def add(self, payloads: Sequence[bytes], rows: Sequence[int]) -> Iterator[Batch]:
-        """Takes messages while it is gone through; gives each batch that is full before the next message is added."""
+        """Adds messages, and yields each full batch before it takes the next message."""
         ends = [*itertools.accumulate(1 + len(payload) for payload in payloads)]
         start = before = 0
         while start < len(ends):
@@ -94,7 +94,7 @@ class Batcher:
             start, before = end, ends[end - 1]
 
     def flush(self) -> Optional[Batch]:
-        """The batch that is not full yet; None where there is none."""
+        """The batch that is not full yet, or None."""
         batch = self._batch
         if not batch.payloads:
             return None
