@@ -255,9 +255,11 @@ class Site:
             log.info("run_end", **end)
             self.keep(log, **end, users=users if status == "ok" else None)
 
-    def audit_event(self, seconds: float, raw: str = "") -> None:
+    def audit_event(self, seconds: float, raw: str = "", late_s: Optional[float] = None) -> None:
+        """`late_s` is how long after it happened it is indexed, or None for when somebody looks."""
         raw = raw or _AUDIT_EVENT % ("%032x" % int(seconds))
-        self._unwritten.append(Event(raw, seconds, AUDIT_INDEX, "collector", "kube", "kube:audit"))
+        indexed = None if late_s is None else seconds + late_s
+        self._unwritten.append(Event(raw, seconds, AUDIT_INDEX, "collector", "kube", "kube:audit", indexed=indexed))
 
     def arrive(self, at: float) -> None:
         """What was written so far is indexed, at a time."""
@@ -339,10 +341,12 @@ class Site:
     # --- What looks at it ---
 
     def _write(self, is_now: bool = False) -> None:
-        """Events are indexed now, or else when they happen, if that is later."""
+        """Events are indexed when it is said, else now, or when they happen, if that is later."""
         now = self.clock.now()
         self.splunkd.events.add(
-            event if is_now or not event.seconds or event.seconds < now else event._replace(indexed=event.seconds)
+            event._replace(indexed=event.seconds)
+            if event.indexed is None and not is_now and event.seconds and event.seconds >= now
+            else event
             for event in self._unwritten
         )
         self._unwritten = []

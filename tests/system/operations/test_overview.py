@@ -133,7 +133,7 @@ class TestItsSearches:
         assert value(tables, "last_success") == pytest.approx(0.9, abs=0.1)
         assert value(tables, "maps_age") == 15
         assert value(tables, "letters_count") == value(tables, "audit_unreadable") == 0
-        assert 60 <= value(tables, "audit_late") <= 840, "a quarter of an hour's events are indexed at once"
+        assert value(tables, "audit_late") == week.LATE_S
         assert 8 < value(tables, "activity_unknown") < 18
         assert not tables["refusals"].rows
         assert not tables["errors"].rows
