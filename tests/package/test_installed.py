@@ -49,6 +49,7 @@ ACTS = {
     "see the app": (SEEING, lambda user: user.service.apps[APP]),
     "run segmentsend with dryrun": (SEEING, lambda user: succeed(user, ROW)),
     "run segmentsend, use Send to Segment": (SENDER, lambda user: succeed(user, ROW.replace(" dryrun=true", ""))),
+    "use the view Overview": (SENDER, lambda user: user.service.get("data/ui/views/overview_light")),
     "look up the user map": (SENDER, lambda user: succeed(user, "| inputlookup usersignups")),
     "read write keys": (SENDER, lambda user: known_key(user)),
     "read other secrets": (ADMIN, lambda user: user.service.storage_passwords.list()),

@@ -19,7 +19,7 @@ THEMES = {"light": "#ffffff", "dark": "#171d21"}
 """What stands behind a page in Splunk."""
 
 _FIND = """
-const found = await axe.run(".sb-page", {resultTypes: ["violations"]});
+const found = await axe.run(arguments[0], {resultTypes: ["violations"]});
 return found.violations.flatMap(({id, nodes}) => nodes.map(({html, failureSummary}) =>
     `${id}: ${html.slice(0, 200)}: ${failureSummary.split("\\n").slice(1).join(" ")}`));
 """
@@ -41,11 +41,21 @@ return document.querySelector(".sb-page").dataset.theme;
 """
 
 
-def problems(browser: Browser, name: str) -> List[str]:
-    """What is wrong with the page that is open, in all its looks; `name` is what its pictures are called."""
+def violations(browser: Browser, selector: str) -> List[str]:
+    """What axe-core finds in a part of the page that is open, as it looks now."""
+    _load_axe(browser)
+    return browser.run(_FIND, selector)
+
+
+def _load_axe(browser: Browser) -> None:
     if not AXE.is_file():
         pytest.skip("%s is missing: make axe, with Node.js and npm" % AXE.relative_to(ROOT))
     browser.run(AXE.read_text(encoding="utf-8"))
+
+
+def problems(browser: Browser, name: str) -> List[str]:
+    """What is wrong with the page that is open, in all its looks; `name` is what its pictures are called."""
+    _load_axe(browser)
     found: List[str] = []
     try:
         for width in WIDTHS:
@@ -55,7 +65,9 @@ def problems(browser: Browser, name: str) -> List[str]:
                 assert browser.run(_SHOW_IN, color) == theme
                 if "PICTURES" in os.environ:
                     browser.screenshot(Path(os.environ["PICTURES"]) / ("%s-%s.png" % (name, look)))
-                found += ["%s: %s" % (look, each) for each in [*browser.run(_FIND), *browser.run(_STICKS_OUT)]]
+                found += [
+                    "%s: %s" % (look, each) for each in [*browser.run(_FIND, ".sb-page"), *browser.run(_STICKS_OUT)]
+                ]
     finally:
         browser.devtools("Emulation.clearDeviceMetricsOverride")
         browser.run(_SHOW_IN, THEMES["light"])

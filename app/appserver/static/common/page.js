@@ -15,9 +15,10 @@ import { followTheme } from "./theme.js";
 
 const OLDEST = [9, 3];
 
-/** Puts the title and, where KV store is not ready, a note about that into `place`. Resolves to the page, { append, user, host }: `user` is
-    authentication/current-context, `host` { isCloud, isMember }. Where the user lacks one of the capabilities `needs`, the
-    sentence `instead` is all that there is, and it resolves to null. */
+/** Puts the title and, where KV store is not ready, a note about that into `place`. Resolves to the page,
+    { append, user, isReady, host }: `user` is authentication/current-context, `isReady` whether KV store is, `host`
+    { isCloud, isMember }. Where the user lacks one of the capabilities `needs`, the sentence `instead` is all that there is, and it
+    resolves to null. */
 export async function begin(place, title, { needs = [], instead = "", isWide = false } = {}) {
   place.className = isWide ? "sb-page sb-broad" : "sb-page";
   followTheme(place);
@@ -40,10 +41,12 @@ export async function begin(place, title, { needs = [], instead = "", isWide = f
   if (!needs.every((each) => user.capabilities.includes(each))) {
     return say(instead);
   }
-  place.replaceChildren(heading, ...kvStoreNote(server.kvStoreStatus));
+  const isReady = ["ready", undefined].includes(server.kvStoreStatus);
+  place.replaceChildren(heading, ...(isReady ? [] : [kvStoreNote(server.kvStoreStatus)]));
   return {
     append: (...parts) => place.append(...parts),
     user,
+    isReady,
     host: {
       isCloud: server.instance_type === "cloud",
       isMember: Boolean(server.server_roles?.some((role) => role === "shc_member" || role === "shc_captain")),
@@ -51,6 +54,6 @@ export async function begin(place, title, { needs = [], instead = "", isWide = f
   };
 }
 
-const kvStoreNote = (status) => (["ready", undefined].includes(status) ? [] : [element(
+const kvStoreNote = (status) => element(
   "div", { class: "sb-note sb-warning", role: "status" }, `KV store is not ready (${status}), and the app keeps the user map in it. It `
-    + "starts some minutes after Splunk: reload this page then. Until it is ready, no run can succeed.")]);
+    + "starts some minutes after Splunk: reload this page then. Until it is ready, no run can succeed.");
