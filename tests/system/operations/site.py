@@ -169,12 +169,14 @@ class Site:
             "bytes": 60_000,
             "wire_bytes": 9_000,
             "waited_s": 0.0,
+            "concurrency": 4,
             "dead_letters": 0,
             "dead_letters_lost": 0,
             "rehearsed": 0,
             **facts,
             "status": status,
             "duration_s": 19.5,
+            "scanned": rows,
         }
         with self.run_log(seconds + 20, "segmentsend", sid, destination="segment", dryrun=False) as log:
             for problem in problems:
@@ -314,6 +316,9 @@ class Site:
                 "accepted": events - without_user - not_accepted,
                 "without_user": without_user,
                 "not_accepted": not_accepted,
+                "delay_50": 1_800.0,
+                "delay_95": 3_420.0,
+                "delay_max": 3_600.0,
             },
         )
 

@@ -17,6 +17,7 @@ KEY = "A key or source is not right"
 ARRIVAL = "Events did not arrive at Segment"
 KV_STORE, FAILED = "KV store is not up", "failed"
 MAP, UNKNOWN = "The user map is out of date", "Many users are not known"
+JOURNEY = "A journey is wrong"
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def test_every_alert_is_tested(site):
         name[len(ALERT) :]
         for name in site.splunkd.confs.stanzas("savedsearches", "segment_bridge")
         if name.startswith(ALERT)
-    } == {DEAD_LETTERS, KEY, ARRIVAL, JOB, KV_STORE, NOT_ACCEPTED, UNREADABLE, SILENCE, MAP, UNKNOWN}
+    } == {DEAD_LETTERS, KEY, ARRIVAL, JOB, JOURNEY, KV_STORE, NOT_ACCEPTED, UNREADABLE, SILENCE, MAP, UNKNOWN}
 
 
 def test_a_healthy_week_with_ordinary_hiccups_is_silent(watched):
@@ -264,6 +265,18 @@ class TestAKeyOrSourceIsNotRight:
         self.check(site, "receiver", "warn", "network")
         self.check(site, "certificate", "ok", "")
         assert site.run(ALERT + KEY) == []
+
+
+def test_a_journey_is_wrong_while_its_row_is(watched):
+    """The page saves no such row; whoever may write the collection can."""
+    for hour in hours(watched, 0, 9):
+        if hour == 2:
+            watched.save(
+                "segment_journeys", {"_key": "own", "journey": "Snapshot created", "verb": "make", "enabled": 1}
+            )
+        if hour == 6:
+            watched.delete("segment_journeys", "own")
+    assert watched.fired == [Fired(2, JOURNEY), Fired(6, JOURNEY, "over")]
 
 
 class TestEventsDidNotArriveAtSegment:
