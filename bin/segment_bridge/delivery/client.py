@@ -10,12 +10,12 @@ Answers are typed: `Answer.kind` says what is to be done, `reason` is the code t
 | 408, 410, 421, 425, 460, other 5xx; no connection, no answer, half of one | TRANSIENT |
 | 429 | THROTTLED |
 | 413, 415 | TOO_LARGE, ENCODED: the same again, in smaller batches, or without gzip |
-| 3xx, 401, 403, 404, 405, 407, 501, 505, 511; 2xx that says it is none | DENIED: to all, or to this one |
+| 3xx, 401, 403, 404, 405, 407, 501, 505, 511; a 2xx whose body reports an error | DENIED: to all, or to this one |
 | a certificate that is not valid; a proxy that wants credentials | MISCONFIGURED: no request will do better |
 | other 4xx, above all 400 | REFUSED: something in the batch is bad |
 
-The write key goes into a Basic header that is built here (so no netrc can leave it out), and not into the body as well,
-where a proxy would log it. Segment does not check it: a wrong one is answered 200.
+The write key goes into a Basic header that is built here (so that no netrc can replace it), and not into the body as
+well, where a proxy would log it. Segment does not check it, and answers 200 to a wrong one.
 
 Sources: Segment's "HTTP API"; the retry rules of Segment's own libraries (analytics-java, analytics-kotlin, 2026).
 """
@@ -39,7 +39,7 @@ from segment_bridge.errors import SecretError, SegmentBridgeError, Unavailable
 from segment_bridge.retry import retry_after_s
 
 _EXCERPT_CHARS = 200
-# Level 1 takes half the time of level 6, and makes batches of events a twentieth of their size as well.
+# Level 1 takes half the time of level 6, and also shrinks batches of events to a twentieth of their size.
 _GZIP_LEVEL, _GZIP_WBITS = 1, 31
 
 
@@ -63,16 +63,16 @@ class Answer(NamedTuple):
     error: str = ""  # for people; without secrets
     retry_after_s: Optional[float] = None
     excepted: Tuple[str, ...] = ()
-    """Of an answer that accepts all but some: what it says of these, each by its id."""
+    """If the answer accepts all events but some: what it says of these, by id."""
 
     def exception(self, payload: bytes) -> str:
-        """What it says of a message that it does not accept; empty for the others."""
+        """What the answer says of a message that it does not accept; empty for the others."""
         name = re.compile(r"(?<![\w-])%s(?![\w-])" % re.escape(json.loads(payload)["messageId"]))
         return next(filter(name.search, self.excepted), "")
 
     @property
     def reason_of_event(self) -> str:
-        """The reason where the answer is about a single event, as it turned out: "auth" would be a riddle there."""
+        """The reason, once the answer is known to be about a single event: "auth" would mislead there."""
         return "http_%d" % self.http if self.http and self.http >= 300 else self.reason
 
 
@@ -99,7 +99,7 @@ _DISABLED = "source is disabled"  # so says RudderStack
 _NO_STREAM = "no destinations found for stream"  # so says Jitsu of each event
 _NO = [False, "false"]
 _REFUSALS = (("success", _NO), ("ok", _NO), ("error", None), ("errors", None), ("status", ["error", "failed"]))
-"""What a 2xx says that is none: values of its members; None is any that is not empty."""
+"""Members by which a 2xx reports an error, and their values; None stands for any value that is not empty."""
 
 
 def kind_of(status: int) -> Kind:
@@ -112,7 +112,7 @@ def kind_of(status: int) -> Kind:
 
 
 def errors_of_stream(value: Dict[str, Any]) -> bool:
-    """Whether an answer says of all events, as Jitsu does, that the source leads nowhere."""
+    """Whether an answer says that the source of all these events leads nowhere, as Jitsu does."""
     errors = value.get("errors")
     return (
         not value.get("okEvents")
@@ -123,10 +123,10 @@ def errors_of_stream(value: Dict[str, Any]) -> bool:
 
 
 def tokens(destination: Destination, private_key: str) -> Tokens:
-    """What gets a destination's access tokens.
+    """The source of a destination's access tokens.
 
     Raises:
-        SecretError: the private key is none.
+        SecretError: the private key is not one.
     """
     try:
         key = signature.key(private_key)
@@ -142,7 +142,7 @@ def tokens(destination: Destination, private_key: str) -> Tokens:
 
 
 def fingerprint(write_key: str) -> str:
-    """Stands for a write key where the key itself must not be."""
+    """A digest that identifies a write key where the key itself must not appear."""
     return hashlib.sha256(b"segment_bridge:" + write_key.encode()).hexdigest()
 
 
@@ -155,14 +155,14 @@ def check(destination: Destination) -> None:
 
 
 class Prepared(NamedTuple):
-    """A batch as a request, compressed where the other side takes that; each attempt sends it as it is."""
+    """A batch as a request, compressed if the receiver takes that; each attempt sends the same bytes."""
 
     request: exchange.Request
     body_bytes: int  # before that
 
 
 class Client:
-    """A destination that takes batches; any number of threads may send some, each on a connection of its own."""
+    """A destination that takes batches; any number of threads may send, each on a connection of its own."""
 
     def __init__(self, destination: Destination, write_key: str, private_key: str = ""):
         """
@@ -211,10 +211,10 @@ class Client:
         return Prepared(request, len(body))
 
     def send(self, prepared: Prepared, retries: int = 0) -> Answer:
-        """Sends it, after so many times before, and reads the answer.
+        """Sends the request, which was sent this many times before, and reads the answer.
 
-        A kept-alive connection that the other side has just closed is no failure: the request goes out once more, on a
-        new one. (The messages' ids make that safe.)
+        If the receiver has just closed a kept-alive connection, that does not count as a failure: the request goes out
+        again on a new one. (The messages' ids make that safe.)
         """
         if retries:
             prepared.request.headers["X-Retry-Count"] = str(retries)
@@ -245,7 +245,7 @@ class Client:
             tokens.drop(token)
 
     def _is_about_token(self, answer: Answer) -> bool:
-        """As Segment's libraries have it. A 400 is about events mostly: it is believed to be about the token once."""
+        """As in Segment's libraries. A 400 is mostly about events, so this blames the token for it only once."""
         if answer.http == 400 and not self._renewed.is_set():
             self._renewed.set()
             return True
@@ -283,7 +283,7 @@ class Client:
         return Answer(kind_of(status), reason, status, error, retry_after_s(said.headers, time.time()))
 
     def _success(self, status: int, said: str) -> Answer:
-        """Of a 2xx, which is believed if nothing in it says otherwise."""
+        """The answer to a 2xx: accepted, unless its body says otherwise."""
         try:
             value = json.loads(said) if said and said.upper() != "OK" else None
         except (ValueError, RecursionError):
@@ -316,7 +316,7 @@ class Client:
         return Answer(Kind.MISCONFIGURED, error.reason, None, text)
 
     def _clean(self, text: str) -> str:
-        """The beginning of what somebody else wrote, who may have been told the key."""
+        """The beginning of the other side's text, with the key removed in case it repeats that."""
         return texts.printable(text, _EXCERPT_CHARS, self._secrets)
 
 

@@ -2,19 +2,19 @@
 
 | column | is sent as |
 |---|---|
-| `properties.plan` | a text; `null`, which JSON takes apart to that word, is no value |
+| `properties.plan` | a text; `null` counts as no value |
 | `properties.plan:string` | just the text that is there |
 | `properties.amount:number` | a number, as it is written |
 | `properties.paid:boolean` | true or false |
 | `properties.address:json` | any JSON, as it is given |
 
-What has several values, or a name that ends in `{}` (before the type), becomes an array. A type is the choice of
-whoever names the column: no value is taken for something else because of what it looks like. (In `integrations`, where
-Segment takes any text for true, a column without a type is a boolean.) A colon with another word behind it is part of
-the name, but a word that is nearly a type is refused; and so is `properties.products{}.sku`, by which spath names what
-it has taken out of an array of objects: which value belongs to which object is lost.
+Several values become an array, and so does a column whose name ends in `{}` (before the type). Whoever names the column
+chooses the type: the look of a value never does. (In `integrations`, where Segment takes any text for true, a column
+without a type is a boolean.) A colon with another word behind it is part of the name, but a word that is nearly a type
+is refused; and so is `properties.products{}.sku`, spath's name for values from an array of objects: nobody can tell any
+more which value belongs to which object.
 
-All rows of a block are gone through column by column; only JSON text that a row has besides is read, row by row.
+This module goes through a block column by column; it reads only JSON texts row by row.
 """
 
 import re
@@ -97,7 +97,7 @@ _APART = re.compile(r"\{\d*\}")
 
 
 def _meaning(name: str) -> Tuple[str, ToJson, str, bool]:
-    """What a column's name says: the path of its values, how they become JSON, why they may not, if it is an array."""
+    """What a column's name says: the values' path, how they become JSON, why they cannot, whether they are an array."""
     path, reason = name, "wrong_type"
     to_json: ToJson = _boolean if name.startswith("integrations.") else plain
     rest, colon, word = name.rpartition(":")
@@ -175,7 +175,7 @@ class Objects:
         return [text and "{%s}" % text[1:] for text in map("".join, zip(*parts))]
 
     def _values(self, columns: Columns, reject: Reject, leaves: List[_Leaf]) -> Sequence[str]:
-        """What is at this path, row by row: of one of the columns, or the object that longer names make."""
+        """The values at this path, row by row: from one of the columns, or the object that longer names make."""
         given: List[Sequence[str]] = [_cells(column, columns, reject) for column in self._columns]
         if given:
             names = ", ".join(column.name for column in self._columns)
@@ -225,7 +225,7 @@ def _cells(column: _Column, columns: Columns, reject: Reject) -> List[str]:
 
 
 def converted(texts: Sequence[str], to_json: ToJson, refuse: Callable[[int, str, ValueError], None]) -> List[str]:
-    """Those that there are; "" where one is refused."""
+    """The values that there are; "" for one that is refused."""
     try:
         return [text and to_json(text) for text in texts]
     except ValueError:  # of one of them, or more

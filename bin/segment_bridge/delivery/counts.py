@@ -1,4 +1,4 @@
-"""How many events of a run ended in which way, and why, with an example of each; and what was sent; pure."""
+"""Counts a run's events by outcome and reason, with an example of each, and what went over the wire; pure."""
 
 from collections import Counter
 from typing import Dict, List, NamedTuple, Tuple, Union
@@ -14,7 +14,7 @@ class Traffic(NamedTuple):
     body_bytes: int = 0
     wire_bytes: int = 0  # after compression
     waited_s: float = 0.0
-    """How long requests waited for their turn, together."""
+    """How long all requests together waited for their turn."""
     concurrency: int = 0
     """How many requests may have been under way at once, at most."""
     gave_up_gzip: bool = False
@@ -29,7 +29,7 @@ class Reason:
 
 
 class Counts:
-    """Of one run; `rows` are all that came."""
+    """The counts of one run; `rows` counts all rows that came in."""
 
     def __init__(self) -> None:
         self.rows = 0
@@ -41,12 +41,12 @@ class Counts:
 
     @property
     def not_sent(self) -> int:
-        """That should have been, and did not get there."""
+        """How many events should have been accepted and were not."""
         return self["failed"] + self["unsent"]
 
     @property
     def reasons(self) -> List[Reason]:
-        """In the order in which they were met first."""
+        """In the order in which they first came up."""
         return [*self._reasons.values()]
 
     def add(self, outcome: Outcome, number: int, example: Union[str, bytes]) -> None:

@@ -1,14 +1,15 @@
-"""What was rejected, failed or not sent, kept in the collection segment_dead_letters: its message, why, since when.
+"""Keeps events that were rejected, failed or not sent in the collection segment_dead_letters.
 
-A document's key is <destination>/<messageId>: what fails again is one document, which keeps its first time and counts
-its attempts. `payload` is the message as it would be sent; of a row that gives no message it is a draft of one
-(segment_bridge.delivery.drafts), which has an id as well. A message that is accepted later, by any run, leaves the
-collection; so does what is too old, or too much: what was refused before what waits for its next try.
+A document has the message, the reason and the times. Its key is <destination>/<messageId>: an event that fails again
+stays one document, which keeps its first time and counts its attempts. `payload` is the message as it would be sent; if
+a row gives no message, it is a draft of one (segment_bridge.delivery.drafts), which has an id as well. When any run
+gets the message accepted, it leaves the collection. So do letters that are too old; and if there are too many, refused
+ones go before those that wait for their next try.
 
 A row without a user (no_user_anon_id) is not kept: sending it again would not find the user. Only the search that made
 it may.
 
-People edit letters, and so may whoever has the role for it: one of a wrong shape is passed over, and counted.
+People can edit letters: a run skips and counts those of a wrong shape.
 """
 
 import contextlib
@@ -24,7 +25,7 @@ from segment_bridge.errors import SegmentBridgeError
 COLLECTION = "segment_dead_letters"
 STATUSES = ("rejected", "failed", "unsent")
 AGAIN, DROPPED = "again", "dropped"
-"""The statuses by which a person says that a letter is to be sent once more, whatever its age, or to be removed."""
+"""The statuses by which a person asks to send a letter again, whatever its age, or to remove it."""
 DROPS = {
     "age": "dead letters were removed that nobody dealt with for 30 days",
     "number": "there were too many dead letters: the oldest were removed, of those that were refused first",
@@ -32,12 +33,12 @@ DROPS = {
 MAX_AGE_S = 30 * 86_400
 MAX_LETTERS = 100_000
 _OF_EDITING = ("original", "edited", "edited_by")
-"""What a letter that was edited by hand keeps: what it was before, when, and by whom."""
+"""What an edited letter keeps: its former payload, when it was edited, and by whom."""
 _MOST_WAITING, _MOST_WAITING_CHARS = 500, 2_000_000
 
 
 class Letters:
-    """Those of a run that keeps none. `DeadLetters` are those of one that does.
+    """For a run that keeps no dead letters. `DeadLetters` is for one that does.
 
     Attributes:
         kept, lost: how many, and how many of those that should have been are not; `error` says why.
@@ -53,18 +54,18 @@ class Letters:
         return False
 
     def add(self, message_id: str, payload: str, outcome: Outcome) -> None:
-        """Takes one, and writes them when there are enough."""
+        """Takes one letter, and writes all it has once there are enough."""
 
     def accepted(self, payloads: Sequence[bytes]) -> None:
-        """These messages are, and so no longer dead letters, if they were."""
+        """These messages were accepted, so they are dead letters no longer."""
 
     def write(self) -> None:
-        """Writes those that wait, and removes those that were accepted."""
+        """Writes the letters it has, and removes those that were accepted."""
 
     def prune(self) -> Dict[str, int]:
-        """Removes what is too old, what is too much, and what a person dropped.
+        """Removes letters that are too old, too many, or dropped by a person.
 
-        How many, by reason, but for the last.
+        Returns how many, by reason; letters that a person dropped do not count.
         """
         return {}
 
@@ -74,17 +75,17 @@ class Letters:
 
 
 class _Held(NamedTuple):
-    """What is to be known of a letter in the collection, in the order in which they have to go."""
+    """What this module needs to know of a letter; sorts by which letter has to go first."""
 
     waits_for_next_try: bool
     first_time: float
 
 
 class DeadLetters(Letters):
-    """One run's.
+    """The dead letters of one run.
 
     Args:
-        collection: opens segment_dead_letters: each time that something is asked of it, with patience anew.
+        collection: opens segment_dead_letters; called for each request, so that each has its full patience.
     """
 
     def __init__(self, collection: Callable[[], Collection], destination: str, clock: Callable[[], float] = time.time):
@@ -130,8 +131,8 @@ class DeadLetters(Letters):
 
     def write(self) -> None:
         """
-        KV store that does not answer, or takes none, is not asked again in this run. What it keeps of the latter is
-        sent again, and is a repeat to Segment.
+        If KV store does not answer, or refuses, this run does not ask it again. Accepted letters that it still keeps go
+        out again, as repeats to Segment.
         """
         accepted, self._accepted = self._accepted, []
         with contextlib.suppress(SegmentBridgeError):
@@ -151,7 +152,7 @@ class DeadLetters(Letters):
         return {}
 
     def _read(self) -> Dict[str, _Held]:
-        """Sets and gives `_held`; nothing where KV store cannot be read."""
+        """Sets and returns `_held`; empty if KV store cannot be read."""
         self._held = {}
         with contextlib.suppress(SegmentBridgeError):
             for letter in self._collection().read({"destination": self._destination}, "_key,first_time,status"):
@@ -172,7 +173,7 @@ class DeadLetters(Letters):
         return "%s/%s" % (self._destination, message_id)
 
     def _save(self, waiting: Dict[str, Dict[str, Any]]) -> int:
-        """How many KV store took."""
+        """Returns how many KV store took."""
         collection = self._collection()
         now = self._clock()
         for document in waiting.values():
@@ -196,6 +197,6 @@ class DeadLetters(Letters):
 
 
 def _number(value: Any) -> Optional[float]:
-    """What may be a time or a count, and is; None for anything else."""
+    """The value, if it can be a time or a count; None for anything else."""
     is_one = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     return value if is_one and 0 <= value < 1e12 else None

@@ -1,4 +1,4 @@
-"""Which ids there were before in a run, in memory of one size however many there are; pure."""
+"""Remembers which ids a run has had, in a fixed amount of memory however many there are; pure."""
 
 from array import array
 
@@ -29,7 +29,7 @@ class Seen:
         self._room = self._most
 
     def discard(self, text: str) -> None:
-        """As if it had not been there."""
+        """Forgets a text."""
         value = hash(text) or 1
         slot = value & self._mask
         while self._table[slot]:
@@ -39,7 +39,7 @@ class Seen:
             slot = (slot + 1) & self._mask
 
     def add(self, text: str) -> bool:
-        """Whether it is new."""
+        """Adds a text; whether it is new."""
         value = hash(text) or 1
         table, mask = self._table, self._mask
         slot = value & mask

@@ -1,8 +1,8 @@
 """What a destination adds to each event: `context` and `integrations`; pure.
 
-The event's own members win, at every depth. They are put into each event, for every receiver: RudderStack does not
-read the batch's, Customer.io puts them in the place of the events', and which of the two wins at Segment is not
-documented.
+The event's own members win, at every depth. The app puts the destination's into each event, for every receiver:
+RudderStack ignores a context beside the events, Customer.io replaces theirs with it, and Segment does not document
+which of the two wins.
 
 Sources: Segment's "HTTP API" and "Spec: Common fields" (`integrations` are booleans or objects, `consent` has booleans
 by category, `protocols.event_version` is an integer); rudder-server, Jitsu and Customer.io as in receivers.
@@ -15,11 +15,11 @@ from typing import Any, Callable, Dict
 from segment_bridge.delivery import ingest, jsontext
 
 Add = Callable[[str], str]
-"""Makes the JSON text of an object, or "", the one to be sent."""
+"""Turns the JSON text of an object, or "", into the one to send."""
 
 
 def add(default: str) -> Add:
-    """What adds the members of a checked JSON object."""
+    """A function that adds the members of a checked JSON object."""
 
     # The rows of a search have few different ones.
     @functools.lru_cache(maxsize=64)
@@ -30,7 +30,7 @@ def add(default: str) -> Add:
 
 
 def context(text: str) -> str:
-    """A setting: as JSON that Segment takes.
+    """The check of the setting `context`: JSON that Segment takes.
 
     Raises:
         ValueError: it is not.

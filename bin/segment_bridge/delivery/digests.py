@@ -1,14 +1,14 @@
-"""Columns of type digest: what is sent of them is a salted digest, by which nobody can tell what it was; pure.
+"""Columns of type digest: a salted digest is sent in place of their text, which nobody can tell from it; pure.
 
 | column | what becomes of it |
 |---|---|
 | `userId:digest`, and other ids | the id, as its digest |
 | `properties.owner:digest` | the property, as the digest of its text |
-| `properties:digest` | a JSON object: each of its members is a property, as a digest; a null is none |
+| `properties:digest` | a JSON object: each member becomes a property, as a digest; null members are left out |
 
 A digest is the HMAC-SHA-256 of the UTF-8 text with the app's salt as its key, in hexadecimal: the same text gives the
-same digest in every event, and another one in another installation. It is made before anything else is done with the
-rows, so neither messages nor dead letters nor the run log have the text. The rows of the search keep their columns.
+same digest in every event, and another one in another installation. Digests are made before anything else happens to
+the rows, so messages, dead letters and the run log never contain the text. The rows of the search keep their columns.
 
 Source: RFC 2104.
 """
@@ -37,10 +37,10 @@ def has_digests(header: Sequence[str]) -> bool:
 
 
 class Digests:
-    """Of a chunk with the given header, in which columns of type digest take the place of plain ones.
+    """The digests of a chunk with this header: columns of type digest take the place of plain ones.
 
     Attributes:
-        header: the plain names, one for each column that there was.
+        header: the plain names, one for each column of the chunk.
     """
 
     def __init__(self, header: Sequence[str], salt: str):
@@ -78,7 +78,7 @@ class Digests:
         make: Callable[[str], str],
         joined: Callable[[str, str], str],
     ) -> None:
-        """Makes what `position` has part of the column of the plain name, or that column, where there is none."""
+        """Merges the column at `position` into the one of the plain name, or makes it that column if there is none."""
         if plain not in header:
             self.header[position] = plain
             self._steps.append(_replacing(position, make))
@@ -100,7 +100,7 @@ class Digests:
         return ";".join("$%s$" % self.digest(value) for value in values_of(twin))
 
     def _id(self, text: str) -> str:
-        """A word for "none" stays what it is: it is refused as an id, and its digest would not be."""
+        """A word for "none" stays as it is, so that it is refused as an id; its digest would not be."""
         try:
             return self.digest(ids.given(text))
         except ValueError:
@@ -125,12 +125,12 @@ def _replacing(position: int, make: Callable[[str], str]) -> Callable[[List[Sequ
 
 
 def _one(text: str, digest: str) -> str:
-    """A row that has both has said that it wants the digest."""
+    """If a row has both, the digest wins."""
     return digest or text
 
 
 def _both(text: str, digests: str) -> str:
-    """The members of two JSON objects, as one. What is no object stays so, and is refused."""
+    """The members of two JSON objects in one. What is not an object stays as it is, and is refused later."""
     text = text.strip()
     if not (text.startswith("{") and text.endswith("}") and digests.startswith("{")):
         return digests if digests and (not text or not digests.startswith("{")) else text

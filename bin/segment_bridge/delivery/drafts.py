@@ -1,8 +1,8 @@
-"""What is kept of a row that gives no message: a draft of one, for a person to correct and to send again; pure.
+"""Makes a draft from a row that gives no message, for a person to correct and send again; pure.
 
-It is a JSON object with the members that a message has. Objects are there as far as the row's columns make them;
-columns that do not are there by their own names, and so is what has several values. It has an id, under which it is
-found again, and the row's time. What can never be sent, for its size, is cut.
+A draft is a JSON object with the members that a message has. It contains objects as far as the row's columns form them;
+columns that form none, or have several values, keep their own names. It has an id, by which people find it, and the
+row's time. What is too large ever to be sent is cut.
 """
 
 import json
@@ -20,7 +20,7 @@ _CUT = "... (cut)"
 
 
 def draft(layout: Layout, cells: Sequence[str], message_id: str) -> str:
-    """Of a row, as a JSON text of at most MAX_EVENT_BYTES, or a little more.
+    """A row's draft, as a JSON text of at most MAX_EVENT_BYTES, or a little more.
 
     Args:
         message_id: the row's, or one that stands in for it.
@@ -43,7 +43,7 @@ def draft(layout: Layout, cells: Sequence[str], message_id: str) -> str:
 
 
 def _make_object(layout: Layout, cells: Sequence[str], name: str, members: Dict[str, str]) -> None:
-    """Puts an object in place of the columns that it is made of, if nothing is wrong with them."""
+    """Replaces columns by the object that they form, if nothing is wrong with them."""
     try:
         text = jsontext.checked(json.loads(members[name])) if name in members else ""
         if name in layout.dotted:
@@ -61,7 +61,7 @@ def _refuse(row: int, code: str, error: str) -> None:
 
 
 def _date(members: Dict[str, str]) -> None:
-    """What is sent again has no _time any more."""
+    """The draft keeps the time itself: when it is sent again, there is no _time."""
     try:
         time = from_epoch(json.loads(members["_time"]))
     except (KeyError, ValueError, TypeError):
@@ -71,7 +71,7 @@ def _date(members: Dict[str, str]) -> None:
 
 
 def _cut(members: Dict[str, str]) -> Dict[str, str]:
-    """The members as texts, each of them cut, and as many as there is room for."""
+    """The members as texts, each cut, and as many as there is room for."""
     cut: Dict[str, str] = {}
     room = MAX_EVENT_BYTES
     for name, text in {"messageId": members["messageId"], **members}.items():

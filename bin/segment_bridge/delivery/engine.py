@@ -34,7 +34,7 @@ class Engine:
     """Sends one run's batches; a context manager that leaves no thread behind.
 
     Args:
-        client: for threads to use at once.
+        client: safe to use from several threads.
         settled: called in the caller's thread, from `submit` and `drain`.
     """
 
@@ -92,11 +92,11 @@ class Engine:
         )
 
     def resume(self) -> None:
-        """Time begins to count against the deadline; it does until `drain`."""
+        """From here until `drain`, time counts against the deadline."""
         self._attempts.resume()
 
     def submit(self, batch: Batch) -> None:
-        """Takes a batch; waits while there are enough of them."""
+        """Takes a batch; waits while it has enough of them."""
         while len(self._pending) >= max(self._least_pending, self._attempts.level + 2):
             self._settle_done()
         self._pending.add(self._pool.submit(self._deliver, batch))
@@ -110,22 +110,22 @@ class Engine:
         self._attempts.pause()
 
     def overturned(self) -> List[Refusal]:
-        """What `settled` was told is rejected, in an earlier piece, and has failed."""
+        """Messages of earlier pieces that were reported to `settled` as rejected, and that have failed."""
         trust = self._attempts.trust
         overturned, trust.overturned = trust.overturned, []
         return overturned
 
     def stop(self, reason: str, error: str) -> None:
-        """Nothing more is sent; what is under way is waited for."""
+        """Sends nothing more, and waits for requests under way."""
         self._attempts.stop(reason, error)
 
     def _settle_done(self) -> None:
-        """Waits for a batch to be delivered, or more."""
+        """Waits until at least one batch is delivered."""
         done, self._pending = wait(self._pending, return_when=FIRST_COMPLETED)
         self._hand_on([future.result() for future in done])
 
     def _hand_on(self, delivered: List[Delivered]) -> None:
-        """What is decided; the rest waits."""
+        """Settles what is decided; the rest waits."""
         found, self._undecided = self._undecided + delivered, []
         for each in found:
             if each.is_decided:
@@ -134,7 +134,7 @@ class Engine:
                 self._undecided.append(each)
 
     def _deliver(self, batch: Batch) -> Delivered:
-        """In a thread of the pool."""
+        """Runs in a thread of the pool."""
         began = self._clock()
         fates: List[Fate]
         try:
@@ -147,7 +147,7 @@ class Engine:
 
 
 class DryRun:
-    """In place of an Engine where nothing is to be sent."""
+    """Replaces an Engine in a dry run."""
 
     traffic = Traffic()
 

@@ -1,9 +1,9 @@
-"""Ids: those that rows bring, and the messageIds that are made where they bring none; pure.
+"""Checks the ids that rows bring, and makes messageIds for rows without one; pure.
 
-Segment keeps what it is told of an id for good, and drops a message whose messageId it has seen before, in whichever
-source. So a word for "none" is no id: strangers would be one person. And an id that is made is the same each time that
-the search runs, whatever the order of columns and however JSON is written; but where nothing in a row tells one
-occurrence from another (a daily count, say), it is another one on the next occasion.
+Segment keeps what it learns about an id for good, and drops a message whose messageId it has seen before, in whichever
+source. So a word for "none" is not an id: strangers would become one person. And an id made here is the same each time
+the search runs, whatever the order of columns and the spelling of JSON; but if nothing in a row tells one occurrence
+from another (a daily count, say), the next occasion gets another id.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ def given(text: str) -> str:
     """An id as it is sent, without white space around it.
 
     Raises:
-        ValueError: it stands for none.
+        ValueError: it is a word for "none".
     """
     text = text.strip()
     if text[:1].isalnum() and text.isascii() and (len(text) > _LONGEST or text.lower() not in _NONE):  # nearly always
@@ -63,14 +63,14 @@ def fitting(pattern: str) -> Callable[[str], str]:
 
 
 class MessageIds:
-    """A run's: which there were before, and what is made for rows without one.
+    """The messageIds of a run: remembers which it had, and makes them for rows without one.
 
     Args:
         source: stands for the source in Segment.
         occasion: of the search; goes into the ids of rows that say nothing of when or where.
 
     Attributes:
-        undated: how many rows that were.
+        undated: how many such rows there were.
     """
 
     def __init__(self, source: str, occasion: str):
@@ -83,11 +83,11 @@ class MessageIds:
         return self._seen.add(message_id)
 
     def forget(self, message_id: str) -> None:
-        """A given one, whose message did not get there: the next row that has it may."""
+        """Forgets a given id whose message did not get there, so that the next row with it may be sent."""
         self._seen.discard(message_id)
 
     def made(self, message: str, address: Sequence[str], is_dated: bool) -> str:
-        """For a message, a JSON text; another for each of several equal rows: they are told by number.
+        """Makes an id for a message, a JSON text. Equal rows are numbered, so that each gets an id of its own.
 
         Args:
             address: where Splunk has the event, if the row says so.

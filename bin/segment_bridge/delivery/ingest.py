@@ -1,7 +1,7 @@
-"""What Segment throws away on ingest for what is in an event's context: consent, and the advertising id; pure.
+"""Finds what Segment throws away on ingest because of the event's context: consent, and the advertising id; pure.
 
-Whether it looks at every event so, or only at those called "Segment Consent Preference Updated", is not said. All are
-looked at: an event with a consent that Segment cannot read might go to destinations that it must not reach.
+Segment does not say whether it checks every event like this, or only those called "Segment Consent Preference Updated".
+The app checks all: an event whose consent Segment cannot read might go to destinations that it must not reach.
 
 Source: Segment's "Delivery Overview", "Failed on Ingest"; "Consent in Segment Connections".
 """
@@ -20,7 +20,7 @@ NO_CATEGORIES: Tuple[str, str] = (
 
 
 def context_problem(text: str) -> Problem:
-    """Of the JSON text of a context; None for nearly all."""
+    """The reason for which Segment throws away events with this context, a JSON text; None for nearly all."""
     return _problem(text) if "consent" in text or "advertisingId" in text else None
 
 
@@ -56,7 +56,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-# --- Limits of Unify, which drops what is beyond them without a word ---
+# --- Limits of Unify, which silently drops what exceeds them ---
 
 MOST_MEMBERS = 300
 MOST_GROUP_ID_CHARS = 500
