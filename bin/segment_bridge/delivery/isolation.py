@@ -1,8 +1,8 @@
 """A refused batch is halved until the bad messages are alone; the others are sent.
 
 Where nothing shows yet that the receiver takes anything at all, three messages of the batch are tried alone first:
-halving would take long and come to nothing. Whether a message that is refused alone is to blame, or something that is
-wrong with all of them (the write key, the url, gzip), is for segment_bridge.delivery.trust to say.
+halving would take long and come to nothing. segment_bridge.delivery.trust decides whether a message that is refused
+alone is to blame, or something that is wrong with all of them (the write key, the url, gzip).
 """
 
 import contextlib
@@ -20,10 +20,10 @@ SMALLEST_BATCH_BYTES = 33_000
 
 
 class Isolation:
-    """Of one run, for threads to use at once.
+    """The isolation of one run; several threads may use it at once.
 
     Attributes:
-        max_batch_bytes: is lowered where the receiver takes less than was asked for.
+        max_batch_bytes: is lowered if the receiver takes less than the setting allows.
     """
 
     def __init__(self, attempts: Attempts, max_batch_bytes: int):
@@ -35,7 +35,7 @@ class Isolation:
         self._has_probed = False
 
     def deliver(self, batch: Batch, requests: int = 0) -> List[Fate]:
-        """What becomes of a batch's messages, which were in so many requests before."""
+        """What becomes of a batch's messages, which were in this many requests before."""
         attempt = Attempt(requests)
         try:
             answer = self._attempts.send(batch, attempt)
@@ -56,7 +56,7 @@ class Isolation:
         ]
 
     def _stopped(self, batch: Batch, attempt: Attempt, requests: int) -> Outcome:
-        """Of what was not sent any more; it failed if it had been refused, as all else is."""
+        """The outcome of messages that were not sent any more: failed, if they had been refused like all others."""
         reason, error, http = self._attempts.stopped or Stop("", "")
         status = "failed" if requests and http else "unsent"
         if attempt.answer:
@@ -66,7 +66,7 @@ class Isolation:
         return Outcome(status, reason, http, error, batch.number, attempt.requests)
 
     def _isolate(self, batch: Batch, answer: Answer, requests: int, is_whole: bool) -> List[Fate]:
-        """A refused batch in parts, down to the messages that are to blame."""
+        """Sends a refused batch in parts, down to the messages that are to blame."""
         if answer.kind is Kind.TOO_LARGE:
             with self._attempts.lock:
                 half = max(body_bytes(batch.payloads) // 2, SMALLEST_BATCH_BYTES)
@@ -85,7 +85,7 @@ class Isolation:
         return [*self.deliver(first, requests), *self.deliver(second, requests)]
 
     def _probe(self, batch: Batch, requests: int) -> Dict[int, Fate]:
-        """Three messages alone, by their position."""
+        """Sends three messages alone; their outcomes, by position."""
         is_packed = self._client.gzip
         probes = sorted({0, len(batch) // 2, len(batch) - 1})
         known = {index: self.deliver(batch[index : index + 1], requests)[0] for index in probes}
@@ -94,7 +94,7 @@ class Isolation:
         return known
 
     def _around(self, known: Dict[int, Fate], batch: Batch, requests: int) -> List[Fate]:
-        """What becomes of a batch of some of whose messages it is known."""
+        """What becomes of a batch in which the fate of some messages is known."""
         fates: List[Fate] = []
         start = 0
         for index in sorted(known):
@@ -131,7 +131,7 @@ class Isolation:
         return refusal
 
     def _send_witness(self, answer: Answer) -> None:
-        """Sends a message once more that was accepted before: is that refused as well?"""
+        """Sends a message again that was accepted before: is it refused as well?"""
         witness = Batch(0, [self._trust.witness or b""], [0])
         try:
             found = self._attempts.send(witness, Attempt(0), lambda payload, begun: self._trust.confirmed(begun))
@@ -141,7 +141,7 @@ class Isolation:
             self._lose(answer)
 
     def _takes_it_plain(self, batch: Batch, attempt: Attempt) -> bool:
-        """Whether the receiver, which refused all so far, takes a message that is not compressed."""
+        """Whether the receiver, which has refused everything so far, takes a message that is not compressed."""
         if not self._client.gzip:
             return False
         self._client.gzip = False

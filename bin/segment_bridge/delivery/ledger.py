@@ -1,12 +1,12 @@
-"""The delivery ledger, where a destination has it on: what was accepted in the last hours is not sent again.
+"""The delivery ledger, if a destination has it on: the app does not send again what was accepted in the last hours.
 
-The hourly job reads four hours; with the ledger an event costs one send, not four. It takes nothing for accepted that
-was not: an id is told by 128 bits that the write key goes into, so what was sent with a wrong key is sent again with
-the right one. What cannot be read or written is done without: events are sent again then, and are repeats to Segment.
+It never takes an event for accepted that was not: it identifies ids by 128 bits that depend on the write key, so what
+was sent with a wrong key is sent again with the right one. If the ledger cannot be read or written, the run goes on
+without it: events are then sent again, and are repeats to Segment.
 
-Each run adds documents of what it got accepted; they are of no use when they are older than any job's window. Whoever
-can write them can have an event taken for sent: by the app's metadata, that is the job and administrators alone. What
-others send is withheld where it is known, and leaves no trace.
+Each run adds documents with what it got accepted; they are useless once they are older than any job's window. Whoever
+can write them can make the app take an event for sent: by the app's metadata, only the job and administrators can. Runs
+of others withhold events that the ledger knows, and add nothing to it.
 """
 
 import base64
@@ -24,17 +24,17 @@ KEPT_S = 6 * 3_600
 _DIGEST_BYTES = 16
 _DOCUMENT_DIGESTS = 50_000
 _MOST_DIGESTS = 500_000
-"""They take 50 MB. What is beyond them is sent again."""
+"""This many take 50 MB. Any further ids are sent again."""
 
 
 class Ledger:
-    """That of a run without one: nothing is known. Rows are told by their numbers in a piece."""
+    """For a run without a ledger: it knows nothing. Rows are identified by their numbers in a piece."""
 
     def begin(self) -> None:
-        """Another piece of rows."""
+        """Begins another piece of rows."""
 
     def known(self, message_ids: Sequence[str], rows: Sequence[int], start: int) -> Set[int]:
-        """Those of these rows, which have such ids, whose events were accepted before.
+        """The rows, of those with these ids, whose events were accepted before.
 
         Args:
             rows: by their numbers in a block, of which the first is number `start` of the piece.
@@ -42,7 +42,7 @@ class Ledger:
         return set()
 
     def accepted(self, rows: Sequence[int]) -> None:
-        """The events of these rows of the piece are."""
+        """The events of these rows of the piece were accepted."""
 
     def write(self) -> None:
         """Writes what was accepted, and deletes what is too old."""
@@ -104,7 +104,7 @@ class KeptLedger(Ledger):
         self._fresh = []
 
     def _read(self) -> Set[bytes]:
-        """What is of a wrong shape, or from times to come, is passed over; so is what would take too much memory."""
+        """Skips documents of a wrong shape, or from the future; and those that would take too much memory."""
         known: Set[bytes] = set()
         now = self._clock()
         with contextlib.suppress(SegmentBridgeError):
@@ -119,7 +119,7 @@ class KeptLedger(Ledger):
 
 
 def _decoded(digests: Any) -> bytes:
-    """As `write` has made them; nothing where they are not."""
+    """The digests as `write` made them; empty if they have another form."""
     try:
         found = base64.b64decode(digests, validate=True)
     except (ValueError, TypeError):

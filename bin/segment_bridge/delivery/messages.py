@@ -1,7 +1,7 @@
 """Search result rows become Segment messages: checked, and serialised once; pure.
 
-Segment answers 200 to a batch that holds a bad message and throws the message away without a word, so whatever it
-discards is found here, under its own reasons ("Delivery Overview", "Failed on Ingest").
+Segment answers 200 to a batch that holds a bad message and silently throws the message away, so this module finds
+whatever Segment discards, and uses Segment's own reasons ("Delivery Overview", "Failed on Ingest").
 
 | columns | become |
 |---|---|
@@ -13,11 +13,11 @@ discards is found here, under its own reasons ("Delivery Overview", "Failed on I
 | `messageId` | itself; the SHA-256 of one over 100 characters; one made of the row where there is none |
 | `timestamp` | itself, if it is ISO-8601 with a zone; where there is none, `_time` |
 
-A type has the columns that Segment gives it; others of these are left out. So are empty cells: null would delete a
-trait. Where an object comes both ways, a column stands in place of what the JSON text says at the same path; a path
-that leads through a value which is no object is an error.
+A type takes the columns that Segment defines for it; others of these are left out. So are empty cells: null would
+delete a trait. If an object comes both ways, a column replaces what the JSON text says at the same path; a path that
+leads through a value which is not an object is an error.
 
-Rows come in blocks, as columns: to go through a column costs much less than to go to a row's cells one by one.
+Rows come in blocks, as columns: going through a column costs much less than going to a row's cells one by one.
 
 Sources: Segment's "HTTP API", "Spec: Common fields", "Duplicate data"; RFC 3339; RFC 8259.
 """
@@ -42,12 +42,12 @@ MAX_ERROR_CHARS = 500
 
 
 class Messages(NamedTuple):
-    """What a block's rows give, row by row: empty where they do not give it."""
+    """What a block's rows become, row by row; empty for rows that give no message."""
 
     ids: List[str]
     payloads: List[bytes]  # the whole of a message, a JSON object as it is sent
     withheld: Dict[int, Outcome]
-    """Of the rows that give no message that could be sent, by their position: why."""
+    """Why rows give no message that could be sent, by their position."""
     made: Set[int]
     """The rows, by their position, whose ids are made here."""
 
@@ -90,7 +90,7 @@ class _Step(NamedTuple):
 
 
 class Manner(NamedTuple):
-    """How a destination's messages differ from what rows say."""
+    """How a destination changes the messages that rows give."""
 
     additions: Mapping[str, Add] = MappingProxyType({})
     """To `context` and `integrations`."""
@@ -125,7 +125,7 @@ class Layout:
         )
 
     def cells(self, name: str, columns: Columns, rows: int) -> Sequence[str]:
-        """A column, as it is; empty where there is none."""
+        """A column, as it is; empty if there is none."""
         position = self._position.get(name)
         return [""] * rows if position is None else columns[position]
 
@@ -185,8 +185,8 @@ _ALIKE = {
 def mistaken(header: Sequence[str]) -> Dict[str, str]:
     """The columns that are not sent and look like mistakes, and what was probably meant.
 
-    That is what nearly has a name of Segment's that no other column has. And it is all that is not sent, where no
-    column makes an object, and rows are no events as Splunk finds them, most of whose fields nobody asked for.
+    Those are columns whose name is nearly one of Segment's that no other column has. If no column makes an object, they
+    are all columns that are not sent, unless the rows are events as Splunk finds them, with fields nobody asked for.
     """
     there = {*header}
     if "_time" in there:
@@ -225,7 +225,7 @@ class MessageBuilder:
         self._max_event_bytes = max_event_bytes
 
     def build(self, layout: Layout, columns: Columns, count: int) -> Messages:
-        """The messages of so many rows; withheld are those that Segment would not take, or that this run had before."""
+        """The messages of this many rows; withholds those that Segment would not take, or that this run had before."""
         block = _Rows(layout, columns, range(count), {})
         given_ids = block.converted(layout.message_id)
         texts = [""] * count

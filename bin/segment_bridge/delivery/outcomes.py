@@ -1,4 +1,4 @@
-"""What became of each row's event, and the one place where that is settled; pure.
+"""What became of each row's event, and the one place that settles it; pure.
 
 | status | |
 |---|---|
@@ -9,9 +9,9 @@
 | duplicate | an earlier row has its messageId, or an earlier run got it accepted |
 | dryrun | it would have been sent |
 
-Some events are withheld before they are sent, some are known to the ledger, most are settled by the receiver's answer.
-All of them come through `Outcomes`, each once, and it tells everybody who has to know: the row itself, the counts, the
-dead letters and the ledger.
+Some events are withheld before they are sent, the ledger knows some, and the receiver's answer settles most. Each
+passes through `Outcomes` once, which tells everybody who has to know: the row itself, the counts, the dead letters and
+the ledger.
 """
 
 import json
@@ -64,7 +64,7 @@ def id_of(payload: bytes) -> str:
 
 
 class Answers(Protocol):
-    """Rows on their way back to whoever has the run send them."""
+    """Rows on their way back to the caller of the run."""
 
     def settle(self, rows: Sequence[int], outcome: Outcome) -> None: ...
 
@@ -107,14 +107,14 @@ class Outcomes:
         self._made.clear()
 
     def made(self, rows: Iterable[int]) -> None:
-        """The messageIds of these rows are made up: no other row has one of them."""
+        """The app made the messageIds of these rows: no other row has one of them."""
         self._made.update(rows)
 
     def withheld(self, row: int, message_id: str, outcome: Outcome, draft: str = "") -> None:
-        """It gives no message that could be sent. A duplicate becomes what its twin does, if that does not get there.
+        """The row gives no message that could be sent. A duplicate shares its twin's outcome, if that is not accepted.
 
         Args:
-            draft: what is to be kept of it.
+            draft: what to keep of the row.
         """
         if outcome is DUPLICATE:
             self._twins.setdefault(message_id, []).append(row)
@@ -124,12 +124,12 @@ class Outcomes:
             self._letters.add(message_id, draft, outcome)
 
     def sent_before(self, row: int, message_id: str, payload: bytes) -> None:
-        """By an earlier run, says the ledger."""
+        """An earlier run sent these, as the ledger knows."""
         self._settle([row], SENT_BEFORE, message_id)
         self._letters.accepted([payload])
 
     def sent(self, batch: Batch, outcome: Outcome) -> None:
-        """Messages that share an outcome, by the receiver's answer, or for want of one."""
+        """Settles messages that share an outcome, whether the receiver answered or not."""
         self._settle(batch.rows, outcome, batch.payloads[0])
         if outcome.status == "accepted":
             self._ledger.accepted(batch.rows)
@@ -139,12 +139,12 @@ class Outcomes:
                 self._lost(row, payload, outcome)
 
     def overturned(self, payload: bytes, outcome: Outcome) -> None:
-        """An event whose row is back already: what is kept of it is kept with this outcome."""
+        """An event whose row has gone back already: its dead letter gets this outcome."""
         if self._letters.keeps(outcome):
             self._letters.add(id_of(payload), payload.decode(), outcome)
 
     def end(self) -> None:
-        """Nothing more comes of this piece's rows."""
+        """All rows of this piece are settled."""
         for twin in [*self._twins]:
             self._settle_twins(twin, DUPLICATE)
         self._letters.write()

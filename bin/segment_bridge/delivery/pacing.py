@@ -3,13 +3,13 @@
 All connections of a run share one `Pace`. How many requests may be under way finds its level by itself, between one and
 a limit that is a setting:
 
-- A round is as many accepted requests as there are places. After each, the time that they took on average is compared
-  with the weighted mean of the rounds before. Where it holds, all places were taken and nothing went wrong, there is
-  one place more; half as many again until the first sign of too much, as a run may be short. Where it is longer than
-  it usually varies, there is a tenth less, but no fewer places than FIRST: requests wait in a queue, be it the
-  receiver's or on the way.
-- An answer that asks for patience (429, or any with Retry-After) takes half of the places, at once. The level at which
-  it came is not tried again for a minute.
+- A round is as many accepted requests as there are places. After each round, the average time of a request is compared
+  with the weighted mean of earlier rounds. If it is no longer, all places were taken and nothing went wrong, there is
+  one place more; until the first sign of too much, half as many again, as a run may be short. If it is longer by more
+  than its usual variation, there are a tenth fewer places, but no fewer than FIRST: requests wait in a queue, at the
+  receiver or on the way.
+- An answer that asks for patience (429, or any with Retry-After) takes away half of the places at once. The level at
+  which it came is not tried again for a minute.
 
 Vector's sinks are the model: these are their weights. But they begin with one request, which would cost a short run
 most of its time; give way to a refusal by a tenth, where TCP gives way by half; and are back at the refused level soon.
@@ -22,7 +22,7 @@ variance" (2009).
 import math
 
 FIRST = 4
-"""How many requests may be under way until it is known better."""
+"""How many requests may be under way at first."""
 RECOVERY_S = 60.0
 """How long a level that was too much is not tried again."""
 _ALPHA = 0.4
@@ -80,13 +80,13 @@ class Pace:
         return max(self._held_until, self._paced_until)
 
     def begins(self, now: float, events: int, under_way: int) -> None:
-        """A request with so many events begins, and is one of so many."""
+        """A request with this many events begins; `under_way` counts it, too."""
         self._was_full = self._was_full or under_way >= self.level
         if self._max_eps:
             self._paced_until = max(self._paced_until, now) + events / self._max_eps
 
     def throttled(self, now: float, wait_s: float) -> None:
-        """The receiver asks for patience: no request begins for so long, and fewer at once from then on."""
+        """The receiver asks for patience: no request begins for this long, and fewer run at once from then on."""
         if now >= self._held_until:  # one burst of refusals counts once
             self._ceiling = max(self.level - 1, 1)
             self._ceiling_until = now + RECOVERY_S
@@ -97,11 +97,11 @@ class Pace:
         self._held_until = max(self._held_until, now + wait_s)
 
     def troubled(self) -> None:
-        """A request failed, in a way that may pass: no place more in this round."""
+        """A request failed, in a way that may pass: no further place in this round."""
         self._had_trouble = True
 
     def answered(self, now: float, seconds: float) -> None:
-        """A request was accepted, after so long."""
+        """A request was accepted, after this long."""
         self._answers += 1
         self._seconds += seconds
         if self._answers < self.level:
@@ -114,7 +114,7 @@ class Pace:
         self._begin_round()
 
     def _adjust(self, now: float, current: float) -> None:
-        """Once a round, in which an answer took so many seconds."""
+        """Called once a round, in which an answer took this many seconds on average."""
         if now >= self._ceiling_until:
             self._ceiling, self._ceiling_until = self._limit, math.inf
         usual, noise = self._usual.mean, max(self._usual.deviation, _LEAST_DEVIATION * self._usual.mean)
@@ -128,7 +128,7 @@ class Pace:
 
 
 class Breaker:
-    """Opens when so many batches in a row have failed for good: the other side is down, and the rest is not tried."""
+    """Opens when a number of batches in a row have failed for good: the receiver is down, so do not try the rest."""
 
     def __init__(self, failures: int = 5):
         self.failures = failures

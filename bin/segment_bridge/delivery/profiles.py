@@ -1,7 +1,7 @@
-"""Events that Segment's Unify drops without a word, because of its limits: noticed, and sent all the same.
+"""Notices events that Segment's Unify silently drops because of its limits; they are sent all the same.
 
-How Unify holds its limits is not said, so what is beyond them is a warning. Events of one profile come to Segment at
-once where they are in one request.
+Segment does not say how strictly Unify applies its limits, so exceeding one is a warning. Events of one profile reach
+Segment at the same moment if they are in one request.
 
 Source: Segment's "Unify: product limits" (2026): 300 properties or traits, groupId of 500 characters, 25 events a
 second of one profile.

@@ -1,4 +1,4 @@
-"""What the receivers of Segment's protocol do otherwise than Segment; pure.
+"""What other receivers of Segment's protocol do differently from Segment; pure.
 
 | | segment | rudderstack | jitsu | customerio |
 |---|---|---|---|---|
@@ -12,7 +12,7 @@
 | messageId | 100 characters | any | 64 of `A-Z a-z 0-9 . _ -`; others become `_` | any |
 | the batch's context | merged into events | not read | merged, the event's wins | takes the place of the events' |
 
-A KB is read as 1,000 bytes, the smaller of its meanings. What is not known is done the strict way.
+A KB counts as 1,000 bytes, the smaller of its meanings. Where something is not known, the app is strict.
 
 Sources: Segment's "HTTP API" and "Duplicate data"; rudder-server f2655fb, gateway/ (handle_http_auth.go,
 response/response.go, configuration); jitsucom/bulker c5548cf, ingest/ (router_batch_handler.go, router.go);
@@ -26,11 +26,11 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class Receiver(NamedTuple):
-    """What there is to know of one. Sizes are in bytes, before compression."""
+    """What there is to know about a receiver. Sizes are in bytes, before compression."""
 
     title: str
     endpoints: Mapping[str, str] = _NONE
-    """Where it takes batches, by region; none where each site has an address of its own."""
+    """Where it takes batches, by region; empty if each site has its own address."""
     max_batch_bytes: int = 500_000
     max_event_bytes: int = 32_768
     has_key_with_secret: bool = False
@@ -39,7 +39,7 @@ class Receiver(NamedTuple):
     """Whether it drops by itself what it was sent before under the same messageId."""
     headers: Mapping[str, str] = _NONE
     id_pattern: str = ""
-    """Of a messageId that it leaves as it is, where that is not each of up to 100 characters."""
+    """A pattern for the messageIds that it leaves unchanged, if those are not all of up to 100 characters."""
     takes_batch_context: bool = True
     """Whether a context beside the batch leaves those of the events as they are."""
 

@@ -1,4 +1,4 @@
-"""What a run came to: for whoever runs the search, as notes, and for the run log, as facts."""
+"""The result of a run: as notes for whoever runs the search, and as facts for the run log."""
 
 from typing import Any, Dict, List, NamedTuple, Optional
 
@@ -23,7 +23,7 @@ _BEYOND = {
 
 
 class Note(NamedTuple):
-    """Something to say. An ERROR means that the run did not do its work."""
+    """A message to the user. An ERROR means that the run did not do its work."""
 
     level: str  # INFO, WARN, ERROR
     text: str
@@ -55,7 +55,7 @@ class Report:
         return bool(self._counts.not_sent or self._letters.lost)
 
     def notes(self, traffic: Traffic) -> List[Note]:
-        """Those with a reason are in the run log as well; so is what was removed from the dead letters."""
+        """The notes. The run log gets those with a reason, too, and what was removed from the dead letters."""
         self._log_letters()
         found = [*filter(None, map(_of_reason, self._counts.reasons))]
         own = [*self._warnings(traffic)]

@@ -57,13 +57,13 @@ class Piece(Protocol[B_co]):
 
 
 class Reply(Answers, Protocol[B_contra]):
-    """To a piece: gets its rows, with the ids and texts of their messages, and then the outcome of each."""
+    """The reply to a piece: gets its rows, with the ids and texts of their messages, and then each one's outcome."""
 
     def add(self, block: B_contra, messages: Messages) -> None: ...
 
 
 class NoReply:
-    """To rows that nobody waits for."""
+    """The reply to rows that nobody waits for."""
 
     def add(self, block: Block, messages: Messages) -> None:
         pass
@@ -80,8 +80,8 @@ class Run:
     """A context manager. `deliver` is called for each piece of rows, `notes` at the end.
 
     Args:
-        letters: where what does not get to its destination is kept, or dead_letters.Letters.
-        ledger: what was accepted before, or ledger.Ledger.
+        letters: keeps what does not get to its destination; dead_letters.Letters keeps nothing.
+        ledger: knows what was accepted before; ledger.Ledger knows nothing.
         window: the epoch times between which the search looks; 0 is no bound.
         salt: gives the salt of digests; is asked once, and only where rows have a column of that type.
     """
@@ -135,7 +135,7 @@ class Run:
         self._ledger.write()
 
     def cancel(self) -> None:
-        """May come at any time, from a signal's handler."""
+        """May be called at any time, also from a signal handler."""
         self.is_cancelled = True
         self._engine.stop("cancelled", "the search was cancelled")
 
@@ -197,7 +197,7 @@ class Run:
             start += block.rows
 
     def _drafts(self, layout: Layout, columns: Columns, messages: Messages) -> Dict[int, str]:
-        """What is kept of rows that give no message, by row. Each has an id then: the row, the log and the letter."""
+        """Drafts for rows that give no message, by row. Row, run log and dead letter then share an id."""
         drafts = {}
         for row, outcome in messages.withheld.items():
             if self._letters.keeps(outcome):
@@ -239,7 +239,7 @@ class Run:
         return self._report.has_failed
 
     def notes(self) -> List[Note]:
-        """What the run came to. An ERROR among them means that the search is to fail."""
+        """Notes on the run's result. If there is an ERROR among them, the search must fail."""
         if not self._has_window:
             self._report.undated = self._ids.undated
         if self._profiles:

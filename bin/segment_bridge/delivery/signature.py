@@ -1,9 +1,9 @@
 """Signatures by RSA and SHA-256 (RS256), as OAuth's client assertions have them; pure.
 
-Python's standard library has no RSA, and none of the pure Python libraries that have it is kept up any more; what is
-needed of it is one power and a padding. A signature is checked before it is given away: one that a fault spoilt would
-tell the key's factors. `pow` does not take the same time for all keys; somebody who could measure that on the search
-head could read the password store as well.
+Python's standard library has no RSA, and the pure Python libraries that have it are no longer maintained; this needs
+only one power and a padding. It checks a signature before it returns it, because one spoilt by a fault would reveal the
+key's factors. `pow` does not take the same time for all keys; but somebody who can measure that on the search head can
+read the password store as well.
 
 Sources: RFC 8017, 8.2.1 (RSASSA-PKCS1-v1_5), 9.2, A.1.2; RFC 5208 (PKCS #8); RFC 7468 (PEM); ITU-T X.690 (DER).
 """

@@ -1,7 +1,7 @@
-"""How many events of each name were accepted, by the hour in which they were.
+"""Counts accepted events by name and by the hour of acceptance.
 
-Segment's own counts, which they are compared with, are by the time of receipt. Names come with the rows of a chunk,
-and are looked up when their batch is settled.
+They are compared with Segment's own counts, which go by the time of receipt. Names come with the rows of a chunk, and
+are looked up when the batch is settled.
 """
 
 import json
@@ -13,7 +13,7 @@ HOUR_S = 3_600
 MOST_NAMES = 500
 _LONGEST_NAME = 200
 NO_NAME = "-"
-"""Of calls that have none, such as identify, and of names beyond so many."""
+"""The name for calls that have none, such as identify, and for all names beyond a number."""
 
 
 class Tally:
@@ -29,11 +29,11 @@ class Tally:
         self._names = []
 
     def add(self, names: Sequence[str]) -> None:
-        """The event names of further rows; empty where they have none."""
+        """Takes the event names of further rows; empty if they have none."""
         self._names += names
 
     def accepted(self, rows: Iterable[int]) -> None:
-        """The events of these rows were."""
+        """The events of these rows were accepted."""
         hour = int(self._clock()) // HOUR_S * HOUR_S
         for name, number in Counter(map(self._names.__getitem__, rows)).items():
             key = hour, name[:_LONGEST_NAME] or NO_NAME

@@ -1,6 +1,7 @@
-"""Is a refusal about the message, or about all of them? By what the receiver accepted before, and accepts after; pure.
+"""Is a refusal about the message, or about all of them? Decides by what the receiver accepts before and after it; pure.
 
-What refuses a message alone may have a reason to; or refuse everything, because of the key, the url or the account.
+A receiver that refuses a message alone may have a reason to; or it may refuse everything, because of the key, the url
+or the account.
 
 | a receiver is | until |
 |---|---|
@@ -26,12 +27,12 @@ from segment_bridge.delivery.batching import Batch
 from segment_bridge.delivery.outcomes import Outcome, Settled
 
 REFUSALS = 3
-"""So many messages refused alone, and none accepted in between, raise a doubt."""
+"""This many messages refused alone, with none accepted in between, raise a doubt."""
 
 
 @dataclass(eq=False)
 class Refusal:
-    """A message that was refused alone. Its outcome is what it is if that is about the message, until `is_decided`.
+    """A message that was refused alone. Until `is_decided`, its outcome supposes that the refusal is about the message.
 
     Args:
         answered: how many requests had begun by then.
@@ -73,7 +74,7 @@ class Delivered(NamedTuple):
 
 
 class Trust:
-    """What is known of one run's receiver."""
+    """What one run knows about its receiver."""
 
     def __init__(self) -> None:
         self.witness: Optional[bytes] = None
@@ -91,15 +92,15 @@ class Trust:
         return len(self._in_a_row) >= self._limit
 
     def accepted(self, payload: bytes, begun: int) -> None:
-        """A message was, maybe with others, in the request that was the so manieth to begin.
+        """A message was accepted, perhaps with others, in the request with this number.
 
-        It says nothing of what was refused when it was under way already.
+        That says nothing about messages that were refused after the request began.
         """
         self.witness, self._limit = payload, REFUSALS
         self._decide(begun)
 
     def confirmed(self, begun: int) -> None:
-        """The witness was accepted once more."""
+        """The witness was accepted again."""
         self._limit *= 2
         self._decide(begun)
 
@@ -109,7 +110,7 @@ class Trust:
             self.lose(*self._loss)
 
     def acquit(self, payload: bytes, begun: int) -> None:
-        """A message was accepted, for being sent in another way: that is what the others were refused for."""
+        """A message was accepted because it was sent in another way: the old way was why the others were refused."""
         for refusal in self._in_a_row:
             refusal.fail()
         self.accepted(payload, begun)
@@ -123,7 +124,7 @@ class Trust:
         self._decide(math.inf)
 
     def close(self) -> None:
-        """Rows go back. What is undecided is rejected, but for a doubt that could not be settled, and for no proof."""
+        """Rows go back now. Undecided messages are rejected, except in an unsettled doubt, or without any proof."""
         for refusal in self._in_a_row:
             if self.is_doubted or (self.is_unknown and not refusal.is_about_message):
                 refusal.fail()
