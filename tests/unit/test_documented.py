@@ -58,6 +58,26 @@ def test_the_reasons_are_those_that_are_documented():
     assert "http_<status>" in codes and told == reasons.ALL
 
 
+def test_the_codes_of_wrong_journeys_are_documented_and_the_page_has_words_for_each():
+    macros = (ROOT / "default/macros.conf").read_text(encoding="utf-8")
+    checks = (
+        macros.partition("\n[segment_bridge_checked_rows]\n")[2].partition("problem=case(")[2].partition("detail=")[0]
+    )
+    codes = [*re.findall(r'"([a-z_]+)"\)?, \\$', checks, re.M), "repeated"]
+    assert len(codes) == len(set(codes)) and 'again) OR names > 1, "repeated")' in macros
+    listed = (
+        (ROOT / "docs/journeys.md")
+        .read_text(encoding="utf-8")
+        .partition("\n## What is wrong\n")[2]
+        .partition("\n## ")[0]
+    )
+    documented = re.findall(r"^\| `(\w+)` \|", listed, re.M)
+    assert len(documented) == len(codes) and set(documented) == set(codes)
+    page = (ROOT / "app/appserver/static/journeys/rows.js").read_text(encoding="utf-8")
+    told = page.partition("const PROBLEMS = {")[2].partition("};")[0]
+    assert set(re.findall(r"^  (\w+): ", told, re.M)) == set(codes)
+
+
 TAKES_REASON = {"reject": 1, "Outcome": 1, "Answer": 1, "stop": 0, "Stop": 0, "_note": 1}
 """Functions and classes, and where they have a reason, if it is not called so."""
 

@@ -55,6 +55,10 @@ def _tokens(source: str) -> List[Token]:
     return found
 
 
+def _sign(token: Token) -> str:
+    return token.value.upper() if token.kind in ("op", "word") else ""
+
+
 def unquoted(literal: str) -> str:
     return re.sub(r'\\(["\\])', r"\1", literal[1:-1])
 
@@ -69,6 +73,8 @@ class Typed(NamedTuple):
 class _Parser:
     def __init__(self, source: str, host: Host):
         self.source, self.host, self.tokens, self.index = source, host, _tokens(source), 0
+        self.signs = [*map(_sign, self.tokens), ""]
+        """What each token is as an operator, a keyword or a parenthesis, and behind the last one."""
         self.fields: Set[str] = set()
 
     def whole(self) -> Evaluate:
@@ -89,16 +95,14 @@ class _Parser:
         )
 
     def peek(self, *values: str) -> bool:
-        if self.index >= len(self.tokens):
-            return False
-        token = self.tokens[self.index]
-        return token.kind in ("op", "word") and (token.value.upper() if token.kind == "word" else token.value) in values
+        return self.signs[self.index] in values
 
     def take(self, *values: str) -> Optional[str]:
-        if self.peek(*values):
-            self.index += 1
-            return self.tokens[self.index - 1].value.upper()
-        return None
+        sign = self.signs[self.index]
+        if sign not in values:
+            return None
+        self.index += 1
+        return sign
 
     def expression(self) -> Typed:
         return self.left_to_right(("XOR",), self.alternatives)

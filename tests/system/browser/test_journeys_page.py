@@ -1,5 +1,6 @@
 """The page "Journeys", as an analyst with no other right uses it: from what people did to an event in Segment."""
 
+import csv
 import json
 import time
 from pathlib import Path
@@ -9,7 +10,7 @@ from splunklib.binding import HTTPError
 
 from tests.standin.vectors.test_own_journeys import request as audit_event
 from tests.support.environment import Environment
-from tests.system.browser.browser import Browser, missing
+from tests.system.browser.browser import Browser, Element, missing
 from tests.system.browser.page import SetupPage
 
 if missing():
@@ -138,6 +139,100 @@ class TestList:
             assert page.run("return document.documentElement.scrollWidth") <= width
         finally:
             page.devtools("Emulation.clearDeviceMetricsOverride")
+
+
+@pytest.mark.usefixtures("made")
+class TestFiles:
+    @pytest.fixture
+    def saved(self, page, tmp_path):
+        """Presses a button of the list, and returns the text of the file that the browser saves."""
+        page.devtools("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+
+        def pressed(button: str, name: str, told: str) -> str:
+            page.button(button, LIST).click()
+            page.wait_for(lambda: report(page, LIST), told)
+            page.wait_for(lambda: " ".join(each.name for each in tmp_path.iterdir()), r"(^| )%s( |$)" % name)
+            return (tmp_path / name).read_bytes().decode("utf-8")
+
+        return pressed
+
+    def test_a_tracking_plan_for_protocols(self, saved):
+        plan = json.loads(saved("Tracking plan (JSON)", "tracking-plan.json", r"A tracking plan of \d+ events"))
+        rules = {rule["key"]: rule for rule in plan["rules"]}
+        rule = rules["Flower Bed Created"]
+        assert (rule["type"], rule["version"], rule["jsonSchema"]["type"]) == ("TRACK", 1, "object")
+        sent = rule["jsonSchema"]["properties"]["properties"]
+        assert sent["properties"]["count"] == {"type": ["number"], "examples": ["12"]}
+        assert sent["properties"]["size"] == {"type": ["string"], "examples": ["7"]}
+        assert {"name", "count", "size", "kind", "apiGroup"} <= {*sent["required"]}
+
+    def test_a_tracking_plan_for_a_spreadsheet(self, saved):
+        text = saved("Tracking plan (CSV)", "tracking-plan.csv", r"A tracking plan of \d+ events")
+        heading, *lines = csv.reader(text.splitlines())
+        assert heading == ["event", "journey", "property", "type", "always", "examples"]
+        assert ["Flower Bed Created", "Flower Bed Created", "count", "number", "yes", "12"] in lines
+        assert all(len(line) == len(heading) for line in lines)
+
+    def test_an_export_is_imported_but_for_what_is_wrong_and_taken_back(self, page, site, saved, tmp_path):
+        text = saved("Export", "journeys.json", "your own journeys, and what you have changed")
+        whole = json.loads(text)
+        exported = {row["id"]: row for row in whole["journeys"]}
+        bed = exported["flower-bed-created"]
+        assert bed["properties"].split("\n")[1] == "count = responseObject.spec.count"
+        assert not {"updated", "updated_by", "_key", "_user"} & {*bed}
+        others = [
+            {"id": "component-changed", "event": "Part %verb%", "enabled": 0},
+            {**bed, "id": "tree", "journey": "Tree planted", "resource": "trees"},
+            {**bed, "id": "wrong", "journey": "Wrong", "resource": "stones", "properties": "a = nowhere"},
+        ]
+        kept = [row for row in whole["journeys"] if row["id"] != "component-changed"]
+        file = tmp_path / "other.json"
+        file.write_text(json.dumps({**whole, "journeys": [*kept, *others]}), encoding="utf-8")
+        self.choose(page, file)
+        total = len(kept) + len(others)
+        page.wait_for(lambda: report(page, LIST), "%d of %d journeys are imported" % (total - 1, total))
+        assert "Not imported: Wrong. There is no such place" in report(page, LIST)
+        records = {each["_key"]: each for each in site.admin.records("segment_journeys")}
+        assert {*records} == {*exported, "component-changed", "tree"}
+        changed = records["component-changed"]
+        assert (changed["event"], changed["enabled"], changed["updated_by"]) == ("Part %verb%", 0, ANALYST)
+        assert records["flower-bed-created"]["properties"] == bed["properties"]
+
+        page.button("Reset: Component changed", LIST).click()
+        page.button("Reset", "//dialog").click()
+        page.wait_for(lambda: report(page, LIST), "Component changed is as the app brings it")
+        assert page.run("return document.querySelector('[aria-label=\"Component changed is on\"]').checked") is True
+        assert not page.all(LIST + '//button[@aria-label="Reset: Component changed"]')
+        page.button("Remove: Tree planted", LIST).click()
+        page.button("Remove", "//dialog").click()
+        page.wait_for(lambda: report(page, LIST), "Tree planted is removed")
+        assert {each["_key"] for each in site.admin.records("segment_journeys")} == {*exported} - {"component-changed"}
+
+    def test_a_file_that_is_none_of_journeys_is_refused(self, page, site, tmp_path):
+        before = site.admin.records("segment_journeys")
+        for text, told in (
+            ("{", "This file is not valid JSON"),
+            ('{"journeys": []}', "no file of journeys.*Export makes one"),
+        ):
+            file = tmp_path / "any.json"
+            file.write_text(text, encoding="utf-8")
+            self.choose(page, file)
+            page.wait_for(lambda: report(page, LIST), told)
+        assert site.admin.records("segment_journeys") == before
+
+    @staticmethod
+    def choose(page, file: Path) -> None:
+        """Import asks the browser for a file; without a screen nothing can be chosen, so it is given here."""
+        control = page.run("""
+            const control = document.querySelector("#sb-journeys input[type=file]");
+            control.addEventListener("click", event => {
+                control.dataset.asked = 1;
+                event.preventDefault();
+            }, {once: true});
+            return control;""")
+        page.button("Import", LIST).click()
+        assert page.run("return arguments[0].dataset.asked", control) == "1"
+        Element(page, *control.values()).type(str(file))
 
 
 def test_an_analyst_can_do_nothing_else(site):

@@ -2,7 +2,8 @@
 
      const { rows, messages } = await finished(await dispatch("Segment Bridge - One event", { args: { id } }));
 
-   A page runs saved searches by name. The SPL of `search` is a constant of a module: what somebody typed is never in it. */
+   A page runs saved searches by name. The SPL of `search` is a constant of a module; what somebody typed may be in it only as
+   what `argument` of argument.js makes of it, in place of a macro's argument. */
 
 import { Failure, toldBy } from "./failure.js";
 import { content, get, isTrue, path, pause, post } from "./splunkd.js";

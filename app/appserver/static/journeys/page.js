@@ -158,8 +158,9 @@ class List extends Section {
       return;
     }
     await this.during("Importing ...", async () => {
-      const rows = read(await file.text());
-      this._file.value = "";
+      const text = await file.text();
+      this._file.value = ""; // so that the same one can be chosen again when it was put right
+      const rows = read(text);
       const checked = await tried(rows);
       const right = checked.filter(({ problem }) => !problem);
       for (const row of right) {

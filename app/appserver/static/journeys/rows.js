@@ -4,9 +4,9 @@
      const [{ problem, detail }] = await tried([row]);
 
    What is right is said in one place, the macro segment_bridge_checked_rows, which the job goes by, too: so rows are checked by a
-   search before they are written. What somebody typed is in it as an argument of a macro, with all but letters, digits and
-   - _ . ~ percent-encoded, so it can end neither a quoted text nor a macro. */
+   search before they are written. */
 
+import { argument } from "../common/argument.js";
 import { Failure } from "../common/failure.js";
 import { change, drop, record, records } from "../common/kvstore.js";
 import { search } from "../common/searches.js";
@@ -54,7 +54,7 @@ export const all = async () => (await search("| `segment_bridge_journey_rows(-)`
 export async function tried(rows) {
   const found = [];
   for (let at = 0; at < rows.length; at += AT_ONCE) {
-    const { rows: checked } = await search(`| \`segment_bridge_journey_rows(${argument(rows.slice(at, at + AT_ONCE))})\` | where is_draft=1`);
+    const { rows: checked } = await search(`| \`segment_bridge_journey_rows(${drafts(rows.slice(at, at + AT_ONCE))})\` | where is_draft=1`);
     found.push(...checked.map(normal));
   }
   return rows.map((row) => found.find(({ id }) => id === row.id) ?? { ...row, problem: "id" });
@@ -62,12 +62,12 @@ export async function tried(rows) {
 
 /** Messages of the row as they would be sent; of all rows where there is none. */
 export const messages = async (row, earliest) =>
-  (await search(`search \`segment_bridge_messages_of(${row ? argument([row]) : "-"})\``, earliest)).rows;
+  (await search(`search \`segment_bridge_messages_of(${row ? drafts([row]) : "-"})\``, earliest)).rows;
 
 /** The newest event that the row is about, as it was logged; undefined if there is none. */
 export async function example(row, earliest) {
   const bare = { ...row, event: row.event || "-", properties: "", who: row.who || "owner" };
-  const { rows } = await search(`search \`segment_bridge_example(${argument([bare])})\``, earliest);
+  const { rows } = await search(`search \`segment_bridge_example(${drafts([bare])})\``, earliest);
   return rows.length ? JSON.parse(rows[0].event) : undefined;
 }
 
@@ -130,9 +130,6 @@ async function stored(id) {
 
 const normal = (row) => ({ ...row, enabled: row.enabled === "1", isBuiltin: row.is_builtin === "1" });
 
-function argument(rows) {
-  const bare = rows.map((row) => ({
-    ...Object.fromEntries(FIELDS.map((name) => [name, row[name] ?? ""])), id: row.id, enabled: row.enabled ? "1" : "0",
-  }));
-  return encodeURIComponent(JSON.stringify(bare)).replace(/[!'()*]/g, (each) => `%${each.charCodeAt(0).toString(16).toUpperCase()}`);
-}
+const drafts = (rows) => argument(JSON.stringify(rows.map((row) => ({
+  ...Object.fromEntries(FIELDS.map((name) => [name, row[name] ?? ""])), id: row.id, enabled: row.enabled ? "1" : "0",
+}))));

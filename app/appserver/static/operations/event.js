@@ -5,7 +5,7 @@ import { ago, button, code, element, helpLink } from "../common/dom.js";
 import { allValid, Choice, Field } from "../common/fields.js";
 import { Section } from "../common/section.js";
 import { dispatch, finished } from "../common/searches.js";
-import { argument } from "./argument.js";
+import { argument } from "../common/argument.js";
 import { laidOut } from "./json.js";
 
 const BY_ID = "Segment Bridge - Operations - One event";

@@ -7,7 +7,7 @@ import { Failure } from "../common/failure.js";
 import { Field } from "../common/fields.js";
 import { change, record } from "../common/kvstore.js";
 import { dispatch, finished } from "../common/searches.js";
-import { argument } from "./argument.js";
+import { argument } from "../common/argument.js";
 import { laidOut, problem } from "./json.js";
 import { meaning, toDo } from "./reasons.js";
 

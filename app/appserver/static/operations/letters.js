@@ -7,7 +7,7 @@ import { Field } from "../common/fields.js";
 import { Pages } from "../common/pages.js";
 import { Section } from "../common/section.js";
 import { dispatch, finished } from "../common/searches.js";
-import { argument } from "./argument.js";
+import { argument } from "../common/argument.js";
 import { mark, shown } from "./letter.js";
 
 const GROUPS = "Segment Bridge - Operations - Dead letters";

@@ -5,7 +5,7 @@ import { ago, button, code, element, helpLink } from "../common/dom.js";
 import { Pages } from "../common/pages.js";
 import { Section } from "../common/section.js";
 import { dispatch, finished } from "../common/searches.js";
-import { argument } from "./argument.js";
+import { argument } from "../common/argument.js";
 
 const SEARCH = "Segment Bridge - Operations - Runs";
 const LOG = "Segment Bridge - Operations - Run log";
