@@ -1,4 +1,4 @@
-"""What the app's rooms ask of a KV store collection; segment_bridge.splunk.kvstore has the ones that Splunk keeps."""
+"""What the app's packages need of a KV store collection; segment_bridge.splunk.kvstore implements it."""
 
 from dataclasses import dataclass, field
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Protocol, Set

@@ -1,7 +1,7 @@
 """HTTP connections that keep to a limit of time, and answers that keep to one of size, whatever the other side does.
 
-Time: the time-outs of urllib3 are for each read from the socket, so an answer that comes byte by byte would take for
-ever. Those of `POOLS` end with the call: within `ended_after`, all that this thread reads or sends does.
+Time: urllib3's time-outs apply to each read from the socket, so an answer that comes byte by byte would take for ever.
+On connections of `POOLS`, everything that this thread reads or sends within `ended_after` ends with that block's time.
 
 Size: `read` takes the bytes as they come and decodes them itself, one layer of gzip, to a bound. urllib3 never decodes
 anything of an answer (CVE-2025-66418, any number of encodings one in the other; CVE-2025-66471, a piece of a few
@@ -36,16 +36,16 @@ _MOST_INTERIM_LINES = 200
 
 
 class Content(NamedTuple):
-    """The beginning of an answer's body, decoded; `is_whole` unless there is more than was asked for."""
+    """The beginning of an answer's body, decoded; `is_whole` unless there is more than the caller asked for."""
 
     data: bytes
     is_whole: bool
 
 
 def read(response: urllib3.HTTPResponse, most_bytes: int) -> Content:
-    """The body of an answer that nothing has been read of: made with `preload_content=False`.
+    """The body of an answer that nobody has read from yet, made with `preload_content=False`.
 
-    What is not whole leaves a connection that is of no use any more: close the response.
+    If it is not whole, the connection is of no further use: close the response.
 
     Raises:
         DecodeError: it is encoded otherwise than by gzip, more than once, or not as it says.
@@ -116,7 +116,7 @@ _limit = _Limit()
 
 @contextlib.contextmanager
 def ended_after(seconds: float, idle_s: float = math.inf) -> Iterator[None]:
-    """What this thread sends and reads on connections of POOLS ends after so long, or so long without a byte.
+    """Ends what this thread sends and reads on connections of POOLS after a time, or a time without a byte.
 
     Raises:
         socket.timeout: as urllib3 wraps it.

@@ -1,7 +1,7 @@
 """What a credential must be to be sent at all: a value that an HTTP header can carry. Pure.
 
-http.client and its kin raise an exception with the value in it where it cannot, and that would end in a log. So every
-credential, of whatever source, passes through here before it goes anywhere else.
+If it cannot, http.client and its like raise an exception with the value in it, which would end up in a log. So every
+credential, whatever its source, passes through here before it goes anywhere else.
 
 Source: RFC 9110, 5.5 ("Field Values"); http.client, which sends Latin-1.
 """

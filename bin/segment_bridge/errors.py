@@ -29,7 +29,7 @@ _LONGEST_TEXT = 2_000
 
 
 class SegmentBridgeError(Exception):
-    """The base of all; its text is for the person who runs the app. `reason` may be told more closely."""
+    """The base of all; its text is for the person who runs the app. `reason` may be given more precisely."""
 
     reason = "internal"
 
@@ -40,11 +40,11 @@ class SegmentBridgeError(Exception):
 
     @property
     def coded(self) -> str:
-        """As a program of the app says it: for people, and for pages, which go by code and setting."""
+        """The message of a program of the app: for people, and for pages, which go by code and setting."""
         return coded(str(self), self.reason, self.setting)
 
     def told(self, program: str) -> str:
-        """As it is said where other programs have their say, too."""
+        """The message for places where other programs write, too."""
         return "%s: %s" % (program, self.coded)
 
 
@@ -66,7 +66,7 @@ class SecretError(SegmentBridgeError):
 
 
 class SplunkdError(SegmentBridgeError):
-    """splunkd's REST API. `status` is that of its answer, None where there was none."""
+    """splunkd's REST API failed or refused. `status` is its answer's, None if there was no answer."""
 
     reason = "splunkd"
 
@@ -76,7 +76,7 @@ class SplunkdError(SegmentBridgeError):
 
 
 class ClusterError(SegmentBridgeError):
-    """A Kubernetes API server, its address, what it was asked for, and what became of it."""
+    """A Kubernetes API server failed or refused. The text has its address, the request, and what became of it."""
 
     reason = "cluster"
 
@@ -114,7 +114,7 @@ class Unforeseen(SegmentBridgeError):
 
 
 def unforeseen(error: BaseException) -> Unforeseen:
-    """In place of an exception: its type, where it was raised, and the innermost line of the app's on the way there."""
+    """Replaces an exception: its type, where it was raised, and the innermost line of the app on the way there."""
     places = [
         "%s:%d" % (frame.f_globals.get("__name__"), line) for frame, line in traceback.walk_tb(error.__traceback__)
     ] or ["an unknown place"]
@@ -128,7 +128,7 @@ def unforeseen(error: BaseException) -> Unforeseen:
 
 @contextlib.contextmanager
 def foreseen() -> Iterator[None]:
-    """What is raised inside, or by a function that this decorates, is a SegmentBridgeError, or ends the process.
+    """Whatever the block or function inside raises becomes a SegmentBridgeError, or ends the process.
 
     Raises:
         SegmentBridgeError
@@ -142,7 +142,7 @@ def foreseen() -> Iterator[None]:
 
 
 def hide_tracebacks() -> None:
-    """What nobody catches goes to stderr, and so into splunkd.log or search.log, as `unforeseen` tells it."""
+    """Writes uncaught exceptions to stderr, and so into splunkd.log or search.log, in the words of `unforeseen`."""
 
     def say(error: Any) -> None:
         if error is not None and not isinstance(error, (SystemExit, KeyboardInterrupt)):

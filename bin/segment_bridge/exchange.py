@@ -1,7 +1,7 @@
 """A request over HTTP and its answer: verified, bounded in time and size, through a proxy where one is set.
 
-Without a session of requests' there is no netrc, no proxy of other programs, no cookie, and no redirect is followed.
-What is asked, and what an answer means, is for others to know.
+It uses no session of requests, so no netrc, other programs' proxies or cookies play a part, and it follows no redirect.
+Callers know what to ask, and what an answer means.
 """
 
 import http.client
@@ -20,12 +20,12 @@ from segment_bridge.settings import Way
 
 LONGEST_ANSWER_BYTES = 65_536
 _BROKEN = (requests.RequestException, HTTPError, http.client.HTTPException, OSError, ValueError)
-"""What requests, and what it is made of, raise where an answer is none: not all of it in their own clothes."""
+"""What requests and the libraries under it raise if there is no valid answer; requests does not wrap all of it."""
 _EXCERPT_CHARS = 200
 
 
 class Said(NamedTuple):
-    """An answer, of whatever status. The body may be cut at the length that was asked for."""
+    """An answer of any status. The body may be cut at the requested length."""
 
     status: int
     phrase: str
@@ -41,12 +41,12 @@ Request = requests.PreparedRequest
 
 
 class NoAnswer(Exception):
-    """There is none, or only part of one.
+    """There is no answer, or only part of one.
 
     Attributes:
         reason: tls, proxy (it asks for credentials: 407), or network.
         text: why; others wrote it.
-        is_stale: the other side had closed a kept-alive connection. To send the request again is no second try.
+        is_stale: the other side had closed a kept-alive connection. Sending the request again is not a second try.
     """
 
     def __init__(self, error: Exception, is_used: bool = False):
@@ -173,7 +173,7 @@ def check_ca_file(where: str, path: str) -> None:
 
 
 def _find(error: Optional[BaseException], *kinds: Type[BaseException]) -> Optional[BaseException]:
-    """The innermost exception of these kinds that led to an error of requests', which wraps them in its own ways."""
+    """The innermost exception of these kinds behind an error of requests, which wraps them in its own ways."""
     found: Optional[BaseException] = None
     seen = set()
     while error is not None and id(error) not in seen:

@@ -1,6 +1,6 @@
 """Why: the codes in `segment_reason`, in dead letters, and in `reason` of the run log; docs/reasons.md explains each.
 
-People read sentences, which may change; alerts, pages and tests read these. A code is never used for something else.
+People read sentences, which may change; alerts, pages and tests read these codes. A code never changes its meaning.
 """
 
 import re

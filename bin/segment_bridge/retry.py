@@ -1,8 +1,8 @@
 """When to try again, when not, and how long to wait: attempts, waits that grow and vary, Retry-After, a deadline.
 
 Waits double from attempt to attempt, and chance takes away any part of them, so that many who failed together do not
-come back together. Where the other side says how long it wants to be left alone, it gets at least that. No wait goes
-beyond the deadline. Time and chance are parameters; nothing here knows what is tried.
+come back together. If the other side asks to be left alone for a time, it gets at least that. No wait goes beyond the
+deadline. Time and chance are parameters; this module does not know what is tried.
 
 Sources: AWS Architecture Blog, "Exponential Backoff and Jitter"; RFC 9110, "Retry-After".
 """
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 LONGEST_RETRY_AFTER_S = 300.0
 _EPOCH_S = 1e9
-"""A larger number is no wait, but a moment; one a thousand times as large is one in milliseconds."""
+"""A larger number is a point in time, not a wait; one a thousand times as large is one in milliseconds."""
 
 
 @dataclass(frozen=True)

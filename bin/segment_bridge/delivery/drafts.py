@@ -48,7 +48,7 @@ def _make_object(layout: Layout, cells: Sequence[str], name: str, members: Dict[
         text = jsontext.checked(json.loads(members[name])) if name in members else ""
         if name in layout.dotted:
             text = layout.dotted[name].texts([[cell] for cell in cells], [text], _refuse)[0]
-    except (ValueError, AttributeError):  # no JSON, several values
+    except (ValueError, AttributeError):  # not JSON, or several values
         return
     for column in [column for column in members if column.partition(".")[0] == name]:
         del members[column]

@@ -1,7 +1,7 @@
-"""What can be found out about a destination without sending it an event; pure but for what it is given to ask with.
+"""Checks a destination without sending it an event; pure, except for the function that it is given for requests.
 
-A check says that something is as it should be (ok), that it is not (warn), or that it could not be found out
-(unknown). None of it keeps anything from being sent: what follows from an answer of Segment's is not all proven.
+A check says that something is as it should be (ok), that it is not (warn), or that nobody can tell (unknown). None of
+them keeps the app from sending: not all conclusions from Segment's answers are proven.
 """
 
 import email.utils

@@ -1,1 +1,1 @@
-"""The only rooms that know splunklib: the search command, the modular input, KV store, .conf files and secrets."""
+"""The only package that knows splunklib: the search commands, the modular input, KV store, .conf files and secrets."""

@@ -1,8 +1,8 @@
-"""The search command `segmentcheck`: what can be found out about destinations without sending them an event.
+"""The search command `segmentcheck`: checks destinations without sending them an event.
 
-A row names a destination; one that names none stands for all of them. For each destination it gives a row a check, and
-keeps them in the collection segment_checks, where alerts and pages find the last ones. Whoever must not write there
-gets the rows all the same.
+A row names a destination; one that names none stands for all of them. For each destination the command returns a row
+for each check, and keeps them in the collection segment_checks, where alerts and pages find the last ones. Users who
+must not write there get the rows all the same.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""A run to a destination, with what Splunk has of that: its settings, its write key, dead letters and ledger."""
+"""Opens a run to a destination with what Splunk keeps for it: settings, write key, dead letters and ledger."""
 
 import time
 from dataclasses import replace
@@ -78,7 +78,7 @@ def kept_ledger(
 
 
 def _write_key(service: Service, destination: Destination, is_dry: bool) -> Tuple[str, List[SecretError]]:
-    """It, and what is odd about it.
+    """The write key, and a warning if something is odd about it.
 
     Raises:
         SecretError: there is none, and one is needed.

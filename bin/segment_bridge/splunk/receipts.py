@@ -1,8 +1,8 @@
 """The search command `segmentreceipts`: what became of events at Segment, as its Public API has it.
 
 A row names a destination; one that names none stands for all that have a `source_id` and a token of the Public API.
-Of each, the hours since a day ago are asked for, put beside what runs of segmentsend got accepted in them, and kept in
-the collection segment_receipts, where they take the place of what was known before. They are the command's rows, too.
+For each, the command asks for the hours since a day ago, puts beside them what runs of segmentsend got accepted, and
+keeps them in the collection segment_receipts, in place of what was known before. It also returns them as rows.
 """
 
 import contextlib

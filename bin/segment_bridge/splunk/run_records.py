@@ -1,8 +1,8 @@
-"""What runs came to, kept in the collection segment_runs, where each search head cluster member sees it.
+"""Keeps the results of runs in the collection segment_runs, where each search head cluster member sees them.
 
-The run log is on the member that ran, and others see it only where `_internal` is forwarded: alerts read this
-collection. A document is a run that was meant: a dry run is none. Who may not write to the collection, such as the role
-segment_bridge_sender, leaves none, and can spoil nobody else's.
+The run log is on the member that ran, and others see it only if `_internal` is forwarded, so alerts read this
+collection. Dry runs leave no document. Neither do users who may not write to the collection, such as those with the
+role segment_bridge_sender, and they cannot spoil anybody else's.
 """
 
 import contextlib

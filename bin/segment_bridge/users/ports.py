@@ -1,4 +1,4 @@
-"""What a run asks of Splunk, which hands it in: this room knows neither splunkd nor its SDK."""
+"""What a run needs of Splunk; the caller passes it in, as this package knows neither splunkd nor its SDK."""
 
 from typing import Any, Protocol
 

@@ -43,7 +43,7 @@ export async function dispatch(name, { args = {}, earliest, latest, trigger = fa
   const form = { trigger_actions: trigger ? 1 : 0 };
   for (const [key, value] of Object.entries(args)) {
     if (!ARGUMENT.test(value)) {
-      throw new Failure("argument", "Quotation marks, pipes, brackets, backslashes and dollar signs cannot be looked for here.");
+      throw new Failure("argument", "You cannot look for quotation marks, pipes, brackets, backslashes and dollar signs here.");
     }
     form[`args.${key}`] = value;
   }

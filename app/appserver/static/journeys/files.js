@@ -26,7 +26,7 @@ export function read(text) {
     throw new Error(`This file is not valid JSON: ${error.message}`, { cause: error });
   }
   if (whole?.format !== FORMAT || !Array.isArray(whole.journeys)) {
-    throw new Error(`This is no file of journeys: it lacks "format": "${FORMAT}". Export makes one.`);
+    throw new Error(`This is not a file of journeys: it lacks "format": "${FORMAT}". Export makes one.`);
   }
   const rows = whole.journeys.filter((row) => row && typeof row === "object" && typeof row.id === "string");
   if (rows.length !== whole.journeys.length || new Set(rows.map(({ id }) => id)).size !== rows.length) {

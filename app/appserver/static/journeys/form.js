@@ -21,11 +21,11 @@ export class Form extends Section {
         "The object, then what was done to it: ", code("Widget Created"), ". ", code("%verb%"), " and ", code("%subject%"),
         " stand for the verb's past tense and the resource."] }),
       api_group: field("api_group", "API group", { help: ["Such as ", code("acme.io"), "; ", code("core"),
-        " is that of pods and secrets. A former name after a blank goes on to be found."] }),
+        " is the group of pods and secrets. To find a former name, too, add it after a blank."] }),
       resource: field("resource", "Resource", { check: required(), help: ["Its plural: ", code("widgets"), "."] }),
       subresource: field("subresource", "Subresource", { help: ["Empty, but for ", code("status"), " or ", code("scale"), ", say."] }),
       verb: field("verb", "What is done", { check: required(), help: "create, update, patch, delete, deletecollection, get, list, watch" }),
-      aliases: field("aliases", "Names of the scan's result", { help: "A new name beside the old ones: what was found so far goes on to be." }),
+      aliases: field("aliases", "Names of the scan's result", { help: "Add a new name beside the old ones, which still count." }),
       properties: field("properties", "Properties", { width: "wide", tall: true, help: [
         "One a line: ", code("name = place"), ". ", code("name:digest = place"), " sends a salted digest, ", code("name = -"),
         " leaves out what is sent otherwise, and ", code("name = place | other place"), " takes the first that has a value."] }),

@@ -29,7 +29,7 @@ export class Found extends Section {
   async load() {
     await this.during("Reading the audit events ...", async () => {
       const { rows } = await search(DONE, this._when.value);
-      this._list.replaceChildren(rows.length ? this._table(rows) : element("p", {}, "Nobody did anything, as far as the audit events say."));
+      this._list.replaceChildren(rows.length ? this._table(rows) : element("p", {}, "The audit events show nothing that people did."));
       this.report.clear();
     });
   }

@@ -24,12 +24,12 @@ const PROBLEMS = {
   event_missing: "The event needs a name.",
   event: "The event's name may have 100 characters, without quotes, brackets, pipes, backslashes or dollar signs, and %verb% and "
     + "%subject% once each.",
-  api_group: "The group of the API must be like acme.io; several have a blank between them; core is that of pods and secrets.",
+  api_group: "The API group must be like acme.io; put a blank between several; pods and secrets are in core.",
   resource: "The resource must be its plural in small letters, as in the API's address: widgets.",
   subresource: "The subresource must be in small letters, as in the API's address: status.",
   verb: "The verbs may be create, update, patch, delete, deletecollection, get, list and watch.",
-  who: "It must be said whose it is.",
-  aliases: "Names of a result have letters, digits and underscores.",
+  who: "Say whose it is.",
+  aliases: "A result's name may have letters, digits and underscores.",
   property: "A property is a line: name = place.",
   property_type: "A property's type is string, number, boolean, json or digest.",
   property_place: "There is no such place. Places are objectRef.name and the like, label KEY, annotation KEY, responseObject.PATH, "

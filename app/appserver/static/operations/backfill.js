@@ -73,7 +73,7 @@ export class Backfill extends Section {
     this._cancel.hidden = !open;
     const isOn = isTrue(searches.find(({ name }) => name === SEND)?.is_scheduled);
     this._how.textContent = !rows.length ? "" : `${hours(done)} done, ${hours(open)} waiting, ${hours(of("cancelled"))} taken back. `
-      + (open && !isOn ? `The search "${SEND}" is not scheduled, so nothing is sent: turn it on, on the set-up page.` : "");
+      + (open && !isOn ? `The search "${SEND}" is not scheduled, so nothing is sent: turn it on, on the setup page.` : "");
     this.report.clear();
   }
 

@@ -105,7 +105,7 @@ const STEPS = {
     return [event ? `No: ${event.why_not}.` : "Not known."];
   },
   Whose: ({ event, journey }) => journey && [journey.user_id ? `User id ${journey.user_id}.`
-    : `Nobody's who is known: neither ${event?.username ?? "its user"} nor the namespace's owner is in the user map. It is not sent.`],
+    : `Not known: neither ${event?.username ?? "its user"} nor the namespace's owner is in the user map. It is not sent.`],
   Sent: ({ journey, letter, run }) => {
     if (letter) {
       return [`Tried ${letter.attempts ?? 0} times, last `, ago(letter.last_time), "."];

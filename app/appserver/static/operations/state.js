@@ -82,7 +82,7 @@ export class State extends Section {
         ...own.map(({ news, since }) => element("div", {}, element("strong", {}, news[0].toUpperCase() + news.slice(1)),
           ...(since ? [", told ", ago(since)] : []), ".")),
         ...(cure ? ["To do: ", `${cure} `, helpLink("More", "operations", heading(alert))] : []),
-        ...(own[0].level === "off" ? [element("a", { href: "setup" }, "Turn it on"), " on the set-up page."] : []),
+        ...(own[0].level === "off" ? [element("a", { href: "setup" }, "Turn it on"), " on the setup page."] : []),
       );
     });
   }

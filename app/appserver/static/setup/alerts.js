@@ -62,14 +62,14 @@ export class Alerts extends Section {
   async _doubts(to) {
     const settings = await content(MAIL).catch(() => null);
     if (!settings) {
-      return [`Splunk will try to send the alerts to ${to.join(", ")}: how it sends mail, this page may not see.`];
+      return [`Splunk will try to send the alerts to ${to.join(", ")}; this page may not see how it sends mail.`];
     }
     const listed = (settings.allowedDomainList ?? "").toLowerCase().split(/[\s,;]+/).filter(Boolean);
     const allowed = listed.includes("deny_all") ? [] : listed.filter((each) => each !== "allow_all");
     const isOpen = listed.every((each) => each === "allow_all");
     const left = isOpen ? [] : to.filter((each) => !allowed.includes(each.toLowerCase().split("@")[1]));
     return [
-      left.length && `Splunk leaves out ${left.join(", ")}, without a word: the domains that it may send mail to are `
+      left.length && `Splunk silently leaves out ${left.join(", ")}: the domains that it may send mail to are `
         + `${allowed.join(", ") || "none"} (Settings > Server settings > Email domains).`,
       !this._isCloud && settings.mailserver === "localhost" && "Splunk's mail server is set to this machine itself, as it ships. Does "
         + "it run one? Otherwise set yours, under Settings > Server settings > Email settings.",

@@ -85,8 +85,8 @@ export class Audit extends Section {
       ...rows.map(message),
     );
     if (rows[0].userId === STAND_IN) {
-      this._messages.append(element("p", { class: "sb-about" }, "Whose they are is not known yet: the clusters are read from step 5 on. "
-        + "Messages of those who are not known then are not sent."));
+      this._messages.append(element("p", { class: "sb-about" }, "The app does not know yet whose they are: it reads the clusters from step 5 on. "
+        + "It does not send messages of people whom it does not know then."));
     }
   }
 

@@ -50,7 +50,7 @@ export class ClusterForm {
   _makeFields(taken) {
     this.name = new Field("name", "Name", {
       check: required((text) => (taken.includes(text) ? "There is a cluster of this name." : name(text))),
-      placeholder: "prod", help: "As you call it; records and the run log have it. It cannot be changed later.",
+      placeholder: "prod", help: "Your name for it, also in records and the run log. You cannot change it later.",
     });
     this.way = new Choice("way", "How does Splunk get in?", {
       server: "API server's address and a token",
@@ -86,9 +86,9 @@ export class ClusterForm {
     this.namespace = new Field("namespace", "Namespace of the UserSignups", {
       check: optional(namespace), placeholder: "toolchain-host-operator", help: "",
     });
-    this.signups = new Tick("usersignups", "List UserSignups", "They say whose a username is. A host cluster has them.");
+    this.signups = new Tick("usersignups", "List UserSignups", "They say who has which username. A host cluster has them.");
     this.tenants = new Tick("tenant_namespaces", "List tenant namespaces",
-      "So that what a controller does counts as the doing of the workspace's owner. Member clusters have them.");
+      "So that what a controller does counts as done by the workspace's owner. Member clusters have them.");
     this.interval = new Field("interval", "Seconds between two reads", { check: optional(seconds), placeholder: "900", help: "" });
     this.proxy = new Field("proxy_url", "Proxy", {
       check: optional(proxyUrl), placeholder: "http://proxy.example.com:3128", width: "wide",

@@ -19,9 +19,9 @@ const WHERE = {
   rudderstack: { label: "RudderStack", receiver: "rudderstack", repeats: "RudderStack keeps repeats, as it ships" },
   jitsu: { label: "Jitsu", receiver: "jitsu", repeats: "Jitsu keeps repeats, as it ships" },
   "customerio-us": { label: "Customer.io, in the United States", receiver: "customerio", region: "us",
-    repeats: "whether Customer.io drops repeats, it does not say" },
+    repeats: "Customer.io does not say whether it drops repeats" },
   "customerio-eu": { label: "Customer.io, in the European Union", receiver: "customerio", region: "eu",
-    repeats: "whether Customer.io drops repeats, it does not say" },
+    repeats: "Customer.io does not say whether it drops repeats" },
   url: { label: "Elsewhere: a proxy of yours, or another receiver of Segment's protocol", receiver: "segment" },
 };
 

@@ -26,11 +26,11 @@ export const audit = {
     {
       title: "There are audit events of the last hour",
       means: "The app makes user journeys of them. A cluster writes some all the time.",
-      cure: "Set-up page, step 3: are the index and its filters right? May your role search the index? Then look at what forwards them.",
+      cure: "Setup page, step 3: are the index and its filters right? May your role search the index? Then look at what forwards them.",
       look: async () => {
         const { events, audit: own, indexes = "none" } = await facts();
         return Number(events) ? holds(Number(own) > 0, `yes, in index ${[indexes].flat().join(", ")}`,
-          "there are events, but none has an auditID: they are no audit events") : bad("there are none");
+          "there are events, but none has an auditID: they are not audit events") : bad("there are none");
       },
     },
     {
@@ -39,12 +39,12 @@ export const audit = {
       cure: "On the indexers or heavy forwarders, in props.conf under the events' source type: TRUNCATE = 0.",
       look: ofThem(({ events, whole, cut, longest }) => holds(Number(events) === Number(whole),
         `all of the last ${number(events)}; the longest has ${number(longest)} characters`,
-        `${number(events - whole)} of the last ${number(events)} are no JSON; ${number(cut)} have exactly 10,000 characters, TRUNCATE's default`)),
+        `${number(events - whole)} of the last ${number(events)} are not JSON; ${number(cut)} have exactly 10,000 characters, TRUNCATE's default`)),
     },
     {
       title: "All that may be journeys can be read",
       means: "They need the bodies of requests and responses, and log_type.",
-      cure: "What is said of each kind; Help > Set up > What audit events need.",
+      cure: "As the text of each kind says; Help > Set up by hand > What audit events need.",
       look: async () => {
         const { rows } = await finished(await dispatch("Segment Bridge - Operations - Check unreadable events"));
         return rows.length ? rows.map(({ kind, events, what, cure }) => ({

@@ -11,7 +11,7 @@ const MEANS = {
   certificate: "Certificates are always verified.",
   clock: "Segment corrects times by the sender's clock; signatures need clocks that agree.",
 };
-const CURE = "What is said here; then save the destination on the set-up page, step 1, which looks again.";
+const CURE = "As the text says; then save the destination on the setup page, step 1, which checks again.";
 
 export const destination = {
   title: "Destinations",

@@ -27,8 +27,8 @@ export const host = {
     },
     {
       title: "It is set up",
-      means: "Until then the app leads to its set-up page.",
-      cure: "Set-up page, last step: turn it on.",
+      means: "Until then the app leads to its setup page.",
+      cure: "Setup page, last step: turn it on.",
       look: async () => {
         const { configured } = await content("apps/local/segment_bridge");
         return holds(["1", "true"].includes(String(configured)), "yes", "no");
@@ -40,7 +40,7 @@ export const host = {
       cure: "Help > Distributed: make the inputs on one member or by the deployer, and forward index=_internal.",
       look: ({ server }) => {
         const isOne = (server.server_roles ?? []).some((role) => role.startsWith("shc_"));
-        return isOne ? doubt("this is a member: look whether what is said here is done") : good("no");
+        return isOne ? doubt("this is a member: see whether you have done what this check says") : good("no");
       },
     },
     {

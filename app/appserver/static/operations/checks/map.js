@@ -12,14 +12,14 @@ export const map = {
     {
       title: "Each cluster's user map is fresh",
       means: MEANS,
-      cure: "Set-up page, step 2: test the cluster; its error says what to do. Help > Operations > The user map is out of date.",
+      cure: "Setup page, step 2: test the cluster; its error says what to do. Help > Operations > The user map is out of date.",
       look: async () => {
         const { rows } = await finished(await dispatch("Segment Bridge - Operations - Check user map"));
         const clusters = rows.filter(({ part }) => part === "cluster");
         return clusters.length ? clusters.map(({ cluster, last_ok, records, error }) => ({
           title: `The user map of ${cluster} is fresh`,
           means: MEANS,
-          cure: "Set-up page, step 2: test the cluster; its error says what to do. Help > Operations > The user map is out of date.",
+          cure: "Setup page, step 2: test the cluster; its error says what to do. Help > Operations > The user map is out of date.",
           verdict: last_ok && Date.now() / 1000 - last_ok < OLD_S
             ? holds(Number(records) > 0, `${number(records)} users, read ${span(Date.now() / 1000 - last_ok)} ago`, "it is empty")
             : bad(error ?? "no run has succeeded within a day"),
@@ -41,7 +41,7 @@ export const map = {
     {
       title: "The clusters' inputs are on",
       means: "They keep the user map.",
-      cure: "Set-up page, last step: turn it on.",
+      cure: "Setup page, last step: turn it on.",
       look: async ({ inputs }) => {
         const off = inputs.filter(({ disabled }) => disabled).map(({ name }) => name);
         return inputs.length ? holds(!off.length, inputs.map(({ name }) => name).join(", "), `off: ${off.join(", ")}`) : doubt("there are none");

@@ -16,7 +16,7 @@ export const rights = {
     capability("run_custom_command", "Without it, segmentsend does not run for you."),
     capability("segment_bridge_send", "Without it, the app lends you no write key, and you cannot send dead letters again."),
     capability("edit_modinput_usersignups", "Without it, you cannot make or change the inputs that keep the user map."),
-    capability("list_storage_passwords", "Without it, the set-up page does not know which secrets are saved."),
+    capability("list_storage_passwords", "Without it, the setup page does not know which secrets are saved."),
     capability("edit_storage_passwords", "Without it, you cannot save write keys and tokens."),
     capability("schedule_search", "Without it, you cannot turn the app on or off."),
     {

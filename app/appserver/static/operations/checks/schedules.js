@@ -10,7 +10,7 @@ const SKEW_S = 60;
 const scheduled = (title, means, isOne) => ({
   title,
   means,
-  cure: "Set-up page, last step: turn it on. It is off by itself until then.",
+  cure: "Setup page, last step: turn it on. It is off by itself until then.",
   look: ({ searches }) => {
     const those = searches.filter(({ name, cron_schedule }) => cron_schedule && isOne(name));
     const off = those.filter((each) => !isTrue(each.is_scheduled)).map(({ name }) => name.replace(/^Segment Bridge - /, ""));
@@ -61,7 +61,7 @@ export const schedules = {
     {
       title: "The alerts reach somebody",
       means: "Otherwise they are seen only by who looks at Activity > Triggered Alerts, or here.",
-      cure: "Set-up page, step 4: an e-mail address.",
+      cure: "Setup page, step 4: an e-mail address.",
       look: ({ searches }) => {
         const alerts = searches.filter(({ name }) => name.startsWith(ALERT));
         if (!alerts.length) {
