@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segment_bridge import __version__
-from segment_bridge.delivery.batching import ENVELOPE_BYTES, Batch, Batcher, body, body_bytes
+from segment_bridge.delivery.batching import ENVELOPE_BYTES, Batch, Batcher, body, body_bytes, of_rows
 from tests.support.fakes.segment_rules import MAX_BATCH_EVENTS, MAX_BODY_BYTES, split_body
 
 PAYLOADS = st.lists(st.integers(2, 300).map(lambda size: b'"' + b"x" * (size - 2) + b'"'), max_size=60)
@@ -72,3 +72,8 @@ def test_halves_are_the_whole(count):
     assert (first.payloads + second.payloads, first.rows + second.rows) == (whole.payloads, whole.rows)
     assert len(first) >= 1 and abs(len(first) - len(second)) <= 1
     assert first.number == second.number == 7
+
+
+@given(st.lists(st.integers(0, 99), min_size=1, unique=True).map(sorted))
+def test_the_values_of_a_batchs_rows(rows):
+    assert [*of_rows(range(100), rows)] == rows

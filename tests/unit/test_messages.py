@@ -967,3 +967,20 @@ def test_events_beyond_unifys_limits_are_noticed():
     for rows in (range(26), range(26, 52), range(20, 44), range(52, 61)):
         profiles.sent(rows)
     assert profiles.beyond == {"busy_profile": 2}
+    profiles.begin()
+    profiles.add(Layout(["userId"]), [["a"] * 25 + ["b"] * 25 + ["a"]], [b"{}"] * 51)
+    profiles.sent(range(50))
+    assert profiles.beyond == {"busy_profile": 2}
+    profiles.sent([*range(25), 50])
+    assert profiles.beyond == {"busy_profile": 3}
+
+
+def test_unifys_limits_are_noticed_among_the_messages_of_rows():
+    many = {"type": "identify", "userId": "1", "traits": json.dumps(dict.fromkeys(map(str, range(301)), 0))}
+    group = {"type": "group", "userId": "1", "groupId": "g" * 501}
+    profiles = Profiles()
+    profiles.begin()
+    for row in (many, group, TRACK):
+        layout, cells = Layout([*row]), [[cell] for cell in row.values()]
+        profiles.add(layout, cells, builder().build(layout, cells, 1).payloads)
+    assert profiles.beyond == {"many_properties": 1, "long_group_id": 1}

@@ -10,9 +10,11 @@ import bisect
 import itertools
 import json
 from dataclasses import dataclass, field
-from typing import Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Iterable, Iterator, List, Optional, Sequence, Tuple, TypeVar
 
 from segment_bridge import __version__
+
+T = TypeVar("T")
 
 # The library that makes the call, as the Spec's common fields ask for; Segment merges it into each event's context.
 _CONTEXT = (
@@ -38,6 +40,12 @@ def addressed(given: bytes, write_key: str = "", has_context: bool = True) -> by
 def body_bytes(payloads: List[bytes]) -> int:
     """The size of that body."""
     return ENVELOPE_BYTES + sum(map(len, payloads)) + max(len(payloads) - 1, 0)
+
+
+def of_rows(values: Sequence[T], rows: Sequence[int]) -> Sequence[T]:
+    """The values of these rows, which are in order: nearly always those from one row to another."""
+    first, end = rows[0], rows[-1] + 1
+    return values[first:end] if end - first == len(rows) else [values[row] for row in rows]
 
 
 @dataclass

@@ -28,15 +28,16 @@ import re
 import threading
 import time
 import zlib
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from segment_bridge import credentials, exchange, texts
-from segment_bridge.delivery import signature
 from segment_bridge.delivery.batching import addressed
-from segment_bridge.delivery.oauth import SERVERS, Tokens
 from segment_bridge.delivery.options import Destination
 from segment_bridge.errors import SecretError, SegmentBridgeError, Unavailable
 from segment_bridge.retry import retry_after_s
+
+if TYPE_CHECKING:
+    from segment_bridge.delivery.oauth import Tokens
 
 _EXCERPT_CHARS = 200
 # Level 1 takes half the time of level 6, and also shrinks batches of events to a twentieth of their size.
@@ -122,12 +123,16 @@ def errors_of_stream(value: Dict[str, Any]) -> bool:
     )
 
 
-def tokens(destination: Destination, private_key: str) -> Tokens:
+def tokens(destination: Destination, private_key: str) -> "Tokens":
     """The source of a destination's access tokens.
 
     Raises:
         SecretError: the private key is not one.
     """
+    # Few destinations need this, and each run would wait for it.
+    from segment_bridge.delivery import signature
+    from segment_bridge.delivery.oauth import SERVERS, Tokens
+
     try:
         key = signature.key(private_key)
     except SecretError as error:
@@ -227,7 +232,7 @@ class Client:
         finally:
             self._idle.append(line)
 
-    def _by_token(self, line: exchange.Line, prepared: Prepared, tokens: Tokens) -> Answer:
+    def _by_token(self, line: exchange.Line, prepared: Prepared, tokens: "Tokens") -> Answer:
         """With an access token, and once more with another one where Segment refuses it."""
         answer = None
         while True:

@@ -62,12 +62,13 @@ MOST_MEMBERS = 300
 MOST_GROUP_ID_CHARS = 500
 MOST_EVENTS_OF_A_PROFILE = 25
 """In a second."""
-_FEWEST_BYTES = MOST_MEMBERS * len('"a":1,')
+LEAST_BYTES_OF_MANY = MOST_MEMBERS * len('"a":1,')
+"""What an event has at least that is beyond the first limit."""
 
 
 def has_many_members(payload: bytes) -> bool:
     """Whether an event has more properties or traits than Unify keeps."""
-    if len(payload) < _FEWEST_BYTES or payload.count(b'":') <= MOST_MEMBERS:
+    if len(payload) < LEAST_BYTES_OF_MANY or payload.count(b'":') <= MOST_MEMBERS:
         return False
     event = json.loads(payload)
     return any(len(event.get(name, ())) > MOST_MEMBERS for name in ("properties", "traits"))

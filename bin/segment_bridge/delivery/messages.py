@@ -124,6 +124,10 @@ class Layout:
             for names in (("_bkt", "_cd"), ("timestamp", "_time"))
         )
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a column."""
+        return name in self._position
+
     def cells(self, name: str, columns: Columns, rows: int) -> Sequence[str]:
         """A column, as it is; empty if there is none."""
         position = self._position.get(name)

@@ -46,11 +46,14 @@ class Settled(NamedTuple):
     seconds: float
 
     def parts(self) -> Iterator[Tuple[Outcome, Batch]]:
-        """The batch in parts whose messages share an outcome: in one, nearly always."""
+        """The batch in parts whose messages share an outcome."""
+        if self.outcomes.count(self.outcomes[0]) == len(self.outcomes):  # nearly always, and a tenth of the cost
+            yield self.outcomes[0], self.batch
+            return
         start = 0
         for outcome, alike in groupby(self.outcomes):
             end = start + sum(1 for _ in alike)
-            yield outcome, self.batch if end - start == len(self.batch) else self.batch[start:end]
+            yield outcome, self.batch[start:end]
             start = end
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from typing import Dict, List, Sequence
 
 from segment_bridge.delivery import ingest
+from segment_bridge.delivery.batching import of_rows
 from segment_bridge.delivery.columns import Columns
 from segment_bridge.delivery.messages import Layout
 
@@ -33,13 +34,15 @@ class Profiles:
             strangers = layout.cells("anonymousId", columns, len(payloads))
             users = [user or stranger for user, stranger in zip(users, strangers)]
         self._users += users
-        self._count("many_properties", sum(map(ingest.has_many_members, payloads)))
-        self._count("long_group_id", sum(map(ingest.has_long_group, payloads)))
+        if max(map(len, payloads), default=0) >= ingest.LEAST_BYTES_OF_MANY:
+            self._count("many_properties", sum(map(ingest.has_many_members, payloads)))
+        if layout.has("groupId"):
+            self._count("long_group_id", sum(map(ingest.has_long_group, payloads)))
 
     def sent(self, rows: Sequence[int]) -> None:
-        """A request with the events of these rows was."""
-        counts = Counter(map(self._users.__getitem__, rows))
-        if max(counts.values()) > ingest.MOST_EVENTS_OF_A_PROFILE:
+        """A request with the events of these rows, which are in order, was."""
+        users, most = of_rows(self._users, rows), ingest.MOST_EVENTS_OF_A_PROFILE
+        if len(users) - len({*users}) >= most and max(Counter(users).values()) > most:
             self._count("busy_profile", 1)
 
     def _count(self, code: str, number: int) -> None:

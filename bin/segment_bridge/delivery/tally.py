@@ -7,7 +7,9 @@ are looked up when the batch is settled.
 import json
 import time
 from collections import Counter
-from typing import Callable, Iterable, List, Sequence, Tuple
+from typing import Callable, List, Sequence, Tuple
+
+from segment_bridge.delivery.batching import of_rows
 
 HOUR_S = 3_600
 MOST_NAMES = 500
@@ -32,10 +34,10 @@ class Tally:
         """Takes the event names of further rows; empty if they have none."""
         self._names += names
 
-    def accepted(self, rows: Iterable[int]) -> None:
-        """The events of these rows were accepted."""
+    def accepted(self, rows: Sequence[int]) -> None:
+        """The events of these rows, which are in order, were accepted."""
         hour = int(self._clock()) // HOUR_S * HOUR_S
-        for name, number in Counter(map(self._names.__getitem__, rows)).items():
+        for name, number in Counter(of_rows(self._names, rows)).items():
             key = hour, name[:_LONGEST_NAME] or NO_NAME
             self._counts[key if key in self._counts or len(self._counts) < MOST_NAMES else (hour, NO_NAME)] += number
 

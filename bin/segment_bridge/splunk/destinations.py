@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import replace
-from secrets import token_hex
+from os import urandom
 from typing import Callable, List, Mapping, NamedTuple, Optional, Tuple
 
 from splunklib.client import Service
@@ -61,7 +61,8 @@ def open_run(
         private_key = passwords.own(service, passwords.private_key(name), "private key of [%s]" % name)
 
     def salt() -> str:
-        return passwords.salt(service, name) if keeps else token_hex(passwords.SALT_BYTES)  # a dry run needs no rights
+        # A dry run needs no rights.
+        return passwords.salt(service, name) if keeps else urandom(passwords.SALT_BYTES).hex()
 
     return Opened(Run(options, destination, write_key, log, letters, accepted, window, salt, private_key), warnings)
 
