@@ -212,7 +212,7 @@ class TestFiles:
         before = site.admin.records("segment_journeys")
         for text, told in (
             ("{", "This file is not valid JSON"),
-            ('{"journeys": []}', "no file of journeys.*Export makes one"),
+            ('{"journeys": []}', "not a file of journeys.*Export makes one"),
         ):
             file = tmp_path / "any.json"
             file.write_text(text, encoding="utf-8")
