@@ -17,6 +17,8 @@ from tests.system.operations.bridge import AGAIN, BACKFILL, Bridge, bridge
 from tests.system.operations.site import ALERT, APP, CLUSTER, HOUR, JOB, START
 
 HOURS = 48
+LATE_S = 60
+"""How long after it happened each audit event is indexed, in seconds."""
 END = START + HOURS * HOUR
 _OUTAGES = (range(20, 22), range(44, 48))
 """Hours without Segment: one that is over, and one that goes on."""
@@ -40,7 +42,7 @@ def pass_by(site: Bridge) -> None:
         day = max(0.1, math.sin((hour % 24 - 6) / 12 * math.pi))
         for number, raw in enumerate(chance.sample(journeys, round(len(journeys) * 0.4 * day)) + others[:50]):
             at = begins + chance.uniform(0, HOUR - 1)
-            site.audit_event(at, _again(raw, "%d-%d" % (hour, number), at))
+            site.audit_event(at, _again(raw, "%d-%d" % (hour, number), at), LATE_S)
         site.clock.move_to(begins + HOUR)
         is_down = any(hour in each for each in _OUTAGES)
         site.segment.faults = faults.always(faults.status(503)) if is_down else None

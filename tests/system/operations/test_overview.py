@@ -126,6 +126,8 @@ class TestItsSearches:
         tables = overview.results(site, START, START + HOUR)
         assert value(tables, "letters_count") == value(tables, "activity_unknown") == 0
         assert not any(tables[name].rows for name in ("refusals", "errors", "letters_table", "maps_table"))
+        (row,) = tables["receipts"].rows
+        assert row["event"].startswith("No receipts yet.")
 
     def test_in_a_healthy_week(self, site):
         week.pass_by(site)
