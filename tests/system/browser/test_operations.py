@@ -137,7 +137,7 @@ class TestDeadLetters:
         field = browser.field("The event, as JSON")
         field.enter("{")
         browser.button("Check and save").click()
-        browser.wait_for(lambda: field.description, "no JSON")
+        browser.wait_for(lambda: field.description, "not valid JSON")
         field.enter('{"type": "track", "userId": "u3", "event": ""}')
         browser.button("Check and save").click()
         browser.wait_for(lambda: field.description, "would not be sent: .*event_not_defined", 60)
