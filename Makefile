@@ -46,9 +46,9 @@ NODE_IS_HERE := command -v npm > /dev/null && node -e 'process.exit(parseInt(pro
 # Who changes no JavaScript needs no Node.js.
 .PHONY: javascript
 javascript:
-	@if $(NODE_IS_HERE); then $(MAKE) -s $(ESLINT)/ready && NODE_PATH=$(ESLINT)/node_modules \
+	@if $(NODE_IS_HERE) && $(MAKE) -s $(ESLINT)/ready; then NODE_PATH=$(ESLINT)/node_modules \
 	    $(ESLINT)/node_modules/.bin/eslint --config tests/eslint/eslint.config.cjs --max-warnings=0 app/appserver/static; \
-	else echo "lint: the JavaScript was not read: ESLint needs Node.js 20 or later, with npm"; fi
+	else echo "lint: the JavaScript was not read: ESLint needs Node.js 20 or later, with an npm that can install it"; fi
 
 format: setup  ## format the Python code (ruff)
 	@$(VENV)/bin/ruff format --quiet
@@ -58,7 +58,7 @@ AXE := build/axe
 # Without it, the browser tests do not look for what shuts people out, and say so.
 .PHONY: axe
 axe:
-	@if $(NODE_IS_HERE); then $(MAKE) -s $(AXE)/ready; fi
+	@! $(NODE_IS_HERE) || $(MAKE) -s $(AXE)/ready || echo "test: axe-core could not be installed: its tests are skipped"
 
 test: $(if $(ARGS),,lint) package axe $(TOOLS)/appinspect/ready $(TOOLS)/slim/ready $(TOOLS)/workflows/ready  ## everything that is checked (ARGS="tests/unit -k retry" for a part)
 	@$(VENV)/bin/python -m pytest $(or $(ARGS),$(IN_PARALLEL))
