@@ -8,8 +8,8 @@ splunkd's own rights. No destination can have a name under which the app keeps a
 With salt=1 it lends the salt for digests, on the same conditions, and makes one if there is none yet.
 
 splunkd's process for such handlers (splunk/persistconn/appserver.py) loads this file by its path, along with the
-handlers of other apps. So the file stands alone: it needs nothing from bin/ or lib/, and leaves sys.path and other
-apps' modules untouched.
+handlers of other apps. So the file stands alone: it needs nothing from bin/ or lib/, and leaves the modules of other
+apps, and where Python looks for modules, untouched.
 
 Source: restmap.conf.spec, [script:<uniqueName>], scripttype = persist, passSystemAuth.
 """

@@ -45,7 +45,7 @@ def attributed(request):
         if host_of:
             macros["segment_bridge_host"] = Macro(host_of, [])
         host = Host(macros, lookups, others=request.param)
-        row = {"journey": "Build PipelineRun ended", **row}
+        row = {"who": "person or owner", **row}
         chunks = pipeline(
             "| `segment_bridge_attribution`", host, iter([Results(dict.fromkeys(row), [row])]), inner=True
         )
@@ -83,16 +83,17 @@ def test_usernames_are_compared_exactly(attributed):
 
 
 @pytest.mark.parametrize(
-    ("username", "journey", "user"),
+    ("username", "who", "user"),
     [
-        ("ivo", "Build PipelineRun ended", "2"),
-        ("system:x", "Build PipelineRun ended", "3"),
-        ("ivo", "Component changed", "2"),
-        ("system:x", "Component changed", None),
+        ("ivo", "person or owner", "2"),
+        ("system:x", "person or owner", "3"),
+        ("ivo", "person", "2"),
+        ("system:x", "person", None),
+        ("ivo", "owner", "3"),
     ],
 )
-def test_what_a_controller_does_is_the_owners_but_what_a_person_does_is_theirs(attributed, username, journey, user):
-    assert attributed(cluster="us", username=username, namespace="amelia-tenant", journey=journey) == (user, "3")
+def test_whose_it_is_the_journey_says(attributed, username, who, user):
+    assert attributed(cluster="us", username=username, namespace="amelia-tenant", who=who) == (user, "3")
 
 
 def test_an_event_without_a_namespace_or_of_one_that_is_not_known_is_nobodys(attributed):
@@ -100,7 +101,7 @@ def test_an_event_without_a_namespace_or_of_one_that_is_not_known_is_nobodys(att
     assert attributed(cluster="eu", username="system:x") == (None, None)
     assert attributed(cluster="eu", username="system:x", namespace="gone") == (None, None)
     assert attributed(username="system:x") == (None, None)
-    assert attributed(cluster="eu", namespace="gone", journey="Component changed") == (None, None)
+    assert attributed(cluster="eu", namespace="gone", who="person") == (None, None)
 
 
 class TestTenantsOnMemberClusters:
@@ -113,7 +114,7 @@ class TestTenantsOnMemberClusters:
     @pytest.mark.parametrize(("member", "owner"), [("eu-member", "2"), ("us-member", "3")])
     def test_one_for_all(self, attributed, member, owner):
         assert attributed('"us"', cluster=member, namespace="far-tenant") == (owner, owner)
-        assert attributed('"us"', cluster=member, username="ivo", journey="Component changed") == ("2", None)
+        assert attributed('"us"', cluster=member, username="ivo", who="person") == ("2", None)
 
     def test_one_for_all_without_a_word_on_where_an_event_is_from(self, attributed):
         assert attributed('"us"', namespace="amelia-tenant") == ("3", "3")
