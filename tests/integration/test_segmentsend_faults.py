@@ -174,7 +174,7 @@ def test_a_receiver_that_turns_bad_after_its_first_success_loses_nothing(segment
     """Of 2,000 events, 1,900 were rejected, in 3,782 requests, and the search said that it was well."""
     sent = rows(2_000)
     segment.faults = lambda request: None if request.number == 1 else status(code, "no")
-    result = segmentsend(sent, "max_batch_events=100", "dead_letters=true")
+    result = segmentsend(sent, "max_batch_events=100", "concurrency=4", "dead_letters=true")
     check(result, sent, segment)
     assert set(statuses(result)) <= {"accepted", "failed", "unsent"} and statuses(result)["accepted"] == 100
     assert result.exit_code != 0
