@@ -25,7 +25,7 @@ CONTENTS = [
     r"LICENSE|NOTICE|app\.manifest",
     r"README/[a-z_]+\.conf\.spec",
     r"appserver/static/([\w.-]+\.(js|css|png|svg)|(common|overview|setup|operations|journeys|help)/([a-z]+/)?[a-z_]+\.js|help/[a-z_.-]+\.(html|png|svg))",
-    r"bin/[a-z_]+\.py",
+    r"bin/(check_endpoint|segment_bridge_send|segmentcheck|segmentreceipts|segmentsend|usersignups|write_key)\.py",
     r"bin/segment_bridge/((delivery|users|receipts|splunk)/)?[a-z_]+\.py",
     r"default/[a-z_]+\.conf",
     r"default/data/ui/(nav|views)/[a-z_]+\.xml",

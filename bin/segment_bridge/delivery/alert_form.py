@@ -20,8 +20,9 @@ from typing import Dict, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
 from segment_bridge.delivery.columns import TYPES as COLUMN_TYPES
 from segment_bridge.delivery.messages import TYPES
+from segment_bridge.delivery.options import destination_name
 from segment_bridge.errors import SettingsError
-from segment_bridge.settings import NAME, boolean, one_of, parse, setting
+from segment_bridge.settings import boolean, one_of, parse, setting
 
 TOKENS = ("name", "app", "owner", "results_link", "job.sid")
 """The alert's own tokens that texts may use: $name$, ..., as Splunk's manuals call them."""
@@ -33,17 +34,11 @@ _LINE = re.compile(r"([^=:$\s][^=:$]*?)\s*(?::\s*(\w+)\s*)?(?:=\s*(.*))?")
 _WHERE = "Send to Segment:"
 
 
-def _name(text: str) -> str:
-    if not NAME.fullmatch(text):
-        raise ValueError("must be the name of a destination: letters, digits, dots, hyphens and underscores")
-    return text
-
-
 @dataclass(frozen=True)
 class Choices:
     """What the form says about all rows."""
 
-    destination: str = setting("segment", _name)
+    destination: str = setting("segment", destination_name)
     type: str = setting("track", one_of(*TYPES))
     rows: str = setting("all", one_of("all", "first"))
     dryrun: bool = setting(False, boolean)

@@ -13,12 +13,13 @@ import json
 import threading
 import time
 import uuid
-from typing import Any, Callable, Dict, Mapping, Optional, Protocol
+from typing import Any, Callable, Dict, Mapping, Optional
 from urllib.parse import urlencode
 
 from segment_bridge import credentials, texts
 from segment_bridge.delivery.signature import Key
 from segment_bridge.errors import SecretError, SegmentBridgeError, Unavailable
+from segment_bridge.exchange import Said
 from segment_bridge.retry import date_s, retry_after_s
 
 SERVERS = {"us": "https://oauth2.segment.io", "eu": "https://oauth2.eu1.segmentapis.com"}
@@ -41,17 +42,6 @@ class TokenRefused(SegmentBridgeError):
     def __init__(self, text: str, status: Optional[int] = None, **about: str):
         super().__init__(text, **about)
         self.status = status
-
-
-class Said(Protocol):
-    """An answer."""
-
-    @property
-    def status(self) -> int: ...
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-    @property
-    def text(self) -> str: ...
 
 
 Post = Callable[[str, Mapping[str, str], bytes], Said]

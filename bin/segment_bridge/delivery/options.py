@@ -39,9 +39,9 @@ def batch_url(text: str) -> str:
     return text
 
 
-def _name(text: str) -> str:
+def destination_name(text: str) -> str:
     if not NAME.fullmatch(text):
-        raise ValueError("must be the name of a stanza: letters, digits, dots, hyphens and underscores")
+        raise ValueError("must be the name of a destination: letters, digits, dots, hyphens and underscores")
     return text
 
 
@@ -204,7 +204,7 @@ class Options:
     Where to send to, and through what, is not among them: that is for those who may change segment_bridge.conf.
     """
 
-    destination: str = setting("segment", _name)
+    destination: str = setting("segment", destination_name)
     dryrun: bool = setting(False, boolean)
     onfail: str = setting("error", one_of("error", "warn"))
     payload: bool = setting(False, boolean)

@@ -84,6 +84,10 @@ class Run:
         ledger: knows what was accepted before; ledger.Ledger knows nothing.
         window: the epoch times between which the search looks; 0 is no bound.
         salt: gives the salt of digests; is asked once, and only where rows have a column of that type.
+        private_key: of the destination's OAuth application, where it has one.
+
+    Raises:
+        SecretError, SettingsError: as client.Client.
     """
 
     def __init__(
@@ -98,13 +102,6 @@ class Run:
         salt: Optional[Callable[[], str]] = None,
         private_key: str = "",
     ):
-        """
-        Args:
-            private_key: of the destination's OAuth application, where it has one.
-
-        Raises:
-            SecretError, SettingsError: as client.Client.
-        """
         self.is_busy = self.is_cancelled = False
         self._salt = lru_cache(1)(salt or _no_salt)
         self._log, self._letters, self._ledger = log, letters, ledger

@@ -5,9 +5,10 @@ them keeps the app from sending: not all conclusions from Segment's answers are 
 """
 
 import email.utils
-from typing import Callable, List, Mapping, NamedTuple, Protocol
+from typing import Callable, List, Mapping, NamedTuple
 
 from segment_bridge.errors import SegmentBridgeError
+from segment_bridge.exchange import Said
 
 MOST_SKEW_S = 60.0
 """So much the clocks may differ: OAuth's assertions live for less than that."""
@@ -19,17 +20,6 @@ class Check(NamedTuple):
     status: str
     code: str  # for alerts and pages; empty where it is ok
     text: str
-
-
-class Said(Protocol):
-    """An answer."""
-
-    @property
-    def status(self) -> int: ...
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-    @property
-    def text(self) -> str: ...
 
 
 Ask = Callable[[str, str, Mapping[str, str]], Said]

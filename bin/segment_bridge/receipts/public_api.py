@@ -23,7 +23,8 @@ from urllib.parse import quote, urlencode
 
 from segment_bridge import texts
 from segment_bridge.errors import SegmentBridgeError, Unavailable
-from segment_bridge.receipts.checks import Ask, Said
+from segment_bridge.exchange import Said
+from segment_bridge.receipts.checks import Ask
 from segment_bridge.retry import Retry, retry_after_s
 
 HOSTS = {"us": "https://api.segmentapis.com", "eu": "https://eu1.api.segmentapis.com"}
