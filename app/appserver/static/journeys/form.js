@@ -146,7 +146,7 @@ export class Form extends Section {
       await this._refuseWrong();
       const rows = await messages({ ...this.row, enabled: true }, LOOK_BACK);
       const shown = rows.slice(-SHOWN);
-      this._messages.replaceChildren(...shown.map((row) => element("pre", { class: "sb-message", tabindex: "0" },
+      this._messages.replaceChildren(...shown.map((row) => element("pre", { tabindex: "0" },
         row.segment_payload ? JSON.stringify(JSON.parse(row.segment_payload), null, 2) : `${row.segment_reason}: ${row.segment_error}`)));
       this.report.say(rows.length ? "good" : "warning", rows.length
         ? `${rows.length.toLocaleString()} in the last day; ${shown.length === rows.length ? "these are they" : `the newest ${shown.length}`}. `
