@@ -1,1 +1,1 @@
-"""The UserSignups and tenant namespaces of clusters become the user map."""
+"""Turns the UserSignups and tenant namespaces of clusters into the user map."""

@@ -1,7 +1,7 @@
-"""How to reach a cluster's API server, and as whom: by server and token, by a kubeconfig, or as the pod this runs in.
+"""Settles how a run reaches a cluster's API server: by server and token, by kubeconfig, or as the pod it runs in.
 
-TLS is always verified, certificate and host name. Nothing of it is taken from the environment but a pod's own address:
-proxies and CAs in there are meant for other programs. Every credential is checked before it goes anywhere.
+TLS verification, of certificate and host name, is always on. The environment provides only the API server's address in
+a pod: its proxy and CA variables are meant for other programs. Every credential is checked before it is used.
 
 Sources: "Accessing the Kubernetes API from a Pod"; segment_bridge.users.kubeconfig.
 """
@@ -28,7 +28,7 @@ _CERTIFICATE = re.compile(b"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE--
 
 @dataclass(frozen=True)
 class Access:
-    """How to reach an API server: `server` and `token`; else `kubeconfig`; else the account of the pod this runs in."""
+    """How to reach an API server: `server` and `token`, else `kubeconfig`, else the service account of the pod."""
 
     server: str = ""
     token: str = field(default="", repr=False)
@@ -36,22 +36,22 @@ class Access:
     """Where the token is kept, for errors."""
     ca_file: str = ""
     ca: str = ""
-    """In place of ca_file: the certificates themselves, in DER and base64, with commas between them."""
+    """Used in place of ca_file: the certificates themselves, DER in base64, separated by commas."""
     kubeconfig: str = ""
     context: str = ""
     proxy_url: str = ""
-    """Goes before the proxy that a kubeconfig names."""
+    """Overrides the proxy that a kubeconfig names."""
     proxy_credentials: str = field(default="", repr=False)
     """`user:password`"""
     connect_timeout_s: float = 5
     read_timeout_s: float = 65
-    """Longer than the minute after which an API server gives up on its store."""
+    """Longer than the minute after which an API server stops waiting for its own storage."""
     answer_timeout_s: float = 600
-    """For a whole answer, however it comes."""
+    """The limit for a whole answer, even if it arrives byte by byte."""
 
 
 class _ProxyContext(ssl.SSLContext):
-    """Looks at the name in a proxy's certificate, which urllib3 leaves to it without that name if it is an address."""
+    """Checks the host name in a proxy's certificate. urllib3 passes no host name if the proxy is an IP address."""
 
     host = ""
 
@@ -60,31 +60,31 @@ class _ProxyContext(ssl.SSLContext):
 
 
 Trust = Callable[[ssl.SSLContext], None]
-"""Loads the CAs that a connection verifies with into its context."""
+"""Loads trusted CAs into the context of a connection."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An API server as it is connected to."""
+    """An API server, and all that a connection to it needs."""
 
     server: str
     credential: str
-    """What the server is shown, in words."""
+    """Describes the credential, for error texts."""
     tls: ssl.SSLContext
     trust: Trust
     tls_cure: str
-    """Where its CA and its name are set."""
+    """What to do if the server's certificate cannot be verified, for error texts."""
     authorization: str = field(default="", repr=False)
     tls_server_name: str = ""
     proxy_url: str = ""
     proxy_credentials: str = field(default="", repr=False)
     is_compressed: bool = True
     secrets: Tuple[str, ...] = field(default=(), repr=False)
-    """What a text of the server's must not show."""
+    """Must never appear in an error text, even if the server repeats them."""
 
     @property
     def proxy_tls(self) -> ssl.SSLContext:
-        """For the certificate of a proxy that is spoken to in TLS."""
+        """Verifies the certificate of a proxy that is reached over TLS."""
         context = _ProxyContext(ssl.PROTOCOL_TLS_CLIENT)
         context.host = urlsplit(self.proxy_url).hostname or ""
         self.trust(context)
@@ -92,9 +92,10 @@ class Endpoint:
 
 
 def resolve(access: Access) -> Endpoint:
-    """
+    """Turns the settings into an endpoint. Makes no request.
+
     Raises:
-        ClusterError, SecretError: it cannot work as it is given; no request has been made.
+        ClusterError, SecretError: the settings or the files that they name cannot work.
     """
     if access.server:
         return _of_server(access)
@@ -286,7 +287,7 @@ def _der(certificates: str) -> Trust:
 
 
 def _present(context: ssl.SSLContext, pem: bytes, what: str) -> None:
-    """Loads a client's certificate and key, which Python takes in files alone: one that lives no longer than that."""
+    """Loads a client certificate and key. Python takes them only from files, so a temporary one exists for the call."""
     handle, path = tempfile.mkstemp()
     try:
         with open(handle, "wb") as file:

@@ -1,6 +1,6 @@
-"""Why an API server cannot be reached: the step of the way that failed, in plain words, and what to do.
+"""Explains why an API server cannot be reached: which step failed (DNS, TCP, TLS, ...) and what to do about it.
 
-Sources: urllib3 1.26 (which exceptions hold which); OpenSSL's names of reasons, as Python's ssl gives them.
+Sources: urllib3 1.26 (which exception wraps which); OpenSSL's reason names, as Python's ssl reports them.
 """
 
 import http.client
@@ -25,7 +25,7 @@ _HTTP_CURE = "The connection broke or stalled: if it stays so, check the API ser
 
 
 class Diagnosis(NamedTuple):
-    """`is_passing`: it may well be over by itself in a while."""
+    """`is_passing`: the problem may go away by itself, so a retry makes sense."""
 
     step: str
     what: str
@@ -34,17 +34,18 @@ class Diagnosis(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """The code, one of segment_bridge.reasons."""
+        """The error code, from segment_bridge.reasons."""
         return {"the proxy": "proxy", "TLS": "tls"}.get(self.step, "network")
 
 
 def diagnosis(error: Optional[BaseException], url: str, tls_cure: str, credential: str) -> Diagnosis:
-    """
+    """Finds the step that failed.
+
     Args:
-        url: of the server, to see what it speaks; empty where it can only be reached through a proxy.
         error: what urllib3 raised.
-        tls_cure: what to do about a certificate that cannot be verified.
-        credential: what the server is shown, in words.
+        url: the server's URL, to probe whether it speaks plain HTTP; empty if it can only be reached through a proxy.
+        tls_cure: what to do if its certificate cannot be verified.
+        credential: describes the credential, for error texts.
     """
     causes = list(_causes(error))
     text = _words(causes[-1])
@@ -75,7 +76,7 @@ def diagnosis(error: Optional[BaseException], url: str, tls_cure: str, credentia
 
 
 def _speaks_plain_http(url: str) -> bool:
-    """Some servers without TLS just hang up on a client that begins with it; those with TLS say so in plain HTTP."""
+    """Probes in plain HTTP: some servers without TLS hang up on a handshake, while those with TLS ask for HTTPS."""
     parts = urlsplit(url)
     try:
         with socket.create_connection((parts.hostname or "", parts.port or 443), _PROBE_S) as connection:
@@ -87,7 +88,7 @@ def _speaks_plain_http(url: str) -> bool:
 
 
 def _causes(error: Optional[BaseException]) -> Iterator[BaseException]:
-    """An exception and the failures that led to it; urllib3 hands those on as an argument or as context."""
+    """An exception and the failures that led to it, which urllib3 passes on as an argument or as the context."""
     while isinstance(error, (OSError, ValueError, urllib3.exceptions.HTTPError, http.client.HTTPException)):
         yield error
         inner = [argument for argument in error.args if isinstance(argument, BaseException)]

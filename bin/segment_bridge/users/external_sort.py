@@ -12,9 +12,9 @@ PIECE_ENTRIES = 5_000
 
 
 class ExternalSort:
-    """Takes entries in any order, and gives them in their natural one. A context manager.
+    """Takes entries in any order and yields them sorted. A context manager.
 
-    Its files have no name, nobody else can read them, and they vanish with it.
+    Its temporary files have no name, no other user can read them, and they are deleted when it closes.
     """
 
     def __init__(self) -> None:

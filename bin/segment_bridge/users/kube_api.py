@@ -1,11 +1,11 @@
 """Lists the objects of a Kubernetes API server page by page, through the official client's ApiClient.
 
-No model objects are made: a page is the list that the JSON holds, without its numbers, which nobody reads. What goes
-wrong is an error that says where, what, and what to do: a ClusterError; or Unavailable where it was tried again in
-vain, which connections that cannot be made or break, time-outs, 429 and 5xx are.
+It builds no model objects: a page is the list of dicts in the JSON. Numbers are not parsed, as nothing reads them. Each
+error says where it happened, what failed, and what to do. Failed or broken connections, time-outs, 429 and 5xx are
+retried and raise Unavailable if no attempt succeeds; everything else raises ClusterError at once.
 
-A page has a limit, so that no answer can take the memory of the machine: MOST_PAGE_BYTES, uncompressed, and
-MOST_PAGE_VALUES of JSON. One that is over it is asked for again with half as many objects; etcd keeps none over 1.5 MB.
+Pages have a limit, so that no answer can exhaust memory: MOST_PAGE_BYTES uncompressed, and MOST_PAGE_VALUES JSON
+values. A page over the limit is requested again with half as many objects; etcd stores no object over 1.5 MB.
 
 Sources: Kubernetes API concepts ("Retrieving large results sets in chunks", "410 Gone responses"); "Using RBAC
 Authorization"; the answers of real servers; etcd's limits.
@@ -33,12 +33,12 @@ from segment_bridge.users.objects import Page
 EXCERPT_CHARS = 200
 MOST_PAGE_BYTES = 8_000_000
 MOST_PAGE_VALUES = 800_000
-"""At the most so many, as each has a bracket or a comma before it; a UserSignup has about 150."""
+"""Estimated from above, by counting brackets and commas. A UserSignup has about 150 values."""
 MOST_REFUSAL_BYTES = 64_000
 
 
 class Resource(NamedTuple):
-    """What can be listed. An empty `group` is the core group, an empty `namespace` means a resource of the cluster."""
+    """A kind of object to list. An empty `group` is the core group; an empty `namespace` means cluster scope."""
 
     group: str
     version: str
@@ -47,7 +47,7 @@ class Resource(NamedTuple):
     namespace: str = ""
     selector: str = ""
     manifest: str = ""
-    """The file in the app's folder that grants to list it, and nothing that this input does not need."""
+    """The file in the app's folder that grants the right to list it, and no right that this input does not need."""
 
     @property
     def path(self) -> str:
@@ -57,13 +57,13 @@ class Resource(NamedTuple):
 
     @property
     def rule(self) -> str:
-        """The RBAC rule that allows to list it."""
+        """The RBAC rule that grants the right to list it, for error texts."""
         role = 'a Role in namespace "%s"' % self.namespace if self.namespace else "a ClusterRole"
         return '%s with apiGroups: ["%s"], resources: ["%s"], verbs: ["list"]' % (role, self.group, self.plural)
 
 
 class Answer(NamedTuple):
-    """What ApiClient takes for an answer of urllib3's: one that has been read, to a bound."""
+    """Has the attributes of a urllib3 response that ApiClient uses. Its body has been read, up to a limit."""
 
     status: int
     reason: Optional[str]
@@ -75,14 +75,14 @@ class Answer(NamedTuple):
 
 
 class PageTooLarge(Exception):
-    """A page of a list has more bytes or values than it may."""
+    """A page of a list exceeds MOST_PAGE_BYTES or MOST_PAGE_VALUES."""
 
 
 class ApiServer:
-    """A cluster's API server; the first request connects to it. A context manager that closes the connection.
+    """A cluster's API server. Connects with the first request; a context manager that closes the connection.
 
     Raises:
-        ClusterError, SecretError: the access cannot work as it is given.
+        ClusterError, SecretError: the settings or the files that they name cannot work.
     """
 
     def __init__(self, access: Access, retry: Retry):
@@ -105,14 +105,15 @@ class ApiServer:
         self._connections.clear()
 
     def pages(self, resource: Resource, page_size: int, retry: Optional[Retry] = None) -> Iterator[Page]:
-        """The objects in pages, all of one state of the cluster.
+        """Yields the objects page by page, all from one consistent state of the cluster.
 
         Args:
-            retry: in place of the server's own, for this list.
+            page_size: objects in a page.
+            retry: used for this list in place of the one given to the constructor.
 
         Raises:
-            ListExpired: the server no longer has that state; what was listed so far is part of nothing.
-            ClusterError, Unavailable: as told above.
+            ListExpired: the server no longer has that state; discard the pages listed so far.
+            ClusterError, Unavailable: see the module's docstring.
         """
         token = ""
         while True:
@@ -160,7 +161,7 @@ class ApiServer:
             if error.status:
                 raise self._refusal(resource, error) from None
             raise self._no_connection(error.__context__) from None
-        except (urllib3.exceptions.HTTPError, OSError, UnicodeError) as error:  # the latter of a host name
+        except (urllib3.exceptions.HTTPError, OSError, UnicodeError) as error:  # UnicodeError: an impossible host name
             raise self._no_connection(error) from None
         return self._parsed(resource, response.data)
 
@@ -188,7 +189,7 @@ class ApiServer:
         return page
 
     def _refusal(self, resource: Resource, error: ApiException) -> SegmentBridgeError:
-        """What a status other than 200 means, and what to do."""
+        """Says what a status other than 200 means, and what to do."""
         name = "%s.%s" % (resource.plural, resource.group) if resource.group else resource.plural
         said = "%s answered %d to a list of %s: %s" % (self.address, error.status, name, self._said(error.body or b""))
         if error.status == 410:
@@ -221,7 +222,7 @@ class ApiServer:
         return "Check that it is a Kubernetes API server"
 
     def _no_connection(self, error: Optional[BaseException]) -> SegmentBridgeError:
-        """Which step of the way to the server failed, and what to do."""
+        """Says which step of connecting failed, and what to do."""
         url = "" if self._endpoint.proxy_url else self.address
         found = diagnosis(error, url, self._endpoint.tls_cure, self._endpoint.credential)
         raised = Unavailable if found.is_passing else ClusterError
@@ -233,7 +234,7 @@ class ApiServer:
         )
 
     def _said(self, body: bytes) -> str:
-        """The message of a Status object, else how the body begins."""
+        """The message of a Status object, else the beginning of the body."""
         try:
             return self._shown(json.loads(body)["message"].rstrip("."))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -247,18 +248,18 @@ class ApiServer:
 
 
 def excerpt(body: bytes, secrets: Iterable[str] = ()) -> str:
-    """How a body begins, on one line, without what may be personal: addresses, and numbers and hashes that identify."""
+    """The beginning of a body on one line, without what may be personal: email addresses, long numbers and hashes."""
     text = texts.printable(body[: 4 * EXCERPT_CHARS].decode("utf-8", "replace"), 4 * EXCERPT_CHARS, secrets)
     return '"%s"' % re.sub(r"[^\s\"'<>]+@[^\s\"'<>]*|\b[0-9a-f]{6,}\b", "...", text)[:EXCERPT_CHARS]
 
 
 def _unread(number: str) -> int:
-    """In place of any number: nobody asks for one, and to read a million digits takes minutes."""
+    """Stands in for every number: nothing reads them, and parsing a million digits takes minutes."""
     return 1
 
 
 class _Manager(urllib3.PoolManager):
-    """Makes connections that keep to a call's limit of time."""
+    """Makes connections that keep to the time limit of a call."""
 
     def __init__(self, **settings: Any):
         super().__init__(**settings)
@@ -270,7 +271,7 @@ class _ViaProxy(_Manager, urllib3.ProxyManager):
 
 
 class _Connections:
-    """What ApiClient takes for a pool manager of urllib3's."""
+    """Has the methods of a urllib3 pool manager that ApiClient uses."""
 
     def __init__(self, endpoint: Endpoint):
         settings: Dict[str, Any] = {
@@ -290,7 +291,7 @@ class _Connections:
             self._manager = _Manager(**settings)
 
     def request(self, method: str, url: str, **settings: Any) -> Answer:
-        # An API server redirects nobody. urllib3 would go there without the token, and be refused for lack of it.
+        # An API server never redirects. urllib3 would follow without the token, and hide the cause behind a 401.
         settings.update(redirect=False, preload_content=False, decode_content=False)
         return _read(self._manager.request(method, url, **settings))
 

@@ -1,11 +1,11 @@
-"""Reads a kubeconfig as kubectl does: each of its fields is used in the same way, or refused by its name.
+"""Reads a kubeconfig as kubectl does: each field is used in the same way, or refused by name.
 
-Refused is what would run a program, log in again, act as somebody else or trust anybody; and what nobody knows, as it
-may say how the server must be reached.
+It refuses fields that would run a program, log in interactively, impersonate another user or turn off TLS
+verification. It also refuses unknown fields, as they may say how the server must be reached.
 
-Sources: client-go, tools/clientcmd: api/v1/types.go (the fields), client_config.go and validation.go (what wins, and
-what must not stand together), loader.go (paths are relative to the file), api/v1/conversion.go (no name twice);
-transport: token_source.go and round_trippers.go (a token file that can be read goes before the token).
+Sources: client-go, tools/clientcmd: api/v1/types.go (the fields), client_config.go and validation.go (precedence, and
+which fields exclude each other), loader.go (paths are relative to the file), api/v1/conversion.go (names are unique);
+transport: token_source.go and round_trippers.go (a readable token file takes precedence over the token).
 """
 
 import base64
@@ -19,7 +19,7 @@ from segment_bridge.errors import ClusterError
 MOST_BYTES = 10_000_000
 
 _TEXT, _DATA, _SWITCH, _LIST, _MAPPING, _UNUSED = "text", "base64", "true or false", "a list", "a mapping", ""
-"""What a field must be. Unused are those that have nothing to do with a request, to kubectl as well."""
+"""What a field must be. Unused fields do not affect requests, with kubectl either."""
 _TYPES: Dict[str, Type[Any]] = {_TEXT: str, _DATA: str, _SWITCH: bool, _LIST: list, _MAPPING: dict}
 _ACTS_AS = (
     "acts as somebody else (%s), which takes more rights than to list: give it the credentials of an account "
@@ -78,16 +78,16 @@ FIELDS: Dict[str, Dict[str, str]] = {
         "extensions": _UNUSED,
     },
 }
-"""By what has them; "" is the file itself. The input says itself which namespace it lists, as `kubectl -n` does."""
+"""Fields by the object that has them; "" is the file itself. A context's namespace is unused: the input names one."""
 
 
 class Kubeconfig(NamedTuple):
-    """What a context of a kubeconfig says; empty where it says nothing."""
+    """What a context of a kubeconfig sets; fields that it does not set are empty."""
 
     server: str
     tls_server_name: str
     ca: bytes
-    """Certificates, in PEM."""
+    """Certificates in PEM."""
     token: str
     username: str
     password: str
@@ -99,10 +99,10 @@ class Kubeconfig(NamedTuple):
 
 
 def read(path: str, context: str) -> Kubeconfig:
-    """Its `context`, or where that is empty its current one.
+    """Reads the given `context`, or the current one if that is empty.
 
     Raises:
-        ClusterError, SecretError: it cannot be used; the text says why, and holds nothing of its credentials.
+        ClusterError, SecretError: the file cannot be used; the text says why, and contains no credential.
     """
     return _Reader(path).read(context)
 
@@ -147,7 +147,7 @@ class _Reader:
         )
 
     def _loaded(self) -> Any:
-        # Half a second's worth of library, which the other ways of access do without.
+        # Importing it takes half a second, which the other kinds of access need not spend.
         import yaml
 
         try:
@@ -169,7 +169,7 @@ class _Reader:
         return self._fields(kind, found[0].get(kind))
 
     def _fields(self, kind: str, given: Any) -> Dict[str, Any]:
-        """Those that are set; null, an empty text, an empty list and false are as if they were not there."""
+        """The fields that are set; null, empty strings, empty lists and false count as not set."""
         if not isinstance(given, dict):
             raise self._refused("has %s that is not a mapping of fields" % ("a " + kind if kind else "a content"))
         fields = {}
@@ -209,7 +209,7 @@ class _Reader:
         return checked(user.get("token", ""), "token of kubeconfig %s" % self._path)
 
     def _certificate(self, user: Dict[str, Any]) -> Tuple[bytes, bytes]:
-        """The client's, and its key. A key alone is passed over."""
+        """The client certificate and its key. A key without a certificate is ignored."""
         certificate = self._pem(user, "client-certificate")
         if not certificate:
             return b"", b""
@@ -234,7 +234,7 @@ class _Reader:
             raise self._refused("has a %s-data that is not base64" % name) from None
 
     def _proxy(self, url: str) -> Tuple[str, str]:
-        """Its URL without credentials, and these."""
+        """The proxy's URL without credentials, and the credentials."""
         if not url:
             return "", ""
         try:

@@ -1,7 +1,7 @@
-"""Runs take turns on a cluster, whichever search head cluster member they are on: by a lease in KV store.
+"""Makes runs take turns on a cluster, across all search head cluster members, with a lease in KV store.
 
-Of many who insert a document of the same `_key`, one succeeds. The lease of a run that was killed ends by itself; or
-when the same search head comes again.
+If several runs insert a document with the same `_key`, exactly one succeeds. The lease of a killed run expires; the
+next run on the same search head removes it earlier.
 """
 
 import contextlib
@@ -18,18 +18,18 @@ LEASES = "usersignups_leases"
 
 POLL_S = 1
 LONGEST_S = 86_400 + 60 * CLOCK_SKEW_S
-"""The longest deadline there is, and an hour for clocks that differ more."""
+"""The longest deadline that can be set, plus an hour for clocks that differ by more than CLOCK_SKEW_S."""
 
 
 @contextlib.contextmanager
 def lease(splunk: Splunk, name: str, seconds: float) -> Iterator[None]:
-    """Holds the only lease of this name; waits for others to give it back.
+    """Holds the only lease of this name, after waiting for other runs to release it.
 
-    It ends by itself `seconds` after it began, and a minute later for clocks that differ.
+    The lease expires `seconds` plus CLOCK_SKEW_S after it was taken.
 
     Raises:
-        DeadlineExceeded: others held it for so many seconds.
-        SplunkdError: KV store refuses.
+        DeadlineExceeded: other runs held it for `seconds`.
+        SplunkdError: KV store refused a request.
     """
     leases = splunk.collection(LEASES, Retry(deadline_s=seconds))
     lease_id = str(uuid.uuid4())
@@ -47,14 +47,14 @@ def lease(splunk: Splunk, name: str, seconds: float) -> Iterator[None]:
     try:
         yield
     finally:
-        # A run that is told to stop has a second.
+        # splunkd kills a run about a second after telling it to stop.
         hasty = splunk.collection(LEASES, Retry(max_attempts=3, first_wait_s=0.2))
         with contextlib.suppress(SegmentBridgeError):
             hasty.delete({"_key": name, "lease": lease_id})
 
 
 def _end_what_is_over(leases: Collection, name: str) -> None:
-    """A lease that has expired, or that no run wrote: without an end, or with one further away than any run's."""
+    """Deletes a lease that has expired, or that no run can have written: its expiry is missing or too far ahead."""
     now = time.time()
     leases.delete({"_key": name, "expires": {"$lt": now}})
     for found in leases.read({"_key": name}):
@@ -64,7 +64,7 @@ def _end_what_is_over(leases: Collection, name: str) -> None:
 
 
 def _take(leases: Collection, name: str, holder: str, lease_id: str, expires: float) -> bool:
-    """Whether the lease is ours, which it may also be by an insertion whose answer was lost."""
+    """Whether the lease is ours, including by an earlier insertion whose answer was lost."""
     return leases.insert({"_key": name, "holder": holder, "lease": lease_id, "expires": expires}) or any(
         leases.read({"_key": name, "lease": lease_id})
     )

@@ -1,9 +1,9 @@
-"""What a cluster's objects say of people, as records of the user map, and what makes its actual state the desired one.
+"""Turns a cluster's objects into records of the user map, and finds what must change in the map; pure.
 
-The user map is two: usernames to SSO user IDs, and tenant namespaces to workspaces, which are named after their owner's
-username. Here is which objects count, which of several wins, what has to change, and when a list is refused. All of it
-is pure: others list the objects and write the collections. Objects and records pass through as streams, records in the
-order of their `_key`, so that the number of people does not matter to memory.
+The user map has two parts: usernames to SSO user IDs, and tenant namespaces to workspaces, which are named after their
+owner's username. This module decides which objects count, which of several wins, what has to change, and when a list is
+refused. Other modules list the objects and write the collections. Objects and records are streamed, records in the
+order of their `_key`, so memory does not grow with the number of people.
 """
 
 from collections import Counter
@@ -16,17 +16,17 @@ SSO_USER_ID = TOOLCHAIN + "/sso-user-id"
 STATE = TOOLCHAIN + "/state"
 
 LONGEST_CHARS = 253
-"""Of a name or an ID: Kubernetes' longest name. KV store refuses a whole batch for one _key that is too long."""
+"""The longest name in Kubernetes; longer names and IDs are ignored. One _key too long makes KV store refuse a batch."""
 SMALL = 100
-"""A collection of so many records or fewer may lose any part of them, but not all."""
+"""A collection with at most this many records may lose any number of them, but not all."""
 
 Page = List[Dict[str, Any]]
-"""Objects of a list, as its JSON has them."""
+"""Objects of a list, as parsed from JSON."""
 Record = Dict[str, Any]
 
 
 class Map(NamedTuple):
-    """One of the two maps: its collection, the fields that it maps from and to, and why an object may give no value."""
+    """A part of the user map: its collection, the fields it maps from and to, and the reason for a missing value."""
 
     collection: str
     name_field: str
@@ -39,7 +39,7 @@ TENANTS = Map("tenant_namespaces", "namespace", "workspace", "no_workspace")
 
 
 class Entry(NamedTuple):
-    """What one object says. Of the entries with one name, the last in their natural order counts."""
+    """What one object says. Among entries with the same name, the last in sort order wins."""
 
     name: str
     rank: str
@@ -47,10 +47,10 @@ class Entry(NamedTuple):
 
 
 def user_entries(signups: Iterable[Mapping[str, Any]], skipped: Counter[str]) -> Iterator[Entry]:
-    """Who has which SSO user ID, of UserSignups; those without a username are counted in `skipped`.
+    """Yields username and SSO user ID of each UserSignup; counts those without a username in `skipped`.
 
-    An approved signup ranks over any other, a newer one over an older one; the object's name settles ties. One without
-    an SSO user ID competes too: the username is its person's now, not the older signup's.
+    An approved signup wins over one that is not, then a newer one over an older one, then the greater object name. A
+    signup without an SSO user ID competes too: the username now belongs to its person, not to the older signup's.
     """
     for signup in signups:
         username = _text(_within(signup, "status"), "compliantUsername")
@@ -68,20 +68,20 @@ def user_entries(signups: Iterable[Mapping[str, Any]], skipped: Counter[str]) ->
 
 
 def tenant_entries(namespaces: Iterable[Mapping[str, Any]], workspace_label: str) -> Iterator[Entry]:
-    """Which workspace each of the tenant namespaces belongs to."""
+    """Yields the workspace that each tenant namespace belongs to."""
     for namespace in namespaces:
         metadata = _within(namespace, "metadata")
         yield Entry(_text(metadata, "name"), "", _text(_within(metadata, "labels"), workspace_label))
 
 
 def _within(container: Mapping[str, Any], field: str) -> Mapping[str, Any]:
-    """An object in an object; in a resource without a schema it may be missing, null, or something else."""
+    """A nested object; empty if it is missing or has another type, which a resource without a schema allows."""
     inner = container.get(field)
     return inner if isinstance(inner, dict) else {}
 
 
 def _text(container: Mapping[str, Any], field: str) -> str:
-    """A text that can be a name or an ID; empty where there is none."""
+    """A string that can be a name or an ID; empty if there is none."""
     value = container.get(field)
     if isinstance(value, str) and len(value) <= LONGEST_CHARS and value.isprintable() and value.strip():
         return value
@@ -89,12 +89,12 @@ def _text(container: Mapping[str, Any], field: str) -> str:
 
 
 def records(of: Map, cluster: str, entries: Iterable[Entry], updated: int, skipped: Counter[str]) -> Iterator[Record]:
-    """A record for each name, in the order of their keys; the entries that make none are counted in `skipped`.
+    """Yields one record for each name, ordered by `_key`; counts the entries that make none in `skipped`.
 
     Args:
-        cluster: a name without a slash, which separates it from the entry's name in the key.
-        entries: in their natural order.
-        updated: seconds since 1970.
+        cluster: contains no slash, which separates it from the entry's name in the key.
+        entries: sorted.
+        updated: epoch seconds.
     """
     for name, same_name in groupby(entries, attrgetter("name")):
         *outranked, entry = same_name
@@ -116,9 +116,9 @@ ADD, REPLACE, KEEP, DELETE, MALFORMED = "add", "replace", "keep", "delete", "mal
 
 
 class Change(NamedTuple):
-    """What becomes of a record of the collection; `record` is the desired one, or where there is none the actual one.
+    """What to do with a record of the collection; `record` is the desired one, or the actual one if it has to go.
 
-    Both DELETE and MALFORMED are to be deleted; no run wrote the latter, and nobody loses anything by it.
+    DELETE and MALFORMED both mean deletion. No run wrote a malformed record, so it does not count as a loss.
     """
 
     action: str
@@ -126,7 +126,7 @@ class Change(NamedTuple):
 
 
 def changes(desired: Iterable[Record], actual: Iterable[Record]) -> Iterator[Change]:
-    """What turns the actual state of a collection into the desired one; both in ascending order of `_key`."""
+    """Yields what turns a collection's actual state into the desired one; both are in ascending order of `_key`."""
     actual = iter(actual)
     present = next(actual, None)
     for record in desired:
@@ -151,15 +151,18 @@ def _gone(present: Record) -> Change:
 
 
 def _same(desired: Record, present: Record) -> bool:
-    """Whether a record says what it should, whenever it was written."""
+    """Whether two records agree in everything but the time of writing."""
     return all(present.get(field) == value for field, value in desired.items() if field != "updated")
 
 
 def is_sudden_shrinkage(actions: Mapping[str, int], max_shrink_percent: float) -> bool:
-    """Whether a list is refused: changes, counted by action, look less like people who left than like a wrong list.
+    """Whether to refuse a list, because it is more likely wrong than that so many people left.
 
-    Such is an empty list (that of a namespace that does not exist), and one that lacks more than so many percent
-    of what a collection holds that is not small.
+    An empty list is refused: it is what a namespace that does not exist returns. So is a list that lacks more than
+    `max_shrink_percent` of the records in a collection with more than SMALL of them.
+
+    Args:
+        actions: number of changes by action.
     """
     actual = actions[KEEP] + actions[REPLACE] + actions[DELETE]
     desired = actions[KEEP] + actions[REPLACE] + actions[ADD]

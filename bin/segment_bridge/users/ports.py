@@ -1,4 +1,4 @@
-"""What a run needs of Splunk; the caller passes it in, as this package knows neither splunkd nor its SDK."""
+"""Declares what a run needs from Splunk. The caller passes it in, as this package knows neither splunkd nor its SDK."""
 
 from typing import Any, Protocol
 
@@ -11,26 +11,27 @@ class Splunk(Protocol):
     """The search head that runs the input."""
 
     host: str
-    """Its name, for other members of a search head cluster to see who is at work."""
+    """The search head's name, by which other search head cluster members see which one holds a lease."""
 
     def collection(self, name: str, retry: Retry) -> Collection:
-        """A collection of the app; `retry` says how long KV store is waited for."""
+        """A collection of the app; `retry` says how long to wait for KV store."""
 
     def secret(self, name: str, what: str) -> str:
-        """A secret of the password store by its username; empty where there is none.
+        """The secret that the password store holds under this username; empty if there is none.
 
-        `what` says what it is, for errors: "bearer token".
+        Args:
+            what: describes the secret in errors, such as "bearer token".
 
         Raises:
-            SecretError: it may not be read, or no HTTP header can carry it.
+            SecretError: this user may not read it, or no HTTP header can carry it.
             SplunkdError: splunkd cannot be reached.
         """
 
     def needed_secret(self, name: str, what: str) -> str:
-        """As `secret`, but a SecretError that says what to do where there is none."""
+        """Like `secret`, but raises a SecretError that says what to do if there is none."""
 
     def keep(self, log: RunLog, **facts: Any) -> None:
-        """Keeps what the run came to, in the collection segment_runs; raises nothing."""
+        """Stores the result of the run in the collection segment_runs. Raises nothing."""
 
     def complain(self, text: str) -> None:
-        """Writes an error into splunkd.log."""
+        """Writes an error to splunkd.log."""

@@ -1,8 +1,7 @@
-"""Makes the user map's actual state the desired one, which a complete list of a cluster's objects says.
+"""Brings the user map from its actual state to the desired one, which a complete list of a cluster's objects defines.
 
-The map is never worse than before: the list is complete before anything changes, records are written first, and those
-that the list no longer has are deleted after that. A run that ends anywhere in between leaves a collection that the
-next one completes.
+The map never gets worse: nothing changes until the list is complete, records are written first, and only then are those
+deleted that the list no longer has. If a run stops halfway, the next one completes its work.
 """
 
 from collections import Counter
@@ -21,7 +20,7 @@ SAVE_AT_ONCE = 1_000
 class Source(NamedTuple):
     """Where the records of a map come from.
 
-    `pages` begins a list of objects; `entries` is what a page of it says, and counts by reason what it skips.
+    `pages` starts listing objects; `entries` turns a page into entries, and counts the objects it skips by reason.
     """
 
     of: Map
@@ -32,7 +31,7 @@ class Source(NamedTuple):
 
 @dataclass
 class Tally:
-    """What a run did to one map so far; `skipped` counts objects, and records that cannot be read, by reason."""
+    """What a run has done to one map so far; `skipped` counts skipped objects and malformed records by reason."""
 
     listed: int = 0
     written: int = 0
@@ -44,15 +43,16 @@ class Tally:
 def reconcile(
     source: Source, collection: Collection, updated: int, max_shrink_percent: Optional[float], tally: Tally
 ) -> None:
-    """Lists, compares, writes and deletes; other clusters' records are not touched.
+    """Lists, compares, writes and deletes. Leaves the records of other clusters alone.
 
     Args:
-        updated: seconds since 1970.
-        max_shrink_percent: see objects.is_sudden_shrinkage; None allows everything.
+        updated: the time to write into records, in epoch seconds.
+        max_shrink_percent: see objects.is_sudden_shrinkage; None allows any shrinkage.
+        tally: updated as the work goes on, so that it is right even if this raises.
 
     Raises:
-        SuddenShrinkage: after writing, in place of deleting.
-        SegmentBridgeError: what listing and the collection raise.
+        SuddenShrinkage: the list is refused: records were written, but none was deleted.
+        SegmentBridgeError: listing failed, or the collection did.
     """
     with ExternalSort() as entries:
         try:
@@ -74,7 +74,7 @@ def reconcile(
 
 
 def _list(entries: ExternalSort, source: Source, tally: Tally) -> None:
-    """Takes all that a list says, from its beginning."""
+    """Reads a list from its beginning, and forgets what an earlier attempt read."""
     entries.clear()
     tally.listed, tally.skipped = 0, Counter()
     for page in source.pages():
@@ -83,7 +83,7 @@ def _list(entries: ExternalSort, source: Source, tally: Tally) -> None:
 
 
 def _write(changes: Iterable[objects.Change], collection: Collection, tally: Tally) -> Tuple[Counter[str], List[str]]:
-    """Saves what is new or different; (number of changes by action, keys of those to be deleted)."""
+    """Saves new and changed records. Returns the number of changes by action, and the keys to delete."""
     actions: Counter[str] = Counter()
     unsaved: List[Record] = []
     stale: List[str] = []

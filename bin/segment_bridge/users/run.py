@@ -1,7 +1,7 @@
-"""A run of the input `usersignups`, and the check of its settings before they are saved.
+"""Runs the input `usersignups`, and checks its settings before they are saved.
 
-A run lists a cluster's UserSignups, its tenant namespaces, or both, and makes the user map what they say. Its results
-are the collections of the user map, a line in the run log, and a document in segment_runs.
+A run lists a cluster's UserSignups, its tenant namespaces, or both, and updates the user map. It also writes a line to
+the run log and a document to segment_runs.
 """
 
 import contextlib
@@ -33,10 +33,10 @@ Settings = Mapping[str, Optional[str]]
 
 
 def check(name: str, settings: Settings, splunk: Splunk) -> None:
-    """Reads every setting, then asks the cluster for one object of each kind, with little patience.
+    """Validates all settings, then asks the cluster once for one object of each kind, with short time-outs.
 
     Raises:
-        SegmentBridgeError: the first thing that is wrong.
+        SegmentBridgeError: the first problem found.
     """
     cluster = Cluster.parse(name, settings)
     access = replace(
@@ -54,7 +54,7 @@ def check(name: str, settings: Settings, splunk: Splunk) -> None:
 
 
 def run(name: str, settings: Settings, splunk: Splunk) -> bool:
-    """One run of an input, from its settings to its line in the run log; whether it did all of its work."""
+    """Runs an input once, from its settings to its line in the run log. Returns whether it did all of its work."""
     started = time.monotonic()
     tallies: Dict[str, Tally] = {}
     errors: List[SegmentBridgeError] = []
@@ -82,7 +82,7 @@ def run(name: str, settings: Settings, splunk: Splunk) -> bool:
 
 
 def counts(tallies: Mapping[str, Tally]) -> Dict[str, Any]:
-    """What a run did, as facts of its line in the run log."""
+    """What a run did, as fields of its line in the run log."""
     facts = {}
     for prefix, tally in tallies.items():
         for name in ("listed", "written", "deleted", "unchanged"):
@@ -93,7 +93,7 @@ def counts(tallies: Mapping[str, Tally]) -> Dict[str, Any]:
 
 
 def _update(cluster: Cluster, splunk: Splunk, tallies: Dict[str, Tally]) -> List[SegmentBridgeError]:
-    """Does the work; what went wrong, with one map or both, is returned, the cause first."""
+    """Does the work. Returns what went wrong with one map or both, the cause first."""
     access = sources.access(cluster, splunk)
     ends = time.monotonic() + cluster.deadline
     with _deadline(cluster.deadline, TOO_LARGE), lease(splunk, cluster.name, cluster.deadline):
@@ -103,7 +103,7 @@ def _update(cluster: Cluster, splunk: Splunk, tallies: Dict[str, Tally]) -> List
 def _update_maps(
     cluster: Cluster, access: Access, splunk: Splunk, ends: float, tallies: Dict[str, Tally]
 ) -> List[SegmentBridgeError]:
-    """One map after the other; each has its share of the time there is, so that none keeps the next from being made."""
+    """Updates one map after the other. Each gets an equal share of the time left, so that none starves the next."""
     now = datetime.now(timezone.utc)
     may_shrink = cluster.allow_shrink_until and now < cluster.allow_shrink_until
     errors: List[SegmentBridgeError] = []
@@ -126,7 +126,7 @@ def _update_maps(
             except SegmentBridgeError as error:
                 errors += [each for each in met if each is not error]
                 is_late = time.monotonic() >= ends
-                # Where something went wrong before, that is to be mended, and not how large the cluster is.
+                # If something went wrong earlier, the user has to fix that, not the deadline.
                 errors.append(DeadlineExceeded(LATE % cluster.deadline) if errors and is_late else error)
                 if is_late:
                     break
@@ -134,7 +134,7 @@ def _update_maps(
 
 
 def _noting(met: List[SegmentBridgeError], pages: Callable[[], Iterator[Page]]) -> Callable[[], Iterator[Page]]:
-    """The same pages; what ends them is added to `met`."""
+    """The same pages; an error that ends them is also added to `met`."""
 
     def noted() -> Iterator[Page]:
         try:
@@ -147,7 +147,7 @@ def _noting(met: List[SegmentBridgeError], pages: Callable[[], Iterator[Page]]) 
 
 
 def _distinct(errors: List[SegmentBridgeError]) -> List[SegmentBridgeError]:
-    """Each once, in the order in which they were met, without those that a later one repeats."""
+    """Drops errors whose text a later error repeats; keeps the order."""
     return [
         error
         for number, error in enumerate(errors)
@@ -157,10 +157,13 @@ def _distinct(errors: List[SegmentBridgeError]) -> List[SegmentBridgeError]:
 
 @contextlib.contextmanager
 def _deadline(seconds: float, text: str) -> Iterator[None]:
-    """Ends what is inside after so long, also a read that gets a byte now and then. (Windows has no such alarm.)
+    """Limits the time of its block, even of a read that gets a byte now and then. Has no effect on Windows.
+
+    Args:
+        text: of the error, with a placeholder for the seconds.
 
     Raises:
-        DeadlineExceeded: with this text, which has a place for the seconds.
+        DeadlineExceeded: the block took longer.
     """
 
     def ring(number: int, frame: object) -> None:
@@ -170,7 +173,7 @@ def _deadline(seconds: float, text: str) -> Iterator[None]:
         yield
         return
     signal.signal(signal.SIGALRM, ring)
-    # Again and again, as an exception is lost where it meets a finalizer.
+    # The alarm repeats, because Python discards an exception that is raised inside a finalizer.
     signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
     try:
         yield

@@ -1,6 +1,6 @@
-"""The settings of a cluster: what a stanza [usersignups://<name>] of inputs.conf may say, and their defaults; pure.
+"""Parses a stanza [usersignups://<name>] of inputs.conf: the settings of a cluster and their defaults; pure.
 
-README/inputs.conf.spec says what each of them means.
+README/inputs.conf.spec documents each of them.
 """
 
 import re
@@ -37,7 +37,7 @@ def _time(text: str) -> datetime:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster, named by its stanza, and how it is listed. Times are in seconds."""
+    """A cluster, named after its stanza, and how to list it. Times are in seconds."""
 
     name: str
     server: str = setting("", settings.https_url)
@@ -61,10 +61,10 @@ class Cluster:
 
     @classmethod
     def parse(cls, name: str, parameters: Mapping[str, Optional[str]]) -> "Cluster":
-        """What a stanza's parameters say; those that every input has (interval, index, ...) are passed over.
+        """Parses a stanza's parameters. Ignores those that every input has (interval, index, ...).
 
         Raises:
-            SettingsError: as settings.parse; also for a name or a combination that cannot be.
+            SettingsError: a value, the name or the combination of settings is not valid.
         """
         where = "inputs.conf [usersignups://%s]" % name
         if not settings.NAME.fullmatch(name):

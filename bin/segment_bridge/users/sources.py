@@ -1,4 +1,4 @@
-"""What an input lists of its cluster, and how it reaches it: by the settings of its stanza and by secrets."""
+"""Derives from an input's settings and secrets what it lists and how it reaches its cluster."""
 
 from collections import Counter
 from typing import Callable, Iterator, List, NamedTuple
@@ -15,14 +15,15 @@ MANIFESTS = {
     (True, False): "kubernetes/host.yaml",
     (False, True): "kubernetes/member.yaml",
 }
-"""The file of the app that grants what an input needs, by whether it lists UserSignups and tenant namespaces."""
+"""The file of the app that grants an input its rights, by whether it lists UserSignups and tenant namespaces."""
 
 DRAFT, NONE = ":draft", "-"
-"""In the names of secrets that are to be checked (usersignups:<name>:draft is a token), and in place of no secret."""
+"""DRAFT marks the name of a secret that has yet to be checked, such as the token usersignups:<name>:draft. NONE is the
+value of a draft that removes the saved secret."""
 
 
 class Kind(NamedTuple):
-    """A kind of object that is listed: for which map, what it says, and what its counts in the run log begin with."""
+    """A kind of object to list: the map it fills, how to read it, and the prefix of its counts in the run log."""
 
     of: Map
     resource: Resource
@@ -31,7 +32,7 @@ class Kind(NamedTuple):
 
 
 def kinds(cluster: Cluster) -> List[Kind]:
-    """Those that this input lists."""
+    """The kinds of object that this input lists."""
     manifest = MANIFESTS[cluster.usersignups, cluster.tenant_namespaces]
     users = Kind(
         objects.USERS,
@@ -50,8 +51,10 @@ def kinds(cluster: Cluster) -> List[Kind]:
 
 
 def access(cluster: Cluster, splunk: Splunk, is_check: bool = False) -> Access:
-    """How to reach the cluster, secrets included. A check takes the draft of a secret where there is one: what is saved
-    is replaced when that was found right.
+    """How to reach the cluster, including secrets.
+
+    Args:
+        is_check: use the draft of a secret if there is one. The setup page saves a draft only after its check passes.
 
     Raises:
         SecretError: there is no token for the API server.
