@@ -1,11 +1,11 @@
-"""The REST endpoint segment_bridge/check: what can be found out about a destination, for the app's pages.
+"""The REST endpoint segment_bridge/check, which checks a destination for the app's pages.
 
-A POST with `destination` runs the search command segmentcheck with the rights of whoever asks, and gives its rows:
-{"destination": ..., "checks": [{"check", "status", "code", "text"}, ...]}. So a process of its own makes all requests
-to other servers, through the destination's proxy and with its certificates, and nothing secret goes to a browser.
+A POST with `destination` runs the search command segmentcheck with the caller's rights, and returns its rows:
+{"destination": ..., "checks": [{"check", "status", "code", "text"}, ...]}. Thus a separate process makes all requests
+to other servers, with the destination's proxy and CA, and no secret reaches the browser.
 
-Only users who may read the password store may ask. For anybody else, segmentcheck would ask write_key.py to lend the
-key, and this very process would have to answer while it waits for the search. Like write_key.py, this file needs
+Only users who may read the password store may call it. For other users, segmentcheck would ask write_key.py to lend the
+key, and this same process would have to answer while it waits for the search. Like write_key.py, this file imports
 nothing from bin/ or lib/.
 
 Source: restmap.conf.spec, [script:<uniqueName>], scripttype = persist; Splunk REST API reference, "search/v2/jobs".
@@ -25,7 +25,7 @@ _FIELDS = ("check", "status", "code", "text")
 
 
 class Check(PersistentServerConnectionApplication):
-    """splunkd makes one for each request, and passes the request as JSON."""
+    """splunkd creates one for each request, and passes the request as JSON."""
 
     def __init__(self, command_line: str, command_arg: str):
         super().__init__()
@@ -71,7 +71,7 @@ def _checked(request: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _post(uri: str, session: str, path: str, form: Dict[str, Any]) -> Any:
-    """Status and body of splunkd's answer; its certificate, on loopback, is not verified, as in the SDK."""
+    """Returns status and body of splunkd's answer. Like the SDK, does not verify splunkd's certificate on loopback."""
     parts = urlsplit(uri)
     host = parts.hostname or ""
     connection: http.client.HTTPConnection

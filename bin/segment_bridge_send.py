@@ -1,4 +1,4 @@
-"""The alert action `segment_bridge_send`, as splunkd starts it. See segment_bridge.splunk.alert_action."""
+"""The alert action `segment_bridge_send`, which splunkd starts. See segment_bridge.splunk.alert_action."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The search command `segmentcheck`, as splunkd starts it."""
+"""The search command `segmentcheck`, which splunkd starts. See segment_bridge.splunk.asking."""
 
 from segment_bridge.errors import hide_tracebacks
 from segment_bridge.splunk.asking import SegmentCheck

@@ -1,4 +1,4 @@
-"""The search command `segmentreceipts`, as splunkd starts it."""
+"""The search command `segmentreceipts`, which splunkd starts. See segment_bridge.splunk.receipts."""
 
 from segment_bridge.errors import hide_tracebacks
 from segment_bridge.splunk.receipts import SegmentReceipts

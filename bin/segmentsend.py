@@ -1,4 +1,4 @@
-"""The search command `segmentsend`, as splunkd starts it."""
+"""The search command `segmentsend`, which splunkd starts. See segment_bridge.splunk.command."""
 
 from segment_bridge.errors import hide_tracebacks
 from segment_bridge.splunk.command import SegmentSend

@@ -1,4 +1,4 @@
-"""The modular input `usersignups`: keeps the user map of a cluster. See segment_bridge.splunk.modular_input."""
+"""The modular input `usersignups`, which keeps the user map up to date. See segment_bridge.splunk.modular_input."""
 
 import sys
 

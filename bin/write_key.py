@@ -1,15 +1,15 @@
-"""The REST endpoint segment_bridge/write_key: lends a destination's write key to whoever may send events there.
+"""The REST endpoint segment_bridge/write_key, which lends a destination's write key to users who may send events there.
 
-It is for users who must not read the password store, which would open the secrets of all apps to them. This file
-checks three things, whatever splunkd has checked before: the request is a GET, its user has the capability, and
+It serves users who may not read the password store, as that would open the secrets of all apps to them. Whatever
+splunkd has checked before, this file checks three things: the request is a GET, its user has the capability, and
 splunkd's permissions let that user read the destination's stanza. Then it reads the one password of that name with
 splunkd's own rights. No destination can have a name under which the app keeps another secret.
 
-With salt=1 it lends the salt for digests, on the same conditions, and makes one if there is none yet.
+With salt=1 it lends the salt for digests, on the same conditions, and creates one if there is none yet.
 
-splunkd's process for such handlers (splunk/persistconn/appserver.py) loads this file by its path, along with the
-handlers of other apps. So the file stands alone: it needs nothing from bin/ or lib/, and leaves the modules of other
-apps, and where Python looks for modules, untouched.
+splunkd's process for such handlers (splunk/persistconn/appserver.py) loads this file by path, along with the handlers
+of other apps. So the file stands alone: it imports nothing from bin/ or lib/, and leaves the modules of other apps and
+Python's module search path untouched.
 
 Source: restmap.conf.spec, [script:<uniqueName>], scripttype = persist, passSystemAuth.
 """
@@ -31,7 +31,7 @@ _TIMEOUT_S = 30
 
 
 class WriteKey(PersistentServerConnectionApplication):
-    """splunkd makes one for each request, and passes the request as JSON."""
+    """splunkd creates one for each request, and passes the request as JSON."""
 
     def __init__(self, command_line: str, command_arg: str):
         super().__init__()
@@ -47,7 +47,7 @@ class WriteKey(PersistentServerConnectionApplication):
             return _refusal(refused.status, str(refused))
         except (OSError, http.client.HTTPException) as error:
             return _refusal(503, "the write key's endpoint does not reach splunkd: %s" % type(error).__name__)
-        except Exception as error:  # its text might be an answer that has a key in it
+        except Exception as error:  # its text might quote an answer with a key in it
             return _refusal(500, "the write key's endpoint failed: %s" % type(error).__name__)
 
 
@@ -62,7 +62,7 @@ def _refusal(status: int, text: str) -> Dict[str, Any]:
 
 
 def _allowed(request: Dict[str, Any]) -> str:
-    """The destination that the request names, if the user may send events there."""
+    """Returns the destination that the request names, if the user may send events there."""
     if request["method"] != "GET":
         raise _Refused(405, "write keys can be read, and nothing else")
     name = str(dict(request.get("query", [])).get("destination", ""))
@@ -82,7 +82,7 @@ def _salt(request: Dict[str, Any]) -> str:
     if not _password(uri, session, SALT):
         form = {"name": SALT, "realm": "segment_bridge", "password": secrets.token_hex(32)}
         _ask(uri, session, "POST", _NAMESPACE + "storage/passwords", urlencode(form), (200, 201, 409))
-    # If two requests make one at the same time, the first is kept.
+    # If two requests create one at the same time, splunkd keeps the first.
     return _password(uri, session, SALT)
 
 
@@ -98,7 +98,7 @@ def _lend(request: Dict[str, Any], name: str) -> str:
 
 
 def _password(uri: str, session: str, name: str) -> str:
-    """Long ones lie in pieces: NAME, NAME#2, ... (segment_bridge/splunk/passwords.py)."""
+    """Joins the pieces of a password: NAME, NAME#2, ... (see segment_bridge/splunk/passwords.py)."""
     pieces: List[str] = []
     while True:
         user = "%s#%d" % (name, len(pieces) + 1) if pieces else name
@@ -109,15 +109,15 @@ def _password(uri: str, session: str, name: str) -> str:
 
 
 def _get(uri: str, session: str, path: str) -> Any:
-    """The settings of an entry; None where there is none that the session may read."""
+    """The settings of an entry; None if there is none that the session may read."""
     content = _ask(uri, session, "GET", path + "?output_mode=json", None, (200, 401, 403, 404))
     return json.loads(content)["entry"][0]["content"] if content else None
 
 
 def _ask(uri: str, session: str, method: str, path: str, form: Optional[str], expected: Sequence[int]) -> bytes:
-    """The body of a 200 or 201; None for any other status that is expected.
+    """Returns the body of a 200 or 201, and an empty one for any other expected status.
 
-    splunkd presents a self-signed certificate on loopback. Like the SDK, this does not verify it.
+    splunkd presents a self-signed certificate on loopback. Like the SDK, this function does not verify it.
     """
     parts = urlsplit(uri)
     host = parts.hostname or ""

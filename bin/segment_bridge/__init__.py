@@ -1,8 +1,8 @@
 """Segment Bridge: user journeys out of Splunk, into Segment.
 
-Importing this package puts the app's `lib/` first on the path, so that what the app ships comes before libraries of the
-same names that Splunk or another app has put there. It is done here because every way into the code passes through
-here, and nowhere else: an entry point imports from this package before it imports any library.
+Importing this package puts the app's `lib/` first on the path, so that the app's own libraries win over those of the
+same names from Splunk or another app. It happens here, and nowhere else, because an entry point imports from this
+package before it imports any library.
 """
 
 import os
@@ -13,6 +13,6 @@ __version__ = "1.0.0"
 if sys.hexversion < 0x03090000:
     sys.exit("Segment Bridge needs Splunk 9.3 or later: this one runs it with Python %d.%d" % sys.version_info[:2])
 
-# Not resolved: the app's folder may be a symbolic link, and lib/ lies in it as it is named, not where bin/ leads to.
+# Not realpath: bin/ may be a symbolic link to a folder that has no lib/ next to it.
 _APP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(_APP, "lib"))

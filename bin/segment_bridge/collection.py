@@ -1,4 +1,4 @@
-"""What the app's packages need of a KV store collection; segment_bridge.splunk.kvstore implements it."""
+"""Declares what the app's packages need from a KV store collection. segment_bridge.splunk.kvstore implements it."""
 
 from dataclasses import dataclass, field
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Protocol, Set
@@ -6,14 +6,17 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional, Protocol, Set
 from segment_bridge.errors import SegmentBridgeError
 
 CLOCK_SKEW_S = 60
-"""Clocks of search heads differ by no more than that."""
+"""The most that the clocks of search heads are assumed to differ."""
 
 Document = Dict[str, Any]
 
 
 @dataclass
 class Saved:
-    """Which documents were saved, by key; if not all of them, why the last was not."""
+    """Keys of the documents that were saved; if some were not, the latest error.
+
+    `refused` counts single documents that were refused; `is_hopeless`: further documents would not be saved, either.
+    """
 
     keys: Set[str] = field(default_factory=set)
     error: Optional[SegmentBridgeError] = None
@@ -24,27 +27,26 @@ class Saved:
 class Collection(Protocol):
     """Documents, each with a `_key`.
 
-    Raises:
-        SplunkdError, Unavailable: all but `save_each`; the text names the collection.
+    Every method but `save_each` raises SplunkdError or Unavailable; the text names the collection.
     """
 
     def read(self, query: Document, fields: str = "") -> Iterator[Document]:
-        """The documents that match the query, by ascending `_key`; `fields` of them, with commas, or all."""
+        """Yields the documents that match the query, by ascending `_key`; only the comma-separated `fields`, or all."""
 
     def find(self, keys: Iterable[str]) -> Iterator[Document]:
-        """Those of the documents with these keys that there are."""
+        """Yields the documents with these keys; skips keys that do not exist."""
 
     def save(self, documents: List[Document]) -> None:
         """Inserts or replaces documents."""
 
     def save_each(self, documents: List[Document]) -> Saved:
-        """As `save`, but what is refused keeps no other document from being saved, and nothing is raised."""
+        """Like `save`, but raises nothing: a refused document does not keep others from being saved."""
 
     def insert(self, document: Document) -> bool:
-        """Inserts one document; False if its `_key` is there already."""
+        """Inserts one document. Returns False if its `_key` already exists."""
 
     def delete(self, query: Document) -> None:
         """Deletes the documents that match the query, which must not be empty."""
 
     def delete_keys(self, keys: Iterable[str]) -> None:
-        """Deletes the documents with these keys; it does not matter if they are gone already."""
+        """Deletes the documents with these keys; ignores keys that do not exist."""

@@ -1,7 +1,7 @@
-"""What a credential must be to be sent at all: a value that an HTTP header can carry. Pure.
+"""Checks that an HTTP header can carry a credential; pure.
 
-If it cannot, http.client and its like raise an exception with the value in it, which would end up in a log. So every
-credential, whatever its source, passes through here before it goes anywhere else.
+If it cannot, http.client raises an exception that quotes the credential, which would end up in a log. So every
+credential, whatever its source, is checked here before anything else uses it.
 
 Source: RFC 9110, 5.5 ("Field Values"); http.client, which sends Latin-1.
 """
@@ -14,13 +14,13 @@ _VALUE = re.compile(r"[ -~\xa0-\xff]*")
 
 
 def checked(secret: str, place: str) -> str:
-    """The secret without white space around it, such as a file's final newline; empty if there is no more to it.
+    """Returns the secret without surrounding white space, such as a file's final newline; may be empty.
 
     Args:
-        place: what it is and where it is kept, for errors: "bearer token in /etc/token".
+        place: what the secret is and where it is kept, for errors, such as "bearer token in /etc/token".
 
     Raises:
-        SecretError: a header cannot carry it. The error names the place and the kind of fault, never a part of it.
+        SecretError: a header cannot carry it. The error names the place and the kind of fault, never any of the secret.
     """
     secret = secret.strip()
     if _VALUE.fullmatch(secret):

@@ -1,21 +1,21 @@
-"""Texts of others, such as a server's message, a name or an exception's words, before they go anywhere; pure.
+"""Cleans text from outside the app, such as a server's message, a name or an exception's words; pure.
 
-Wherever they go, into a row, the run log, splunkd.log, a validation's XML or a page, they are one line of printable
-characters, bounded, and without the secrets that the other side was told.
+Wherever such text goes (a row, the run log, splunkd.log, a validation's XML or a page), it is first reduced to one line
+of printable characters of limited length, without the secrets that the other side was sent.
 """
 
 import re
 from typing import Iterable
 
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
-"""ECMA-48, 5.4: control sequences; and xterm's commands."""
+"""Control sequences (ECMA-48, 5.4), and xterm's commands."""
 
 
 def printable(text: str, most: int, secrets: Iterable[str] = ()) -> str:
-    """One line of at most so many characters.
+    """Returns one line of at most `most` characters.
 
-    What is not printable becomes a sign that says so, as leaving it out would join what it kept apart. Secrets are
-    looked for before the line is cut.
+    U+FFFD replaces unprintable characters, as removing them would join what they separate. Secrets are masked before
+    the line is cut.
     """
     text = " ".join(_TERMINAL.sub("", text).split())
     if not text.isprintable():

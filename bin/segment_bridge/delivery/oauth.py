@@ -1,10 +1,10 @@
-"""OAuth 2.0, for sources in Segment that ask for it: an access token, by an assertion that a private key signs.
+"""Gets OAuth 2.0 access tokens, for sources in Segment that require them, with an assertion signed by a private key.
 
-A token is got when the first batch goes out, renewed when half of its life is over, and when Segment refuses it. One
-thread gets it, the others wait. An assertion lives for less than a minute, by the clock of the token server: where
-the one here differs, the answer's Date says by how much.
+A token is requested before the first batch, halfway through its lifetime, and when Segment refuses it. One thread
+requests it while the others wait. An assertion is valid for less than a minute by the token server's clock. If the
+local clock differs, the Date header of an answer tells by how much.
 
-Sources: Segment's "OAuth 2.0"; segment-analytics-python, oauth_manager.py (what is asked, and what the answers mean);
+Sources: Segment's "OAuth 2.0"; segment-analytics-python, oauth_manager.py (the request, and the meaning of answers);
 RFC 7515, RFC 7523.
 """
 
@@ -26,16 +26,16 @@ SERVERS = {"us": "https://oauth2.segment.io", "eu": "https://oauth2.eu1.segmenta
 SCOPE = "tracking_api:write"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 THROTTLED_S = 5.0
-"""How long to wait after a 429 that does not say."""
+"""How long to wait after a 429 without Retry-After."""
 _BEFORE_S, _LIFE_S = 5, 55
-_SHORT_LIFE_S = 60.0  # where the answer does not say how long a token lives
-_SPARE_S = 30.0  # a token that lives no longer is not sent any more
+_SHORT_LIFE_S = 60.0  # assumed if the answer does not tell a token's lifetime
+_SPARE_S = 30.0  # a token with less time left than this is no longer sent
 _UNTIMELY = ("Token is expired", "Token used before issued")
 _EXCERPT_CHARS = 200
 
 
 class TokenRefused(SegmentBridgeError):
-    """The token server gives this application no token; no request will do better. `status`: its answer's."""
+    """The token server refuses this application, so retrying is useless. `status` is that of its answer."""
 
     reason = "oauth"
 
@@ -45,15 +45,17 @@ class TokenRefused(SegmentBridgeError):
 
 
 Post = Callable[[str, Mapping[str, str], bytes], Said]
-"""Sends a body to a URL, with headers; raises Unavailable or another SegmentBridgeError where there is no answer."""
+"""Sends a body with headers to a URL; raises Unavailable or another SegmentBridgeError if there is no answer."""
 
 
 class Tokens:
-    """The access token of a run, for threads to share.
+    """The access token of a run, shared by its threads.
 
     Args:
-        server: without a final slash; it is the assertion's audience as well.
-        post: sends a request to it.
+        server: its URL without a final slash, which is also the assertion's audience.
+        post: sends a request to the server.
+        clock: epoch seconds.
+        ticks: seconds of a monotonic clock.
     """
 
     def __init__(
@@ -69,17 +71,17 @@ class Tokens:
     ):
         self._server, self._app_id, self._key_id, self._key, self._post = server, app_id, key_id, key, post
         self._clock, self._ticks = clock, ticks
-        self._skew_s = 0.0  # by which the server's clock is ahead
+        self._skew_s = 0.0  # how far the server's clock is ahead
         self._token = ""
         self._renew_at = self._ends_at = 0.0
         self._getting = threading.Lock()
 
     def get(self) -> str:
-        """A token that is good for now.
+        """Returns a valid token, and requests one first if necessary.
 
         Raises:
-            Unavailable: the server cannot be reached, is busy, or fails.
-            TokenRefused: it refuses this application, its key, or the assertion.
+            Unavailable: the server cannot be reached, is busy, or failed.
+            TokenRefused: it refused this application, its key, or the assertion.
         """
         with self._getting:
             now = self._ticks()
@@ -90,11 +92,11 @@ class Tokens:
             except Unavailable:
                 if not self._token or now > self._ends_at - _SPARE_S:
                     raise
-                self._renew_at = now + _SPARE_S  # the old one still does
+                self._renew_at = now + _SPARE_S  # the old token is still valid
             return self._token
 
     def drop(self, token: str) -> None:
-        """The receiver has refused this one: the next `get` is for another, if none has been got since."""
+        """Discards a token that the receiver refused, unless another thread has already replaced it."""
         with self._getting:
             if token == self._token:
                 self._token = ""
@@ -103,7 +105,7 @@ class Tokens:
         began = self._ticks()
         said = self._ask()
         problem = _problem(said)
-        if problem in _UNTIMELY:  # by now the skew is known
+        if problem in _UNTIMELY:  # that answer told the skew, so try once more
             said = self._ask()
             problem = _problem(said)
         if said.status == 429:
@@ -195,12 +197,12 @@ def _object(text: str) -> Dict[str, Any]:
 
 
 def _problem(said: Said) -> str:
-    """What a 400 says is wrong; empty for others."""
+    """The error description of a 400; empty for other answers."""
     return str(_object(said.text).get("error_description", "")) if said.status == 400 else ""
 
 
 def _told(said: Said) -> str:
-    """An answer that is not 200, for people."""
+    """Describes an answer other than 200, for error texts."""
     answer = _object(said.text)
     parts = [str(answer[name]) for name in ("error", "error_description") if answer.get(name)]
     return "HTTP %d %s" % (said.status, texts.printable(": ".join(parts) or said.text, _EXCERPT_CHARS))

@@ -1,6 +1,6 @@
-"""The settings of a destination (segment_bridge.conf), and the options of segmentsend; pure.
+"""Parses the settings of a destination (segment_bridge.conf) and the options of segmentsend; pure.
 
-README/segment_bridge.conf.spec and docs/segmentsend.md say what each of them means.
+README/segment_bridge.conf.spec and docs/segmentsend.md document each of them.
 """
 
 import json
@@ -28,7 +28,7 @@ from segment_bridge.settings import (
 
 
 def batch_url(text: str) -> str:
-    """Where a receiver of Segment's protocol takes batches. Without TLS only on this machine."""
+    """Checks the URL at which a receiver takes batches. Plain HTTP is allowed only to this machine."""
     url = url_parts(text, "https", "http")
     if url is None or (url.scheme == "http" and url.hostname not in ("127.0.0.1", "::1", "localhost")):
         raise ValueError("must be a URL that begins with https:// (http:// only for this machine)")
@@ -53,7 +53,7 @@ _SECRET_HEADERS = re.compile(r"(?i).*(auth|cookie|key|token|secret|passw|credent
 
 
 def _headers(text: str) -> Tuple[Tuple[str, str], ...]:
-    """Headers of each request, as a JSON object of texts. Everybody can read them, so none is a credential."""
+    """Parses a JSON object of extra request headers. Every user can read them, so none may hold a credential."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -75,7 +75,7 @@ def _id(text: str) -> str:
 
 
 REGIONS = RECEIVERS["segment"].endpoints
-MAX_BATCH_EVENTS = 2_500  # above, Segment answers 200 and throws events away
+MAX_BATCH_EVENTS = 2_500  # of a larger batch, Segment throws events away although it answers 200
 MAX_EVENT_BYTES = 32_768
 _SIZES = ("max_batch_bytes", "max_event_bytes")
 _LARGEST = max(each.max_batch_bytes for each in RECEIVERS.values())
@@ -83,7 +83,7 @@ _LARGEST = max(each.max_batch_bytes for each in RECEIVERS.values())
 
 @dataclass(frozen=True)
 class Destination:
-    """A source in Segment, or another receiver of its protocol, and how it is sent to. Times are in seconds."""
+    """A source in Segment, or another receiver of its protocol, and how to send to it. Times are in seconds."""
 
     name: str
     receiver: str = setting("segment", one_of(*RECEIVERS))
@@ -93,7 +93,7 @@ class Destination:
     max_batch_bytes: int = setting(480_000, number(33_000, _LARGEST))
     max_batch_events: int = setting(2_000, number(1, MAX_BATCH_EVENTS))
     max_event_bytes: int = setting(MAX_EVENT_BYTES, number(1_000, _LARGEST))
-    max_attempts: int = setting(3, number(1, 100))  # the next hour, and the dead letters, are further attempts
+    max_attempts: int = setting(3, number(1, 100))  # the next hour's job and dead letters give events further attempts
     connect_timeout: float = setting(5.0, number(0.1, 300, float))
     timeout: float = setting(30.0, number(0.1, 600, float))
     deadline: float = setting(600.0, number(1, 86_400, float))
@@ -116,17 +116,17 @@ class Destination:
 
     @property
     def way(self) -> Way:
-        """How the receiver, and what else is asked about it, is reached."""
+        """How to reach the receiver, and other services that the app asks about it."""
         return Way(self.connect_timeout, self.timeout, self.proxy_url, self.ca_file)
 
     @property
     def is_segments_own(self) -> bool:
-        """Whether events go to an address of Segment's, so that Segment can be asked about the key."""
+        """Whether events go to an address of Segment itself, so that the app can ask Segment about the key."""
         return self.receiver == "segment" and not self.url
 
     @property
     def additions(self) -> Dict[str, defaults.Add]:
-        """To the objects of each event."""
+        """What to add to each event's objects, by the object's name."""
         given = {"context": self.context, "integrations": self.integrations}
         return {name: defaults.add(text) for name, text in given.items() if text}
 
@@ -136,10 +136,14 @@ class Destination:
 
     @classmethod
     def parse(cls, name: str, stanza: Mapping[str, Any], overrides: Mapping[str, Any]) -> "Destination":
-        """A stanza of segment_bridge.conf as splunkd gives it, and the values that `Options` has in its place.
+        """Parses a stanza of segment_bridge.conf as splunkd returns it.
+
+        Args:
+            overrides: values of `Options` that take precedence over the stanza.
 
         Raises:
-            SettingsError: as `parse`; also for what is no setting, and for neither region nor url.
+            SettingsError: the destination is disabled, or a setting is unknown, missing, not valid, or does not fit
+                the receiver.
         """
         where = "segment_bridge.conf [%s]" % name
         own = {key: text for key, text in stanza.items() if not key.startswith("eai:")}
@@ -159,13 +163,13 @@ class Destination:
             raise SettingsError("%s %s %s" % (where, setting, text), setting=setting) from None
 
     def _fitted(self, given: Set[str]) -> "Destination":
-        """With what its receiver has in place of the defaults.
+        """Applies the receiver's own defaults, and checks that the settings fit together.
 
         Args:
-            given: the names of the settings that somebody has set.
+            given: names of the settings that are set explicitly.
 
         Raises:
-            _Unfit: a setting that does not go with the receiver, or with the others.
+            _Unfit: a setting does not fit the receiver or another setting.
         """
         kind, fitted = self.kind, self
         if not self.url and not kind.endpoints:
@@ -194,14 +198,14 @@ class Destination:
 
 
 class _Unfit(Exception):
-    """A setting's name, and what is wrong with it."""
+    """Carries a setting's name, and what is wrong with it."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """The options of segmentsend. `overrides` are those that a destination has as settings, too.
+    """The options of segmentsend. `overrides` holds those that are also settings of a destination.
 
-    Where to send to, and through what, is not among them: that is for those who may change segment_bridge.conf.
+    The receiver's address, proxy and CA are not among them: only users who may change segment_bridge.conf set those.
     """
 
     destination: str = setting("segment", destination_name)
@@ -229,10 +233,10 @@ class Options:
 
     @classmethod
     def parse(cls, arguments: Iterable[str]) -> "Options":
-        """The arguments of a search, such as "dryrun=true".
+        """Parses the arguments of the command, such as "dryrun=true".
 
         Raises:
-            SettingsError: as `parse`; also for what is no option, an option without a value, and one that comes twice.
+            SettingsError: an option is unknown, empty, given twice, or has a value that is not valid.
         """
         where = "segmentsend option"
         texts: Dict[str, str] = {}

@@ -1,1 +1,1 @@
-"""What became of events at Segment, and what can be known of a destination before any is sent."""
+"""Finds out what became of events at Segment, and checks destinations before any event is sent."""

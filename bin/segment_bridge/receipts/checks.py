@@ -1,7 +1,7 @@
-"""Checks a destination without sending it an event; pure, except for the function that it is given for requests.
+"""Checks a destination without sending it an event; pure, except for the function that makes requests.
 
-A check says that something is as it should be (ok), that it is not (warn), or that nobody can tell (unknown). None of
-them keeps the app from sending: not all conclusions from Segment's answers are proven.
+The status of a check is ok, warn, or unknown if it could not be found out. No check keeps the app from sending, because
+some conclusions from Segment's answers are unproven.
 """
 
 import email.utils
@@ -11,28 +11,28 @@ from segment_bridge.errors import SegmentBridgeError
 from segment_bridge.exchange import Said
 
 MOST_SKEW_S = 60.0
-"""So much the clocks may differ: OAuth's assertions live for less than that."""
+"""The most that clocks may differ. OAuth assertions are valid for less than that."""
 OK, WARN, UNKNOWN = "ok", "warn", "unknown"
 
 
 class Check(NamedTuple):
     check: str  # receiver, certificate, clock, key, region, source, token, repeats
     status: str
-    code: str  # for alerts and pages; empty where it is ok
+    code: str  # for alerts and pages; empty if the status is ok
     text: str
 
 
 Ask = Callable[[str, str, Mapping[str, str]], Said]
-"""Sends a request by method, URL and headers; raises SegmentBridgeError where there is no answer."""
+"""Sends a request with method, URL and headers; raises SegmentBridgeError if there is no answer."""
 
 
 def connection(ask: Ask, url: str, now: Callable[[], float]) -> List[Check]:
-    """Whether a receiver can be reached, by its certificate, and whether its clock agrees with this one.
+    """Checks that a receiver can be reached, that its certificate is valid, and that its clock agrees with this one.
 
-    It is asked by GET, which none takes for a batch, without a key: whatever it answers, it is there.
+    Sends a GET without a key, which no receiver takes for a batch. Any answer proves that the receiver is reachable.
 
     Args:
-        now: seconds since 1970.
+        now: epoch seconds.
     """
     is_encrypted = url.startswith("https:")
     try:

@@ -1,11 +1,11 @@
-"""What the app got accepted beside what Segment says arrived: by hour of sending, and event name; pure.
+"""Compares the events that Segment accepted from the app with those that it counted, by hour and event name; pure.
 
-Segment drops repeats, and whether its counts have them is not known. So of what was accepted, `repeats` is what may
-have been: the runs that looked at a time that another run looked at, too, may have sent the same again. As few as can
-be are taken for such: of runs that overlap, the one that got most accepted is not. What was accepted, without the
-repeats, must have arrived, or been thrown away.
+Segment drops repeats, and it is not documented whether its counts include them. Runs whose time ranges overlap may have
+sent the same events, so `repeats` counts the accepted events that may be repeats. It is kept low: among overlapping
+runs, the one with the most accepted events does not count. Accepted events minus repeats must have arrived or been
+thrown away.
 
-Runs tell what they got accepted as a JSON list of [hour, name, number] (delivery.tally).
+Runs record their accepted events as a JSON list of [hour, name, number] (delivery.tally).
 """
 
 import json
@@ -15,11 +15,11 @@ from segment_bridge.receipts.public_api import Count
 
 HOUR_S = 3_600
 NO_NAME = "-"
-"""Of calls that have no event name, such as identify."""
+"""Stands for calls without an event name, such as identify."""
 
 
 class Run(NamedTuple):
-    """Of segmentsend. It looked at the time from `earliest` to `latest`; both are 0 where that is not known."""
+    """A run of segmentsend. Its search covered `earliest` to `latest`, in epoch seconds; both are 0 if unknown."""
 
     earliest: float
     latest: float
@@ -38,7 +38,7 @@ class Run(NamedTuple):
 
 
 class Row(NamedTuple):
-    """Of an hour and an event name; `reasons` of what was thrown away, each with its number."""
+    """The counts of an hour (epoch seconds) and an event name. `reasons` counts discarded events by reason."""
 
     hour: int
     event: str
@@ -51,7 +51,7 @@ class Row(NamedTuple):
 
 
 def runs(documents: Iterable[Dict[str, Any]]) -> List[Run]:
-    """Of the collection segment_runs. What has another shape is passed over."""
+    """Reads runs from documents of the collection segment_runs. Skips documents of another shape."""
     found = []
     for document in documents:
         try:
@@ -63,7 +63,7 @@ def runs(documents: Iterable[Dict[str, Any]]) -> List[Run]:
 
 
 def maybe_repeats(given: Iterable[Run]) -> List[Run]:
-    """Those runs all of whose events another one may have sent, too."""
+    """The runs whose events another run may have sent, too."""
     alone: List[Run] = []
     others = []
     for run in sorted(given, key=lambda each: -each.number):
@@ -77,7 +77,7 @@ def maybe_repeats(given: Iterable[Run]) -> List[Run]:
 def rows(
     given: List[Run], received: Iterable[Count], failed: Iterable[Count], filtered: Iterable[Count], since: int
 ) -> List[Row]:
-    """The hours from `since` on, in order, of what is more than nothing."""
+    """The rows from the hour `since` (epoch seconds) on, in order, without those in which all counts are 0."""
     cells: Dict[Tuple[int, str], Dict[str, Any]] = {}
 
     def add(column: str, hour: int, event: str, number: int) -> Dict[str, Any]:

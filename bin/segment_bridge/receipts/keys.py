@@ -1,11 +1,11 @@
-"""Does Segment know a write key, and in which region does it want the key's events? Asked of its settings endpoint.
+"""Asks Segment's settings endpoint whether Segment knows a write key, and which region its events belong in.
 
-That is where Segment's own libraries in browsers get a source's settings from, and where Segment's own destinations
-that write to a Segment source ask whether a key is right. One host serves all regions. Of the answer nothing is read
-but the key and the host, since Segment calls the rest unstable.
+Segment's browser libraries read a source's settings there, and Segment's own destinations that write to a Segment
+source check a key there. One host serves all regions. Only the key and the host of the answer are read, since Segment
+calls the rest unstable.
 
-Not proven, for lack of an account: that it knows HTTP API sources and disabled ones, and how long it takes to forget a
-key. So an unknown key is a warning.
+Unproven, for lack of an account: whether the endpoint knows HTTP API sources and disabled sources, and how long it
+takes to forget a key. So an unknown key only causes a warning.
 
 Sources: action-destinations, packages/destination-actions/src/destinations/segment (testAuthentication);
 analytics-next, packages/browser/src/browser; the 404's text, in the tests of Segment's worker for Cloudflare.
@@ -26,7 +26,7 @@ _NO_SUCH_KEY = "invalid path or write key"
 
 
 def check(ask: Ask, write_key: str, region: str) -> List[Check]:
-    """What the settings endpoint says of a key: two checks, `key` and `region`."""
+    """Asks the settings endpoint about a key. Returns two checks, `key` and `region`."""
     try:
         said = ask("GET", SETTINGS_URL % quote(write_key, safe=""), {"Accept": "application/json"})
     except SegmentBridgeError as error:

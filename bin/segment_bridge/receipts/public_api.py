@@ -1,15 +1,15 @@
-"""Segment's Public API: a source, and how many of its events arrived, were thrown away or filtered, hour by hour.
+"""Asks Segment's Public API about a source, and how many of its events arrived, were thrown away or filtered each hour.
 
-| answer | |
+| answer | meaning |
 |---|---|
 | 200 | `{"data": ...}`, page by page |
-| 401, 403 | the token is not valid, or may not do this: ApiRefused |
-| 404 | there is no such source in the token's workspace, or not in this region: ApiRefused |
-| 422 | the request is not as it should be. Lists are then spelled in another way, for Segment's documents disagree |
-| 429 | asked again after Retry-After |
-| 5xx, none | asked again a few times |
+| 401, 403 | the token is not valid, or lacks the right: ApiRefused |
+| 404 | the source is not in the token's workspace, or not in this region: ApiRefused |
+| 422 | the request is malformed. It is repeated with lists in another notation, as Segment's documents disagree |
+| 429 | the request is repeated after Retry-After |
+| 5xx, none | the request is repeated a few times |
 
-It allows 60 requests a minute. Counts are by the time of receipt, of all who send to the source.
+The API allows 60 requests a minute. Its counts are by time of receipt, and include every sender of the source.
 
 Sources: Segment's "Public API" (rate limits, pagination, errors; Get Source; Get Events Volume from Workspace; Delivery
 Overview) and its SDKs (public-api-sdk-java, docs/DeliveryOverviewApi.md: parameters, windows, statuses).
@@ -32,7 +32,7 @@ PAGE_ROWS = 200
 MOST_PAGES = 100
 REQUESTS_A_MINUTE = 60
 LONGEST_HOURS = 14 * 24
-"""Of a window by the hour, which may begin up to 30 days ago."""
+"""The longest window for counts by the hour. It may begin up to 30 days ago."""
 _STABLE, _BETA = "application/vnd.segment.v1+json", "application/vnd.segment.v1beta+json"
 _EXCERPT_CHARS = 300
 _CURES = {
@@ -45,7 +45,7 @@ REASONS = {401: "api_token", 403: "api_forbidden", 404: "no_source", 422: "api_r
 
 
 class ApiRefused(SegmentBridgeError):
-    """No other request will do better. `status` is the answer's; `reason` one of REASONS, or http_<status>."""
+    """The API refuses the request, so retrying is useless. `reason` is one of REASONS, or http_<status>."""
 
     def __init__(self, text: str, status: int = 400, **about: str):
         super().__init__(text, **{"reason": REASONS.get(status, "http_%d" % status), **about})
@@ -59,7 +59,7 @@ class Source(NamedTuple):
 
 
 class Count(NamedTuple):
-    """So many events in an hour, which begins at `hour` (seconds since 1970). Empty texts are not told."""
+    """The number of events in the hour that begins at `hour` (epoch seconds). `event` and `reason` may be empty."""
 
     hour: int
     event: str
@@ -68,7 +68,7 @@ class Count(NamedTuple):
 
 
 class Window(NamedTuple):
-    """From whole seconds to whole seconds, the end not included."""
+    """From `start` to before `end`, in epoch seconds."""
 
     start: int
     end: int
@@ -94,14 +94,17 @@ def _joined(name: str, values: Sequence[str]) -> List[Tuple[str, str]]:
 
 
 _SPELLINGS = [_repeated, _numbered, _bracketed, _joined]
-"""How lists may go into a query: as the SDKs do it, an example of the documents, others, the parameter's own text."""
+"""Notations for a list in a query: that of the SDKs, of an example in the documents, a common one, and that of the
+parameter's description."""
 
 
 class PublicApi:
     """The API of one workspace.
 
     Args:
-        deadline_s: for all calls together.
+        deadline_s: the limit for all calls together.
+        ticks: seconds of a monotonic clock.
+        clock: epoch seconds.
     """
 
     def __init__(
@@ -121,7 +124,7 @@ class PublicApi:
         self._begun: List[float] = []  # when requests of the last minute began
         self._spellings = [*_SPELLINGS]
 
-    # Each raises ApiRefused; Unavailable or DeadlineExceeded, tried again in vain; or another SegmentBridgeError.
+    # Each raises ApiRefused; Unavailable or DeadlineExceeded, if no attempt succeeded; or another SegmentBridgeError.
 
     def source(self, source_id: str) -> Source:
         found = self._get("/sources/" + quote(source_id, safe=""), [], _STABLE).get("source")
@@ -130,23 +133,23 @@ class PublicApi:
         return Source(source_id, str(found.get("name") or found.get("slug") or source_id), found["enabled"])
 
     def volume(self, source_id: str, window: Window) -> List[Count]:
-        """What came in, after validation, by event name: of the part of the API that is stable."""
+        """Counts events received and validated, by event name, from the stable part of the API."""
         return self._counts("/events/volume", "result", source_id, window, ["eventName"], _STABLE)
 
     def received(self, source_id: str, window: Window) -> List[Count]:
-        """What was received, by event name."""
+        """Counts events received, by event name."""
         return self._counts(
             "/delivery-overview/successfully-received", "dataset", source_id, window, ["eventName"], _BETA
         )
 
     def failed(self, source_id: str, window: Window) -> List[Count]:
-        """What was thrown away on ingest, by event name and reason."""
+        """Counts events that Segment threw away on ingest, by event name and reason."""
         return self._counts(
             "/delivery-overview/failed-on-ingest", "dataset", source_id, window, ["eventName", "discardReason"], _BETA
         )
 
     def filtered(self, source_id: str, window: Window) -> List[Count]:
-        """What the source's own settings held back, by event name and reason."""
+        """Counts events that the source's own settings filtered, by event name and reason."""
         return self._counts(
             "/delivery-overview/filtered-at-source", "dataset", source_id, window, ["eventName", "discardReason"], _BETA
         )
@@ -169,7 +172,7 @@ class PublicApi:
     def _rows(
         self, path: str, rows: str, query: List[Tuple[str, str]], groups: Sequence[str], accept: str
     ) -> Iterator[Any]:
-        """What is on all pages."""
+        """Yields the rows of all pages."""
         cursor = ""
         for _ in range(MOST_PAGES):
             page = [("pagination.count", str(PAGE_ROWS))] + ([("pagination.cursor", cursor)] if cursor else [])
@@ -189,7 +192,7 @@ class PublicApi:
     def _grouped(
         self, path: str, query: List[Tuple[str, str]], groups: Sequence[str], page: List[Tuple[str, str]], accept: str
     ) -> Dict[str, Any]:
-        """By the spelling of lists that Segment takes, which from then on is the only one. A single name has one."""
+        """Gets data grouped by several names, in the first notation for lists that Segment takes, and remembers it."""
         refused: Optional[ApiRefused] = None
         for spelling in [*self._spellings]:
             try:
@@ -232,7 +235,7 @@ class PublicApi:
         )
 
     def _pace(self) -> None:
-        """Waits where another request would be one too many for this minute."""
+        """Waits if another request would exceed the limit for this minute."""
         now = self._ticks()
         self._begun = [began for began in self._begun if began > now - 60]
         if len(self._begun) >= REQUESTS_A_MINUTE:
@@ -241,7 +244,7 @@ class PublicApi:
 
 
 def _point(point: Any) -> Tuple[int, int]:
-    """The hour of a point of a series, and its count."""
+    """The hour (epoch seconds) and the count of a point in a series."""
     try:
         moment = datetime.datetime.fromisoformat(str(point["time"]).replace("Z", "+00:00"))
         number = int(point["count"])
@@ -253,7 +256,7 @@ def _point(point: Any) -> Tuple[int, int]:
 
 
 def _told(said: Said) -> str:
-    """What an error says: {"errors": [{"type", "message", ...}]}."""
+    """The messages of an error, which has the form {"errors": [{"type", "message", ...}]}."""
     try:
         errors = json.loads(said.text)["errors"]
         text = "; ".join(str(error.get("message") or error.get("type")) for error in errors)

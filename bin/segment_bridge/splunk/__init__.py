@@ -1,1 +1,1 @@
-"""The only package that knows splunklib: the search commands, the modular input, KV store, .conf files and secrets."""
+"""Connects the app to Splunk: commands, modular input, KV store, .conf files, secrets. Nothing else uses splunklib."""

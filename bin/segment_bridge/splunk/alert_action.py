@@ -1,11 +1,12 @@
-"""The alert action "Send to Segment": what splunkd hands over for a triggered alert, and how it is told what failed.
+"""The alert action "Send to Segment": reads what splunkd passes for a triggered alert, and reports what failed.
 
-The alert is JSON on stdin, its results are in a file. In the action's texts splunkd has put the first result's fields
-already; each result is to have its own, so the texts are read as the saved search has them. Where there is none that
-has the action on, as with `| sendalert`, or where it cannot be read, one result is sent and no more.
+splunkd passes the alert as JSON on stdin and its results in a file. It has already replaced the tokens in the action's
+texts with the fields of the first result. As each result needs its own, the action reads the original texts from the
+saved search. If there is no saved search that has the action on, as with `| sendalert`, or if it cannot be read, the
+action sends at most one result.
 
-splunkd kills the program after `maxtime`. It stops sending a minute before, and keeps what is left as dead letters.
-What it writes on stderr is in splunkd.log; another exit status than 0 says that it did not do its work.
+splunkd kills the program after `maxtime`. The action stops sending a minute earlier, and keeps the rest as dead
+letters. splunkd copies its stderr to splunkd.log, and takes an exit status other than 0 as a failure.
 
 Sources: alert_actions.conf.spec; Splunk's "Create a custom alert action script" and "sendalert".
 """
@@ -37,17 +38,17 @@ from segment_bridge.splunk.destinations import open_run
 PROGRAM = "segment_bridge_send"
 _PARAM = "param."
 _RESERVE_S = 60.0
-"""What is left of maxtime when sending stops: for requests that are under way, and for dead letters."""
+"""Sending stops this long before maxtime, to leave time for requests under way and for dead letters."""
 _SPLUNKS_MAXTIME, _SPLUNKS_MAXRESULTS = "5m", "10000"
 _PERIOD = re.compile(r"(\d+)\s*([smhd]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _ROWS_AT_ONCE = 500
 
-csv.field_size_limit(2**31 - 1)  # a result may be as long as it likes
+csv.field_size_limit(2**31 - 1)  # Splunk does not limit the length of a field
 
 
 def main(arguments: Sequence[str], stdin: BinaryIO) -> int:
-    """The exit status."""
+    """Runs the action. Returns the exit status."""
     began = time.monotonic()
     try:
         if [*arguments] != ["--execute"]:
@@ -65,7 +66,7 @@ def _say(level: str, text: str) -> None:
 
 @dataclass(frozen=True)
 class Alert:
-    """What splunkd says of it. `texts` are the action's, with the first result's fields in them."""
+    """What splunkd passes for a triggered alert. In `texts`, it has filled in the fields of the first result."""
 
     splunkd_uri: str
     session_key: str
@@ -90,9 +91,10 @@ class Alert:
 
     @classmethod
     def parse(cls, payload: bytes) -> "Alert":
-        """
+        """Parses the JSON that splunkd writes to stdin.
+
         Raises:
-            SplunkdError: it is no alert.
+            SplunkdError: the payload is not that of an alert.
         """
         try:
             said = json.loads(payload)
@@ -114,13 +116,13 @@ class Alert:
 
 
 class _Cancelled(SegmentBridgeError):
-    """splunkd has ended the action."""
+    """splunkd told the action to stop."""
 
     reason = "cancelled"
 
 
 class _Action:
-    """One run: rows of the results' file in, a beginning and an end in the run log."""
+    """Sends the results of one alert, and logs the run's start and end."""
 
     def __init__(self, alert: Alert, began: float):
         self._alert, self._began = alert, began
@@ -131,7 +133,7 @@ class _Action:
         self._maxtimes: List[str] = []
 
     def run(self) -> bool:
-        """False if it did not do its work."""
+        """Returns whether the action did its work."""
         with self._log as log, ExitStack() as stack:
             signal.signal(signal.SIGTERM, self._terminated)
             log.info("run_start", app=self._alert.app, owner=self._alert.owner, alert=self._alert.name or None)
@@ -139,7 +141,7 @@ class _Action:
                 self._send(stack)
             except SegmentBridgeError as error:
                 self._fail(error)
-            except Exception as error:  # splunkd.log tells of any
+            except Exception as error:  # whatever it is, splunkd.log must mention it
                 self._fail(unforeseen(error))
             self._end()
         return not self._has_failed
@@ -177,7 +179,7 @@ class _Action:
             _say(note.level, note.told(PROGRAM))
 
     def _settings(self) -> Dict[str, str]:
-        """The action's own; none where its user may not see them."""
+        """The settings of the action itself; empty if its user may not read them."""
         try:
             return rest.stanza(self._service, "alert_actions", PROGRAM)
         except SettingsError:
@@ -188,9 +190,9 @@ class _Action:
             return {}
 
     def _texts(self, settings: Dict[str, str]) -> Tuple[Mapping[str, str], bool]:
-        """The form's texts by name, and whether they still have the tokens of fields in them.
+        """The form's texts by name, and whether they still contain the tokens of fields.
 
-        What the saved search says of the action stands in the place of the action's own.
+        Settings in the saved search override those of the action itself.
         """
         self._maxtimes = [settings.get("maxtime") or _SPLUNKS_MAXTIME]
         found = {name: text for name, text in settings.items() if name.startswith(_PARAM)}
@@ -199,12 +201,12 @@ class _Action:
         if not found or str(saved.get(prefix[:-1], "0")).strip().lower() not in TRUE:
             return self._alert.texts, False
         own = {name[len(prefix) :]: str(text) for name, text in saved.items() if name.startswith(prefix)}
-        self._maxtimes += filter(None, [own.get("maxtime")])  # which of the two Splunk goes by is said nowhere
+        self._maxtimes += filter(None, [own.get("maxtime")])  # Splunk does not document which of the two applies
         found.update((name, text) for name, text in own.items() if name.startswith(_PARAM))
         return {name[len(_PARAM) :]: text for name, text in found.items()}, True
 
     def _saved(self) -> Dict[str, Any]:
-        """The saved search; empty where there is none that its owner may read."""
+        """The settings of the saved search; empty if there is none that its owner may read."""
         if not self._alert.uri.startswith("/servicesNS/"):
             return {}
         try:
@@ -216,7 +218,7 @@ class _Action:
             return {}
         return content
 
-    # --- How it goes ---
+    # --- Reporting ---
 
     def _warn(self, error: SegmentBridgeError) -> None:
         _say("WARN", error.told(PROGRAM))
@@ -241,7 +243,7 @@ class _Action:
         run_records.keep(self._service, self._log, **facts)
 
     def _terminated(self, number: int, frame: Any) -> None:
-        """SIGTERM, of a splunkd that stops: what is being sent is settled, and the rest is kept."""
+        """Handles SIGTERM, which splunkd sends when it stops: waits for requests under way, and keeps the rest."""
         self._is_cancelled = True
         if self._run is None or not self._run.is_busy:
             raise _Cancelled("splunkd ended the action before all of its results were read")
@@ -254,18 +256,18 @@ class Block(NamedTuple):
 
 
 class Results:
-    """The results' file, as rows that the form makes of it.
+    """Reads the results file, and yields the rows that the form makes of it.
 
     Args:
-        most: how many results are read; None for all.
+        most: the number of results to read; None for all.
 
     Attributes:
-        header: of the rows.
-        missing: the fields that the form names and the results do not have.
-        read: how many results were.
+        header: the names of the rows' columns.
+        missing: fields that the form names but the results do not have.
+        read: the number of results read so far.
 
     Raises:
-        SplunkdError: the file is not there, or is not what splunkd writes: CSV, in gzip.
+        SplunkdError: the file is missing, or is not what splunkd writes: gzipped CSV.
     """
 
     def __init__(self, path: str, form: Form, most: Optional[int]):
@@ -278,9 +280,10 @@ class Results:
         self.missing = sorted(form.fields - {*self._fields}) if self._fields else []
 
     def must_be_one(self) -> None:
-        """
+        """Checks that there is at most one result.
+
         Raises:
-            SettingsError: there are several, of which each would get the first one's fields.
+            SettingsError: there are several, and each would get the fields of the first.
         """
         two = [*itertools.islice(self._rows, 2)]
         if len(two) > 1:
@@ -292,9 +295,10 @@ class Results:
         self._rows = iter(two)
 
     def __iter__(self) -> Iterator[Block]:
-        """
+        """Yields blocks of rows.
+
         Raises:
-            SplunkdError: as above.
+            SplunkdError: the file cannot be read to its end.
         """
         width = len(self._fields)
         while True:
@@ -307,7 +311,7 @@ class Results:
     def _readable(self, path: str) -> Iterator[List[str]]:
         try:
             with gzip.open(path, "rt", encoding="utf-8", errors="replace", newline="") as file:
-                # Before Python 3.11 csv refuses NUL.
+                # Before Python 3.11, csv refuses NUL.
                 yield from csv.reader(line.replace("\0", "\ufffd") for line in file)
         except (OSError, EOFError, zlib.error, csv.Error) as error:
             text = "the alert's results cannot be read from %s: %s"
@@ -315,10 +319,10 @@ class Results:
 
 
 def _time(maxtime: str) -> Tuple[float, float]:
-    """The seconds of such a period, and how many of them are not for sending.
+    """Parses `maxtime`. Returns its seconds, and how many of them to reserve for what follows sending.
 
     Raises:
-        SettingsError
+        SettingsError: it is not a period.
     """
     match = _PERIOD.fullmatch(maxtime.strip())
     if not match:

@@ -1,8 +1,8 @@
 """The search command `segmentcheck`: checks destinations without sending them an event.
 
-A row names a destination; one that names none stands for all of them. For each destination the command returns a row
-for each check, and keeps them in the collection segment_checks, where alerts and pages find the last ones. Users who
-must not write there get the rows all the same.
+Each row names a destination, or none to check all of them. The command returns one row for each check, and saves the
+checks in the collection segment_checks, where alerts and pages read the latest. Users who may not write to the
+collection still get the rows.
 """
 
 import contextlib
@@ -26,13 +26,13 @@ from segment_bridge.splunk.search_command import SearchCommand
 from segment_bridge.splunk.stanzas import CHECKS, CONF, destinations
 
 _PATIENCE_S = 5.0
-"""For a connection, and for an answer: somebody waits before a page."""
+"""The limit for a connection, and for an answer. It is short because a person waits for the page."""
 _ANSWER_BYTES = 4_000_000
 
 
 @Configuration(distributed=False)  # on the search head, where the password store is
 class SegmentCheck(SearchCommand):
-    """Gives the checks of the destinations that rows name."""
+    """Returns the checks of the destinations that rows name."""
 
     def prepare(self) -> None:
         if self.fieldnames:
@@ -56,12 +56,12 @@ SegmentCheck.option_definitions = []  # splunklib's own, in whatever version
 
 
 def check(service: Service, name: str) -> List[Check]:
-    """All that is known of a destination; what cannot be looked at is a check that says so."""
+    """Runs all checks of a destination. What cannot be checked becomes a check that says so."""
     try:
         destination = Destination.parse(name, rest.stanza(service, CONF, name), {})
     except SegmentBridgeError as error:
         return [Check("settings", checks.WARN, error.reason, str(error))]
-    # The client of HTTP takes its time to import, and getinfo is not to wait for it.
+    # The HTTP client is slow to import, and getinfo must not wait for it.
     from segment_bridge import exchange
 
     try:
@@ -94,7 +94,7 @@ def check(service: Service, name: str) -> List[Check]:
 
 
 def _repeats(destination: Destination) -> Check:
-    """Why the ledger is on, or should be."""
+    """Says whether the ledger is on, for a receiver that does not drop repeats."""
     title = destination.kind.title
     if destination.ledger:
         text = (
@@ -112,12 +112,12 @@ def _looked(look: Callable[[], List[Check]]) -> List[Check]:
         return look()
     except SegmentBridgeError as error:
         return [Check("token", checks.WARN, error.reason, str(error))]
-    except Exception as error:  # of the app's own: the other checks count none the less
+    except Exception as error:  # a fault of the app: the other checks are still worth showing
         return [Check("settings", checks.UNKNOWN, "internal", str(unforeseen(error)))]
 
 
 def _keep(service: Service, name: str, found: List[Check], log: RunLog) -> None:
-    """In the run log what is wrong; in the collection all, in place of what was there of this destination."""
+    """Logs the checks that found a problem, and replaces the destination's checks in the collection."""
     for each in found:
         if each.status == checks.WARN:
             log.warning("warning", destination=name, reason=each.code, error="%s: %s" % (each.check, each.text))

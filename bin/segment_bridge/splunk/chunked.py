@@ -1,15 +1,16 @@
-"""Chunks of result rows in and out by the search command protocol (chunked 1.0), at a fraction of splunklib's cost.
+"""Reads and writes chunks of result rows in the search command protocol (chunked 1.0), much faster than splunklib.
 
-A chunk is a line with two lengths, metadata as JSON, and rows as CSV, in which a column x has a twin __mv_x that holds
-its values where there are several. What makes the difference to splunklib:
+A chunk is a line with two lengths, metadata as JSON, and rows as CSV. If a cell of column x has several values, column
+__mv_x holds them. What makes this module faster:
 
-- A body is parsed while it arrives, in blocks of rows; it is never held as one text, nor as a list of rows.
-- A block is split into columns at once, by a few calls for all of its rows; no row is a dict.
-- A row's own text goes back as it came, with the new cells behind it; nothing that was not changed is encoded again.
-- A reply's length stands before it, so no row can leave before the last outcome of its chunk is known. Rows that wait
-  do so in a temporary file where there are many.
+- It parses a body while it arrives, in blocks of rows, and never holds it as one string or as a list of rows.
+- It splits a block into columns with a few calls for all of its rows; no row becomes a dict.
+- It returns a row's text unchanged, with the new cells appended, so nothing is encoded twice.
 
-splunklib is what this is tested against: the same rows in, the same rows out, whatever the body.
+A reply begins with its length, so no row can be sent before the last outcome of its chunk is known. Many waiting rows
+go to a temporary file.
+
+Tests compare it with splunklib: the same rows in must give the same rows out, whatever the body.
 
 Source: splunklib.searchcommands 2.1.1 (search_command, internals).
 """
@@ -29,7 +30,7 @@ _BLOCK_BYTES = 65_536
 _IN_MEMORY_BYTES = 1_000_000
 _ROWS_AT_ONCE = 100
 
-# For a while, a quote of CSV's own is one character, and a doubled one, which stands for a quote in a cell, is another.
+# While a block is split, one character stands for a CSV quote, and another for a doubled quote inside a cell.
 _DOUBLED, _QUOTE = b"\1", b"\2"
 _MARKS = bytes.maketrans(_DOUBLED + b'"', b'"' + _QUOTE)
 _MARK = _QUOTE.decode()
@@ -40,28 +41,29 @@ csv.field_size_limit(2**31 - 1)  # splunklib's limit of 10 MiB would end a searc
 class Block(NamedTuple):
     """Some rows of a chunk."""
 
-    columns: List[Sequence[str]]  # in the order of the header; of each, a cell a row
-    texts: Sequence[Optional[bytes]]  # of each row, without line end; None where it cannot go back as it is
+    columns: List[Sequence[str]]  # in the order of the header; each has one cell for every row
+    texts: Sequence[Optional[bytes]]  # one for every row, without line end; None if it has to be encoded again
 
     @property
     def rows(self) -> int:
-        """How many."""
+        """The number of rows."""
         return len(self.texts)
 
 
 class ProtocolError(Exception):
-    """What is read is not what splunkd writes."""
+    """The input does not follow the protocol."""
 
 
 class InputEnded(Exception):
-    """splunkd has gone in the middle of a chunk."""
+    """The input ended in the middle of a chunk."""
 
 
 def chunks(stream: BinaryIO) -> Iterator["Chunk"]:
-    """The chunks that splunkd sends, until it closes the stream. What is not read of one is skipped.
+    """Yields the chunks that splunkd sends, until it closes the stream. Skips what the caller does not read of one.
 
     Raises:
-        ProtocolError, InputEnded
+        ProtocolError: the input does not follow the protocol.
+        InputEnded: it ended in the middle of a chunk.
     """
     while True:
         line = stream.readline()
@@ -79,12 +81,12 @@ def chunks(stream: BinaryIO) -> Iterator["Chunk"]:
 
 
 def table(stream: BinaryIO) -> "Table":
-    """A whole file of results, such as an alert action gets, uncompressed."""
+    """Reads a whole results file, uncompressed, such as an alert action gets."""
     return Table(_Stream(stream))
 
 
 class _Stream:
-    """The bytes of a stream. What it gives is empty at the end."""
+    """Reads a stream to its end, at which methods return empty bytes."""
 
     def __init__(self, stream: BinaryIO):
         self._stream = stream
@@ -93,12 +95,12 @@ class _Stream:
         return self._stream.read(_BLOCK_BYTES)
 
     def line(self) -> bytes:
-        """A line, or what is left of one, with its end."""
+        """The rest of the current line, including its end."""
         return self._stream.readline()
 
 
 class _Body(_Stream):
-    """So many bytes of one."""
+    """Reads the next `length` bytes of a stream."""
 
     def __init__(self, stream: BinaryIO, length: int):
         super().__init__(stream)
@@ -118,30 +120,33 @@ class _Body(_Stream):
 
 
 class Table:
-    """Rows as splunkd writes them: the names of their columns, and themselves, which can be gone through once."""
+    """Rows as splunkd writes them. Has the names of the columns in `header`; can be iterated over once."""
 
     def __init__(self, body: _Stream):
         self._body = body
         self.header: List[str] = next((cells for cells, _ in self._by_csv(body.line())), [])
 
     def skip(self) -> None:
-        """Passes over what has not been read."""
+        """Discards the rows that have not been read."""
         while self._body.block():
             pass
 
     def __iter__(self) -> Iterator[Block]:
-        """
+        """Yields blocks of rows.
+
         Raises:
-            ProtocolError, InputEnded
+            ProtocolError: a row is not CSV.
+            InputEnded: the input ended in the middle of a chunk.
         """
         for data in iter(self._body.block, b""):
             data = data if data.endswith(b"\n") else data + self._body.line()
             yield self._split(data) or self._read(data)
 
     def _split(self, data: bytes) -> Optional[Block]:
-        """These lines as a block; None where it takes csv to tell what they mean.
+        """Splits lines into a block; None if only the csv module can tell what they mean.
 
-        csv goes from character to character, and its rows have to be made into columns. This takes half of the time.
+        The csv module reads character by character, and its rows still have to be turned into columns; splitting takes
+        half as long.
         """
         data = data[:-1] if data.endswith(b"\n") else data
         if any(character in data for character in (b"\r", b"\0", _DOUBLED, _QUOTE)):
@@ -171,7 +176,7 @@ class Table:
         return Block([cells[column::width] for column in range(width)], texts)
 
     def _read(self, data: bytes) -> Block:
-        """The block that begins with these lines. Its last row may go on in the following ones."""
+        """Parses a block with the csv module. Its last row may continue in lines that follow `data`."""
         width = len(self.header)
         rows, texts = [], []
         for cells, text in self._by_csv(data):
@@ -182,7 +187,7 @@ class Table:
         return Block([*zip(*rows)], texts)
 
     def _by_csv(self, data: bytes) -> Iterator[Tuple[List[str], Optional[bytes]]]:
-        """Cells and text of each of the rows that begin in these lines."""
+        """Yields cells and text of each row that begins in these lines."""
         own: List[bytes] = []  # lines of the row
         is_open = False
 
@@ -193,10 +198,10 @@ class Table:
                 text, more = _decoded(more)
                 for line, own_line in zip(io.StringIO(text, newline="\n"), io.BytesIO(more)):
                     own.append(own_line)
-                    # Before Python 3.11 csv refuses NUL. What goes back to Splunk still has it.
+                    # Before Python 3.11, csv refuses NUL. The text that goes back to Splunk keeps it.
                     yield line.replace("\0", "\ufffd")
                 more = self._body.line() if own else b""
-            is_open = bool(own)  # a quote
+            is_open = bool(own)  # the input ended inside a quoted cell
 
         try:
             for cells in csv.reader(lines()):
@@ -207,13 +212,13 @@ class Table:
 
 
 def _decoded(data: bytes) -> Tuple[str, bytes]:
-    """A text; and itself as bytes, without those that are no UTF-8, which are not to go back either."""
+    """Decodes UTF-8. Returns the text, and its bytes, in both of which U+FFFD replaces what is not UTF-8."""
     text = data.decode("utf-8", "replace")
     return text, text.encode() if "\ufffd" in text else data
 
 
 class Chunk(Table):
-    """A request of splunkd's."""
+    """A chunk that splunkd sent: metadata and rows."""
 
     def __init__(self, metadata: Dict[str, Any], body: _Body):
         super().__init__(body)
@@ -221,9 +226,9 @@ class Chunk(Table):
 
 
 class Reply:
-    """The answer to a chunk: its rows, with cells for `columns` behind them in place of those that they had before.
+    """The reply to a chunk: its rows, with cells for `columns` appended; existing columns of these names are dropped.
 
-    `rest` has the last cells of each row, which may be put in until the reply is written. `encoded` makes cells.
+    `rest` holds the last cells of each row, as `encoded` makes them. They may be filled in until the reply is written.
     """
 
     def __init__(self, header: Sequence[str], columns: Sequence[str]):
@@ -237,7 +242,7 @@ class Reply:
         self._lengths = array("I")
 
     def append(self, block: Block, first: Sequence[bytes]) -> None:
-        """Rows, each with the cells of its first columns."""
+        """Adds rows; `first` has the first of the new cells for each of them."""
         columns, texts = block
         if self._kept == []:
             rows = [cells[1:] for cells in first]
@@ -255,7 +260,7 @@ class Reply:
         self._rows.write(b"".join(rows))
 
     def write(self, stream: BinaryIO, metadata: Dict[str, Any]) -> None:
-        """Sends the reply. Without rows it has no header either, as splunklib does it."""
+        """Sends the reply. Like splunklib, it leaves out the header if there are no rows."""
         header = self._header.encode() if self.rest else b""
         size = len(header) + self._rows.tell() + sum(map(len, self.rest)) + len(self.rest)
         write_head(stream, metadata, size)
@@ -276,7 +281,7 @@ def write_head(stream: BinaryIO, metadata: Dict[str, Any], body_bytes: int) -> N
 
 
 def encoded(*columns: Sequence[str]) -> List[bytes]:
-    """Of each row the cells that follow others, each with its empty twin."""
+    """Encodes columns of cells. Returns the text to append to each row, with an empty __mv_ cell after every cell."""
     columns = tuple(
         [_quoted(cell) for cell in column] if _SPECIAL.search("".join(column)) else column for column in columns
     )
@@ -292,5 +297,5 @@ def _quoted(text: str) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    """A row, without the line end."""
+    """Encodes a row, without a line end."""
     return ",".join(map(_quoted, cells))

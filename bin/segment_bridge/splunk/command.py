@@ -1,9 +1,9 @@
-"""The search command `segmentsend`: what splunkd asks of it, and how errors reach the user.
+"""The search command `segmentsend`: talks to splunkd, and gets errors to the user.
 
-splunklib does what happens once, getinfo; segment_bridge.delivery.options.Options has the arguments. Chunks of rows
-are read and answered by segment_bridge.splunk.chunked. Whatever makes the search fail is the reply's `error`, a message
-and exit status 1: a message alone does not fail a search, and a status does not say why, nor does it count after the
-last reply.
+splunklib handles getinfo, which happens once; segment_bridge.delivery.options.Options parses the arguments;
+segment_bridge.splunk.chunked reads and answers chunks of rows. A failure goes out three times: as `error` of the reply,
+as a message, and as exit status 1. A message alone does not fail a search, and an exit status does not say why, nor
+does splunkd heed it after the last reply.
 
 Sources: Splunk's "Create custom search commands for apps"; splunklib.searchcommands.
 """
@@ -29,23 +29,23 @@ if TYPE_CHECKING:
 
 PROGRAM = "segmentsend"
 Message = Tuple[str, str]
-"""Level and text, for whoever runs the search."""
+"""Level and text of a message to the user who runs the search."""
 
 
 class _Cancelled(Exception):
-    """splunkd has ended the search."""
+    """splunkd ended the search."""
 
 
 @Configuration(distributed=False)  # one process on the search head: it has side effects, and needs secrets and lib/
 class SegmentSend(SearchCommand):
-    """Sends each row as an event to Segment; segment_* fields of the row say what became of it."""
+    """Sends each row to Segment as an event. The row's segment_* fields tell the outcome."""
 
     def stream(self, records: Iterable[Any]) -> Iterable[Any]:
-        """Never called: `_execute` has its own way with rows. splunklib wants it to be there."""
+        """Never called, as `_execute` reads the rows itself. splunklib requires the method."""
         raise NotImplementedError
 
     def prepare(self) -> None:
-        """Checks the arguments, and no more: Splunk starts the command for a search that is only parsed, too."""
+        """Only checks the arguments: Splunk also starts the command for a search that it parses but does not run."""
         try:
             self._given = Options.parse(self.fieldnames)
         except SettingsError as error:
@@ -65,7 +65,7 @@ SegmentSend.option_definitions = []  # splunklib's own, in whatever version
 
 
 def _pass_through(stdin: BinaryIO, stdout: BinaryIO) -> None:
-    """A preview shows part of the rows, some of them more than once: nothing is sent."""
+    """Returns the rows unsent: a preview has only some of the rows, and may repeat them."""
     for chunk in chunked.chunks(stdin):
         reply = chunked.Reply(chunk.header, [])
         for block in chunk:
@@ -74,7 +74,7 @@ def _pass_through(stdin: BinaryIO, stdout: BinaryIO) -> None:
 
 
 class _Run:
-    """One run of the command: splunkd's chunks in, replies out, a beginning and an end in the run log."""
+    """One run of the command: answers splunkd's chunks, and logs the run's start and end."""
 
     def __init__(self, options: Options, searchinfo: Any):
         self._options = options
@@ -88,7 +88,7 @@ class _Run:
         self._messages: List[Message] = []
 
     def serve(self, stdin: BinaryIO, stdout: BinaryIO) -> bool:
-        """Answers all chunks; False if the search is to fail."""
+        """Answers all chunks. Returns False if the search must fail."""
         with self._log as log, ExitStack() as stack:
             signal.signal(signal.SIGTERM, self._terminated)
             log.info("run_start", app=self._info.app, owner=self._info.owner, **self._window)
@@ -98,17 +98,18 @@ class _Run:
                 self._end("cancelled")
             except SegmentBridgeError as error:
                 self._fail(stdout, error)
-            except Exception as error:  # the user is told of any
+            except Exception as error:  # whatever it is, the user must see it
                 self._fail(stdout, unforeseen(error))
         return not any(level == "ERROR" for level, _ in self._messages)
 
     def _answer_all(self, stdin: BinaryIO, stdout: BinaryIO, stack: ExitStack) -> None:
-        """
+        """Delivers the rows of each chunk, and replies with their outcomes.
+
         Raises:
             SegmentBridgeError: nothing can be sent.
-            chunked.InputEnded, _Cancelled, BrokenPipeError: splunkd does not want any more of it.
+            chunked.InputEnded, _Cancelled, BrokenPipeError: splunkd ended the search.
         """
-        # requests takes as long to import as all else together, and getinfo is not to wait for it.
+        # requests takes as long to import as everything else together, and getinfo must not wait for it.
         from segment_bridge.splunk.replies import OutcomeReply
 
         for chunk in chunked.chunks(stdin):
@@ -118,7 +119,7 @@ class _Run:
                     self._run = stack.enter_context(self._begin())
                 self._run.deliver(chunk, reply)
             finally:
-                chunk.skip()  # splunkd does not read before it has written all
+                chunk.skip()  # splunkd does not read a reply until it has written its whole chunk
             finished = bool(chunk.metadata.get("finished"))
             if finished:
                 self._messages += [(note.level, note.told(PROGRAM)) for note in self._run.notes()]
@@ -131,10 +132,10 @@ class _Run:
         raise _Cancelled
 
     def _begin(self) -> "Run":
-        """Reads settings and key. (Not before there are rows to come: a search that is only parsed needs neither.)
+        """Reads the settings and the write key. Not called until rows arrive, as a search that is only parsed has none.
 
         Raises:
-            SegmentBridgeError
+            SegmentBridgeError: nothing can be sent.
         """
         from segment_bridge.splunk.destinations import open_run
 
@@ -146,7 +147,7 @@ class _Run:
         return run
 
     def _fail(self, stdout: BinaryIO, error: SegmentBridgeError) -> None:
-        """The last reply: no rows, and why."""
+        """Sends the last reply, without rows, and with the reason."""
         self._messages.append(("ERROR", error.told(PROGRAM)))
         self._log.error("error", reason=error.reason, setting=error.setting or None, error=str(error))
         self._end("failed")
@@ -154,7 +155,7 @@ class _Run:
         stdout.flush()
 
     def _end(self, status: str) -> None:
-        """Says once how the run ended: before the last reply, after which splunkd may end the process."""
+        """Logs once how the run ended. Must come before the last reply, after which splunkd may kill the process."""
         if self._has_ended:
             return
         self._has_ended = True
@@ -169,7 +170,7 @@ class _Run:
         run_records.keep(self._service, self._log, **facts, **window, events=events or None)
 
     def _scanned(self, status: str) -> Optional[int]:
-        """How many events the search has read; None where splunkd does not say, or is in a hurry."""
+        """The number of events that the search has read; None if it was cancelled or splunkd does not tell."""
         if status != "cancelled":
             with contextlib.suppress(SplunkdError, KeyError, IndexError, ValueError, TypeError):
                 job = rest.get(self._service, "search/jobs/" + quote(self._info.sid, safe=""))
@@ -177,7 +178,7 @@ class _Run:
         return None
 
     def _terminated(self, number: int, frame: Any) -> None:
-        """SIGTERM: the messages that are being sent are settled, and nothing new is begun."""
+        """Handles SIGTERM: waits for the requests under way, and begins no more."""
         if self._has_ended:
             return
         if self._run is None or not self._run.is_busy:
@@ -186,7 +187,7 @@ class _Run:
 
 
 def _metadata(messages: List[Message], finished: bool) -> Dict[str, Any]:
-    """Of a reply; the last has the messages. splunkd ends the search at `error`: what it is to read comes before."""
+    """The metadata of a reply; only the last has messages. They precede `error`, at which splunkd stops reading."""
     if not finished or not messages:
         return {"finished": finished}
     errors = [text.replace(PROGRAM + ": ", "", 1) for level, text in messages if level == "ERROR"]

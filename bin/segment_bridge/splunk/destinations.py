@@ -1,4 +1,4 @@
-"""Opens a run to a destination with what Splunk keeps for it: settings, write key, dead letters and ledger."""
+"""Opens a run to a destination, with the settings, write key, dead letters and ledger that Splunk keeps for it."""
 
 import time
 from dataclasses import replace
@@ -21,8 +21,8 @@ from segment_bridge.splunk import passwords, rest
 from segment_bridge.splunk.kvstore import Collection
 
 PATIENCE_S = 30.0
-"""With KV store: each time that dead letters need it, and in a whole run for the ledger."""
-WRITE_KEY_CHARS = 32  # of Segment's; other receivers have their own
+"""How long to wait for KV store: for every access to dead letters, and in total for the ledger of a run."""
+WRITE_KEY_CHARS = 32  # of Segment's keys; those of other receivers differ
 
 
 class Opened(NamedTuple):
@@ -37,15 +37,19 @@ def open_run(
     window: Tuple[float, float] = (0, 0),
     at_most: Optional[Mapping[str, float]] = None,
 ) -> Opened:
-    """A run with these options, which has sent nothing yet.
+    """Opens a run with these options. Nothing has been sent when this returns.
 
     Args:
         service: splunkd, as the user who sends.
-        window: the epoch times between which the search looks; 0 is no bound.
-        at_most: settings of the destination, in seconds, and the most that they may be in this run.
+        window: the search's time range, in epoch seconds; 0 means no bound.
+        at_most: upper limits, in seconds, for settings of the destination in this run.
+
+    Returns:
+        The run, and warnings about the write key.
 
     Raises:
-        SettingsError, SecretError, SplunkdError: it cannot be.
+        SettingsError, SecretError: a setting or a secret is missing or wrong.
+        SplunkdError: splunkd cannot be reached, or refuses.
     """
     name = options.destination
     stanza = rest.stanza(service, "segment_bridge", name, "destination")
@@ -61,7 +65,7 @@ def open_run(
         private_key = passwords.own(service, passwords.private_key(name), "private key of [%s]" % name)
 
     def salt() -> str:
-        # A dry run needs no rights.
+        # A dry run must not need the right to read the salt.
         return passwords.salt(service, name) if keeps else urandom(passwords.SALT_BYTES).hex()
 
     return Opened(Run(options, destination, write_key, log, letters, accepted, window, salt, private_key), warnings)
@@ -79,10 +83,10 @@ def kept_ledger(
 
 
 def _write_key(service: Service, destination: Destination, is_dry: bool) -> Tuple[str, List[SecretError]]:
-    """The write key, and a warning if something is odd about it.
+    """The write key, and a warning if it looks wrong.
 
     Raises:
-        SecretError: there is none, and one is needed.
+        SecretError: there is none, and this is not a dry run.
     """
     name = destination.name
     try:

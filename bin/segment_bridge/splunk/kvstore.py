@@ -1,6 +1,6 @@
 """KV store collections over splunkd's REST API: reads page by page, writes and deletions in batches.
 
-KV store that starts, restarts or cannot be reached is waited for, as long as the `retry` that is handed in does.
+While KV store is starting or cannot be reached, requests are retried for as long as the given `retry` allows.
 
 Sources: Splunk REST API reference, "KV store endpoint descriptions"; limits.conf.spec [kvstore].
 """
@@ -24,19 +24,19 @@ SAVE_DOCUMENTS = 1_000
 FIND_QUERIES = 500
 """limits.conf: max_queries_per_batch is 1,000."""
 DELETE_QUERY_CHARS = 2_000
-"""The keys of a deletion go into the URL."""
+"""Limits the length of the URL, which holds the keys to delete."""
 MOST_REFUSED = 20
-"""Where so many documents are refused one by one, and none was saved, it is not about them."""
+"""If this many single documents are refused and none was saved, the documents are not the cause."""
 
 
 class Collection:
     """A collection of the app, shared by all users.
 
-    Every method raises SplunkdError or, where it was tried again in vain, Unavailable; they name the collection.
+    Every method but `save_each` raises SplunkdError, or Unavailable if no attempt succeeded. Both name the collection.
     """
 
     def __init__(self, service: Service, name: str, retry: Retry):
-        """`service` has the app's namespace, and owner nobody."""
+        """`service` must use the app's namespace, with owner nobody."""
         self.name = name
         self._service = service
         self._path = "storage/collections/data/" + name
@@ -44,11 +44,13 @@ class Collection:
         self._save_documents = SAVE_DOCUMENTS
 
     def read(self, query: Document, fields: str = "") -> Iterator[Document]:
-        """The documents that match the query, in ascending order of `_key`, which is that of their code points.
+        """Yields the documents that match the query, in ascending order of `_key` by code points.
 
-        `fields` are those that are wanted, _key among them, with commas; all by default.
+        Each page begins after the last key of the one before. Unlike `skip`, this stays right while documents are added
+        and deleted.
 
-        The next page begins after the last key: unlike `skip`, that bears documents that come and go in the meantime.
+        Args:
+            fields: the fields to return, separated by commas, with _key among them; all by default.
         """
         wanted = {"fields": fields} if fields else {}
         last: Optional[str] = None
@@ -57,7 +59,7 @@ class Collection:
             page = self._call("GET", query=json.dumps(remaining), sort="_key", limit=READ_ROWS, **wanted)
             if not isinstance(page, list):
                 raise SplunkdError("collection %s: KV store answered with something other than documents" % self.name)
-            if not page:  # a page is no sign of the end by being short: limits.conf may allow less than asked for
+            if not page:  # a short page is not the end: limits.conf may allow fewer rows than requested
                 return
             for document in page:
                 if last is not None and document["_key"] <= last:
@@ -69,14 +71,14 @@ class Collection:
                 yield document
 
     def find(self, keys: Iterable[str]) -> Iterator[Document]:
-        """Those of the documents with these keys that there are."""
+        """Yields the documents with these keys; skips keys that do not exist."""
         queries = [{"query": {"_key": key}} for key in keys]
         for start in range(0, len(queries), FIND_QUERIES):
             for found in self._call("POST", "/batch_find", json.dumps(queries[start : start + FIND_QUERIES])):
                 yield from found
 
     def save(self, documents: List[Document]) -> None:
-        """Inserts or replaces documents, which may be any number, by their `_key`."""
+        """Inserts or replaces any number of documents by `_key`."""
         remaining = list(documents)
         while remaining:
             batch = remaining[: self._save_documents]
@@ -85,12 +87,12 @@ class Collection:
             except SplunkdError as error:
                 if error.status != 400 or len(batch) == 1:
                     raise
-                self._save_documents = len(batch) // 2  # limits.conf may allow less than by default
+                self._save_documents = len(batch) // 2  # limits.conf may allow fewer than the default
             else:
                 del remaining[: len(batch)]
 
     def save_each(self, documents: List[Document]) -> "Saved":
-        """As `save`, but what is refused keeps no other document from being saved, and nothing is raised."""
+        """Like `save`, but raises nothing: a refused document does not keep others from being saved."""
         saved = Saved()
         for start in range(0, len(documents), self._save_documents):
             self._save_what_it_takes(documents[start : start + self._save_documents], saved)
@@ -115,13 +117,13 @@ class Collection:
                 self._save_what_it_takes(batch[half:], saved)
 
     def delete(self, query: Document) -> None:
-        """Deletes the documents that match the query, which must not be empty: that would delete all."""
+        """Deletes the documents that match the query. It must not be empty, which would delete all of them."""
         if not query:
             raise ValueError("a deletion without a query would empty the collection %s" % self.name)
         self._call("DELETE", query=json.dumps(query))
 
     def delete_keys(self, keys: Iterable[str]) -> None:
-        """Deletes the documents with these keys; it does not matter if they are gone already."""
+        """Deletes the documents with these keys; ignores keys that do not exist."""
         query: List[Document] = []
         chars = 0
         for key in keys:
@@ -134,7 +136,7 @@ class Collection:
             self.delete({"$or": query})
 
     def insert(self, document: Document) -> bool:
-        """Inserts one document; False if its `_key` is there already."""
+        """Inserts one document. Returns False if its `_key` already exists."""
         try:
             self._call("POST", "", json.dumps(document))
         except SplunkdError as error:

@@ -1,4 +1,4 @@
-"""The modular input `usersignups` as splunkd starts it: its scheme, and Splunk as users.run asks for it.
+"""The modular input `usersignups`, which splunkd starts: its scheme, and what users.run needs from Splunk.
 
 It writes no events.
 
@@ -123,7 +123,7 @@ class Splunk:
 
 class _Writer(EventWriter):
     def log_exception(self, message: str, exception: object = None, severity: object = None) -> None:
-        """As splunklib's, without the exception's text and traceback."""
+        """Like splunklib's, but without the exception's text and traceback, which may hold secrets."""
         error = sys.exc_info()[1]
         if error is not None:
             self.log(EventWriter.ERROR, "usersignups: %s" % unforeseen(error))

@@ -1,10 +1,9 @@
-"""Write keys and tokens in Splunk's password store (storage/passwords), realm segment_bridge.
+"""Reads write keys and tokens from Splunk's password store (storage/passwords), realm segment_bridge.
 
-splunkd encrypts texts of up to 255 characters (so says Splunk's own solnlib, which splits longer ones, too). A longer
-secret, such as a Kubernetes token, is kept in pieces under the users NAME, NAME#2, NAME#3, ...: what is read is the
-text of NAME with those of its followers behind it, as far as they are numbered without a gap.
+splunkd encrypts at most 255 characters at a time. A longer secret, such as a Kubernetes token, is stored in pieces
+under the usernames NAME, NAME#2, NAME#3, ... Reading joins the pieces up to the first gap in the numbers.
 
-Source: Splunk REST API reference, "storage/passwords".
+Sources: Splunk REST API reference, "storage/passwords"; Splunk's solnlib, which also splits longer secrets.
 """
 
 from itertools import count
@@ -18,21 +17,24 @@ from segment_bridge.splunk import rest
 
 REALM = rest.APP
 SALT, SALT_BYTES = "_salt", 32
-"""The user under which the salt of digests is kept: no destination's name begins so."""
+"""The username under which the salt of digests is stored. No destination's name can begin with "_"."""
 PIECE_CHARS = 255
 
 
 def pieces(name: str, secret: str) -> Dict[str, str]:
-    """What to store under which user. Whoever stores it removes followers of an earlier, longer secret."""
+    """Splits a secret into pieces by username. The caller has to remove further pieces of an earlier, longer secret."""
     parts = [secret[start : start + PIECE_CHARS] for start in range(0, len(secret), PIECE_CHARS)]
     return dict(zip(_users(name), parts))
 
 
 def read(service: Service, name: str, what: str) -> str:
-    """The secret under this user, without white space around it. `what` says what it is, for errors: "write key".
+    """Reads the secret stored under this username, without surrounding white space.
+
+    Args:
+        what: describes the secret in errors, such as "write key".
 
     Raises:
-        SecretError: there is none, this user must not read it, or it cannot be sent.
+        SecretError: there is none, this user may not read it, or no HTTP header can carry it.
         SplunkdError: splunkd cannot be reached.
     """
     secret = find(service, name, what)
@@ -45,7 +47,7 @@ def read(service: Service, name: str, what: str) -> str:
 
 
 def find(service: Service, name: str, what: str) -> str:
-    """As `read`, but empty where there is none."""
+    """Like `read`, but returns an empty string if there is no secret."""
     try:
         secret = _stored(service, name)
     except SplunkdError as error:
@@ -56,10 +58,10 @@ def find(service: Service, name: str, what: str) -> str:
 
 
 def own(service: Service, name: str, what: str) -> str:
-    """A secret that is lent to nobody, as it is stored, without white space around it.
+    """Reads a secret that the app never lends, without surrounding white space.
 
     Raises:
-        SecretError: there is none, or this user must not read it.
+        SecretError: there is none, or this user may not read it.
         SplunkdError: splunkd cannot be reached.
     """
     try:
@@ -79,21 +81,22 @@ def own(service: Service, name: str, what: str) -> str:
 
 
 def private_key(destination: str) -> str:
-    """The user under which the private key of a destination's OAuth application is kept: PEM, or the base64 in it."""
+    """The username under which a destination's OAuth private key is stored, as PEM or only the base64 in it."""
     return destination + ":oauth"
 
 
 def api_token(destination: str) -> str:
-    """The user under which a token of Segment's Public API is kept."""
+    """The username under which a destination's token of Segment's Public API is stored."""
     return destination + ":api"
 
 
 def _stored(service: Service, name: str) -> str:
-    """
+    """Joins the pieces of a secret; empty if there are none.
+
     Raises:
-        SplunkdError
+        SplunkdError: splunkd cannot be reached, or this user may not list passwords.
     """
-    # All of them in one request: a user without the right to read them gets a 403 here, and a 404 for a single one.
+    # Lists all passwords, as a user without the right to read them gets 403 for the list, but 404 for a single one.
     entries = rest.get(service, "storage/passwords", count=0)["entry"]
     stored = {
         entry["content"]["username"]: entry["content"]["clear_password"]
@@ -109,10 +112,10 @@ def _stored(service: Service, name: str) -> str:
 
 
 def salt(service: Service, destination: str) -> str:
-    """The salt of digests. Where there is none, the endpoint that lends it makes one, which then stays.
+    """The salt of digests. If there is none yet, the lending endpoint makes one and stores it.
 
     Raises:
-        SecretError: this user must not have it.
+        SecretError: this user may not have it.
         SplunkdError: splunkd cannot be reached.
     """
     try:
@@ -128,7 +131,7 @@ def salt(service: Service, destination: str) -> str:
 
 
 def _lent(service: Service, name: str, what: str, **query: str) -> str:
-    """A destination's write key, for a user who must not read the password store; or the salt: see bin/write_key.py."""
+    """Asks bin/write_key.py for a destination's write key, or for the salt, if the user may not list passwords."""
     try:
         lent = rest.get(service, "segment_bridge/write_key", destination=name, **query)
         return str(lent["salt" if query else "write_key"])

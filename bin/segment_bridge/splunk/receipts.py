@@ -1,8 +1,8 @@
-"""The search command `segmentreceipts`: what became of events at Segment, as its Public API has it.
+"""The search command `segmentreceipts`: asks Segment's Public API what became of events.
 
-A row names a destination; one that names none stands for all that have a `source_id` and a token of the Public API.
-For each, the command asks for the hours since a day ago, puts beside them what runs of segmentsend got accepted, and
-keeps them in the collection segment_receipts, in place of what was known before. It also returns them as rows.
+Each row names a destination, or none for all that have a `source_id` and a token of the Public API. For each, the
+command asks for the last 24 hours, compares them with what runs of segmentsend got accepted, and replaces these hours
+in the collection segment_receipts. It also returns them as rows.
 """
 
 import contextlib
@@ -31,14 +31,14 @@ RECEIPTS = "segment_receipts"
 KEPT_S = 30 * 86_400
 HOURS = 24
 _LOOKED_AT_S = 6 * funnel.HOUR_S
-"""Runs that ended so long before may overlap those of the hours asked for."""
+"""Runs that ended up to this long before the hours asked for may overlap with runs in them."""
 _ANSWER_BYTES = 4_000_000
 _PATIENCE_S = 30.0
 
 
 @Configuration(distributed=False)  # on the search head, where the password store is
 class SegmentReceipts(SearchCommand):
-    """Gives what became of the events of the destinations that rows name."""
+    """Returns what became of the events of the destinations that rows name."""
 
     def prepare(self) -> None:
         if self.fieldnames:
@@ -59,7 +59,7 @@ class SegmentReceipts(SearchCommand):
                             continue
                         for row in _received(service, destination, log):
                             yield {"_time": row["hour"], **row}
-                    except Exception as error:  # the other destinations count none the less
+                    except Exception as error:  # the other destinations still have to be asked about
                         told = error if isinstance(error, SegmentBridgeError) else unforeseen(error)
                         log.error("error", reason=told.reason, error=str(told))
                         self.write_warning(told.told("segmentreceipts").replace("{", "(").replace("}", ")"))
@@ -69,12 +69,12 @@ SegmentReceipts.option_definitions = []  # splunklib's own, in whatever version
 
 
 def api(service: Service, destination: Destination, deadline_s: float) -> PublicApi:
-    """Segment's Public API, with the destination's token.
+    """Opens Segment's Public API with the destination's token.
 
     Raises:
-        SecretError, SplunkdError: there is none that could be read.
+        SecretError, SplunkdError: the token is missing or cannot be read.
     """
-    from segment_bridge import exchange  # the client of HTTP takes its time, and getinfo is not to wait for it
+    from segment_bridge import exchange  # the HTTP client is slow to import, and getinfo must not wait for it
 
     what = "token of the Public API for [%s]" % destination.name
     token = checked(passwords.own(service, passwords.api_token(destination.name), what), what)
@@ -83,7 +83,7 @@ def api(service: Service, destination: Destination, deadline_s: float) -> Public
 
 
 def source_checks(ours: PublicApi, source_id: str) -> List[Check]:
-    """Whether the token is right, and the source is there and enabled."""
+    """Checks that the token is valid, and that the source exists and is enabled."""
     try:
         source = ours.source(source_id)
     except ApiRefused as error:
@@ -106,9 +106,10 @@ def source_checks(ours: PublicApi, source_id: str) -> List[Check]:
 
 
 def _received(service: Service, destination: Destination, log: RunLog) -> List[Dict[str, Any]]:
-    """
+    """Asks Segment, saves what it says in the collections, and returns the new documents of segment_receipts.
+
     Raises:
-        SegmentBridgeError
+        SegmentBridgeError: Segment, splunkd or KV store cannot be reached, or refuses.
     """
     now = int(time.time())
     since = now // funnel.HOUR_S * funnel.HOUR_S - HOURS * funnel.HOUR_S
@@ -122,7 +123,7 @@ def _received(service: Service, destination: Destination, log: RunLog) -> List[D
             log.warning("warning", reason=each.code, error=each.text)
     failed, filtered = (_beta(look, destination, window, log) for look in (ours.failed, ours.filtered))
     received = _beta(ours.received, destination, window, log)
-    if received is None:  # the part of the API that is stable has it, too
+    if received is None:  # the stable part of the API has this count, too
         received = ours.volume(destination.source_id, window)
     runs = Collection(service, run_records.COLLECTION, Retry(deadline_s=_PATIENCE_S)).read(
         {"component": "segmentsend", "destination": destination.name, "time": {"$gte": since - _LOOKED_AT_S}},
@@ -143,7 +144,7 @@ def _received(service: Service, destination: Destination, log: RunLog) -> List[D
 
 
 def _beta(look: Any, destination: Destination, window: Window, log: RunLog) -> Optional[List[Count]]:
-    """Of a part of the API that is still called beta: None where it is not to be had, which the run log says."""
+    """Counts from the beta part of the API; None, with a warning in the run log, if it refuses."""
     try:
         counts: List[Count] = look(destination.source_id, window)
         return counts
@@ -166,7 +167,7 @@ def _document(name: str, row: funnel.Row, now: int) -> Dict[str, Any]:
 
 
 def _keep_checks(service: Service, name: str, found: List[Check]) -> None:
-    """Beside those of segmentcheck."""
+    """Saves checks next to those that segmentcheck saves."""
     documents = [
         {"_key": "%s/%s" % (name, each.check), "destination": name, "time": time.time(), **each._asdict()}
         for each in found

@@ -1,4 +1,4 @@
-"""A chunk's rows on their way back to the search: each with what became of its event, in columns segment_*."""
+"""Returns a chunk's rows to the search, each with the outcome of its event in columns segment_*."""
 
 from typing import Optional, Sequence
 
@@ -20,7 +20,7 @@ PAYLOAD_COLUMN = "segment_payload"
 
 
 class OutcomeReply(Reply):
-    """The reply to a chunk with this header; with `has_payload`, rows get the text of their message as well."""
+    """The reply to a chunk with this header. With `has_payload`, rows also get the JSON text of their message."""
 
     def __init__(self, header: Sequence[str], has_payload: bool):
         super().__init__(header, (PAYLOAD_COLUMN, *COLUMNS) if has_payload else COLUMNS)

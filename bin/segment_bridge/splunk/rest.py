@@ -1,4 +1,4 @@
-"""splunkd's REST API for the app's own things, and .conf stanzas read through it.
+"""Reads splunkd's REST API in the app's namespace, including .conf stanzas.
 
 Sources: Splunk REST API reference, "configs/conf-{file}"; splunklib.client.
 """
@@ -18,9 +18,9 @@ _TIMEOUT_S = 60
 
 
 def connect(splunkd_uri: str, session_key: str) -> Service:
-    """splunkd as the user of this session, in the app's namespace; nothing is sent yet.
+    """Prepares access to splunkd as the user of this session, in the app's namespace. Sends nothing yet.
 
-    splunkd presents a certificate it made itself, on loopback: the SDK's default is not to verify it.
+    splunkd presents a self-signed certificate on loopback, which the SDK by default does not verify.
     """
     uri = urlsplit(splunkd_uri)
     return Service(
@@ -35,10 +35,10 @@ def connect(splunkd_uri: str, session_key: str) -> Service:
 
 
 def get(service: Service, path: str, **query: Any) -> Dict[str, Any]:
-    """A resource as JSON.
+    """Gets a resource as parsed JSON.
 
     Raises:
-        SplunkdError: splunkd cannot be reached, or answers with another status than 200, which is the error's.
+        SplunkdError: splunkd cannot be reached, or answered an error; the exception has its status.
     """
     try:
         answer: Dict[str, Any] = json.loads(service.get(path, output_mode="json", **query).body.read())
@@ -52,7 +52,7 @@ def get(service: Service, path: str, **query: Any) -> Dict[str, Any]:
 
 
 def said(error: HTTPError) -> str:
-    """The messages of an answer of splunkd's."""
+    """The messages in splunkd's answer, or its HTTP reason if there are none."""
     try:
         return " ".join(message["text"] for message in json.loads(error.body)["messages"]).rstrip(".")
     except (ValueError, TypeError, KeyError):
@@ -60,14 +60,14 @@ def said(error: HTTPError) -> str:
 
 
 def stanza(service: Service, conf: str, name: str, setting: str = "") -> Dict[str, Any]:
-    """A stanza's settings, all layers merged; among them are entries of splunkd's own (disabled, eai:...).
+    """Reads a stanza with all layers merged. The result includes splunkd's own entries (disabled, eai:...).
 
     Args:
-        setting: which has its name, for errors.
+        setting: the setting or option that names the stanza, for errors.
 
     Raises:
-        SettingsError: there is no such stanza; the text lists those that there are.
-        SplunkdError: as `get`.
+        SettingsError: there is no such stanza; the text lists those that exist.
+        SplunkdError: see `get`.
     """
     path = "configs/conf-" + conf
     try:

@@ -1,8 +1,8 @@
-"""Keeps the results of runs in the collection segment_runs, where each search head cluster member sees them.
+"""Keeps the results of runs in the collection segment_runs, where all search head cluster members see them.
 
-The run log is on the member that ran, and others see it only if `_internal` is forwarded, so alerts read this
-collection. Dry runs leave no document. Neither do users who may not write to the collection, such as those with the
-role segment_bridge_sender, and they cannot spoil anybody else's.
+A run log stays on the member that ran, and other members see it only if `_internal` is forwarded. Therefore alerts read
+this collection. Dry runs write no document, nor do runs of users who may not write to the collection, such as those
+with the role segment_bridge_sender.
 """
 
 import contextlib
@@ -27,8 +27,8 @@ _WRITTEN_BY_SEARCHES = (
     ("segment_pull_requests", "time", 400 * _DAY_S),
     ("segment_backfill", "updated", 30 * _DAY_S),
 )
-"""What the job's searches keep, which can delete nothing: the collection, the field that says how old a document is,
-and for how long it is kept."""
+"""Collections that searches fill but cannot prune: the name, the field with a document's time, and how long to keep
+documents."""
 _FACTS = frozenset(
     (
         "component",
@@ -59,10 +59,11 @@ _MOST_PROBLEMS, _MOST_CHARS = 50, 500
 
 
 def keep(service: Service, log: RunLog, *, earliest: str = "", latest: str = "", **facts: Any) -> None:
-    """Writes a run's document, from its `run_end` and the problems in its log, and deletes what is too old.
+    """Writes a run's document from its `run_end` and the problems in its log, and deletes documents that are too old.
 
     Args:
-        earliest, latest: when the window searched begins and ends, in epoch seconds.
+        earliest, latest: the search's time range, in epoch seconds.
+        facts: the fields of `run_end`.
     """
     if log.run.get("dryrun"):
         return
@@ -71,7 +72,7 @@ def keep(service: Service, log: RunLog, *, earliest: str = "", latest: str = "",
     for name, moment in (("earliest", earliest), ("latest", latest)):
         with contextlib.suppress(ValueError):
             document[name] = float(moment)
-    # KV store that is down has failed the run already; a run that is told to stop has a second.
+    # Little patience: if KV store is down, the run has failed anyway, and a run told to stop has about a second left.
     collection = Collection(service, COLLECTION, Retry(max_attempts=2, first_wait_s=0.3))
     try:
         collection.save([document])

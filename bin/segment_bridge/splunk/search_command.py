@@ -1,7 +1,7 @@
-"""What the app's search commands have in common: splunklib's command without its options and its way with errors.
+"""The base of the app's search commands: splunklib's command, without its options, and with errors that users see.
 
-The options that splunklib brings itself evaluate a file of the searcher's choice (logging_configuration), or write
-session keys to disk (record), as soon as they are set. These commands have none of them.
+Setting splunklib's own options evaluates a file of the searcher's choice (logging_configuration) or writes session keys
+to disk (record). So these commands have none of them.
 
 Source: splunklib.searchcommands.
 """
@@ -17,19 +17,20 @@ from segment_bridge.splunk import chunked
 
 
 class SearchCommand(StreamingCommand):
-    """A command that gives rows for rows, and gets its arguments as they are written, in `fieldnames`.
+    """A command that returns rows for rows, and finds its arguments unparsed in `fieldnames`.
 
-    Whoever derives from it sets `option_definitions` to [] afterwards: splunklib's decorator fills it anew.
+    A subclass must set `option_definitions` to [] after its definition, because splunklib's decorator refills it.
     """
 
     def _protocol_v2_option_parser(self, arg: str) -> List[str]:
-        """For splunklib, each argument is a field's name, and none the name of something to be set."""
+        """Makes splunklib treat each argument as a field name, and none as an option."""
         return [arg]
 
     def write_error(self, message: str, *args: Any) -> None:
-        """What is wrong with the search as it is written is the reply to getinfo, and the last one.
+        """Replies to getinfo with an error in the search, and exits.
 
-        (splunklib puts it among the messages of an ordinary reply, which nobody sees, and formats texts with braces.)
+        splunklib would put it among the messages of an ordinary reply, where nobody sees it, and would format braces in
+        its text.
         """
         text = message.format(*args) if args else message
         stdout = self._record_writer.ofile
@@ -40,5 +41,5 @@ class SearchCommand(StreamingCommand):
         sys.exit(1)
 
     def _report_unexpected_error(self) -> None:
-        """As splunklib's, without the exception's text and traceback."""
+        """Like splunklib's, but without the exception's text and traceback, which may hold secrets."""
         self.write_error(unforeseen(sys.exc_info()[1] or Exception()).coded)

@@ -1,4 +1,4 @@
-"""The destinations that segment_bridge.conf has."""
+"""Lists the destinations in segment_bridge.conf."""
 
 from typing import List
 
@@ -8,14 +8,14 @@ from segment_bridge.splunk import rest
 
 CONF = "segment_bridge"
 CHECKS = "segment_checks"
-"""The collection of what was found out about them."""
+"""The collection that holds the latest checks of destinations."""
 
 
 def destinations(service: Service, name: str) -> List[str]:
-    """The one of this name, or without a name all that are not disabled.
+    """The given name alone, or if it is empty the names of all destinations that are not disabled.
 
     Raises:
-        SplunkdError
+        SplunkdError: splunkd cannot be reached, or refuses.
     """
     if name:
         return [name]
