@@ -90,8 +90,10 @@ class Step:
         self._browser.one('%s//details[not(@open)]/summary[normalize-space()="%s"]' % (self._xpath, summary)).click()
 
     def rows(self) -> list:
-        """The cells of the rows of its list."""
+        """The cells of the rows of its list, as soon as each has what it waits for."""
         rows = '%s//*[@class="sb-list"]//tbody/tr' % self._xpath
+        awaited = '%s/*[normalize-space()="..."]' % rows
+        self._browser.wait_for(lambda: "%d cells to come" % len(self._browser.all(awaited)), "^0 ")
         return [
             [cell.text for cell in self._browser.all("(%s)[%d]/*" % (rows, number + 1))]
             for number in range(len(self._browser.all(rows)))
