@@ -200,7 +200,7 @@ class TestFiles:
 
         page.button("Reset: Component changed", LIST).click()
         page.button("Reset", "//dialog").click()
-        page.wait_for(lambda: report(page, LIST), "Component changed is as the app brings it")
+        page.wait_for(lambda: report(page, LIST), "Component changed is reset to the app's own version")
         assert page.run("return document.querySelector('[aria-label=\"Component changed is on\"]').checked") is True
         assert not page.all(LIST + '//button[@aria-label="Reset: Component changed"]')
         page.button("Remove: Tree planted", LIST).click()

@@ -148,7 +148,7 @@ class TestDeadLetters:
         letter = letters(environment)["refused-3"]
         assert (letter["status"], letter["edited_by"]) == ("again", environment.admin.user)
         assert "event" not in json.loads(letter["original"])
-        part.press("Send now what is to be sent again")
+        part.press("Send now what is marked")
         browser.button("Send").click()
         part.wait_for("Sent: .*accepted", 120)
         sent = environment.segment.accepted["refused-3"].message
@@ -196,8 +196,8 @@ class TestBackfill:
         browser.button("Plan it", "//dialog").click()
         part.wait_for("3 hours planned")
         assert [row[:2] for row in part.rows()] == [["2026-11-20 %02d:00" % hour, "waiting"] for hour in (9, 8, 7)]
-        part.press("Take back what waits")
-        browser.button("Take back", "//dialog").click()
+        part.press("Cancel waiting hours")
+        browser.button("Cancel hours", "//dialog").click()
         part.wait_for("3 hours taken back")
         assert {row[1] for row in part.rows()} == {"cancelled"}
 
@@ -208,7 +208,7 @@ class TestOneEvent:
         part.fill_in({"Audit id, message id, user id, or SHA-256 of a username": text})
         part.choose(kind)
         part.press("Look for it")
-        browser.wait_for(lambda: part.report or part.text, "Dead letter|journey of|Its way", 60)
+        browser.wait_for(lambda: part.report or part.text, "Dead letter|journey of|Trace", 60)
         return part
 
     def test_that_was_sent(self, view, browser, environment):
@@ -240,13 +240,13 @@ class TestOneEvent:
 
     def test_nothing_that_is_typed_becomes_search_language(self, view, browser):
         text = self.find(view, browser, '"] | delete [ `x` $y$ \\\\ %41 %').text
-        assert "No audit event with this id" in text
+        assert "No audit event has this id" in text
 
     @pytest.mark.parametrize("kind", ["digest", "user id"])
     def test_those_of_a_user(self, view, browser, environment, kind):
         user = next(each for each in environment.admin.records("usersignups"))
         text = hashlib.sha256(user["username"].encode()).hexdigest() if kind == "digest" else user["sso_user_id"]
-        assert "Its way: " in self.find(view, browser, text, "a user").text
+        assert "Trace " in self.find(view, browser, text, "a user").text
 
 
 class TestCheck:

@@ -23,15 +23,15 @@ export class Form extends Section {
       api_group: field("api_group", "API group", { help: ["Such as ", code("acme.io"), "; ", code("core"),
         " is the group of pods and secrets. To find a former name, too, add it after a blank."] }),
       resource: field("resource", "Resource", { check: required(), help: ["Its plural: ", code("widgets"), "."] }),
-      subresource: field("subresource", "Subresource", { help: ["Empty, but for ", code("status"), " or ", code("scale"), ", say."] }),
+      subresource: field("subresource", "Subresource", { help: ["Usually empty; for example ", code("status"), " or ", code("scale"), "."] }),
       verb: field("verb", "What is done", { check: required(), help: "create, update, patch, delete, deletecollection, get, list, watch" }),
       aliases: field("aliases", "Names of the scan's result", { help: "Add a new name beside the old ones, which still count." }),
       properties: field("properties", "Properties", { width: "wide", tall: true, help: [
         "One a line: ", code("name = place"), ". ", code("name:digest = place"), " sends a salted digest, ", code("name = -"),
-        " leaves out what is sent otherwise, and ", code("name = place | other place"), " takes the first that has a value."] }),
+        " leaves out a property that would be sent, and ", code("name = place | other place"), " takes the first that has a value."] }),
     };
     this._who = new Choice("who", "Whose it is", {
-      person: "The person who did it, and nobody else's",
+      person: "The person who did it; otherwise it is not a journey",
       owner: "The workspace's owner",
       "person or owner": "The person, or the workspace's owner where a controller did it",
     }, () => {});
@@ -149,8 +149,8 @@ export class Form extends Section {
       this._messages.replaceChildren(...shown.map((row) => element("pre", { tabindex: "0" },
         row.segment_payload ? JSON.stringify(JSON.parse(row.segment_payload), null, 2) : `${row.segment_reason}: ${row.segment_error}`)));
       this.report.say(rows.length ? "good" : "warning", rows.length
-        ? `${rows.length.toLocaleString()} in the last day; ${shown.length === rows.length ? "these are they" : `the newest ${shown.length}`}. `
-          + "In place of (...) there will be the user's ID."
+        ? `${rows.length.toLocaleString()} in the last day; ${shown.length === rows.length ? "all are shown" : `the newest ${shown.length} are shown`}. `
+          + "The user's ID will replace (...)."
         : "There was no such event in the last day.");
     });
   }

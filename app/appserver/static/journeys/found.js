@@ -10,7 +10,7 @@ const DONE = "search `segment_bridge_done_by_people`";
 export class Found extends Section {
   /** `take` is called with what a row of the list says, or with nothing for a journey that is to be described by hand. */
   constructor(take, left) {
-    super("found", "What people did", "By the audit events of your clusters. Take what is worth an event in Segment.");
+    super("found", "What people did", "From the audit events of your clusters. Take what should become an event in Segment.");
     this._take = take;
     this._when = new Choice("when", "In the last", { "-1h": "hour", "-4h": "four hours", "-24h": "day" }, () => {});
     this._when.value = "-1h";

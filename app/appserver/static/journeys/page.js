@@ -25,7 +25,7 @@ export async function show(place) {
 class List extends Section {
   constructor(by) {
     super("journeys", "What becomes an event in Segment", [
-      "A journey is something that people do in your clusters. Changes are in what the next run sends. ",
+      "A journey is something that people do in your clusters. The next run uses your changes. ",
       helpLink("About journeys", "journeys", "journeys")]);
     this._by = by;
     this._rows = element("div", {});
@@ -94,13 +94,13 @@ class List extends Section {
   async _remove(row) {
     const name = row.journey ?? row.id;
     const [title, text, action] = row.isBuiltin
-      ? [`Reset "${name}"?`, "It is then as the app brings it.", "Reset"]
+      ? [`Reset "${name}"?`, "This restores the app's own version.", "Reset"]
       : [`Remove "${name}"?`, "From the next run on, nothing is sent for it. What was sent stays in Segment.", "Remove"];
     if (await confirmed(title, [element("p", {}, text)], action)) {
       await this.during("Removing ...", async () => {
         await takeBack(row.id);
         await this.load();
-        this.report.say("good", row.isBuiltin ? `${name} is as the app brings it.` : `${name} is removed.`);
+        this.report.say("good", row.isBuiltin ? `${name} is reset to the app's own version.` : `${name} is removed.`);
       });
     }
   }
@@ -122,7 +122,7 @@ class List extends Section {
   async _wasSaved(row) {
     this._back();
     await this.load();
-    this.report.say("good", `Saved: ${row.journey}. It is in what the next run sends.`);
+    this.report.say("good", `Saved: ${row.journey}. The next run uses it.`);
   }
 
   _back() {
@@ -135,7 +135,7 @@ class List extends Section {
     await this.during("Making messages of the last day's events ...", async () => {
       const events = planned(await messages(undefined, PLAN_TIME));
       if (!events.length) {
-        this.report.say("warning", "In the last day there was no journey to make a plan of.");
+        this.report.say("warning", "There were no journeys in the last day, so there is nothing to put into a plan.");
         return;
       }
       download(`tracking-plan.${kind}`, kind === "json" ? "application/json" : "text/csv", kind === "json" ? asJson(events) : asCsv(events));

@@ -19,24 +19,24 @@ const OF_BUILTIN = ["event", "properties", "aliases"];
 const AT_ONCE = 25;
 
 const PROBLEMS = {
-  id: "The id may have small letters, digits and hyphens.",
+  id: "The id may contain only lower-case letters, digits and hyphens.",
   journey: "It needs a name of at most 100 characters, without quotes, brackets, pipes, backslashes or dollar signs.",
   event_missing: "The event needs a name.",
   event: "The event's name may have 100 characters, without quotes, brackets, pipes, backslashes or dollar signs, and %verb% and "
     + "%subject% once each.",
-  api_group: "The API group must be like acme.io; put a blank between several; pods and secrets are in core.",
-  resource: "The resource must be its plural in small letters, as in the API's address: widgets.",
-  subresource: "The subresource must be in small letters, as in the API's address: status.",
+  api_group: "Write the API group as in acme.io; separate several by blanks; pods and secrets are in core.",
+  resource: "Write the resource in the plural and in lower case, as in the API's address: widgets.",
+  subresource: "Write the subresource in lower case, as in the API's address: status.",
   verb: "The verbs may be create, update, patch, delete, deletecollection, get, list and watch.",
   who: "Say whose it is.",
-  aliases: "A result's name may have letters, digits and underscores.",
-  property: "A property is a line: name = place.",
+  aliases: "A result's name may contain only letters, digits and underscores, and there may be at most ten names.",
+  property: "Write each property on a line of its own: name = place.",
   property_type: "A property's type is string, number, boolean, json or digest.",
   property_place: "There is no such place. Places are objectRef.name and the like, label KEY, annotation KEY, responseObject.PATH, "
     + "requestObject.PATH, cluster, and text WORDS.",
-  property_repeated: "A property is there twice.",
-  properties_many: "There may be 50 properties.",
-  repeated: "The same thing is there already: a journey of this name, or one of the same requests.",
+  property_repeated: "Two properties have the same name.",
+  properties_many: "There may be at most 50 properties.",
+  repeated: "There is already a journey with this name, or for the same requests.",
 };
 
 /** What is wrong, in words. */

@@ -41,7 +41,7 @@ export class Backfill extends Section {
     this._how = element("p", {});
     this._plan = button("Plan it", () => this._planned(), "primary");
     this._plan.hidden = true;
-    this._cancel = button("Take back what waits", () => this._cancelled(), "danger");
+    this._cancel = button("Cancel waiting hours", () => this._cancelled(), "danger");
     this._list = new Pages({
       hour: { heading: "Hour", isName: true },
       state: "State",
@@ -151,7 +151,7 @@ export class Backfill extends Section {
   }
 
   async _cancelled() {
-    if (!await confirmed("Take back what waits?", ["Hours that are being sent go on to their end."], "Take back")) {
+    if (!await confirmed("Cancel the waiting hours?", ["An hour that is being sent is still finished."], "Cancel hours")) {
       return;
     }
     await this.during("Taking back ...", async () => {

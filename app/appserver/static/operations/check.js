@@ -22,7 +22,7 @@ const MARKS = { bad: "failed", doubt: "doubt", unknown: "todo", good: "done" };
 
 export class Check extends Section {
   constructor({ user }) {
-    super("check", "Check this installation", "What can be wrong with it, looked at on this Splunk. It reads, asks the receivers whether they "
+    super("check", "Check this installation", "Checks what can be wrong with the app on this Splunk. It reads, asks the receivers whether they "
       + "know the keys, and writes one record, which it removes. No event is sent.");
     this._user = user;
     this._found = [];
@@ -57,7 +57,7 @@ export class Check extends Section {
     this._save.hidden = false;
     const of = (result) => this._found.flatMap(({ found }) => found).filter(({ verdict }) => verdict.result === result).length;
     const kind = of("bad") ? "bad" : of("doubt") || of("unknown") ? "warning" : "good";
-    this.report.say(kind, `${of("good")} checks are right, ${of("bad")} are wrong, at ${of("doubt")} you should look, of ${of("unknown")} it is not `
+    this.report.say(kind, `${of("good")} checks are right, ${of("bad")} are wrong, ${of("doubt")} need a look, of ${of("unknown")} it is not `
       + "known.");
   }
 

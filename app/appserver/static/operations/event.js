@@ -78,11 +78,11 @@ export class OneEvent extends Section {
   _ofUser(rows) {
     return rows.length ? rows.map(({ time, journey, message_id, status, reason }) => element(
       "p", {}, ago(time), `: ${journey}, `, status === "dryrun" ? "is sent" : `${status} (${reason}) `, " ",
-      button(`Its way: ${message_id}`, () => {
+      button(`Trace ${message_id}`, () => {
         this._id.value = message_id;
         this._kind.value = "id";
         return this._look();
-      }, "link"))) : [element("p", {}, "There is no journey of such a user in this time.")];
+      }, "link"))) : [element("p", {}, "There is no journey of this user in this time range.")];
   }
 }
 
@@ -97,7 +97,7 @@ function wayOf(rows) {
 const STEPS = {
   "In the index": ({ event }) => (event
     ? [`Yes: index ${event.index}, source type ${event.sourcetype}, happened `, ago(event.time), ", indexed ", ago(event.indexed), "."]
-    : ["No audit event with this id in this time. (A message id need not be an audit id: then only what follows is known.)"]),
+    : ["No audit event has this id in this time range. (If it is a message id that is not an audit id, only the following is known.)"]),
   "A user journey": ({ event, journey }) => {
     if (journey) {
       return [`Yes: ${journey.journey}, sent as `, code(journey.event ?? "-"), ", message id ", code(journey.message_id), "."];
@@ -121,7 +121,7 @@ const STEPS = {
       return [`${letter.status}: ${letter.error ?? ""} (`, helpLink(letter.reason, "reasons", "reasons"), ")"];
     }
     return journey?.user_id && run
-      ? ["Accepted, as far as the run's counts tell: it is not among the refused, and there is no dead letter of it."] : undefined;
+      ? ["Accepted, as far as the run's counts show: it was not refused, and it is not a dead letter."] : undefined;
   },
   "Dead letter": ({ letter }) => (letter
     ? [element("a", { href: `?${new URLSearchParams({ part: "letters", text: letter.message_id })}` }, "Yes: see it"), `, waits for ${letter.waits_for}.`]

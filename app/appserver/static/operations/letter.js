@@ -25,7 +25,7 @@ export async function mark(rows, status) {
 /** A letter of the list as KV store has it, if it is still what the list shows. */
 async function asShown({ key, last_time, status }) {
   const now = await record(LETTERS, key).catch((failure) => {
-    throw failure.status === 404 ? new Failure("gone", "One is no longer there: it was sent or removed meanwhile. Look again.", 404) : failure;
+    throw failure.status === 404 ? new Failure("gone", "One no longer exists: it was sent or removed in the meantime. Look again.", 404) : failure;
   });
   if (Number(now.last_time ?? 0) !== Number(last_time ?? 0) || (now.status ?? "-") !== status) {
     throw new Failure("changed", "One has changed since it was shown. Look again.");
@@ -69,7 +69,7 @@ const when = (time) => (time ? ago(time) : "at no known time");
 async function edit(letter, user) {
   const field = new Field("payload", "The event, as JSON", {
     check: problem, tall: true, width: "wide",
-    help: "It keeps its id and its time of first failure. What it was stays beside it.",
+    help: "It keeps its id and the time of its first failure. The original is kept with it.",
   });
   field.control.rows = 18;
   field.value = laidOut(letter.payload ?? "");

@@ -53,7 +53,7 @@ export class Letters extends Section {
       element("div", { class: "sb-actions" },
         button("Send the chosen again", () => this._markChosen("again")),
         button("Drop the chosen", () => this._markChosen("dropped"), "danger"),
-        button("Send now what is to be sent again", () => this._send(), "primary")),
+        button("Send now what is marked", () => this._send(), "primary")),
     );
   }
 
@@ -149,7 +149,7 @@ export class Letters extends Section {
   async _markChosen(status) {
     const rows = [...this._chosen.values()];
     if (!rows.length) {
-      this.report.say("warning", "First choose some.");
+      this.report.say("warning", "Tick some first.");
       return;
     }
     if (status === "dropped" && !await confirmed(`Drop ${events(rows.length)}?`, ["They are never sent. The next run removes them."], "Drop")) {
@@ -178,7 +178,7 @@ export class Letters extends Section {
   }
 
   async _send() {
-    if (!await confirmed("Send now?", [`Up to ${number(MOST)} events whose next try it is go to Segment.`], "Send", "primary")) {
+    if (!await confirmed("Send now?", [`Sends up to ${number(MOST)} events that are due for their next try.`], "Send", "primary")) {
       return;
     }
     await this.during("Sending ...", async () => {

@@ -17,7 +17,7 @@ const FIRST = "runs";
 export async function show(place) {
   const page = await begin(place, "Operations", {
     needs: ["edit_modinput_usersignups"],
-    instead: "This page is for administrators of the app: it takes the role admin (in Splunk Cloud: sc_admin), as the app's "
+    instead: "This page is for administrators of the app: you need the role admin (in Splunk Cloud: sc_admin), as the app's "
       + "searches do.",
     isWide: true,
   });

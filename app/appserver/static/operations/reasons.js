@@ -2,14 +2,14 @@
 
 /* By the letter's outcome, what there is to do about it. */
 const TO_DO = {
-  rejected: "It is wrong in itself, and will be refused again as it is: edit it, or drop it. If there are many, put right what "
+  rejected: "It is wrong in itself, and will be refused again as it is: edit it, or drop it. If there are many, correct what "
     + "makes them, too.",
   failed: "Nothing, if the way to Segment is free again: it is sent by itself for seven days after its first failure. Otherwise repair "
     + "that first.",
   unsent: "Nothing, if the way to Segment is free again: it is sent by itself for seven days after its first failure. Otherwise repair "
     + "that first.",
   again: "Nothing: it goes with the next run of \"Send dead letters again\".",
-  "-": "It is no letter any more, whoever wrote it so: edit it, or drop it.",
+  "-": "It is no longer a valid letter, because something else changed it: edit it, or drop it.",
 };
 
 let read;

@@ -25,7 +25,7 @@ export const audit = {
   checks: [
     {
       title: "There are audit events of the last hour",
-      means: "The app makes user journeys of them. A cluster writes some all the time.",
+      means: "The app finds user journeys in them. A cluster writes audit events all the time.",
       cure: "Setup page, step 3: are the index and its filters right? May your role search the index? Then look at what forwards them.",
       look: async () => {
         const { events, audit: own, indexes = "none" } = await facts();
@@ -35,7 +35,7 @@ export const audit = {
     },
     {
       title: "They are whole",
-      means: "An event that Splunk has cut is not valid JSON any more, so it cannot become a journey: figures are too low.",
+      means: "An event that Splunk has cut is no longer valid JSON, so it cannot become a journey, and figures are too low.",
       cure: "On the indexers or heavy forwarders, in props.conf under the events' source type: TRUNCATE = 0.",
       look: ofThem(({ events, whole, cut, longest }) => holds(Number(events) === Number(whole),
         `all of the last ${number(events)}; the longest has ${number(longest)} characters`,
@@ -60,7 +60,7 @@ export const audit = {
         `95 of 100 within ${span(Math.max(0, late))}`, `95 of 100 within ${span(late)}, the latest after ${span(latest)}`, doubt)),
     },
     {
-      title: "It is known which clusters they are of",
+      title: "Their clusters are known",
       means: "With several clusters, a namespace or a username counts in its own cluster only.",
       cure: "With one cluster there is nothing to do. With several, set the macro segment_bridge_cluster: Help > Set up by hand.",
       look: ofThem(({ clusters }) => (clusters === undefined

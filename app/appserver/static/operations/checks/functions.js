@@ -3,8 +3,8 @@
 import { dispatch, finished } from "../../common/searches.js";
 import { holds } from "./verdict.js";
 
-const MEANS = "The job relies on it. If this Splunk answers otherwise, events may be missed, or named wrongly.";
-const CURE = "Turn the app off, and tell its authors, with this list and the version of Splunk.";
+const MEANS = "The job relies on it. If this Splunk gives another answer, the job may miss events or name them wrongly.";
+const CURE = "Turn the app off and open an issue, with this list and the version of Splunk.";
 
 export const functions = {
   title: "Search functions",

@@ -35,8 +35,8 @@ export const store = {
     {
       title: "Searches can look things up",
       means: "The job looks up users in the user map, and what events are called. An unknown name must match no user.",
-      cure: "Help > Permissions: the lookups of the app must be readable for you. If a name that is not known finds somebody, turn the app "
-        + "off and tell its authors.",
+      cure: "You must be able to read the app's lookups: see Help > Permissions. If an unknown name finds somebody, turn the app "
+        + "off and open an issue.",
       look: async () => {
         const { rows: [row] } = await finished(await dispatch("Segment Bridge - Operations - Check lookups"));
         return row?.said === "known: created; unknown: nobody" ? good(row.said) : bad(row?.said ?? "no answer");
@@ -44,7 +44,7 @@ export const store = {
     },
     {
       title: "There is room for dead letters",
-      means: "Of more than 100,000 the oldest are removed.",
+      means: "If there are more than 100,000, the oldest are removed.",
       cure: "Part Dead letters of this page: send or drop them.",
       look: async () => holds(!(await records("segment_dead_letters", { skip: 90_000, limit: 1, fields: "_key" })).length,
         "yes", "there are more than 90,000"),

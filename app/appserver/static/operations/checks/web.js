@@ -5,8 +5,8 @@ import { bad, good, unknown } from "./verdict.js";
 
 const passedOn = (what, ask) => ({
   title: `Splunk Web passes on ${what}`,
-  means: "The app's pages ask splunkd by way of Splunk Web. What that does not pass on, they cannot do.",
-  cure: "Restart Splunk if the app was installed without it. Otherwise some web.conf takes away what Splunk's or the app's exposes: "
+  means: "The app's pages ask splunkd by way of Splunk Web. They cannot do what Splunk Web does not pass on.",
+  cure: "Restart Splunk if you have not done so since the app was installed. Otherwise another web.conf hides what Splunk's or the app's exposes: "
     + "look for [expose:...] with splunk btool web list --debug.",
   look: async () => {
     try {
