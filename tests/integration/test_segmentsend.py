@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import time
 
 import pytest
 from splunklib.searchcommands import Option, StreamingCommand
@@ -353,6 +354,17 @@ def test_what_was_accepted_is_kept_by_name_for_receipts(segmentsend, splunkd):
     (run,) = splunkd.collections["segment_runs"].values()
     assert [entry[1:] for entry in json.loads(run["events"])] == [["Component created", 3], ["Release done", 2]]
     assert (run["earliest"], run["latest"]) == (1764000000.0, 1764003600.0)
+
+
+@pytest.mark.parametrize(("app", "left"), [("segment_bridge", {"new"}), ("search", {"old", "new"})])
+def test_runs_of_the_apps_own_searches_delete_what_these_kept_for_long_enough(segmentsend, splunkd, app, left):
+    fields = {"segment_activity": "time", "segment_pull_requests": "time", "segment_backfill": "updated"}
+    for name, field in fields.items():
+        times = {"old": time.time() - 401 * 86_400, "new": time.time() - 86_400}
+        splunkd.collections[name] = {key: {"_key": key, field: when} for key, when in times.items()}
+    segmentsend.searchinfo["app"] = app
+    segmentsend(rows(1))
+    assert {name: set(splunkd.collections[name]) for name in fields} == dict.fromkeys(fields, left)
 
 
 def test_what_is_beyond_unifys_limits_is_sent_with_a_warning(segmentsend, segment):

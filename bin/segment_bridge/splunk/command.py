@@ -167,7 +167,8 @@ class _Run:
         self._log.info("run_end", **facts, **self._window)
         window = {"earliest": self._info.earliest_time, "latest": self._info.latest_time}
         events = self._run.accepted_by_name() if self._run else ""
-        run_records.keep(self._service, self._log, **facts, **window, events=events or None)
+        prunes = self._info.app == rest.APP
+        run_records.keep(self._service, self._log, **facts, **window, prunes=prunes, events=events or None)
 
     def _scanned(self, status: str) -> Optional[int]:
         """The number of events that the search has read; None if it was cancelled or splunkd does not tell."""

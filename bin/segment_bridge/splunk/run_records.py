@@ -27,8 +27,8 @@ _WRITTEN_BY_SEARCHES = (
     ("segment_pull_requests", "time", 400 * _DAY_S),
     ("segment_backfill", "updated", 30 * _DAY_S),
 )
-"""Collections that searches fill but cannot prune: the name, the field with a document's time, and how long to keep
-documents."""
+"""Collections that the app's searches fill but cannot prune: the name, the field with a document's time, and how long
+to keep documents."""
 _FACTS = frozenset(
     (
         "component",
@@ -58,11 +58,14 @@ _PROBLEM_FACTS = ("event", "status", "reason", "setting", "http", "count", "mess
 _MOST_PROBLEMS, _MOST_CHARS = 50, 500
 
 
-def keep(service: Service, log: RunLog, *, earliest: str = "", latest: str = "", **facts: Any) -> None:
-    """Writes a run's document from its `run_end` and the problems in its log, and deletes documents that are too old.
+def keep(
+    service: Service, log: RunLog, *, earliest: str = "", latest: str = "", prunes: bool = False, **facts: Any
+) -> None:
+    """Writes a run's document, from its `run_end` and the problems in its log, and deletes its component's old ones.
 
     Args:
         earliest, latest: the search's time range, in epoch seconds.
+        prunes: whether the run belongs to one of the app's searches; if it succeeded, it prunes what they fill.
         facts: the fields of `run_end`.
     """
     if log.run.get("dryrun"):
@@ -82,7 +85,7 @@ def keep(service: Service, log: RunLog, *, earliest: str = "", latest: str = "",
         return
     with contextlib.suppress(SegmentBridgeError):
         collection.delete({"component": known["component"], "time": {"$lt": time.time() - KEPT_S}})
-        if known["component"] == "segmentsend" and known.get("status") == "ok":
+        if prunes and known.get("status") == "ok":
             for name, field, kept_s in _WRITTEN_BY_SEARCHES:
                 old = Collection(service, name, Retry(max_attempts=1))
                 old.delete({field: {"$lt": time.time() - kept_s}})
