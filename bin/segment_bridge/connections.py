@@ -1,14 +1,14 @@
-"""HTTP connections that keep to a limit of time, and answers that keep to one of size, whatever the other side does.
+"""Limits the time of HTTP calls and the size of answers, whatever the other side does.
 
-Time: urllib3's time-outs apply to each read from the socket, so an answer that comes byte by byte would take for ever.
-On connections of `POOLS`, everything that this thread reads or sends within `ended_after` ends with that block's time.
+Time: urllib3's time-outs apply to each read from the socket, so an answer that arrives byte by byte could take forever.
+On connections of `POOLS`, all that a thread sends and reads within `ended_after` must finish in that block's time.
 
-Size: `read` takes the bytes as they come and decodes them itself, one layer of gzip, to a bound. urllib3 never decodes
-anything of an answer (CVE-2025-66418, any number of encodings one in the other; CVE-2025-66471, a piece of a few
-kilobytes that becomes gigabytes), and its own reading of chunks, which holds a chunk's size line whatever its length,
-is not used. Heads are bounded by http.client: 100 lines of 64 KB.
+Size: `read` takes the raw bytes and decodes at most one layer of gzip itself, up to a limit. urllib3 never decodes an
+answer (CVE-2025-66418: any number of nested encodings; CVE-2025-66471: a few kilobytes that expand to gigabytes). Nor
+does it read chunks, since it would hold a chunk's size line of any length. http.client limits headers to 100 lines of
+64 KB.
 
-Interim answers (1xx) are passed over, which http.client does with 100 alone.
+Interim answers (1xx) are skipped; http.client itself only skips 100.
 
 Sources: RFC 9110, 8.4 ("Content-Encoding") and 15.2 ("Informational"); http.client; urllib3 1.26.
 """
@@ -36,20 +36,20 @@ _MOST_INTERIM_LINES = 200
 
 
 class Content(NamedTuple):
-    """The beginning of an answer's body, decoded; `is_whole` unless there is more than the caller asked for."""
+    """The beginning of an answer's decoded body. `is_whole`: it did not exceed the caller's limit."""
 
     data: bytes
     is_whole: bool
 
 
 def read(response: urllib3.HTTPResponse, most_bytes: int) -> Content:
-    """The body of an answer that nobody has read from yet, made with `preload_content=False`.
+    """Reads the body of an answer that was made with `preload_content=False`, and that nothing has read from yet.
 
-    If it is not whole, the connection is of no further use: close the response.
+    If the body is not whole, the connection cannot be used again: close the response.
 
     Raises:
-        DecodeError: it is encoded otherwise than by gzip, more than once, or not as it says.
-        ProtocolError, ReadTimeoutError, OSError: it broke off, or did not come in time.
+        DecodeError: the encoding is not gzip, is nested, or is not valid.
+        ProtocolError, ReadTimeoutError, OSError: the answer broke off, or did not arrive in time.
     """
     encoding = response.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in ("", "identity", "gzip", "x-gzip"):
@@ -68,7 +68,7 @@ def _pieces(response: urllib3.HTTPResponse) -> Iterator[bytes]:
     while True:
         try:
             piece = response.read(_PIECE_BYTES, decode_content=False)
-        except ValueError:  # http.client's, of a chunk whose size is negative
+        except ValueError:  # http.client raises it for a chunk of negative size
             raise ProtocolError("the answer is not HTTP") from None
         if not piece:
             break
@@ -78,9 +78,9 @@ def _pieces(response: urllib3.HTTPResponse) -> Iterator[bytes]:
 
 
 def _inflated(pieces: Iterator[bytes], most_bytes: int) -> Iterator[bytes]:
-    """In pieces, each of which is no larger than what is compressed may be.
+    """Yields decompressed pieces of at most _PIECE_BYTES.
 
-    What is compressed may not be longer than what it may become, but for some bytes: there are headers without end.
+    Limits the compressed length, too: a gzip header can be endless.
     """
     inflater, is_open, compressed = zlib.decompressobj(31), False, 0
     for piece in pieces:
@@ -105,7 +105,7 @@ def _inflated(pieces: Iterator[bytes], most_bytes: int) -> Iterator[bytes]:
 
 
 class _Limit(threading.local):
-    """Of this thread's call."""
+    """The limits of the current thread's call: the end by the monotonic clock, and the longest time without a byte."""
 
     until = math.inf
     idle_s = math.inf
@@ -116,10 +116,14 @@ _limit = _Limit()
 
 @contextlib.contextmanager
 def ended_after(seconds: float, idle_s: float = math.inf) -> Iterator[None]:
-    """Ends what this thread sends and reads on connections of POOLS after a time, or a time without a byte.
+    """Limits the time that this thread sends and reads on connections of POOLS within the block.
+
+    Args:
+        seconds: in all.
+        idle_s: without a byte.
 
     Raises:
-        socket.timeout: as urllib3 wraps it.
+        socket.timeout: the time is up; urllib3 may wrap it.
     """
     before = _limit.until, _limit.idle_s
     _limit.until, _limit.idle_s = time.monotonic() + seconds, idle_s
@@ -138,7 +142,7 @@ def _keep_to_limit(connection: socket.socket) -> None:
 
 
 class _TimedReader(io.RawIOBase):
-    """A connection's bytes, until the call ends."""
+    """Reads a connection within the limits of the current call."""
 
     has_ended = False
 
@@ -169,11 +173,11 @@ class _TimedResponse(http.client.HTTPResponse):
 
     def begin(self) -> None:
         super().begin()
-        if self._reader.has_ended:  # http.client takes a head without its end for a whole one
+        if self._reader.has_ended:  # http.client accepts headers that break off
             raise http.client.HTTPException("the answer broke off in its head")
 
     def _read_status(self) -> Any:
-        """Of the first answer that is none in between; http.client calls this for each."""
+        """Reads the status line of the final answer, after skipping interim ones."""
         lines = 0
         while True:
             found = cast(Any, super())._read_status()

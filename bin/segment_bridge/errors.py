@@ -1,20 +1,20 @@
-"""What a person can put right. The text of each error names what failed, on which object, and the cure.
+"""Exceptions for problems that a person can fix. Each text says what failed, on which object, and what to do.
 
     SegmentBridgeError
-    ├── SettingsError         a setting or an option has a value that it cannot have
-    ├── SecretError           a write key or a token is not in the password store, or not to be had
+    ├── SettingsError         a setting or an option is missing or not valid
+    ├── SecretError           a write key or a token is missing, cannot be read, or cannot be sent
     ├── SplunkdError          splunkd's REST API cannot be reached, or refuses
-    ├── ClusterError          a Kubernetes API server cannot be reached, refuses, or answers with something else
-    │   └── ListExpired       the pages of a list can no longer be had: begin it again
-    ├── SuddenShrinkage       a list lacks so much of a collection that nothing was deleted
-    ├── Unavailable           a service cannot answer now: trying again may help (segment_bridge.retry)
-    ├── DeadlineExceeded      trying again would take longer than the run may
-    └── Unforeseen            stands for any other exception, which is a fault of the app's
+    ├── ClusterError          a Kubernetes API server cannot be reached, refuses, or gives an unexpected answer
+    │   └── ListExpired       the server no longer has the rest of a list: start it again
+    ├── SuddenShrinkage       a list lacks so many of a collection's records that none was deleted
+    ├── Unavailable           a service cannot answer now: a retry may help (segment_bridge.retry)
+    ├── DeadlineExceeded      a retry would exceed the time limit
+    └── Unforeseen            replaces any other exception, which is a bug in the app
 
-Each has a `reason`, one of segment_bridge.reasons, and the `setting` that it is about, if it is about one, for alerts
-and pages. Entry points show a text as it is: it is one
-printable line. The text of an exception that nobody foresaw may hold anything, a secret as well: `unforeseen` tells it
-by its type and place alone, `foreseen` puts that in its place, and `hide_tracebacks` sees to what nobody catches.
+Each has a `reason`, one of segment_bridge.reasons, and the `setting` that it concerns, if any, for alerts and pages.
+Entry points show its text unchanged: it is one printable line. The text of any other exception may contain anything,
+even a secret. So `unforeseen` describes it only by type and place, `foreseen` replaces it with that description, and
+`hide_tracebacks` does the same for exceptions that nothing catches.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ _LONGEST_TEXT = 2_000
 
 
 class SegmentBridgeError(Exception):
-    """The base of all; its text is for the person who runs the app. `reason` may be given more precisely."""
+    """The base class. Its text is for the person who runs the app. `reason` may be more precise than its class's."""
 
     reason = "internal"
 
@@ -40,21 +40,21 @@ class SegmentBridgeError(Exception):
 
     @property
     def coded(self) -> str:
-        """The message of a program of the app: for people, and for pages, which go by code and setting."""
+        """The text with its codes: people read the text, pages read the codes."""
         return coded(str(self), self.reason, self.setting)
 
     def told(self, program: str) -> str:
-        """The message for places where other programs write, too."""
+        """The coded text with the program's name, for logs that other programs write to as well."""
         return "%s: %s" % (program, self.coded)
 
 
 def coded(text: str, reason: str, setting: str = "") -> str:
-    """A text with its codes behind it."""
+    """Appends the codes to a text."""
     return "%s (reason=%s%s)" % (text, reason, setting and " setting=" + setting)
 
 
 class SettingsError(SegmentBridgeError):
-    """A setting of a .conf file or an option of the command, by name, what it must be, and what it is."""
+    """A setting of a .conf file or an option of a command is wrong. The text says what it must be, and what it is."""
 
     reason = "settings"
 
@@ -66,7 +66,7 @@ class SecretError(SegmentBridgeError):
 
 
 class SplunkdError(SegmentBridgeError):
-    """splunkd's REST API failed or refused. `status` is its answer's, None if there was no answer."""
+    """splunkd's REST API failed or refused. `status` is that of its answer, None if there was no answer."""
 
     reason = "splunkd"
 
@@ -76,25 +76,25 @@ class SplunkdError(SegmentBridgeError):
 
 
 class ClusterError(SegmentBridgeError):
-    """A Kubernetes API server failed or refused. The text has its address, the request, and what became of it."""
+    """A Kubernetes API server failed or refused. The text has its address, the request, and the result."""
 
     reason = "cluster"
 
 
 class ListExpired(ClusterError):
-    """The state of the cluster that a list began with is no longer kept (410)."""
+    """The server no longer keeps the state of the cluster that a list began with (410)."""
 
     reason = "list_expired"
 
 
 class SuddenShrinkage(SegmentBridgeError):
-    """A collection keeps records that a list does not have, until somebody has looked."""
+    """A list lacks so many records that they stay in the collection until a person has checked."""
 
     reason = "shrinkage"
 
 
 class Unavailable(SegmentBridgeError):
-    """The other side is busy, starting or away. `retry_after_s`: how long it asks to be left alone."""
+    """The other side is busy, starting or unreachable. `retry_after_s`: how long it asks to wait, if it does."""
 
     reason = "unavailable"
 
@@ -104,17 +104,17 @@ class Unavailable(SegmentBridgeError):
 
 
 class DeadlineExceeded(SegmentBridgeError):
-    """Out of time; the text holds what was tried last."""
+    """The time is up. The text includes the last error."""
 
     reason = "deadline"
 
 
 class Unforeseen(SegmentBridgeError):
-    """An exception that nobody foresaw, by its type and place."""
+    """Describes an unexpected exception by its type and place."""
 
 
 def unforeseen(error: BaseException) -> Unforeseen:
-    """Replaces an exception: its type, where it was raised, and the innermost line of the app on the way there."""
+    """Describes an exception by its type, where it was raised, and the innermost line of the app that led there."""
     places = [
         "%s:%d" % (frame.f_globals.get("__name__"), line) for frame, line in traceback.walk_tb(error.__traceback__)
     ] or ["an unknown place"]
@@ -128,10 +128,10 @@ def unforeseen(error: BaseException) -> Unforeseen:
 
 @contextlib.contextmanager
 def foreseen() -> Iterator[None]:
-    """Whatever the block or function inside raises becomes a SegmentBridgeError, or ends the process.
+    """Turns any other exception of its block into an Unforeseen. Lets SystemExit and its like pass.
 
     Raises:
-        SegmentBridgeError
+        SegmentBridgeError: the block raised it, or raised any other exception.
     """
     try:
         yield
@@ -142,7 +142,7 @@ def foreseen() -> Iterator[None]:
 
 
 def hide_tracebacks() -> None:
-    """Writes uncaught exceptions to stderr, and so into splunkd.log or search.log, in the words of `unforeseen`."""
+    """Makes stderr, and so splunkd.log or search.log, show uncaught exceptions only as `unforeseen` describes them."""
 
     def say(error: Any) -> None:
         if error is not None and not isinstance(error, (SystemExit, KeyboardInterrupt)):
@@ -150,6 +150,6 @@ def hide_tracebacks() -> None:
             print("ERROR segment_bridge: %s" % told, file=sys.stderr)
 
     sys.excepthook = lambda kind, error, trace: say(error)
-    # A deadline that meets a finalizer comes again.
+    # Python discards a DeadlineExceeded that is raised inside a finalizer; the alarm repeats, so it is not lost.
     sys.unraisablehook = lambda found: None if isinstance(found.exc_value, DeadlineExceeded) else say(found.exc_value)
     threading.excepthook = lambda found: say(found.exc_value)

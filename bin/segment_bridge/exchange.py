@@ -1,7 +1,7 @@
-"""A request over HTTP and its answer: verified, bounded in time and size, through a proxy where one is set.
+"""Sends HTTP requests and reads the answers: with TLS verified, limits on time and size, and a proxy if one is set.
 
-It uses no session of requests, so no netrc, other programs' proxies or cookies play a part, and it follows no redirect.
-Callers know what to ask, and what an answer means.
+It uses no requests.Session, so netrc, cookies and proxy variables of the environment have no effect. It does not follow
+redirects. Callers know what to ask, and what an answer means.
 """
 
 import http.client
@@ -20,16 +20,16 @@ from segment_bridge.settings import Way
 
 LONGEST_ANSWER_BYTES = 65_536
 _BROKEN = (requests.RequestException, HTTPError, http.client.HTTPException, OSError, ValueError)
-"""What requests and the libraries under it raise if there is no valid answer; requests does not wrap all of it."""
+"""What requests and the libraries under it raise if there is no valid answer; requests does not wrap all of them."""
 _EXCERPT_CHARS = 200
 
 
 class Said(NamedTuple):
-    """An answer of any status. The body may be cut at the requested length."""
+    """An answer of any status. Its body may be cut at the caller's limit."""
 
     status: int
     phrase: str
-    headers: Mapping[str, str]  # names in any letter case; urllib3's, which tell repeated ones apart
+    headers: Mapping[str, str]  # urllib3's: ignores the case of names, and keeps repeated headers apart
     body: bytes
 
     @property
@@ -45,12 +45,12 @@ class NoAnswer(Exception):
 
     Attributes:
         reason: tls, proxy (it asks for credentials: 407), or network.
-        text: why; others wrote it.
-        is_stale: the other side had closed a kept-alive connection. Sending the request again is not a second try.
+        text: the cause, in words from outside the app.
+        is_stale: the other side had closed a kept-alive connection, so sending again does not count as a retry.
     """
 
     def __init__(self, error: Exception, is_used: bool = False):
-        certificate = _find(error, ssl.SSLCertVerificationError, CertificateError)  # the latter is about the name
+        certificate = _find(error, ssl.SSLCertVerificationError, CertificateError)  # CertificateError: wrong name
         cause = certificate or _find(error, OSError, http.client.HTTPException) or error
         self.text = (
             getattr(cause, "verify_message" if certificate else "strerror", None) or str(cause) or type(cause).__name__
@@ -67,7 +67,7 @@ class NoAnswer(Exception):
 
 
 def prepared(method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Request:
-    """A request that may be sent any number of times, with the app's name in it."""
+    """Prepares a request, with the app as its user agent. It may be sent any number of times."""
     request = requests.Request(method, url, {"User-Agent": "segment-bridge/" + __version__, **headers}).prepare()
     if body:
         request.prepare_body(body, None)
@@ -75,7 +75,7 @@ def prepared(method: str, url: str, headers: Mapping[str, str], body: bytes = b"
 
 
 class Line:
-    """A connection that is kept alive from request to request, for one thread at a time."""
+    """A connection that stays open between requests. Only one thread may use it at a time."""
 
     def __init__(self, way: Way):
         proxies = dict.fromkeys(("http", "https"), way.proxy_url) if way.proxy_url else None
@@ -90,10 +90,10 @@ class Line:
         self._is_used = False
 
     def send(self, request: Request, most_bytes: int = LONGEST_ANSWER_BYTES) -> Said:
-        """Sends it once, and reads the answer.
+        """Sends a request once, and reads the answer up to `most_bytes`.
 
         Raises:
-            NoAnswer
+            NoAnswer: there is none, or only part of one.
         """
         is_used, self._is_used = self._is_used, False
         try:
@@ -101,11 +101,11 @@ class Line:
                 try:
                     content = connections.read(response.raw, most_bytes)
                     body, is_whole = content.data, content.is_whole
-                except DecodeError as error:  # the status counts none the less
+                except DecodeError as error:  # the status still counts
                     body, is_whole = str(error).encode(), False
         except _BROKEN as error:
             raise NoAnswer(error, is_used) from None
-        # "HTTP API": after a 5xx look up the name anew, another server may do better. So says 421, too.
+        # Segment's "HTTP API": after a 5xx, resolve the name again, as another server may work. 421 means the same.
         self._is_used = is_whole and response.status_code < 500 and response.status_code != 421
         if not self._is_used:
             self._adapter.close()
@@ -113,12 +113,12 @@ class Line:
 
 
 class Asker:
-    """Asks an API for something, one request after the other.
+    """Asks an API, one request after the other.
 
     Args:
-        service: what it is called in errors.
-        secrets: what no error may hold.
-        most_bytes: of an answer; what is beyond them is not read.
+        service: its name in errors.
+        secrets: texts that no error may contain.
+        most_bytes: the most to read of an answer.
     """
 
     def __init__(self, way: Way, service: str, secrets: Iterable[str] = (), most_bytes: int = LONGEST_ANSWER_BYTES):
@@ -128,10 +128,10 @@ class Asker:
         self._secrets = tuple(secrets)
 
     def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Said:
-        """An answer of any status.
+        """Returns the answer, whatever its status.
 
         Raises:
-            Unavailable: there is none, for now.
+            Unavailable: there is none, for a reason that may pass.
             SegmentBridgeError: there is none, for a reason that stays: tls, proxy.
         """
         request = prepared(method, url, headers, body)
@@ -153,12 +153,13 @@ class Asker:
 
 
 def check_ca_file(where: str, path: str) -> None:
-    """
+    """Checks that a file holds CA certificates; an empty path is fine.
+
     Args:
-        where: the stanza, for errors.
+        where: the stanza that names it, for errors.
 
     Raises:
-        SettingsError: it holds no CA certificates.
+        SettingsError: it cannot be read, or holds none.
     """
     if not path:
         return
@@ -173,7 +174,7 @@ def check_ca_file(where: str, path: str) -> None:
 
 
 def _find(error: Optional[BaseException], *kinds: Type[BaseException]) -> Optional[BaseException]:
-    """The innermost exception of these kinds behind an error of requests, which wraps them in its own ways."""
+    """Finds the innermost exception of these kinds, which requests wraps in various ways."""
     found: Optional[BaseException] = None
     seen = set()
     while error is not None and id(error) not in seen:
@@ -185,7 +186,7 @@ def _find(error: Optional[BaseException], *kinds: Type[BaseException]) -> Option
     return found
 
 
-# What urllib3 would warn of is in the answer; on stderr it would become an error in search.log.
+# On stderr, urllib3's warnings would become errors in search.log. Answers tell all that matters.
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 

@@ -1,6 +1,6 @@
-"""Why: the codes in `segment_reason`, in dead letters, and in `reason` of the run log; docs/reasons.md explains each.
+"""Reason codes, in `segment_reason`, in dead letters, and in `reason` of the run log. docs/reasons.md explains each.
 
-People read sentences, which may change; alerts, pages and tests read these codes. A code never changes its meaning.
+People read error texts, which may change; alerts, pages and tests read these codes. A code never changes its meaning.
 """
 
 import re
@@ -46,18 +46,18 @@ EVENT = frozenset(
         "too_large",
     }
 )
-"""The event is not sent as it is: Segment's own codes, where it has one."""
+"""Why an event is not sent. These are Segment's own codes if it has one."""
 
 ANSWER = frozenset({"success_false", "unexpected_body", "redirect", "auth", "oauth", "wrong_url", "tls", "network"})
-"""What came of a request; besides these there is http_<status>."""
+"""Why a request failed; http_<status> is possible, too."""
 
 STOP = frozenset({"deadline", "circuit_open", "cancelled", "internal"})
-"""The run sends nothing more."""
+"""Why a run stopped sending."""
 
 REPEAT = frozenset({"duplicate", "sent_before"})
 
 LETTER = frozenset({"age", "number", "malformed"})
-"""A dead letter was removed, or passed over."""
+"""Why a dead letter was removed or skipped."""
 
 RUN = frozenset(
     {
@@ -75,12 +75,12 @@ RUN = frozenset(
         "letters_lost",
     }
 )
-"""A run could not do its work, or not all of it; so do those of STOP and ANSWER."""
+"""Why a run did not do all of its work; codes of STOP and ANSWER are possible, too."""
 
 WARNING = frozenset(
     {"columns", "undated", "no_gzip", "no_field", "maxresults", "many_properties", "long_group_id", "busy_profile"}
 )
-"""A run did its work, and found something to put right."""
+"""What a person should fix, although the run did its work."""
 
 CHECK = frozenset(
     {
@@ -98,7 +98,7 @@ CHECK = frozenset(
         "no_ledger",
     }
 )
-"""What segmentcheck found out about a destination, or why it could not; so do those of ANSWER and RUN."""
+"""What segmentcheck found wrong, or why it found nothing out; codes of ANSWER and RUN are possible, too."""
 
 ALL = EVENT | ANSWER | STOP | REPEAT | LETTER | RUN | WARNING | CHECK
 

@@ -1,8 +1,8 @@
-"""When to try again, when not, and how long to wait: attempts, waits that grow and vary, Retry-After, a deadline.
+"""Decides whether to retry, and how long to wait: exponential backoff with jitter, Retry-After, and a deadline.
 
-Waits double from attempt to attempt, and chance takes away any part of them, so that many who failed together do not
-come back together. If the other side asks to be left alone for a time, it gets at least that. No wait goes beyond the
-deadline. Time and chance are parameters; this module does not know what is tried.
+The longest wait doubles with each attempt, and a random part of it (jitter) is waited, so that clients that failed
+together do not return together. If the other side asks for a longer wait, it gets it. No wait exceeds the deadline.
+Clock and chance are parameters, and this module does not know what is tried.
 
 Sources: AWS Architecture Blog, "Exponential Backoff and Jitter"; RFC 9110, "Retry-After".
 """
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 LONGEST_RETRY_AFTER_S = 300.0
 _EPOCH_S = 1e9
-"""A larger number is a point in time, not a wait; one a thousand times as large is one in milliseconds."""
+"""Larger numbers are points in time, not waits; from a thousand times this, points in time in milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -31,19 +31,19 @@ class Backoff:
     longest_s: float = 60.0
 
     def wait_s(self, attempt: int, chance: float) -> float:
-        """The wait after this attempt (1, 2, ...); `chance` is from 0 to 1."""
+        """The wait after this attempt (1, 2, ...). `chance` is a random number from 0 to 1."""
         return min(self.longest_s, self.first_s * 2.0 ** min(attempt - 1, 30)) * chance
 
 
 def retry_after_s(headers: Mapping[str, str], now: float) -> Optional[float]:
-    """How long an answer asks to be left alone: Retry-After as seconds or as a date, else X-RateLimit-Reset.
+    """How long an answer asks to wait: Retry-After (seconds or a date), else X-RateLimit-Reset; None if it does not.
 
-    A moment is compared with the answer's own Date, as its clock may differ from this one. Of a header that is there
-    more than once, the longest counts.
+    A date is compared with the answer's own Date, as the server's clock may differ from this one. If a header is
+    repeated, the longest wait counts.
 
     Args:
-        headers: of the answer; their names in any letter case. (urllib3's tell repeated ones apart.)
-        now: seconds since 1970, for an answer without a Date.
+        headers: of the answer; must ignore the case of names. urllib3's also keep repeated headers apart.
+        now: epoch seconds, for an answer without a Date.
     """
     dates = [*filter(None, map(date_s, _values(headers, "Date")))]
     now = dates[0] if dates else now
@@ -60,7 +60,7 @@ def _values(headers: Any, name: str) -> List[str]:
 
 
 def _wait_s(text: str, now: float) -> float:
-    """A number of seconds, or how long it is until a date or an epoch; nan for anything else."""
+    """The wait that a header's value means: seconds, or the time until a date or an epoch time; else nan."""
     try:
         seconds = float(text)
     except ValueError:
@@ -75,17 +75,17 @@ def date_s(text: str) -> Optional[float]:
     try:
         parsed = email.utils.parsedate_tz(text)
         return email.utils.mktime_tz(parsed) if parsed else None
-    except (TypeError, ValueError, OverflowError):  # no date; one in a year that no calendar has
+    except (TypeError, ValueError, OverflowError):  # not a date, or a year out of range
         return None
 
 
 class Retry:
-    """How patient one run is; its deadline begins with it.
+    """Retries the calls of one run. The deadline counts from its creation.
 
     Args:
-        max_attempts: of each call; None is as many as the deadline allows.
-        deadline_s: for all calls together; None is no deadline.
-        note: is told of each attempt that failed.
+        max_attempts: for each call; None means as many as the deadline allows.
+        deadline_s: for all calls together; None means no deadline.
+        note: receives the error of each failed attempt.
     """
 
     def __init__(
@@ -106,11 +106,11 @@ class Retry:
         self._ends = None if deadline_s is None else clock() + deadline_s
 
     def call(self, attempt: Callable[[], T]) -> T:
-        """What `attempt` returns, which is called again where it raises Unavailable. It is called at least once.
+        """Calls `attempt` at least once, and again while it raises Unavailable. Returns its result.
 
         Raises:
-            Unavailable: of the last attempt.
-            DeadlineExceeded: the next attempt would be too late.
+            Unavailable: the last attempt failed.
+            DeadlineExceeded: the next attempt would come after the deadline.
         """
         number = 1
         while True:

@@ -1,11 +1,11 @@
-"""The run log, $SPLUNK_HOME/var/log/splunk/segment_bridge.log, which Splunk indexes into _internal.
+"""Writes the run log, $SPLUNK_HOME/var/log/splunk/segment_bridge.log, which Splunk indexes into _internal.
 
-A line is a time with its zone, a level, an event and facts as key=value, so that Splunk extracts them by itself:
+A line has a time with zone, a level, an event, and facts as key=value, which Splunk extracts automatically:
 
     2026-11-24 01:02:03.456 +0000 INFO event=run_end component=segmentsend sid="scheduler_1" status=ok accepted=312
 
-Events are run_start, batch, rejection, outcome, dropped, run_end and error; an error, and what was not sent, has a
-`reason`, one of segment_bridge.reasons. No bodies, no secrets: whoever logs a fact sees to that.
+Events are run_start, batch, rejection, outcome, dropped, run_end, warning and error. Errors, and events that were not
+sent, have a `reason`, one of segment_bridge.reasons. Callers must not log bodies or secrets.
 """
 
 import contextlib
@@ -27,17 +27,21 @@ _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 
 
 class RunLog:
-    """The lines of one run: `component`, `sid` and `facts` go onto each. A context manager that closes the file.
+    """Logs the lines of one run. A context manager that closes the file.
 
-    A log that cannot be written never ends a run: that it could not is said once, on stderr, which splunkd puts into
-    search.log or splunkd.log. `run` is what goes onto each line, `problems` the facts of warnings and errors so far.
+    If the log cannot be written, the run goes on. One complaint goes to stderr, which splunkd copies to search.log or
+    splunkd.log.
+
+    Attributes:
+        run: facts on every line: `component`, `sid`, and those given to the constructor.
+        problems: the facts of warnings and errors so far.
     """
 
     def __init__(self, component: str, sid: str = "", folder: Optional[str] = None, **facts: Any):
-        """`folder` is that of Splunk's own logs by default."""
+        """`folder` defaults to that of Splunk's own logs."""
         self.run = {"component": component, "sid": sid or None, **facts}
         self.problems: List[Dict[str, Any]] = []
-        self._logger = logging.Logger(component)  # not in logging's tree: nobody else's handlers get these lines
+        self._logger = logging.Logger(component)  # outside logging's tree, so that no other handler gets these lines
         if folder is None:
             folder = os.path.join(os.environ.get("SPLUNK_HOME", ""), "var", "log", "splunk")
         try:
@@ -66,12 +70,12 @@ class RunLog:
 
     def __exit__(self, *exc_info: Any) -> None:
         for handler in self._logger.handlers:
-            with contextlib.suppress(OSError):  # a full disk, which was complained of before
+            with contextlib.suppress(OSError):  # a full disk, about which `handleError` has complained
                 handler.close()
 
 
 def line(**facts: Any) -> str:
-    """key=value of each fact that is not None; texts are quoted where Splunk would cut them short otherwise."""
+    """Formats each fact that is not None as key=value. Quotes texts that Splunk would otherwise cut short."""
     return " ".join("%s=%s" % (name, _value(fact)) for name, fact in facts.items() if fact is not None)
 
 
@@ -92,7 +96,7 @@ class _Formatter(logging.Formatter):
 
 
 class _Handler(RotatingFileHandler):
-    """Its files are for whom Splunk's own logs are: the user that Splunk runs as, alone."""
+    """Writes files that only the user that Splunk runs as can read, like Splunk's own logs."""
 
     _complained = False
 
@@ -102,7 +106,7 @@ class _Handler(RotatingFileHandler):
         )
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """A full disk, say. By default each line would put a traceback onto stderr."""
+        """Complains once, for instance of a full disk. By default, every line would write a traceback to stderr."""
         if not self._complained:
             self._complained = True
             _complain(sys.exc_info()[1])

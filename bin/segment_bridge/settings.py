@@ -1,7 +1,7 @@
-"""Settings: texts from a .conf file or from a command's options in, a frozen dataclass out; pure.
+"""Parses texts from a .conf file or from a command's options into frozen dataclasses; pure.
 
-A settings class is a dataclass whose fields are made with `setting`: a default and the check that turns a text into the
-value. `parse` fills it in, and raises SettingsError that names the stanza, the setting, what it must be and what it is.
+A settings class is a dataclass whose fields are made with `setting`: a default, and a check that converts the text.
+`parse` fills it in. Its SettingsError names the stanza, the setting, what it must be, and what it is.
 """
 
 import re
@@ -20,24 +20,33 @@ _CREDENTIALS = re.compile(r"//[^/]*@")
 
 
 def setting(default: Any, check: Check, is_shown: bool = True) -> Any:
-    """A field of a settings class. `check` raises ValueError("must be ..."); what is refused is shown, or not."""
+    """Declares a field of a settings class.
+
+    Args:
+        check: converts the text; raises ValueError("must be ...") if it is not valid.
+        is_shown: whether errors may quote the text.
+    """
     return field(default=default, metadata={"check": check, "is_shown": is_shown})
 
 
 def parse(kind: Type[T], where: str, texts: Mapping[str, Optional[str]], **known: Any) -> T:
-    """An instance of a settings class. Empty texts are as if they were not there; `known` are fields without a check.
+    """Makes an instance of a settings class. Empty texts count as not set.
+
+    Args:
+        where: begins the text of errors, such as "inputs.conf [usersignups://prod]".
+        known: values for fields without a check.
 
     Raises:
-        SettingsError: a text that its check refuses; it begins with `where`, such as "inputs.conf [usersignups://prod]".
+        SettingsError: a text is not valid.
     """
     return kind(**known, **checked(kind, where, texts))
 
 
 def checked(kind: Type[Any], where: str, texts: Mapping[str, Optional[str]]) -> Dict[str, Any]:
-    """The values of those fields of a settings class that have a text.
+    """Converts the texts that are not empty. Returns the values by field name.
 
     Raises:
-        SettingsError: as `parse`.
+        SettingsError: see `parse`.
     """
     values = {}
     for each in fields(kind):
@@ -90,7 +99,7 @@ def path(text: str) -> str:
 
 
 def https_url(text: str) -> str:
-    """An https URL, as it is given."""
+    """Checks an https URL, and returns it unchanged."""
     url = url_parts(text, "https")
     if url is None:
         raise ValueError("must be a URL that begins with https://")
@@ -108,17 +117,17 @@ def proxy_url(text: str) -> str:
 
 
 def url_parts(text: str, *schemes: str) -> Any:
-    """The URL's parts; None for what is no URL of these schemes."""
+    """The URL's parts; None if the text is not a URL with one of these schemes."""
     try:
         url = urlsplit(text)
         valid = url.scheme in schemes and bool(url.hostname) and url.port != 0
-    except ValueError:  # brackets that do not match, a port that is no number
+    except ValueError:  # unbalanced brackets, or a port that is not a number
         return None
     return url if valid and not re.search(r"\s", text) else None
 
 
 class Way(NamedTuple):
-    """How a service is reached; times are in seconds, empty texts are none."""
+    """How to reach a service. Time-outs are in seconds; an empty text means none."""
 
     connect_timeout: float
     timeout: float

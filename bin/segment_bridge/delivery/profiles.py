@@ -17,18 +17,18 @@ from segment_bridge.delivery.messages import Layout
 
 
 class Profiles:
-    """Of a run. `beyond` counts the events, or requests, by the code of the limit that they are beyond."""
+    """Checks the events of one run. `beyond` counts events or requests that exceed a limit, by the limit's code."""
 
     def __init__(self) -> None:
         self.beyond: Dict[str, int] = {}
         self._users: List[str] = []
 
     def begin(self) -> None:
-        """A piece's rows are numbered from 0 on."""
+        """Starts a piece, whose rows are numbered from 0."""
         self._users = []
 
     def add(self, layout: Layout, columns: Columns, payloads: Sequence[bytes]) -> None:
-        """Further rows, and their messages; empty where a row has none."""
+        """Takes the next rows and their messages; `payloads` is empty for a row without a message."""
         users = layout.cells("userId", columns, len(payloads))
         if not all(users):
             strangers = layout.cells("anonymousId", columns, len(payloads))
@@ -40,7 +40,7 @@ class Profiles:
             self._count("long_group_id", sum(map(ingest.has_long_group, payloads)))
 
     def sent(self, rows: Sequence[int]) -> None:
-        """A request with the events of these rows, which are in order, was."""
+        """Takes note of a request with the events of these rows, which must be in order."""
         users, most = of_rows(self._users, rows), ingest.MOST_EVENTS_OF_A_PROFILE
         if len(users) - len({*users}) >= most and max(Counter(users).values()) > most:
             self._count("busy_profile", 1)

@@ -1,8 +1,8 @@
-"""Signatures by RSA and SHA-256 (RS256), as OAuth's client assertions have them; pure.
+"""Signs OAuth client assertions with RSA and SHA-256 (RS256); pure.
 
-Python's standard library has no RSA, and the pure Python libraries that have it are no longer maintained; this needs
-only one power and a padding. It checks a signature before it returns it, because one spoilt by a fault would reveal the
-key's factors. `pow` does not take the same time for all keys; but somebody who can measure that on the search head can
+Python's standard library has no RSA, and the pure Python libraries for it are no longer maintained; signing needs only
+padding and a power. Each signature is verified before it is returned, because one corrupted by a hardware fault would
+reveal the key's factors. `pow` does not run in constant time, but anyone who can measure that on the search head can
 read the password store as well.
 
 Sources: RFC 8017, 8.2.1 (RSASSA-PKCS1-v1_5), 9.2, A.1.2; RFC 5208 (PKCS #8); RFC 7468 (PEM); ITU-T X.690 (DER).
@@ -24,7 +24,7 @@ _MAKE = 'make one with "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:
 
 
 class Key(NamedTuple):
-    """A private key: RFC 8017, 3.2, in its second form."""
+    """A private key in the second representation of RFC 8017, 3.2."""
 
     n: int
     e: int
@@ -35,7 +35,7 @@ class Key(NamedTuple):
     q_inverse: int
 
     def sign(self, message: bytes) -> bytes:
-        """The signature of a message.
+        """Signs a message.
 
         Raises:
             SecretError: the key's numbers do not belong together.
@@ -51,10 +51,11 @@ class Key(NamedTuple):
 
 
 def key(text: str) -> Key:
-    """A private key as PEM, or as the base64 that is inside it; in PKCS #8 or in PKCS #1, not encrypted.
+    """Parses an unencrypted private key, PKCS #8 or PKCS #1, as PEM or only the base64 inside it.
 
     Raises:
-        SecretError: it is no such key; says why, to be put after the key's place, and nothing of what it holds.
+        SecretError: the text is not such a key. The error continues a sentence that begins with the key's place, and
+            quotes nothing of the text.
     """
     titles = {title for _, title in _ARMOUR.findall(text)}
     if any("PUBLIC" in title or "CERTIFICATE" in title for title in titles):
@@ -97,7 +98,7 @@ def _only(der: bytes, tag: int) -> bytes:
 
 
 def _members(der: bytes) -> List[Tuple[int, bytes]]:
-    """Elements one after the other, as tags and contents."""
+    """Splits DER into its elements, each a tag and its content."""
     found = []
     at = 0
     while at < len(der):

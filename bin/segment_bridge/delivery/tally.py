@@ -15,11 +15,11 @@ HOUR_S = 3_600
 MOST_NAMES = 500
 _LONGEST_NAME = 200
 NO_NAME = "-"
-"""The name for calls that have none, such as identify, and for all names beyond a number."""
+"""Stands for calls without a name, such as identify, and for all names after the first MOST_NAMES."""
 
 
 class Tally:
-    """Of a run."""
+    """Counts the accepted events of one run."""
 
     def __init__(self, clock: Callable[[], float] = time.time):
         self._clock = clock
@@ -27,21 +27,21 @@ class Tally:
         self._counts: Counter[Tuple[int, str]] = Counter()
 
     def begin(self) -> None:
-        """A chunk's rows are numbered from 0 on."""
+        """Starts a chunk, whose rows are numbered from 0."""
         self._names = []
 
     def add(self, names: Sequence[str]) -> None:
-        """Takes the event names of further rows; empty if they have none."""
+        """Takes the event names of the next rows; a name may be empty."""
         self._names += names
 
     def accepted(self, rows: Sequence[int]) -> None:
-        """The events of these rows, which are in order, were accepted."""
+        """Counts the events of these rows as accepted. The rows must be in order."""
         hour = int(self._clock()) // HOUR_S * HOUR_S
         for name, number in Counter(of_rows(self._names, rows)).items():
             key = hour, name[:_LONGEST_NAME] or NO_NAME
             self._counts[key if key in self._counts or len(self._counts) < MOST_NAMES else (hour, NO_NAME)] += number
 
     def told(self) -> str:
-        """A JSON list of [hour, name, number]; empty where nothing was accepted."""
+        """The counts as a JSON list of [hour, name, number]; an empty string if nothing was accepted."""
         listed = [[hour, name, number] for (hour, name), number in sorted(self._counts.items())]
         return json.dumps(listed, ensure_ascii=False, separators=(",", ":")) if listed else ""

@@ -1,22 +1,22 @@
-"""Is a refusal about the message, or about all of them? Decides by what the receiver accepts before and after it; pure.
+"""Decides whether a refusal is about one message or about all of them, by what the receiver accepts around it; pure.
 
-A receiver that refuses a message alone may have a reason to; or it may refuse everything, because of the key, the url
-or the account.
+If a receiver refuses a message that was sent alone, the message may be bad. Or the receiver refuses everything, because
+of the key, the URL or the account.
 
-| a receiver is | until |
+| the receiver is | until |
 |---|---|
-| unknown: nothing was accepted yet | something is: trusted. So many messages are refused alone: lost |
-| trusted | so many are refused alone in a row, and nothing is accepted in between: doubted |
-| doubted | a witness, a message that it accepted before, is accepted once more: trusted. Or is refused: lost |
-| lost | for good |
+| unknown: it has accepted nothing yet | it accepts a message: trusted; or refuses REFUSALS messages alone: lost |
+| trusted | it refuses REFUSALS messages alone, one after the other, and accepts none in between: doubted |
+| doubted | it accepts the witness, a message that it accepted before: trusted; or refuses it: lost |
+| lost | the run ends |
 
-So the verdict on a message that is refused alone waits for what comes next: it is `rejected` where something is
-accepted after it, and `failed` where the receiver is lost. A row cannot wait beyond its chunk. Where fewer than so many
-are in doubt by then, they go back as rejected; if the receiver is lost later, these are `overturned`: what is kept of
-them is kept as failed.
+So the verdict on a message that was refused alone has to wait: it is `rejected` if the receiver accepts another one
+later, and `failed` if the receiver is lost. A row cannot wait beyond its chunk. If the receiver is not doubted at that
+point, undecided messages become `rejected`. If it is lost later, they are `overturned`: their dead letters become
+`failed`.
 
-The witness costs a repeat, which Segment drops by its id. While a row of bad messages goes on, each doubt takes twice
-as many of them as the one before.
+The witness costs a repeat, which Segment drops by its messageId. While bad messages follow each other, each doubt takes
+twice as many of them as the one before.
 """
 
 import math
@@ -32,12 +32,12 @@ REFUSALS = 3
 
 @dataclass(eq=False)
 class Refusal:
-    """A message that was refused alone. Until `is_decided`, its outcome supposes that the refusal is about the message.
+    """A message that was refused alone. Until `is_decided`, its outcome assumes that the refusal is about the message.
 
     Args:
-        answered: how many requests had begun by then.
-        reason: why, if it is not about the message.
-        is_about_message: whether such an answer is so mostly.
+        reason: the reason code if the refusal is not about the message.
+        is_about_message: whether this kind of answer usually is.
+        answered: the number of requests begun before the answer.
     """
 
     payload: bytes
@@ -54,11 +54,11 @@ class Refusal:
 
 
 Fate = Union[Outcome, Refusal]
-"""Of a message; of one that was refused alone it may be decided later."""
+"""What became of a message: an outcome, or a refusal that may be undecided."""
 
 
 class Delivered(NamedTuple):
-    """A batch all of whose messages were sent, or are not going to be. What was refused alone may be undecided."""
+    """A batch whose messages have all been sent or given up. Messages refused alone may still be undecided."""
 
     batch: Batch
     fates: List[Fate]
@@ -106,17 +106,17 @@ class Trust:
 
     def refused(self, refusal: Refusal) -> None:
         self._in_a_row.append(refusal)
-        if self._loss:  # while this one was under way
+        if self._loss:  # the receiver was lost while this request was under way
             self.lose(*self._loss)
 
     def acquit(self, payload: bytes, begun: int) -> None:
-        """A message was accepted because it was sent in another way: the old way was why the others were refused."""
+        """A message was accepted after it was sent differently, so the others were refused for how they were sent."""
         for refusal in self._in_a_row:
             refusal.fail()
         self.accepted(payload, begun)
 
     def lose(self, reason: str, error: str) -> None:
-        """Nothing is accepted any more."""
+        """The receiver refuses everything."""
         self._loss = reason, error
         for refusal in self._in_a_row:
             refusal.fail(reason, error)
@@ -124,7 +124,7 @@ class Trust:
         self._decide(math.inf)
 
     def close(self) -> None:
-        """Rows go back now. Undecided messages are rejected, except in an unsettled doubt, or without any proof."""
+        """Decides all messages, as their rows go back now: rejected, unless the receiver is doubted or unproven."""
         for refusal in self._in_a_row:
             if self.is_doubted or (self.is_unknown and not refusal.is_about_message):
                 refusal.fail()
