@@ -6,6 +6,7 @@ and 0 is Sunday. If both days are restricted, either will do (crontab(5)).
 
 import re
 from datetime import datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import FrozenSet, List, NamedTuple
 
 _RANGES = (("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 6))
@@ -64,6 +65,7 @@ def next_time(expression: str, after: float, zone: tzinfo) -> float:
     raise CronError("Invalid cron schedule '%s': there is no such day." % expression)
 
 
+@lru_cache(maxsize=1_000)
 def _parsed(expression: str) -> _Schedule:
     fields = expression.split()
     if len(fields) != len(_RANGES):

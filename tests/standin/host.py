@@ -209,6 +209,8 @@ def _row_of(entry: dict) -> Row:
 
 def _cell(value: Any):
     """A JSON value as a field."""
+    if type(value) is str:
+        return value
     if isinstance(value, list):
         return from_list([str(each) for each in value if each is not None])
     if isinstance(value, bool):
@@ -274,8 +276,11 @@ class KvLookup:
             rest = {"$and": [query or {}, {"_key": {"$gt": last}}]} if last else query
             page = self._collection.find(rest, sort="_key")
             for document in page:
-                cells = ((name, _cell(document.get(name))) for name in self.fields)
-                yield {name: cell for name, cell in cells if cell is not None}
+                yield {
+                    name: cell
+                    for name in self.fields
+                    if name in document and (cell := _cell(document[name])) is not None
+                }
             if len(page) < MAX_ROWS_PER_QUERY:
                 return
             last = page[-1]["_key"]

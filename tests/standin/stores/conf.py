@@ -60,6 +60,7 @@ class Confs:
         self._lock = threading.RLock()
         self._parsed: Dict[str, Tuple[tuple, Dict[str, Settings]]] = {}
         self._merged: Dict[tuple, Tuple[tuple, Dict[str, Stanza]]] = {}
+        self._accesses: Dict[tuple, Tuple[tuple, Access]] = {}
 
     def folder(self, app: str, user: str = NOBODY) -> Path:
         if user != NOBODY:
@@ -194,9 +195,17 @@ class Confs:
 
     def access(self, kind: str = "", name: str = "", app: str = SYSTEM) -> Access:
         """Permissions of an object: its own, else those of its kind, else those of the app; without a kind, these."""
+        files = ["%s/metadata/%s" % (self.folder(app), file) for file in ("default.meta", "local.meta")]
+        asked, version = (kind, name, app), tuple(map(_file_version, files))
+        known = self._accesses.get(asked)
+        if known is None or known[0] != version:
+            known = self._accesses[asked] = version, self._access(kind, name, app, files)
+        return known[1]
+
+    def _access(self, kind: str, name: str, app: str, files: List[str]) -> Access:
         merged: Settings = {}
         readers: List[FrozenSet[str]] = []
-        layers = [self._read(self.folder(app) / "metadata" / file) for file in ("default.meta", "local.meta")]
+        layers = [self._read(Path(file)) for file in files]
         for key in ("", kind, "%s/%s" % (kind, name)):
             for layer in layers:
                 for stanza, settings in layer.items():

@@ -46,6 +46,8 @@ def matcher(query: Any) -> Test:
             tests += [_comparison(name, operator, other) for operator, other in wanted.items()]
         else:
             tests.append(_equal(name, wanted))
+    if len(tests) == 1:
+        return tests[0]
     return lambda document: all(test(document) for test in tests)
 
 
@@ -220,6 +222,8 @@ def projection(text: str) -> Callable[[Document], Document]:
         (unwanted if flag == "0" else wanted).append(name)
     if wanted and set(unwanted) - {"_key"}:
         raise Refusal(400, "Fields to include and fields to exclude cannot be mixed.")
+    if not unwanted and not wanted:
+        return dict
     kept = set(wanted) | {"_key"} if wanted else None
 
     def project(document: Document) -> Document:

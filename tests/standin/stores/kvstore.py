@@ -9,6 +9,7 @@ import re
 import sqlite3
 import threading
 import uuid
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
@@ -216,7 +217,7 @@ class Collection:
 
     def _matching(self, query: Optional[dict], is_reversed: bool = False) -> Iterator[Document]:
         """In the order of their keys. SQLite finds those that may match, kvquery decides."""
-        matches, (where, values) = matcher(query or {}), condition(query or {}, self.fields)
+        matches, (where, values) = matcher(query) if query else None, condition(query or {}, self.fields)
         # Where an acceleration finds few, SQLite must not go through all keys to have them in order: a plus forbids it.
         is_accelerated = any("%s %s " % (column, sign) in where for column in self._accelerated for sign in ("=", "IN"))
         plus = "+" if is_accelerated else ""
@@ -225,7 +226,7 @@ class Collection:
             % (self._table, plus, where, plus, "DESC" if is_reversed else "ASC"),
             (self._owner, *values),
         )
-        return filter(matches, (json.loads(row[0]) for row in rows))
+        return filter(matches, (_decoded(row[0]) for row in rows))
 
     def _write(self, documents: List[Document], verb: str) -> None:
         rows = [(self._owner, document[_KEY], json.dumps(document, ensure_ascii=False)) for document in documents]
@@ -259,6 +260,12 @@ class Collection:
         if len(json.dumps(stored, ensure_ascii=False).encode(errors="surrogatepass")) > MAX_DOCUMENT_BYTES:
             raise Refusal(400, "The document exceeds the maximum size of 16 MB.")
         return stored
+
+
+@lru_cache(maxsize=10_000)
+def _decoded(document: str) -> Document:
+    """What is read is read again and again. It is not to be changed."""
+    return json.loads(document)
 
 
 def _table(app: str, collection: str) -> str:
