@@ -7,11 +7,12 @@ Relies on: Search Reference, "eval" (Usage).
 """
 
 import re
-from typing import Callable, FrozenSet, List, NamedTuple, Optional, Sequence, Set
+from functools import lru_cache
+from typing import Callable, FrozenSet, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ..values import Decimals, SplError, number
 from . import functions
-from .functions.registry import Argument, Evaluate
+from .functions.registry import Argument, Evaluate, HostWanted
 from .host import Host
 from .operators import arithmetic, comparison, conjunction, disjunction, exclusion, negation
 
@@ -40,10 +41,20 @@ def compiled(source: str, host: Host) -> Evaluate:
     Raises:
         SplError: it is malformed, or has a function that there is not.
     """
-    return _Parser(source, host).whole()
+    return _of_any_search(source) or _Parser(source, host).whole()
 
 
-def _tokens(source: str) -> List[Token]:
+@lru_cache(maxsize=5_000)
+def _of_any_search(source: str) -> Optional[Evaluate]:
+    """None where it means something of its own in each search."""
+    try:
+        return _Parser(source, None).whole()
+    except HostWanted:
+        return None
+
+
+@lru_cache(maxsize=5_000)
+def _tokens(source: str) -> Tuple[Token, ...]:
     found, at = [], 0
     while at < len(source):
         match = _TOKEN.match(source, at)
@@ -52,7 +63,7 @@ def _tokens(source: str) -> List[Token]:
         if match.lastgroup != "space":
             found.append(Token(str(match.lastgroup), match.group(), at))
         at = match.end()
-    return found
+    return tuple(found)
 
 
 def _sign(token: Token) -> str:
@@ -71,7 +82,7 @@ class Typed(NamedTuple):
 
 
 class _Parser:
-    def __init__(self, source: str, host: Host):
+    def __init__(self, source: str, host: Optional[Host]):
         self.source, self.host, self.tokens, self.index = source, host, _tokens(source), 0
         self.signs = [*map(_sign, self.tokens), ""]
         """What each token is as an operator, a keyword or a parenthesis, and behind the last one."""

@@ -5,7 +5,8 @@ macros.conf.spec.
 """
 
 import re
-from typing import Callable, Dict, List, NamedTuple
+from functools import lru_cache
+from typing import Callable, Dict, List, NamedTuple, Tuple
 
 from ..values import SplError, text
 from .host import Host, Macro
@@ -148,7 +149,8 @@ def _arguments(listed: str) -> List[str]:
     return [*values, listed[last:]]
 
 
-def cut(source: str) -> List[str]:
+@lru_cache(maxsize=1_000)
+def cut(source: str) -> Tuple[str, ...]:
     """At the pipes that are neither quoted nor in a subsearch."""
     parts, depth, last = [], 0, 0
     for match in _PIECE.finditer(source):
@@ -157,7 +159,7 @@ def cut(source: str) -> List[str]:
         if sign == "|" and depth == 0:
             parts.append(source[last : match.start()])
             last = match.end()
-    return [*parts, source[last:]]
+    return (*parts, source[last:])
 
 
 def closing(source: str, at: int) -> int:
@@ -174,6 +176,8 @@ def closing(source: str, at: int) -> int:
 
 def with_subsearches(source: str, result_of: Callable[[str], str]) -> str:
     """The text with each [subsearch] replaced by its result."""
+    if "[" not in source:
+        return source
     parts, at = [], 0
     while True:
         begin = next((match.start() for match in _PIECE.finditer(source, at) if match.group() == "["), None)

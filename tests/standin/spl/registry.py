@@ -10,7 +10,7 @@ and returns a generator, so that a mistake in them is reported before anything r
 import fnmatch
 import re
 from functools import cached_property, lru_cache
-from typing import Any, Callable, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from ..values import Results, SplError
 from .host import Host
@@ -91,7 +91,7 @@ class Arguments:
 
     @cached_property
     def words(self) -> List[str]:
-        return _words(self.name, self.source)
+        return list(_words(self.name, self.source))
 
     def error(self, text: str) -> SplError:
         return SplError("Error in '%s' command: %s" % (self.name, text))
@@ -198,7 +198,8 @@ def matching(names: Iterable[str], pattern: str) -> List[str]:
     return [name for name in names if expression.match(name)]
 
 
-def _words(name: str, source: str) -> List[str]:
+@lru_cache(maxsize=5_000)
+def _words(name: str, source: str) -> Tuple[str, ...]:
     words, at = [], 0
     while at < len(source):
         match = _ARGUMENT.match(source, at)
@@ -213,4 +214,4 @@ def _words(name: str, source: str) -> List[str]:
             at = end + 1
         elif match.group("comma") or match.group("text"):
             words.append(match.group().strip())
-    return words
+    return tuple(words)

@@ -4,6 +4,7 @@ Relies on: Search Reference, "eval", "where".
 """
 
 import re
+from functools import lru_cache
 from typing import Any, Callable, Iterator, List, Optional, Tuple
 
 from ...values import Results, Row, SplError, as_list, text
@@ -83,7 +84,8 @@ def _name(name: str, arguments: Arguments) -> Name:
     return filled
 
 
-def _at_commas(source: str) -> List[str]:
+@lru_cache(maxsize=1_000)
+def _at_commas(source: str) -> Tuple[str, ...]:
     """Cut at the commas that are neither quoted nor in parentheses."""
     parts, depth, last = [], 0, 0
     for match in _PIECES.finditer(source):
@@ -92,7 +94,7 @@ def _at_commas(source: str) -> List[str]:
         if sign == "," and not depth:
             parts.append(source[last : match.start()])
             last = match.end()
-    return [*parts, source[last:]]
+    return (*parts, source[last:])
 
 
 @command("where")

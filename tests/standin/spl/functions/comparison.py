@@ -133,7 +133,7 @@ def cidrmatch(cidr, ip):
     return any(in_network(text(cidr), text(one)) for one in as_list(ip))
 
 
-@lazy("searchmatch", 1)
+@lazy("searchmatch", 1, hosted=True)
 def searchmatch(arguments, host):
     from ..search import parse
 
@@ -142,7 +142,7 @@ def searchmatch(arguments, host):
     return parse(arguments[0].evaluate({}), host.clock).matches
 
 
-@lazy("lookup", 3)
+@lazy("lookup", 3, hosted=True)
 def lookup(arguments, host):
     """A CSV lookup as a JSON object: lookup("name", json_object("field", value, ...), json_array("field", ...))."""
     name, given, wanted = arguments

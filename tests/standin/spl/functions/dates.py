@@ -13,19 +13,19 @@ def moment(seconds):
     return Decimals.of(seconds, 6)
 
 
-@lazy("now", 0)
+@lazy("now", 0, hosted=True)
 def now(arguments, host):
     """The time of the search, the same for all rows."""
     seconds = int(host.clock.now())
     return lambda row: seconds
 
 
-@lazy("time", 0)
+@lazy("time", 0, hosted=True)
 def time(arguments, host):
     return lambda row: moment(host.clock.now())
 
 
-@lazy("relative_time", 2)
+@lazy("relative_time", 2, hosted=True)
 def relative_time(arguments, host):
     start, specifier = (argument.evaluate for argument in arguments)
 
@@ -38,7 +38,7 @@ def relative_time(arguments, host):
     return moved
 
 
-@lazy("strftime", 2)
+@lazy("strftime", 2, hosted=True)
 def strftime(arguments, host):
     time_, style = (argument.evaluate for argument in arguments)
 
@@ -50,7 +50,7 @@ def strftime(arguments, host):
     return shown
 
 
-@lazy("strptime", 2)
+@lazy("strptime", 2, hosted=True)
 def strptime(arguments, host):
     string, style = (argument.evaluate for argument in arguments)
 

@@ -78,7 +78,7 @@ def mvmap(arguments, host):
     return evaluate
 
 
-@lazy("mvrange", 2, 3)
+@lazy("mvrange", 2, 3, hosted=True)
 def mvrange(arguments, host):
     """From the start up to, but not with, the end; the step is a number, or a span of time such as 7d.
 

@@ -5,6 +5,8 @@ def lower(value): ...                      of values; null where an argument is 
 
 @lazy("if", 3)
 def if_(arguments, host): ...              of unevaluated arguments; makes an Evaluate
+
+Only one that is `hosted` is given the host: expressions without such a function mean the same in all searches.
 """
 
 import math
@@ -34,16 +36,22 @@ class Argument(NamedTuple):
 class Function(NamedTuple):
     low: int
     high: float
-    build: Callable[[List[Argument], Host], Evaluate]
+    build: Callable[[List[Argument], Optional[Host]], Evaluate]
     module: str
+    hosted: bool
 
 
 FUNCTIONS: Dict[str, Function] = {}
 
 
-def call(name: str, arguments: List[Argument], host: Host) -> Evaluate:
+class HostWanted(Exception):
+    """A function asks the host, and there is none."""
+
+
+def call(name: str, arguments: List[Argument], host: Optional[Host]) -> Evaluate:
     """
     Raises:
+        HostWanted
         SplError: there is no such function, or it does not take such arguments.
     """
     found = FUNCTIONS.get(name)
@@ -51,7 +59,9 @@ def call(name: str, arguments: List[Argument], host: Host) -> Evaluate:
         raise SplError("The '%s' function is unsupported or undefined." % name)
     if not found.low <= len(arguments) <= found.high:
         raise invalid(name)
-    return found.build(arguments, host)
+    if found.hosted and host is None:
+        raise HostWanted
+    return found.build(arguments, host if found.hosted else None)
 
 
 def invalid(name: str) -> SplError:
@@ -65,11 +75,11 @@ def _add(names: str, entry: Function) -> None:
         FUNCTIONS[name] = entry
 
 
-def lazy(names: str, low: int, high: Optional[float] = None):
+def lazy(names: str, low: int, high: Optional[float] = None, hosted: bool = False):
     """A function that is given its arguments unevaluated. `names` are its name and its aliases, with blanks between."""
 
-    def register(build: Callable[[List[Argument], Host], Evaluate]):
-        _add(names, Function(low, low if high is None else high, build, build.__module__))
+    def register(build: Callable[[List[Argument], Optional[Host]], Evaluate]):
+        _add(names, Function(low, low if high is None else high, build, build.__module__, hosted))
         return build
 
     return register
@@ -92,12 +102,12 @@ def function(
     """
 
     def register(implementation: Callable[..., Any]):
-        def build(arguments: List[Argument], host: Host) -> Evaluate:
+        def build(arguments: List[Argument], host: Optional[Host]) -> Evaluate:
             _check(names.split()[0], arguments, nulls, takes)
             called = partial(implementation, host=host) if hosted else implementation
             return _caller(called, [argument.evaluate for argument in arguments], nulls, each)
 
-        _add(names, Function(low, low if high is None else high, build, implementation.__module__))
+        _add(names, Function(low, low if high is None else high, build, implementation.__module__, hosted))
         return implementation
 
     return register
