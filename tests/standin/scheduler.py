@@ -13,6 +13,7 @@ from .refusal import Refusal
 from .stores.conf import Settings, is_true
 
 TICK_S = 0.5
+_DAY_S = 86_400
 _LIMIT_REACHED = (
     "The maximum number of concurrent running jobs for this historical scheduled search on this instance "
     "has been reached"
@@ -68,9 +69,10 @@ class Scheduler:
                 known, served = self._seen.get(search, ("", now))
                 if known != cron:
                     served = now
-                due = list(_slots(cron, served, now, self._splunkd.clock.zone))
+                is_realtime, zone = is_true(settings["realtime_schedule"]), self._splunkd.clock.zone
+                due = _last_slot(cron, served, now, zone) if is_realtime else list(_slots(cron, served, now, zone))
                 self._seen[search] = (cron, now)
-                for slot in due[-1:] if is_true(settings["realtime_schedule"]) else due:
+                for slot in due:
                     if not self._run(search, settings, slot):
                         self._seen[search] = (cron, slot - 1)
                         break
@@ -160,6 +162,12 @@ def _is_scheduled(settings: Settings) -> bool:
         and not is_true(settings.get("disabled", "0"))
         and bool(settings.get("cron_schedule"))
     )
+
+
+def _last_slot(cron: str, after: float, until: float, zone) -> List[float]:
+    """The only one that counts, if there is one: most often of the last day, however many there were before."""
+    recent = list(_slots(cron, max(after, until - _DAY_S), until, zone))
+    return (recent or list(_slots(cron, after, until, zone)))[-1:]
 
 
 def _slots(cron: str, after: float, until: float, zone) -> Iterator[float]:

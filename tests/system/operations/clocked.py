@@ -6,16 +6,12 @@
 
 A year has more than a thousand runs of segmentsend, and to import the app takes several times what a run does. So
 one process imports what the script does (serve), and forks for each that is to run it (run). Standard input and output,
-environment and arguments are those of the latter, and it ends as the program does.
+environment and arguments are those of the latter, and it ends as the program does. It imports no more than it needs:
+that is most of what it costs.
 """
 
 import json
 import os
-import random
-import runpy
-import select
-import signal
-import socket
 import sys
 import time
 
@@ -25,6 +21,8 @@ GRACE_S = 2
 
 def ask(path: str, arguments: list) -> int:
     """Has a program run; its exit status."""
+    import socket
+
     request = json.dumps({"arguments": arguments, "environment": dict(os.environ), "folder": os.getcwd()}).encode()
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(path)
@@ -36,6 +34,9 @@ def ask(path: str, arguments: list) -> int:
 
 def wait_for_request(path: str) -> dict:
     """Serves requests for ever; returns only in the processes that are to run a program."""
+    import signal
+    import socket
+
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
@@ -64,8 +65,11 @@ def wait_for_request(path: str) -> dict:
     return json.loads(body)
 
 
-def watch(program: int, is_running: int, connection: socket.socket) -> None:
+def watch(program: int, is_running: int, connection) -> None:
     """Tells who asked how the program ended; ends it where who asked is gone. Does not return."""
+    import select
+    import signal
+
     if connection in select.select([is_running, connection], [], [])[0]:
         os.kill(program, signal.SIGTERM)
         if not select.select([is_running], [], [], GRACE_S)[0]:
@@ -79,6 +83,8 @@ def watch(program: int, is_running: int, connection: socket.socket) -> None:
 
 def run(arguments: list, clock: str) -> None:
     """A program, in this process, by the clock as it is now."""
+    import runpy
+
     with open(clock) as file:
         ahead_s = float(file.read())
     real_time, real_time_ns = time.time, time.time_ns
@@ -96,6 +102,9 @@ def main(what: str, path: str, *rest: str) -> None:
         sys.path[0] = os.path.dirname(script)
     if what == "alone":
         return run(list(rest), path)
+    import random
+    import runpy
+
     runpy.run_path(script)  # imports, and no more
     request = wait_for_request(path)
     random.seed()
