@@ -65,6 +65,13 @@ class TestSchedule:
         splunkd.scheduler.tick()
         assert [job.latest for job in finished(splunkd, "hourly")] == [TEN_PAST + 5 * 3600 - 180]
 
+    def test_it_does_so_when_the_last_was_days_ago(self, splunkd, clock, saved):
+        saved("monthly", "| makeresults", cron_schedule="7 0 1 * *")
+        january_1 = 1_704_067_620  # the slot of December 1 is missed as well
+        clock.move_to(january_1 + 5 * 86_400)
+        splunkd.scheduler.tick()
+        assert [job.latest for job in finished(splunkd, "monthly")] == [january_1]
+
     def test_a_continuous_schedule_runs_them_all(self, splunkd, clock, saved):
         saved("all", "| makeresults", realtime_schedule="0", max_concurrent="9")
         clock.move_to(TEN_PAST + 3 * 3600)

@@ -61,6 +61,16 @@ def keys(documents):
     return "".join(document["_key"] for document in documents)
 
 
+def test_what_a_reader_changes_in_its_copy_is_not_changed_in_the_store(plain):
+    for _ in range(2):
+        for document in plain.find():
+            document["name"] = "changed"
+            document.get("tags", []).append("changed")
+            document.get("address", {})["town"] = "changed"
+    found = [{name: value for name, value in document.items() if name != "_user"} for document in plain.find()]
+    assert found == DOCUMENTS
+
+
 class TestQueries:
     @pytest.mark.parametrize(
         ("query", "expected"),

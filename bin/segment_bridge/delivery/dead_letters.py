@@ -27,7 +27,7 @@ STATUSES = ("rejected", "failed", "unsent")
 AGAIN, DROPPED = "again", "dropped"
 """The statuses by which a person asks to send a letter again, whatever its age, or to remove it."""
 DROPS = {
-    "age": "dead letters were removed that nobody dealt with for 30 days",
+    "age": "dead letters that nobody dealt with for 30 days were removed",
     "number": "there were too many dead letters: the oldest were removed, of those that were refused first",
 }
 MAX_AGE_S = 30 * 86_400

@@ -20,8 +20,7 @@ MAX_REMEMBERED_REPEATS = 10_000
 
 # As languages, logs and Splunk write it where there is nothing; [object ...] is JavaScript's.
 _NONE = {"null", "undefined", "none", "nan", "nil", "n/a", "object object", "object undefined", "object null"}
-# Most ids: visible ASCII with a digit, which no word for "none" has.
-_USUAL = re.compile("[A-Za-z0-9][!-/:-~]*[0-9][!-~]*").fullmatch
+_LONGEST = max(map(len, _NONE))
 _AROUND = " -()[]<>{}\"'"
 _UNSEEN = ("Cc", "Cf", "Zl", "Zp", "Mn")
 _FILLERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and symbols to Unicode, blanks to the eye
@@ -33,10 +32,8 @@ def given(text: str) -> str:
     Raises:
         ValueError: it is a word for "none".
     """
-    if _USUAL(text):
-        return text
     text = text.strip()
-    if text[:1].isalnum() and text.isascii() and text.lower() not in _NONE:
+    if text[:1].isalnum() and text.isascii() and (len(text) > _LONGEST or text.lower() not in _NONE):  # nearly always
         return text
     seen = "".join(each for each in text if unicodedata.category(each) not in _UNSEEN and each not in _FILLERS)
     bare = " ".join(seen.split()).strip(_AROUND).lower()

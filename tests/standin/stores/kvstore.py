@@ -27,6 +27,7 @@ MAX_ACCELERATIONS = MAX_ACCELERATED_FIELDS = 10
 READY, STARTING = "ready", "starting"
 _TYPES = ("number", "bool", "string", "time", "array", "cidr")
 _KEY = "_key"
+_LARGEST_KEPT_CHARS = 5_000
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
 
 Document = Dict[str, Any]
@@ -226,7 +227,7 @@ class Collection:
             % (self._table, plus, where, plus, "DESC" if is_reversed else "ASC"),
             (self._owner, *values),
         )
-        return filter(matches, (_decoded(row[0]) for row in rows))
+        return filter(matches, (_document(row[0]) for row in rows))
 
     def _write(self, documents: List[Document], verb: str) -> None:
         rows = [(self._owner, document[_KEY], json.dumps(document, ensure_ascii=False)) for document in documents]
@@ -262,10 +263,15 @@ class Collection:
         return stored
 
 
+def _document(text: str) -> Document:
+    return (_flat(text) if len(text) <= _LARGEST_KEPT_CHARS else None) or json.loads(text)
+
+
 @lru_cache(maxsize=10_000)
-def _decoded(document: str) -> Document:
-    """What is read is read again and again. It is not to be changed."""
-    return json.loads(document)
+def _flat(text: str) -> Optional[Document]:
+    """A document, which is read again and again; `find` copies it. None if that would leave lists or objects shared."""
+    document = json.loads(text)
+    return None if any(isinstance(value, (dict, list)) for value in document.values()) else document
 
 
 def _table(app: str, collection: str) -> str:

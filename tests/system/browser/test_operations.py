@@ -198,7 +198,7 @@ class TestBackfill:
         assert [row[:2] for row in part.rows()] == [["2026-11-20 %02d:00" % hour, "waiting"] for hour in (9, 8, 7)]
         part.press("Cancel waiting hours")
         browser.button("Cancel hours", "//dialog").click()
-        part.wait_for("3 hours taken back")
+        part.wait_for("3 hours cancelled")
         assert {row[1] for row in part.rows()} == {"cancelled"}
 
 

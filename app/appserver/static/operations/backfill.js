@@ -1,5 +1,5 @@
-/* Backfill: hours of the past to be sent. How many hours and events that is, planning them, how far they are, and taking back
-   what waits. */
+/* Backfill: hours of the past to be sent. How many hours and events that is, planning them, how far they are, and cancelling
+   those that wait. */
 
 import { confirmed } from "../common/dialog.js";
 import { button, element } from "../common/dom.js";
@@ -72,7 +72,7 @@ export class Backfill extends Section {
     this._progress.value = done;
     this._cancel.hidden = !open;
     const isOn = isTrue(searches.find(({ name }) => name === SEND)?.is_scheduled);
-    this._how.textContent = !rows.length ? "" : `${hours(done)} done, ${hours(open)} waiting, ${hours(of("cancelled"))} taken back. `
+    this._how.textContent = !rows.length ? "" : `${hours(done)} done, ${hours(open)} waiting, ${hours(of("cancelled"))} cancelled. `
       + (open && !isOn ? `The search "${SEND}" is not scheduled, so nothing is sent: turn it on, on the setup page.` : "");
     this.report.clear();
   }
@@ -154,10 +154,10 @@ export class Backfill extends Section {
     if (!await confirmed("Cancel the waiting hours?", ["An hour that is being sent is still finished."], "Cancel hours")) {
       return;
     }
-    await this.during("Taking back ...", async () => {
+    await this.during("Cancelling ...", async () => {
       const { rows } = await finished(await dispatch(CANCEL));
       await this.load();
-      this.report.say("good", `${hours(rows[0]?.count ?? 0)} taken back.`);
+      this.report.say("good", `${hours(rows[0]?.count ?? 0)} cancelled.`);
       this._changed();
     });
   }
