@@ -57,8 +57,7 @@ export class Check extends Section {
     this._save.hidden = false;
     const of = (result) => this._found.flatMap(({ found }) => found).filter(({ verdict }) => verdict.result === result).length;
     const kind = of("bad") ? "bad" : of("doubt") || of("unknown") ? "warning" : "good";
-    this.report.say(kind, `${of("good")} checks are right, ${of("bad")} are wrong, ${of("doubt")} need a look, of ${of("unknown")} it is not `
-      + "known.");
+    this.report.say(kind, `${of("good")} checks are right, ${of("bad")} are wrong, ${of("doubt")} need a look, ${of("unknown")} are unknown.`);
   }
 
   /** What checks share. */
