@@ -40,7 +40,7 @@ class Check(PersistentServerConnectionApplication):
                     "the checks take longer than %d s: run them as a search, with "
                     "| makeresults | segmentcheck" % _TIMEOUT_S,
                 )
-            return _refusal(503, "the endpoint does not reach splunkd: %s" % type(error).__name__)
+            return _refusal(503, "the endpoint cannot reach splunkd: %s" % type(error).__name__)
         except Exception as error:
             return _refusal(500, "the endpoint failed: %s" % type(error).__name__)
 
@@ -51,7 +51,7 @@ def _refusal(status: int, text: str) -> Dict[str, Any]:
 
 def _checked(request: Dict[str, Any]) -> Dict[str, Any]:
     if request["method"] != "POST":
-        return _refusal(405, "this takes a POST, as it asks others")
+        return _refusal(405, "use POST: the checks send requests to other servers")
     name = dict(request.get("form", [])).get("destination", "")
     if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z._-]*", name):
         return _refusal(400, "destination must be the name of a stanza of segment_bridge.conf")

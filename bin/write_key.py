@@ -46,9 +46,9 @@ class WriteKey(PersistentServerConnectionApplication):
         except _Refused as refused:
             return _refusal(refused.status, str(refused))
         except (OSError, http.client.HTTPException) as error:
-            return _refusal(503, "the write key's endpoint does not reach splunkd: %s" % type(error).__name__)
+            return _refusal(503, "the write key endpoint cannot reach splunkd: %s" % type(error).__name__)
         except Exception as error:  # its text might quote an answer with a key in it
-            return _refusal(500, "the write key's endpoint failed: %s" % type(error).__name__)
+            return _refusal(500, "the write key endpoint failed: %s" % type(error).__name__)
 
 
 class _Refused(Exception):
@@ -64,7 +64,7 @@ def _refusal(status: int, text: str) -> Dict[str, Any]:
 def _allowed(request: Dict[str, Any]) -> str:
     """Returns the destination that the request names, if the user may send events there."""
     if request["method"] != "GET":
-        raise _Refused(405, "write keys can be read, and nothing else")
+        raise _Refused(405, "use GET: write keys can only be read")
     name = str(dict(request.get("query", [])).get("destination", ""))
     if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z._-]*", name):
         raise _Refused(400, "destination must be the name of a stanza of segment_bridge.conf")
@@ -136,7 +136,7 @@ def _ask(uri: str, session: str, method: str, path: str, form: Optional[str], ex
         answer = connection.getresponse()
         content = answer.read()
         if answer.status not in expected:
-            raise _Refused(503, "the write key's endpoint asked splunkd, which answered %d" % answer.status)
+            raise _Refused(503, "splunkd answered %d to the write key endpoint" % answer.status)
         return content if answer.status in (200, 201) else b""
     finally:
         connection.close()

@@ -86,12 +86,12 @@ def _inflated(pieces: Iterator[bytes], most_bytes: int) -> Iterator[bytes]:
     for piece in pieces:
         compressed += len(piece)
         if compressed > most_bytes + 2 * _PIECE_BYTES:
-            raise DecodeError("the answer is longer compressed than it may be")
+            raise DecodeError("the answer is too long, even compressed")
         while piece:
             try:
                 data = inflater.decompress(piece, _PIECE_BYTES)
             except zlib.error:
-                raise DecodeError("the answer says that it is gzip, which it is not") from None
+                raise DecodeError("the answer claims to be gzip, but is not") from None
             yield data
             piece, is_open = inflater.unconsumed_tail, not inflater.eof
             if inflater.eof:
@@ -174,7 +174,7 @@ class _TimedResponse(http.client.HTTPResponse):
     def begin(self) -> None:
         super().begin()
         if self._reader.has_ended:  # http.client accepts headers that break off
-            raise http.client.HTTPException("the answer broke off in its head")
+            raise http.client.HTTPException("the answer broke off in its headers")
 
     def _read_status(self) -> Any:
         """Reads the status line of the final answer, after skipping interim ones."""
@@ -187,7 +187,7 @@ class _TimedResponse(http.client.HTTPResponse):
                 lines += 1
             lines += 1
             if lines > _MOST_INTERIM_LINES:
-                raise http.client.HTTPException("one interim answer after the other")
+                raise http.client.HTTPException("too many interim answers")
 
 
 class _Connection(HTTPConnection):

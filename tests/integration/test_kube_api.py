@@ -220,7 +220,7 @@ class TestWhatDoesNotPass:
         fake.tokens["lost"] = ANONYMOUS
         text = failure(token="lost")
         assert 'User "system:anonymous" cannot list' in text
-        assert text.endswith("It has not seen the bearer token: something in between keeps it back, or ends TLS")
+        assert text.endswith("The bearer token did not reach it: something in between removes it, or terminates TLS")
 
     @pytest.mark.parametrize(
         "body", ["<html>blocked by policy</html>", '{"kind":"Status","message":"quota exceeded","code":403}', ""]
@@ -264,7 +264,7 @@ class TestWhatDoesNotPass:
     def test_a_host_name_that_is_none(self, failure, host, proxy_url):
         text = failure(server="https://%s:6443" % host, proxy_url=proxy_url)
         assert "DNS failed" in text
-        assert "No host can have this name" in text
+        assert "This is not a valid host name" in text
 
     def test_a_redirection_which_would_take_the_token_elsewhere(self, fake, failure):
         with FakeKubernetes(authority=fake.authority) as other:
@@ -417,7 +417,7 @@ class TestAPage:
     def test_that_leads_to_itself_is_an_error(self, fake, failure):
         body = '{"kind":"UserSignupList","metadata":{"continue":"again"},"items":[]}'
         fake.faults = faults.always(faults.status(200, body))
-        assert "the same token to go on from" in failure()
+        assert "the same continue token" in failure()
         assert len(fake.requests) == 2
 
     def test_with_numbers_of_any_length_is_read(self, fake, listed):

@@ -241,7 +241,7 @@ def test_the_name_in_the_certificate_may_be_another(listed, fake):
     with FakeKubernetes(authority=fake.authority, usersignups=recorded.usersignups()) as other:
         other._tls = fake.authority.server("api.example.com")
         fake_url, cluster = other.url, {"server": other.url, "tls-server-name": "api.example.com"}
-        with pytest.raises(ClusterError, match="tls-server-name to a name that is in that"):
+        with pytest.raises(ClusterError, match="tls-server-name to a name in the certificate"):
             listed(cluster={"server": fake_url})
         with pytest.raises(IndexError):  # nothing came to the first one
             listed(cluster=cluster)
@@ -286,10 +286,10 @@ REFUSED = {
     "exec": ({"user": {"exec": {"command": "login", "apiVersion": "v1"}}}, "runs a program to log in (exec)"),
     "exec beside a token": ({"user": {"token": TOKEN, "exec": {}}}, "runs a program to log in (exec)"),
     "auth-provider": ({"user": {"token": TOKEN, "auth-provider": {"name": "oidc"}}}, "(auth-provider)"),
-    "as": ({"user": {"token": TOKEN, "as": "admin"}}, "acts as somebody else (as)"),
-    "as-uid": ({"user": {"token": TOKEN, "as-uid": "7"}}, "acts as somebody else (as-uid)"),
-    "as-groups": ({"user": {"token": TOKEN, "as-groups": ["system:masters"]}}, "acts as somebody else (as-groups)"),
-    "as-user-extra": ({"user": {"token": TOKEN, "as-user-extra": {"a": ["b"]}}}, "somebody else (as-user-extra)"),
+    "as": ({"user": {"token": TOKEN, "as": "admin"}}, "impersonates another user (as)"),
+    "as-uid": ({"user": {"token": TOKEN, "as-uid": "7"}}, "impersonates another user (as-uid)"),
+    "as-groups": ({"user": {"token": TOKEN, "as-groups": ["system:masters"]}}, "impersonates another user (as-groups)"),
+    "as-user-extra": ({"user": {"token": TOKEN, "as-user-extra": {"a": ["b"]}}}, "another user (as-user-extra)"),
     "insecure-skip-tls-verify": (
         {"cluster": {"insecure-skip-tls-verify": True}},
         "turns off TLS verification (insecure-skip-tls-verify)",
@@ -344,7 +344,7 @@ REFUSED = {
     "a CA that is not there": ({"cluster": {"certificate-authority": "nowhere"}}, "has a certificate-authority, "),
     "a proxy by SOCKS": (
         {"cluster": {"proxy-url": "socks5://user:hunter2@127.0.0.1:1"}},
-        "has a proxy-url that must begin with",
+        "has a proxy-url that does not begin with http",
     ),
     "no server": ({"cluster": {"server": ""}}, 'cluster "fake" has no server'),
     "a server without TLS": (
@@ -425,8 +425,8 @@ def test_a_credential_that_no_header_can_carry_is_refused_by_its_place_and_not_s
     ("content", "says"),
     [
         ("a: [b", "is not YAML"),
-        ("just text", "has a content that is not a mapping"),
-        ("", "has a content that is not a mapping"),
+        ("just text", "has content that is not a mapping"),
+        ("", "has content that is not a mapping"),
         ("\0", "is not YAML"),
         (b"\xff\xfe\0", "is not YAML"),
         ("[" * 100_000, "is not YAML"),

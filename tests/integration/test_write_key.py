@@ -156,9 +156,9 @@ def test_it_asks_for_no_other_password(appserver, splunkd):
     [
         ({"user": "curious"}, 403, "capability segment_bridge_send"),
         ({"user": "gone"}, 403, "capability segment_bridge_send"),
-        ({"method": "POST"}, 405, "can be read"),
-        ({"method": "DELETE"}, 405, "can be read"),
-        ({"method": "PUT"}, 405, "can be read"),
+        ({"method": "POST"}, 405, "use GET: write keys can only be read"),
+        ({"method": "DELETE"}, 405, "use GET: write keys can only be read"),
+        ({"method": "PUT"}, 405, "use GET: write keys can only be read"),
         ({"destination": ""}, 400, "name of a stanza"),
         ({"destination": "segment\n"}, 400, "name of a stanza"),
         ({"destination": "segment#2"}, 400, "name of a stanza"),

@@ -150,7 +150,7 @@ class TestKVStoreThatIsAway:
 
 @pytest.mark.parametrize(
     ("status", "says"),
-    [(401, "session has ended"), (403, "Only administrators"), (404, "collections.conf is not loaded")],
+    [(401, "session has expired"), (403, "Only administrators"), (404, "collections.conf is not loaded")],
 )
 def test_what_does_not_pass_is_an_error_at_once_that_says_what_to_do(splunkd, users, waits, status, says):
     splunkd.fault = lambda method, path: status

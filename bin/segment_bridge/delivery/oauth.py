@@ -110,13 +110,13 @@ class Tokens:
             problem = _problem(said)
         if said.status == 429:
             raise Unavailable(
-                "the token server asks to be left alone for a while: " + _told(said),
+                "the token server asks for a pause: " + _told(said),
                 retry_after_s(said.headers, self._clock()) or THROTTLED_S,
                 reason=TokenRefused.reason,
             )
         if said.status >= 500 or said.status in (408, 425):
             raise Unavailable(
-                "the token server fails: " + _told(said),
+                "the token server failed: " + _told(said),
                 retry_after_s(said.headers, self._clock()),
                 reason=TokenRefused.reason,
             )

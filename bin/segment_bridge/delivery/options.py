@@ -59,12 +59,14 @@ def _headers(text: str) -> Tuple[Tuple[str, str], ...]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
-        raise ValueError('must be a JSON object of texts, such as {"X-Strict-Mode": "1"}')
+        raise ValueError('must be a JSON object whose values are strings, such as {"X-Strict-Mode": "1"}')
     for name, content in value.items():
         if _SECRET_HEADERS.fullmatch(name):
             raise ValueError("must be without credentials such as %s, which everyone could read" % name)
         if not _HEADER.fullmatch(name) or _OWN_HEADERS.fullmatch(name) or not re.fullmatch(r"[ -~]*", content):
-            raise ValueError("must be headers that a request can have, besides the app's own: %s is none" % name[:80])
+            raise ValueError(
+                "must be valid request headers other than those that the app sets itself: %s is not allowed" % name[:80]
+            )
     return tuple(value.items())
 
 

@@ -40,7 +40,7 @@ def connection(ask: Ask, url: str, now: Callable[[], float]) -> List[Check]:
     except SegmentBridgeError as error:
         if error.reason == "tls":
             return [
-                Check("receiver", UNKNOWN, "tls", "not known, as its certificate is not valid"),
+                Check("receiver", UNKNOWN, "tls", "unknown, as its certificate is not valid"),
                 Check(
                     "certificate",
                     WARN,

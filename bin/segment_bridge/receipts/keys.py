@@ -41,7 +41,7 @@ def check(ask: Ask, write_key: str, region: str) -> List[Check]:
                 "the key replaced? Copy it again from the source's Settings > API Keys. Until then Segment may "
                 "throw away what it accepts",
             ),
-            Check("region", UNKNOWN, "key_unknown", "not known without a source"),
+            Check("region", UNKNOWN, "key_unknown", "unknown without a source"),
         ]
     if said.status != 200:
         return _unknown("http_%d" % said.status, "Segment's settings endpoint answered %d" % said.status)
@@ -72,4 +72,7 @@ def _region(found: object, due: str, host: str) -> Check:
 
 
 def _unknown(code: str, text: str) -> List[Check]:
-    return [Check("key", UNKNOWN, code, "not found out: %s" % text), Check("region", UNKNOWN, code, "not found out")]
+    return [
+        Check("key", UNKNOWN, code, "could not be found out: %s" % text),
+        Check("region", UNKNOWN, code, "could not be found out"),
+    ]

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str], stdin: BinaryIO) -> int:
     began = time.monotonic()
     try:
         if [*arguments] != ["--execute"]:
-            raise SettingsError("it is for splunkd, which starts it with --execute")
+            raise SettingsError("only splunkd starts this program, with --execute")
         alert = Alert.parse(stdin.read())
     except SegmentBridgeError as error:
         _say("ERROR", error.told(PROGRAM))
@@ -102,7 +102,7 @@ class Alert:
             needed = {each: str(said[name]) for each, name in cls._NEEDED.items()}
             return cls(**needed, **{each: str(said.get(name) or "") for each, name in cls._GIVEN.items()}, texts=texts)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise SplunkdError("what is read is no alert of splunkd's: %s" % type(error).__name__) from None
+            raise SplunkdError("stdin does not hold an alert from splunkd: %s" % type(error).__name__) from None
 
     @property
     def tokens(self) -> Dict[str, str]:

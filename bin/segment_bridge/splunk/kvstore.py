@@ -64,7 +64,7 @@ class Collection:
             for document in page:
                 if last is not None and document["_key"] <= last:
                     raise SplunkdError(
-                        'collection %s: KV store gave _key "%s" after "%s": what it lacks is unknown'
+                        'collection %s: KV store gave _key "%s" after "%s": documents may be missing'
                         % (self.name, document["_key"], last)
                     )
                 last = document["_key"]
@@ -172,13 +172,13 @@ class Collection:
         if error.status == 429 or error.status >= 500:
             is_starting = error.status == 503 and "initializing" in text
             return Unavailable(
-                text + "If it stays so, look at: splunk show kvstore-status",
+                text + "If this persists, run: splunk show kvstore-status",
                 reason="kvstore_starting" if is_starting else "kvstore",
             )
         return SplunkdError(
             text
             + {
-                401: "This run's session has ended: it is over by itself with the next run",
+                401: "This run's session has expired: the next run gets a new one",
                 403: "Only administrators and the app's own scheduled searches may write to it",
                 404: "The app's collections.conf is not loaded: restart Splunk. Or server.conf turns KV store off",
             }.get(error.status, "Compare its fields with collections.conf"),

@@ -27,7 +27,7 @@ ARGUMENTS = {
     ),
     "ca_file": ("CA file", "PEM file on this machine, with the CA of the API server's certificate if that is private."),
     "kubeconfig": ("Kubeconfig", "File on this machine, in place of API server and token."),
-    "context": ("Context", "Of the kubeconfig. Default: its current one."),
+    "context": ("Context", "A context of the kubeconfig. Default: its current context."),
     "proxy_url": ("Proxy", "URL of an HTTP proxy on the way to the API server."),
     "namespace": ("Namespace", "Where the UserSignups are. Default: toolchain-host-operator."),
     "usersignups": ("UserSignups", "Whether to list them. A host cluster has them. Default: true."),
@@ -36,19 +36,25 @@ ARGUMENTS = {
         "Whether to list them, so that what controllers do can be attributed to "
         "workspaces' owners. Member clusters have them. Default: true.",
     ),
-    "tenant_type_label": ("Tenant label", "By which a tenant namespace is known."),
-    "tenant_type": ("Tenant label's value", "What that label says. Default: tenant."),
-    "tenant_workspace_label": ("Workspace label", "Of a tenant namespace; names its workspace."),
-    "page_size": ("Page size", "Objects in a request. Default: 500."),
+    "tenant_type_label": ("Tenant label", "The label that marks a tenant namespace."),
+    "tenant_type": ("Tenant label's value", "The value of that label. Default: tenant."),
+    "tenant_workspace_label": ("Workspace label", "The label of a tenant namespace that names its workspace."),
+    "page_size": ("Page size", "Objects requested at a time. Default: 500."),
     "connect_timeout": ("Connect time-out", "Seconds. Default: 5."),
     "timeout": ("Time-out", "Seconds without a byte of an answer. Default: 65."),
-    "max_attempts": ("Attempts", "How often a page is asked for. Default: as often as the deadline allows."),
+    "max_attempts": (
+        "Attempts",
+        "The most times to request a page, up to 100. Default: as many as the deadline allows.",
+    ),
     "deadline": ("Deadline", "Seconds that a run may take. Default: 600."),
     "max_shrink_percent": (
         "Largest shrinkage",
-        "Percent of a cluster's records, if over 100, that a run may delete. Default: 50.",
+        "The most that a run may delete, in percent of a cluster's records, if there are over 100. Default: 50.",
     ),
-    "allow_shrink_until": ("Allow shrinkage until", "Until this time, such as 2026-11-24T09:30:00Z, it may be larger."),
+    "allow_shrink_until": (
+        "Allow shrinkage until",
+        "The time until which shrinkage may be larger, such as 2026-11-24T09:30:00Z.",
+    ),
 }
 """Title and description of each setting, as Splunk Web shows them."""
 

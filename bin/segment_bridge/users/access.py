@@ -106,7 +106,7 @@ def _of_server(access: Access) -> Endpoint:
     credential = ("bearer token %s" % access.token_place).strip()
     token = checked(access.token, credential)
     if not token:
-        text = "There is no bearer token to show to the API server: save one on the app's setup page"
+        text = "There is no bearer token for the API server: save one on the app's setup page"
         raise ClusterError(text, setting="token")
     trust = _file(access.ca_file) if access.ca_file else _der(access.ca) if access.ca else _public()
     return _endpoint(access, access.server, credential, trust, _CURE, "Bearer " + token, secrets=(token,))
@@ -230,10 +230,10 @@ def _checked_server(url: str) -> str:
 
 # --- Certificates ---------------------------------------------------------------------------------------------------
 
-_CURE = "Set ca_file to the CA of its certificate, and server to a name that is in that"
+_CURE = "Set ca_file to the CA of its certificate, and server to a name in the certificate"
 _KUBECONFIG_CURE = (
     "Set the kubeconfig's certificate-authority to the CA of its certificate, and server or "
-    "tls-server-name to a name that is in that"
+    "tls-server-name to a name in the certificate"
 )
 
 

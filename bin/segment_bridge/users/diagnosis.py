@@ -18,10 +18,12 @@ _NO_TLS = re.compile("WRONG_VERSION_NUMBER|HTTP_REQUEST|UNKNOWN_PROTOCOL|PACKET_
 _NO_CLIENT = re.compile("ALERT_(UNKNOWN_CA|ACCESS_DENIED|.*CERTIFICATE.*)")
 
 _NO_TLS_CURE = "The port speaks plain HTTP or something else, but not TLS: set server to the API server's https port"
-_NO_CLIENT_CURE = "The server does not take the %s: give it one of a CA that it trusts, and that has not expired"
-_BROKEN_TLS_CURE = "The connection broke off: check that the port is the API server's, and what is in between"
+_NO_CLIENT_CURE = "The server does not accept the %s: use one that has not expired, from a CA that the server trusts"
+_BROKEN_TLS_CURE = (
+    "The connection broke off: check that the port is the API server's, and any firewall or proxy in between"
+)
 _TCP_CURE = "Check host and port, and whether a firewall or a proxy (proxy_url) is in between"
-_HTTP_CURE = "The connection broke or stalled: if it stays so, check the API server's health"
+_HTTP_CURE = "The connection broke or stalled: if this persists, check the API server's health"
 
 
 class Diagnosis(NamedTuple):
@@ -55,7 +57,7 @@ def diagnosis(error: Optional[BaseException], url: str, tls_cure: str, credentia
         return any(isinstance(cause, types) for cause in causes)
 
     if met(UnicodeError, urllib3.exceptions.LocationParseError):
-        return Diagnosis("DNS", text, "No host can have this name: check it, and that of the proxy", False)
+        return Diagnosis("DNS", text, "This is not a valid host name: check it, and that of the proxy", False)
     if met(urllib3.exceptions.ProxyError):
         return Diagnosis("the proxy", text, "Check proxy_url, and its credentials", "407" not in text)
     if met(socket.gaierror):

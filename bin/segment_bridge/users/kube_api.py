@@ -128,7 +128,7 @@ class ApiServer:
                 if page_size == 1:
                     raise ClusterError(
                         "%s answered a list of one of the %s with more than %s MB, or too many values: "
-                        "see what answers there, and whether it keeps to limit=1"
+                        "check what answers there, and whether it obeys limit=1"
                         % (self.address, resource.plural, MOST_PAGE_BYTES // 1_000_000)
                     ) from None
                 page_size //= 2
@@ -139,8 +139,8 @@ class ApiServer:
                 return
             if token == before:
                 raise ClusterError(
-                    "%s answered two pages of the %s with the same token to go on from, and would do so "
-                    "for ever: see what answers there" % (self.address, resource.plural)
+                    "%s answered two pages of the %s with the same continue token, so the list would never "
+                    "end: check what answers there" % (self.address, resource.plural)
                 )
 
     def _page(self, resource: Resource, query: List[Tuple[str, Union[str, int]]]) -> Dict[str, Any]:
@@ -182,7 +182,7 @@ class ApiServer:
             is_asked_for = False
         if not is_asked_for:
             raise ClusterError(
-                "%s answered a list of %s with something else, which begins: %s. Check that it is an "
+                "%s answered a request for a list of %s with something else, which begins: %s. Check that it is an "
                 "API server, and that no proxy answers in its place"
                 % (self.address, resource.plural, self._excerpt(body))
             )
@@ -203,7 +203,7 @@ class ApiServer:
     def _cure(self, resource: Resource, status: int, said: str) -> str:
         path = urlsplit(self.address).path
         if "Client sent an HTTP request to an HTTPS server" in said:
-            return "What is in between speaks plain HTTP to it: check the proxy"
+            return "Something in between speaks plain HTTP to it: check the proxy"
         if status == 401:
             return "The %s is unknown or has expired: make a new one, and store it" % self._endpoint.credential
         if path and (status == 404 or 300 <= status < 400 or "cannot get path" in said):
@@ -212,7 +212,10 @@ class ApiServer:
                 "asks for one" % path
             )
         if status == 403 and "system:anonymous" in said:
-            return "It has not seen the %s: something in between keeps it back, or ends TLS" % self._endpoint.credential
+            return (
+                "The %s did not reach it: something in between removes it, or terminates TLS"
+                % self._endpoint.credential
+            )
         if status == 403 and "cannot list resource" in said:
             return "Give its account %s, as in %s in the app's folder" % (resource.rule, resource.manifest)
         if status == 403:

@@ -22,8 +22,8 @@ _TEXT, _DATA, _SWITCH, _LIST, _MAPPING, _UNUSED = "text", "base64", "true or fal
 """What a field must be. Unused fields do not affect requests, with kubectl either."""
 _TYPES: Dict[str, Type[Any]] = {_TEXT: str, _DATA: str, _SWITCH: bool, _LIST: list, _MAPPING: dict}
 _ACTS_AS = (
-    "acts as somebody else (%s), which takes more rights than to list: give it the credentials of an account "
-    "that may list"
+    "impersonates another user (%s), which takes more rights than listing does: give it the credentials of "
+    "an account that may list"
 )
 _LOGS_IN = (
     "runs a program to log in (%s), which a Splunk app must not: use a token or a client certificate, such as "
@@ -171,7 +171,7 @@ class _Reader:
     def _fields(self, kind: str, given: Any) -> Dict[str, Any]:
         """The fields that are set; null, empty strings, empty lists and false count as not set."""
         if not isinstance(given, dict):
-            raise self._refused("has %s that is not a mapping of fields" % ("a " + kind if kind else "a content"))
+            raise self._refused("has %s that is not a mapping of fields" % ("a " + kind if kind else "content"))
         fields = {}
         for name, value in given.items():
             if name not in FIELDS[kind]:
@@ -243,7 +243,9 @@ class _Reader:
         except ValueError:
             is_usable = False
         if not is_usable:
-            raise self._refused("has a proxy-url that must begin with http:// or https://, which alone are used here")
+            raise self._refused(
+                "has a proxy-url that does not begin with http:// or https://: no other kind is supported"
+            )
         credentials, _, address = parts.netloc.rpartition("@")
         return "%s://%s" % (parts.scheme, address), checked(
             unquote(credentials), "proxy's credentials in the proxy-url of kubeconfig %s" % self._path

@@ -38,7 +38,7 @@ def lease(splunk: Splunk, name: str, seconds: float) -> Iterator[None]:
         if not _take(leases, name, splunk.host, lease_id, time.time() + seconds + CLOCK_SKEW_S):
             _end_what_is_over(leases, name)
             raise Unavailable(
-                "collection %s: another run is at work on %s. If there is none, its lease ends by itself "
+                "collection %s: another run is at work on %s. If there is none, the lease expires "
                 "%g s after it began" % (LEASES, name, seconds + CLOCK_SKEW_S)
             )
 

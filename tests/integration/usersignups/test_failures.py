@@ -378,7 +378,7 @@ class TestKVStore:
         [
             ((404, "Collection not found."), "collections.conf is not loaded"),
             ((403, "no"), "Only administrators"),
-            ((401, "no"), "session has ended"),
+            ((401, "no"), "session has expired"),
         ],
         ids=["missing", "403", "401"],
     )

@@ -98,7 +98,7 @@ def test_tcp(says):
 def test_tls_with_another_ca(says, fake):
     text = says(ca_file="")
     assert text.startswith("%s cannot be reached: TLS failed: " % fake.url)
-    assert text.endswith(". Set ca_file to the CA of its certificate, and server to a name that is in that")
+    assert text.endswith(". Set ca_file to the CA of its certificate, and server to a name in the certificate")
 
 
 def test_tls_with_another_name(says, fake):
@@ -188,9 +188,9 @@ def test_a_cluster_without_the_resource(says, fake):
 def test_something_else_that_answers(says, fake):
     fake.faults = faults.always(faults.html())
     assert says() == (
-        '%s answered a list of usersignups with something else, which begins: "<!DOCTYPE html><html><body><h1>Sign in '
-        'to the network</h1></body></html>". Check that it is an API server, and that no proxy answers in its place'
-        % (fake.url)
+        "%s answered a request for a list of usersignups with something else, which begins: "
+        '"<!DOCTYPE html><html><body><h1>Sign in to the network</h1></body></html>". '
+        "Check that it is an API server, and that no proxy answers in its place" % (fake.url)
     )
 
 
