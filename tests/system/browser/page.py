@@ -33,7 +33,7 @@ class Step:
     """A section of the page."""
 
     def __init__(self, browser: Browser, title: str):
-        self._browser = browser
+        self._browser, self.title = browser, title
         self._xpath = '//section[h2[contains(., "%s")]]' % title
 
     @property
@@ -121,7 +121,7 @@ class SetupPage:
         """Until all steps have been loaded."""
         self.browser.open(self._web + path)
         for step in (self.destination, self.clusters, self.audit, self.alerts, self.power):
-            self.browser.wait_for(lambda step=step: step.mark or step.report, ".", 60)
+            self.browser.wait_for(lambda step=step: "%s: %s" % (step.title, step.mark or step.report), ": .", 60)
 
     def answers(self) -> list:
         """All that Splunk answered to the page's requests since it was opened: url, method, text."""
