@@ -118,7 +118,7 @@ class TestDeadLetters:
         browser.wait_for(lambda: part.text, "Send again\nEdit\nDrop")
         assert '"messageId": "failed-2"' in part.text
         assert "Nothing, if the way to Segment is free again" in part.text
-        assert "the other side answered with this status" in part.text
+        assert "the server answered with this status" in part.text
 
     def test_some_are_sent_again(self, view, browser, environment):
         part = view.open("letters", "&text=refused-")
