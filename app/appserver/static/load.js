@@ -1,6 +1,6 @@
-/* Loads a page into its view's element segment-bridge-<name>: the module <name>/page.js, from where this file came. A view
-   needs no script of its own: common/page.js says how a page begins.
-   Splunk Web puts the app's build number into that address, so that an upgrade is not kept from the browser by its cache. */
+/* Loads the page <name>/page.js, which lies beside this file, into its view's element segment-bridge-<name>. So a view needs
+   no script of its own; common/page.js says how a page starts.
+   Splunk Web puts the app's build number into this file's address, so that the browser's cache does not hide an upgrade. */
 {
   const ID = "segment-bridge-";
   const own = document.currentScript?.src
@@ -13,12 +13,12 @@
       const { show } = await import(new URL(`${place().id.slice(ID.length)}/page.js`, new URL(own, location)));
       await show(place());
     } catch (error) {
-      place().textContent = `This page could not be loaded: ${error.message}. Reload it. If that does not help, open `
-        + "/_bump in Splunk Web, with the same beginning of the address as here, press the button there, and come back.";
+      place().textContent = `This page could not be loaded: ${error.message}. Reload it. If that does not help, replace the part of `
+        + "the address from /app/ on with /_bump, press the button on that page, and come back.";
     }
   };
 
-  // The panel may be there before this script or after it.
+  // The panel may appear before or after this script runs.
   if (place()) {
     start();
   } else {

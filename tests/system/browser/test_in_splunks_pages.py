@@ -81,7 +81,7 @@ class TestOverview:
     def test_who_may_not_see_what_was_sent_is_told_where_to_go(self, browser, splunkd):
         log_in(browser, splunkd, "ana")
         browser.open(splunkd.web_url + "/en-US/app/segment_bridge")
-        browser.wait_for_text("The page Journeys is open to you")
+        browser.wait_for_text("You can use the page Journeys")
         assert problems(browser, "overview-without-rights") == []
         for theme in ("light", "dark"):
             browser.open(splunkd.web_url + "/en-US/app/segment_bridge/overview_" + theme)

@@ -216,7 +216,7 @@ def test_wide_fields_are_wide(opened, browser):
             "return arguments[0].getBoundingClientRect().width",
             {"element-6066-11e4-a52e-4f735466cecf": step.field(label).reference},
         )
-        for step, label in ((page.audit, "Search for them"), (page.alerts, "E-mail addresses"))
+        for step, label in ((page.audit, "Search terms"), (page.alerts, "E-mail addresses"))
     }
     assert all(width > 500 for width in widths.values()), widths
 

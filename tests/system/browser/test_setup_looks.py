@@ -30,21 +30,21 @@ def test_what_shuts_people_out_is_found(page, browser):
 def test_an_empty_installation(page, browser):
     page.clusters.press("Add a cluster")
     page.clusters.unfold("More settings")
-    for summary in ("Network", "Receipts: what became of events at Segment", "OAuth 2.0: for a source that demands it"):
+    for summary in ("Network", "Receipts: what Segment did with the events", "OAuth 2.0: if the source requires it"):
         page.destination.unfold(summary)
     page.destination.press("Save")
-    assert "Needed" in page.destination.problem("Write key")
+    assert "Required" in page.destination.problem("Write key")
     assert problems(browser, "setup-empty") == []
 
 
 def test_what_is_not_saved_is_marked(page, browser):
-    page.audit.fill_in({"Search for them": SEARCH})
+    page.audit.fill_in({"Search terms": SEARCH})
     assert "Not saved" in page.audit.text.splitlines()[0]
     assert problems(browser, "setup-unsaved") == []
     page.power.press("Turn it on")
     page.power.wait_for("First save")
-    assert page.power.report == "First save what you changed, or cancel it: 3. Audit events."
-    page.audit.fill_in({"Search for them": browser.run("return document.querySelector('[name=audit]').defaultValue")})
+    assert page.power.report == "First save or cancel your changes in: 3. Audit events."
+    page.audit.fill_in({"Search terms": browser.run("return document.querySelector('[name=audit]').defaultValue")})
 
 
 def test_a_healthy_installation(page, browser, environment):
@@ -55,11 +55,11 @@ def test_a_healthy_installation(page, browser, environment):
     admin.set_secret("usersignups:" + CLUSTER, cluster.token)
     admin.add_cluster(CLUSTER, server=cluster.url, ca_file=str(cluster.ca_file))
     page.open()
-    page.audit.fill_in({"Search for them": SEARCH})
+    page.audit.fill_in({"Search terms": SEARCH})
     page.audit.press("Save and count")
     browser.wait_for_text("The last ten messages that would be sent")
     page.power.press("Turn it on")
-    page.power.wait_for("It is on. The first run:", seconds=120)
+    page.power.wait_for("The app is on. The first run:", seconds=120)
     page.clusters.press("Edit: cluster " + CLUSTER)
     assert problems(browser, "setup-healthy") == []
 

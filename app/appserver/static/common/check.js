@@ -1,8 +1,8 @@
-/* What can be found out about a destination without sending it an event. Splunk asks for it, never the browser.
+/* Checks a destination without sending it an event. Splunk sends the requests, never the browser.
 
      const checks = await check("segment");   // [{ check: "key", status: "warn", code: "key_unknown", text: "..." }, ...]
 
-   `status` is ok, warn or unknown: what follows from Segment's answers is not all proven, so none of it refuses anything. */
+   `status` is ok, warn or unknown. We could not verify all of Segment's answers, so no check blocks anything. */
 
 import { post } from "./splunkd.js";
 

@@ -1,8 +1,8 @@
-/* Questions that come before what cannot be taken back.
+/* Asks before something that cannot be undone.
 
      if (await confirmed("Drop 3 events?", ["They are not sent, ever."], "Drop")) { ... }
 
-   The browser's own <dialog>: it keeps the focus, gives it back, and Escape is no. */
+   It uses the browser's own <dialog>, which keeps the focus, gives it back, and treats Escape as "no". */
 
 import { button, element } from "./dom.js";
 
@@ -10,8 +10,9 @@ import { button, element } from "./dom.js";
 export const confirmed = async (title, body, action, kind = "danger") =>
   await ask(title, body, { [action]: { kind, answer: () => true } }) === true;
 
-/** Shows `body`, and a button for each of `actions`: text -> { kind, answer }. Resolves to what the button's `answer` returns, or its
-    promise; the dialog stays where that is undefined, to have something put right. Resolves to undefined where it is left. */
+/** Shows `body`, and a button for each of `actions`: text -> { kind, answer }. Resolves to what the button's `answer` returns, or
+    what its promise resolves to. If that is undefined, the dialog stays open, so that the user can correct something. Resolves to
+    undefined if the user leaves the dialog. */
 export function ask(title, body, actions) {
   return new Promise((resolve) => {
     let result;

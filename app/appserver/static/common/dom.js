@@ -1,9 +1,9 @@
-/* Elements. Texts become text nodes and attributes, never markup.
+/* Creates elements. Texts become text nodes and attributes, never markup.
 
      element("p", { class: "sb-about" }, "Read ", code(name), " or ", helpLink("Help", "operations", "backfill"), "."); */
 
-/** element("button", { type: "button", click: handler }, "Save"): functions are listeners, true is an attribute without
-    a value, false and undefined are none. */
+/** element("button", { type: "button", click: handler }, "Save"). A function becomes a listener, true an attribute without a
+    value; false and undefined are left out. */
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -22,14 +22,14 @@ export const button = (text, click, kind = "secondary") =>
 
 export const code = (text) => element("code", {}, text);
 
-/** A link to a heading of a page of Help, in a tab of its own: the page by itself, as the view "help" leads here until the
-    app is set up. */
+/** A link to a heading of a Help page, in a new tab. It opens the page itself, because the view "help" redirects to the setup
+    page until the app is set up. */
 export const helpLink = (text, page, heading) => {
   const href = new URL(`../help/${page}.html#${heading}`, import.meta.url);
   return element("a", { href, target: "_blank", rel: "noopener" }, text);
 };
 
-/** How long ago that was, in epoch seconds; the moment itself is its title. */
+/** Shows how long ago `time` (epoch seconds) was; the tooltip shows the moment itself. */
 export function ago(time) {
   const moment = new Date(time * 1000);
   const seconds = (moment - Date.now()) / 1000;
@@ -43,8 +43,9 @@ const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
 export const details = (summary, ...children) =>
   element("details", { class: "sb-details" }, element("summary", {}, ...[summary].flat()), ...children);
 
-/** Rows as a table. `columns` are field -> heading, or field -> { heading, cell, isName }: `cell(row)` is what to show, a text or
-    an element, and a name is the row's own heading. Where there is no room, each cell has a line. The caption can be for screen readers alone. */
+/** Shows rows as a table. `columns` are field -> heading, or field -> { heading, cell, isName }: `cell(row)` returns what to show,
+    a text or an element; a column with `isName` becomes the row's heading. On a narrow screen, each cell gets a line of its own.
+    With `isCaptionSeen` false, the caption is for screen readers only. */
 export function table(rows, columns, caption, isCaptionSeen = true) {
   const made = Object.entries(columns).map(([field, column]) => ({
     cell: (row) => row[field], ...(typeof column === "string" ? { heading: column } : column),

@@ -1,7 +1,7 @@
-/* What went wrong, by a code, for the page, and in words, for its reader. */
+/* Failures: a code for the page, and a text for its reader. */
 
-/** `status` is that of splunkd's answer, 0 if there is none; `setting` is the one that it is about, and `short` are the words
-    without the stanza before it. */
+/** `status` is the status of splunkd's answer, or 0; `setting` is the setting that the failure concerns, if any; `short` is the
+    text without the stanza at its beginning. */
 export class Failure extends Error {
   constructor(code, text, status = 0, setting = "") {
     super(text);
@@ -11,12 +11,12 @@ export class Failure extends Error {
 
 const STANZA = /^(?:\w+\.conf )?(?:\[[^\]]*\] )?/;
 
-/* What the app's programs say is "PROGRAM: SENTENCE (reason=CODE setting=NAME)", the latter where it is about one. Splunk puts
-   words of its own before it, which may well have the program's name in them. */
+/* Messages of the app's programs look like "PROGRAM: SENTENCE (reason=CODE setting=NAME)"; not all have a setting. Splunk puts
+   its own words before them, which may contain the program's name, too. */
 const OWN = /.*(?:segmentsend(?:' command)?|usersignups): (.*) \(reason=(\w+)(?: setting=(\w+))?\)/s;
 const BOILERPLATE = /^(?:Encountered the following error while trying to \w+: |Error in '\w+' command: |In handler '[^']+': )+/;
 
-/** A Failure, made of Splunk's messages: of what the app says among them, if it says something. */
+/** Makes a Failure from Splunk's messages. If one of them is the app's, uses that one. */
 export function toldBy(texts, status = 0) {
   const own = texts.map((text) => OWN.exec(text)).find(Boolean);
   return own
@@ -24,7 +24,7 @@ export function toldBy(texts, status = 0) {
     : new Failure("", [...new Set(texts.map((text) => text.replace(BOILERPLATE, "")))].join(" "), status);
 }
 
-/** A warning's text, without what is for programs. */
+/** A warning's text, without the parts meant for programs. */
 export function plain(text) {
   const own = OWN.exec(text);
   return own ? sentence(own[1]) : text.replace(/^segmentsend: /, "");

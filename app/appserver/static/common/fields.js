@@ -1,19 +1,19 @@
-/* Form fields: a label, a control, help, and what is wrong with the value, beside it.
+/* Form fields. Each has a label, a control, a help text, and a place for what is wrong with the value.
 
      const event = new Field("event", "Event", { check: required(), help: "As Segment shows it." });
      if (allValid([event])) { ... event.value ... }
 
-   A rule takes a text and returns what is wrong with it, "" if nothing is. */
+   A rule takes a text and returns what is wrong with it, or "". */
 
 import { button, element } from "./dom.js";
 
 let ids = 0;
 
-/** An empty text is the business of these two, not of the rules that they are given. */
-export const required = (rule = () => "") => (text) => (text ? rule(text) : "Needed.");
+/** These two deal with empty texts, so that the rules that they wrap need not. */
+export const required = (rule = () => "") => (text) => (text ? rule(text) : "Required.");
 export const optional = (rule) => (text) => (text ? rule(text) : "");
 
-/** A field for a text, of several lines if it is `tall`. `check` is a rule. */
+/** A field for text, with several lines if it is `tall`. `check` is a rule. */
 export class Field {
   constructor(name, label, { help, check = () => "", placeholder, type = "text", width, tall }) {
     this.name = name;
@@ -57,7 +57,7 @@ export class Field {
     }
   }
 
-  /** Whether the value can be what it is. */
+  /** Whether the value is valid; if not, shows why. */
   validate() {
     const problem = this.element.hidden ? "" : this.check(this.value);
     this.fail(problem);
@@ -69,12 +69,12 @@ export class Field {
   }
 }
 
-/** A field for what lies in the password store, which is never shown: where there is something, it can be replaced, and
-    removed if it `isOptional`. `value` is "" if it stays, or if it is to be removed: `isRemoved`. */
+/** A field for a secret in the password store. It never shows the secret, but lets the user replace it, and remove it if it
+    `isOptional`. `value` is "" if the secret stays, or if it `isRemoved`. */
 export class SecretField extends Field {
   constructor(name, label, { check = () => "", isOptional = false, ...options }) {
     super(name, label, { ...options, type: "password" });
-    this.check = (text) => (text ? check(text) : this.isSaved || isOptional ? "" : "Needed.");
+    this.check = (text) => (text ? check(text) : this.isSaved || isOptional ? "" : "Required.");
     this._remove.hidden = !isOptional;
     this.show(false);
   }
@@ -82,9 +82,9 @@ export class SecretField extends Field {
   _around(control, label) {
     const replace = button("Replace", () => this.focus(), "link");
     this._remove = button("Remove", () => this._leaveOut(), "link");
-    replace.setAttribute("aria-label", `Replace what is saved: ${label}`);
-    this._remove.setAttribute("aria-label", `Remove what is saved: ${label}`);
-    this._saved = element("div", {}, "Saved. It is not shown. ", replace, this._remove);
+    replace.setAttribute("aria-label", `Replace saved secret: ${label}`);
+    this._remove.setAttribute("aria-label", `Remove saved secret: ${label}`);
+    this._saved = element("div", {}, "Saved, but never shown. ", replace, this._remove);
     return element("div", {}, this._saved, control);
   }
 
@@ -111,7 +111,7 @@ export class SecretField extends Field {
   }
 }
 
-/** One of a few: `choices` are value -> label. */
+/** A choice of one of a few values: `choices` are value -> label. */
 export class Choice {
   constructor(name, label, choices, changed = () => {}) {
     this._inputs = Object.keys(choices).map((value) =>
@@ -137,7 +137,7 @@ export class Choice {
   }
 }
 
-/** Yes or no. */
+/** A checkbox. */
 export class Tick {
   constructor(name, label, help) {
     const id = `sb-field-${(ids += 1)}`;
@@ -159,14 +159,14 @@ export class Tick {
   }
 }
 
-/** On or off, at once: `toggle` gets what it is to be. `name` says what is switched. */
+/** A switch that takes effect at once: `toggle` gets the new state. `name` names what it switches. */
 export const onOff = (name, isOn, toggle) => element(
   "button",
   { type: "button", role: "switch", class: "sb-switch", "aria-checked": String(isOn), "aria-label": name, click: () => toggle(!isOn) },
   element("span", { "aria-hidden": "true" }, isOn ? "On" : "Off"),
 );
 
-/** Checks all fields that have a rule; the first that is wrong gets the focus. */
+/** Checks all fields that have a rule, and moves the focus to the first one that is wrong. */
 export function allValid(fields) {
   const wrong = fields.filter((field) => field.validate && !field.validate());
   wrong[0]?.element.closest("details")?.setAttribute("open", "");
@@ -174,8 +174,8 @@ export function allValid(fields) {
   return wrong.length === 0;
 }
 
-/** Shows a failure beside the field that it is about, which is returned, if it is about one that can be seen: `fields` has
-    them by setting, or by the failure's code. */
+/** Shows a failure beside its field, and returns the field, if the failure concerns a visible one. `fields` maps settings, and
+    codes of failures, to fields. */
 export function failAt(failure, fields) {
   const field = [fields[failure.setting], fields[failure.code]].find((each) => each && !each.element.hidden);
   field?.fail(failure.short);

@@ -1,4 +1,4 @@
-/* How each page begins: in the light or dark of what is behind it, and only for those, and on a Splunk, for whom it is.
+/* Starts a page: in the light or dark theme behind it, and only if the user and this Splunk meet its requirements.
 
      export async function show(place) {
        const page = await begin(place, "Operations", { needs: ["segment_bridge_send"], instead: "This page is for ..." });
@@ -7,7 +7,8 @@
        }
      }
 
-   A view names load.js and page.css, and has one <div id="segment-bridge-NAME">: load.js calls `show` of NAME/page.js with it. */
+   A view loads load.js and page.css, and contains one <div id="segment-bridge-NAME">. load.js passes it to `show` of
+   NAME/page.js. */
 
 import { element } from "./dom.js";
 import { content } from "./splunkd.js";
@@ -15,10 +16,9 @@ import { followTheme } from "./theme.js";
 
 const OLDEST = [9, 3];
 
-/** Puts the title and, where KV store is not ready, a note about that into `place`. Resolves to the page,
-    { append, user, isReady, host }: `user` is authentication/current-context, `isReady` whether KV store is, `host`
-    { isCloud, isMember }. Where the user lacks one of the capabilities `needs`, the sentence `instead` is all that there is, and it
-    resolves to null. */
+/** Puts the title into `place` and, if KV store is not ready, a note. Resolves to the page, { append, user, isReady, host }: `user`
+    is authentication/current-context, `isReady` whether KV store is ready, and `host` is { isCloud, isMember }. If the user lacks
+    one of the capabilities `needs`, shows only the sentence `instead`, and resolves to null. */
 export async function begin(place, title, { needs = [], instead = "", isWide = false } = {}) {
   place.className = isWide ? "sb-page sb-broad" : "sb-page";
   followTheme(place);
@@ -55,5 +55,5 @@ export async function begin(place, title, { needs = [], instead = "", isWide = f
 }
 
 const kvStoreNote = (status) => element(
-  "div", { class: "sb-note sb-warning", role: "status" }, `KV store is not ready (${status}), and the app keeps the user map in it. It `
-    + "starts some minutes after Splunk: reload this page then. Until it is ready, no run can succeed.");
+  "div", { class: "sb-note sb-warning", role: "status" }, `KV store is not ready (${status}). The app keeps the user map in it, so no `
+    + "run can succeed until it is ready. It starts some minutes after Splunk; reload this page then.");

@@ -1,4 +1,4 @@
-/* A table of what may be long, a page at a time.
+/* A long table, shown a page at a time.
 
      const list = new Pages({ time: "Time", status: "Outcome" }, "Runs", (skip, limit) => records("segment_runs", { skip, limit }));
      place.append(list.element);
@@ -11,7 +11,7 @@ import { button, element, table } from "./dom.js";
 const PAGE = 100;
 
 export class Pages {
-  /** `read(skip, limit)` gives rows, or their promise; `none` is said where there are none. */
+  /** `read(skip, limit)` returns rows, or a promise of rows; `none` is shown if there are none. */
   constructor(columns, caption, read, { none = "There are none.", size = PAGE } = {}) {
     Object.assign(this, { _columns: columns, _caption: caption, _read: read, _none: none, _size: size, _skip: 0 });
     this._rows = element("div", {});
@@ -22,8 +22,8 @@ export class Pages {
     this.element = element("div", {}, this._rows, element("div", { class: "sb-actions sb-paging" }, this._back, this._on, this._where));
   }
 
-  /** Reads and shows the rows from `skip` on: by default, once more those that it shows. One more than a page tells whether
-      it goes on. */
+  /** Reads and shows the rows from `skip` on; by default, refreshes those on the screen. It reads one row more than a page, to
+      know whether there is a next page. */
   async show(skip = this._skip) {
     const rows = await this._read(Math.max(0, skip), this._size + 1);
     if (!rows.length && skip > 0) {

@@ -1,4 +1,4 @@
-/* What the last runs came to, of the command for a destination or of the input for a cluster: the collection segment_runs.
+/* The results of the last runs, of the command for a destination or of the input for a cluster, from the collection segment_runs.
 
      const { last, failed } = await lastRuns({ component: "usersignups", cluster: "prod" });
      cell.append(failed ? problem(failed) : "none"); */
@@ -8,17 +8,17 @@ import { records } from "./kvstore.js";
 
 const RUNS = "segment_runs";
 
-/** The last run, and the last one that failed: records, or undefined. */
+/** The records of the last run, and of the last one that failed, or undefined. */
 export async function lastRuns(about) {
   const newest = async (query) => (await records(RUNS, { query, sort: "time:-1", limit: 1 }))[0];
   const [last, failed] = await Promise.all([newest(about), newest({ ...about, status: { $ne: "ok" } })]);
   return { last, failed };
 }
 
-/** Why a run failed, and when. Its code leads to what it means. */
+/** Shows when a run failed, and why, with a link from the code to its meaning. */
 export function problem({ time, problems }) {
   const told = JSON.parse(problems || "[]");
   const { reason, error } = told.find(({ event }) => event === "error") ?? told.find((each) => each.error) ?? {};
   return element(
-    "span", {}, ago(time), ": ", error ?? "it was stopped", ...(reason ? [" (", helpLink(reason, "reasons", "reasons"), ")"] : []));
+    "span", {}, ago(time), ": ", error ?? "somebody stopped it", ...(reason ? [" (", helpLink(reason, "reasons", "reasons"), ")"] : []));
 }

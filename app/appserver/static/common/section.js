@@ -1,12 +1,12 @@
-/* Parts of a page, and what becomes of an action in one.
+/* Sections of a page, with a place for the results of their actions.
 
-     const section = new Section("runs", "Runs", "What the last runs came to.");
+     const section = new Section("runs", "Runs", "The results of the last runs.");
      section.body.append(button("Run", () => section.during("Running ...", async () => { ... section.report.say("good", "Done."); })));
      place.append(section.element); */
 
 import { element } from "./dom.js";
 
-/** A place for what is going on and what came of it, which screen readers read out. */
+/** Shows what is going on and what came of it; screen readers announce it. */
 export class Report {
   constructor() {
     this.element = element("div", { class: "sb-report", role: "status", "aria-live": "polite" });
@@ -26,7 +26,7 @@ export class Report {
   }
 }
 
-/** A step of the page: heading, whether it is done, what it is about, and what is in it. */
+/** A section: a heading with a mark, an explanation, the body, and a report. */
 export class Section {
   constructor(id, title, about) {
     this.title = title;
@@ -46,14 +46,14 @@ export class Section {
     );
   }
 
-  /** `isDone`: whether the last step may be taken; `isGood`: whether it is to look so. */
+  /** `isDone`: whether the user may take the last step; `isGood`: whether the mark looks good. */
   mark(isDone, text = isDone ? "Done" : "To do", isGood = isDone) {
     this.isDone = isDone;
     this._mark.textContent = text;
     this._mark.className = `sb-mark ${isGood ? "sb-done" : "sb-todo"}`;
   }
 
-  /** These fields are as they are saved: what is changed from now on is marked. */
+  /** Takes the fields' present values as the saved ones, and marks changes from now on. */
   watch(fields) {
     this._watched = fields.map((field) => ({ field, saved: stateOf(field) }));
     this._compare();
@@ -70,8 +70,8 @@ export class Section {
     }
   }
 
-  /** Does something, in which time nothing else of the section can be done, and reports if it fails. What is inert loses
-      the focus: unless it is elsewhere by then, it goes to what the action returns, or back to where it was. */
+  /** Runs an action, makes the section inert meanwhile, and reports a failure. Inert elements lose the focus. Unless the user has
+      moved the focus elsewhere by then, it goes to what the action returns, or back to where it was. */
   async during(text, action) {
     let next = document.activeElement;
     this.report.say("busy", text);

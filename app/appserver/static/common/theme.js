@@ -1,6 +1,6 @@
-/* Light or dark: Splunk's pages are either, and a page's theme need not be its reader's. */
+/* Light or dark. The theme of one of Splunk's pages may differ from the one that the reader chose. */
 
-/** Gives `place` data-theme by what stands behind it; that may still change while Splunk's own styles are loaded. */
+/** Sets data-theme of `place` by the colour behind it, which may still change while Splunk's own styles load. */
 export function followTheme(place) {
   const follow = () => {
     place.dataset.theme = behind(place) ?? said() ?? "light";
@@ -9,7 +9,7 @@ export function followTheme(place) {
   addEventListener("load", follow);
 }
 
-/** The theme that the reader has chosen for Splunk Web; by what stands behind `place` where that does not say so. */
+/** The theme that the reader chose for Splunk Web; if Splunk Web does not say, the theme behind `place`. */
 export const readersTheme = (place) => said() ?? behind(place) ?? "light";
 
 function behind(place) {

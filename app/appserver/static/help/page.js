@@ -1,10 +1,10 @@
-/* The view "help": one of the pages beside this file, which package.sh makes out of docs/. The address names it, and a
-   heading in it: help?page=glossary#glossary. */
+/* The view "help" shows one of the pages beside this file, which package.sh generates from docs/. The address names the page and
+   a heading: help?page=glossary#glossary. */
 
 import { followTheme } from "../common/theme.js";
 
 const FIRST = "index";
-const ID = "help-"; // before the ids of a page, as Splunk's own elements have ids, too
+const ID = "help-"; // a prefix for a page's ids, which might otherwise clash with Splunk's own
 
 /** Puts the page that the address names into `place`. */
 export async function show(place) {
@@ -34,7 +34,7 @@ export async function show(place) {
   goToHeading();
 }
 
-/** The address in this view of a link between pages. */
+/** Turns a link between pages into an address in this view. */
 function inView(address) {
   const [, name, anchor] = address.match(/^([\w.-]+)\.html(#.*)?$/) ?? [];
   return name ? `?page=${name}${anchor ?? ""}` : address;

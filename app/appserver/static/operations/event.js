@@ -19,7 +19,7 @@ export class OneEvent extends Section {
     super("event", "One event", "What became of it: whether it is in the index, whether it is a user journey, whose it is, when it was sent, "
       + "and what the answer was.");
     this._id = new Field("id", "Audit id, message id, user id, or SHA-256 of a username", {
-      check: (text) => (text ? "" : "Needed."), width: "wide",
+      check: (text) => (text ? "" : "Required."), width: "wide",
       help: "A user's latest 20 journeys are found by the user id that Segment gets, or by the SHA-256 of a username: 64 hexadecimal digits.",
     });
     this._id.value = asked.get("id") ?? "";

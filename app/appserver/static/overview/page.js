@@ -1,6 +1,6 @@
-/* The view "overview": leads to the dashboard in the theme of its reader. A dashboard has the theme that its file says, and no
-   word for the reader's own; so there are two, alike but for that word, overview_light and overview_dark. Where a dashboard
-   could show nothing, which looks as if nothing had been sent, this page stays and says why. */
+/* The view "overview": opens the dashboard in its reader's theme. A dashboard's file fixes its theme, so there are two,
+   overview_light and overview_dark, which differ only in that. If a dashboard could show nothing, it would look as if nothing
+   had been sent, so this page stays and says why. */
 
 import { begin } from "../common/page.js";
 import { readersTheme } from "../common/theme.js";
@@ -8,8 +8,7 @@ import { readersTheme } from "../common/theme.js";
 export async function show(place) {
   const page = await begin(place, "Overview", {
     needs: ["segment_bridge_send"],
-    instead: "Only administrators of the app and the role segment_bridge_sender may see what was sent. The page Journeys is open "
-      + "to you.",
+    instead: "Only administrators and the role segment_bridge_sender may see what was sent. You can use the page Journeys.",
   });
   if (page?.isReady) {
     location.replace(`overview_${readersTheme(place)}${location.search}`);

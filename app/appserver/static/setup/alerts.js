@@ -1,4 +1,4 @@
-/* Step 4: who is told when something goes wrong, the e-mail of the app's alerts. */
+/* Step 4: who gets the e-mail of the app's alerts. */
 
 import { button, element, helpLink } from "../common/dom.js";
 import { allValid, Field } from "../common/fields.js";
@@ -14,13 +14,13 @@ const actionsOf = (alert) => (alert.actions ?? "").split(/[\s,]+/).filter(Boolea
 
 export class Alerts extends Section {
   constructor({ isCloud }) {
-    super("alerts", "4. Alerts", ["Who is told when events do not get through, or the job does not run. ",
+    super("alerts", "4. Alerts", ["Who gets mail when events do not reach Segment, or the job does not run. ",
       helpLink("What each alert means", "operations", "alerts")]);
     this._isCloud = isCloud;
     this.to = new Field("email", "E-mail addresses", {
       check: emails, placeholder: "ops@example.com, data@example.com", width: "wide",
-      help: "Separated by commas. Without any, alerts are listed under Activity > Triggered Alerts only. Splunk sends mail by "
-        + "Settings > Server settings > Email settings.",
+      help: "Separate several addresses with commas. Without an address, alerts appear only under Activity > Triggered Alerts. Splunk "
+        + "sends mail according to Settings > Server settings > Email settings.",
     });
     this.body.append(this.to.element, element("div", { class: "sb-actions" }, button("Save", () => this.save(), "primary")));
   }
@@ -42,18 +42,18 @@ export class Alerts extends Section {
       const to = addresses(this.to.value);
       for (const alert of this._alerts) {
         const others = actionsOf(alert).filter((action) => action !== "email");
-        // Splunk refuses an empty action.email.to: without the action, the addresses are of no matter.
+        // Splunk refuses an empty action.email.to. Without the action, it ignores the addresses.
         await post(path`saved/searches/${alert.name}`, to.length
           ? { actions: [...others, "email"].join(","), "action.email": 1, "action.email.to": to.join(", ") }
           : { actions: others.join(","), "action.email": 0 });
       }
       await this.load();
       if (!to.length) {
-        this.report.say("good", "Saved: nobody gets mail.");
+        this.report.say("good", "Saved. Nobody gets mail.");
         return;
       }
       const doubts = await this._doubts(to);
-      this.report.say("good", doubts.length ? "Saved." : `Saved: ${this._alerts.length} alerts go to ${to.join(", ")}.`);
+      this.report.say("good", doubts.length ? "Saved." : `Saved. ${this._alerts.length} alerts send mail to ${to.join(", ")}.`);
       doubts.forEach((doubt) => this.report.add("warning", doubt));
     });
   }
@@ -62,17 +62,17 @@ export class Alerts extends Section {
   async _doubts(to) {
     const settings = await content(MAIL).catch(() => null);
     if (!settings) {
-      return [`Splunk will try to send the alerts to ${to.join(", ")}; this page may not see how it sends mail.`];
+      return [`Splunk will try to send the alerts to ${to.join(", ")}. This page is not allowed to read its mail settings.`];
     }
     const listed = (settings.allowedDomainList ?? "").toLowerCase().split(/[\s,;]+/).filter(Boolean);
     const allowed = listed.includes("deny_all") ? [] : listed.filter((each) => each !== "allow_all");
     const isOpen = listed.every((each) => each === "allow_all");
     const left = isOpen ? [] : to.filter((each) => !allowed.includes(each.toLowerCase().split("@")[1]));
     return [
-      left.length && `Splunk silently leaves out ${left.join(", ")}: the domains that it may send mail to are `
+      left.length && `Splunk will not send mail to ${left.join(", ")}, and will not report that. It may send mail to these domains: `
         + `${allowed.join(", ") || "none"} (Settings > Server settings > Email domains).`,
-      !this._isCloud && settings.mailserver === "localhost" && "Splunk's mail server is set to this machine itself, as it ships. Does "
-        + "it run one? Otherwise set yours, under Settings > Server settings > Email settings.",
+      !this._isCloud && settings.mailserver === "localhost" && "Splunk is set to use a mail server on this machine, which is its default. "
+        + "If none runs here, set yours under Settings > Server settings > Email settings.",
     ].filter(Boolean);
   }
 }

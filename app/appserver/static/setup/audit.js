@@ -1,4 +1,4 @@
-/* Step 3: where the audit events are, the macro segment_bridge_audit, and whether there are any that the app can read. */
+/* Step 3: the macro segment_bridge_audit, which finds the audit events, and whether the app can read them. */
 
 import { ago, button, code, details, element, helpLink } from "../common/dom.js";
 import { allValid, Field, required } from "../common/fields.js";
@@ -8,11 +8,11 @@ import { content, post } from "../common/splunkd.js";
 import { baseSearch } from "./rules.js";
 
 const MACRO = "configs/conf-macros/segment_bridge_audit";
-/* Whatever was done to an audit event on its way, auditID is in it. */
+/* Every audit event contains auditID, whatever a collector did to it. */
 const LATEST = "search `segment_bridge_audit` | head 100 | stats count AS events count(eval(like(_raw, \"%auditID%\"))) AS audit";
 const COUNT = "search `segment_bridge_audit` | stats count";
 const UNREADABLE = "search `segment_bridge_unreadable`";
-/* The messages of the job, which sends none whose user is not known. Before step 5 nobody is: then something stands in for the users' ids. */
+/* The messages that the job would send; it sends none of unknown users. Before step 5 all users are unknown, so STAND_IN replaces their ids. */
 const STAND_IN = "(the user's id, once step 5 has read the clusters)";
 const MESSAGES = "search `segment_bridge_audit` `segment_bridge_candidates` | `segment_bridge_events` "
   + "| eventstats count(userId) AS known | where known=0 OR isnotnull(userId) | head 10 "
@@ -20,11 +20,12 @@ const MESSAGES = "search `segment_bridge_audit` `segment_bridge_candidates` | `s
 
 export class Audit extends Section {
   constructor() {
-    super("audit", "3. Audit events", ["Where the Kubernetes API servers' audit logs are in Splunk. ",
+    super("audit", "3. Audit events", ["Where to find the Kubernetes API servers' audit logs in Splunk. ",
       helpLink("What audit events need", "setup", "what-audit-events-need")]);
-    this.search = new Field("audit", "Search for them", {
+    this.search = new Field("audit", "Search terms", {
       check: required(baseSearch), placeholder: 'index="k8s_audit" sourcetype="kube:audit"', width: "wide",
-      help: "An index, and what tells audit events from others in it. The app looks for user journeys among what this finds.",
+      help: "The index, and terms that tell audit events from other events in it. The app looks for user journeys in the events that "
+        + "these terms find.",
     });
     this._messages = element("div", { role: "group", "aria-label": "Messages that would be sent" });
     this.body.append(
@@ -39,13 +40,13 @@ export class Audit extends Section {
     this.element.append(this._messages);
   }
 
-  /** Looks at the latest events alone: to count all of an hour may take its time. */
+  /** Looks only at the latest events, because counting a whole hour may take long. */
   async load() {
     this.search.value = (await content(MACRO)).definition;
     this.watch([this.search]);
     this.report.say("busy", "Looking for events of the last hour ...");
     if (await this._isThere()) {
-      this.report.say("good", "There are audit events of the last hour.");
+      this.report.say("good", "Found audit events from the last hour.");
     }
   }
 
@@ -69,14 +70,14 @@ export class Audit extends Section {
     });
   }
 
-  /** Shows the last ten messages that the job would send; `told` stays in the report. Nothing is sent. */
+  /** Shows the last ten messages that the job would send, and sends nothing. `told` stays in the report. */
   async _preview(...told) {
     this._messages.replaceChildren();
     this.report.add("busy", "Finding user journeys among them ...");
     const { rows } = await search(MESSAGES);
     this.report.element.replaceChildren(...told);
     if (!rows.length) {
-      this.report.add("warning", "There are no user journeys of the last hour: nothing would be sent. Nobody may have done anything; or "
+      this.report.add("warning", "Found no user journeys from the last hour, so nothing would be sent. Either nobody did anything, or "
         + "these are the logs of another cluster.");
       return;
     }
@@ -85,13 +86,13 @@ export class Audit extends Section {
       ...rows.map(message),
     );
     if (rows[0].userId === STAND_IN) {
-      this._messages.append(element("p", { class: "sb-about" }, "The app does not know yet whose they are: it reads the clusters from step 5 on. "
-        + "It does not send messages of people whom it does not know then."));
+      this._messages.append(element("p", { class: "sb-about" }, "The app does not know the users yet: it reads the clusters from step 5 on. "
+        + "After that, it sends only messages of users that it knows."));
     }
   }
 
-  /** Whether there are audit events; else what there is instead is said. All searches here name macros alone: what somebody
-      typed is in none of them. */
+  /** Whether there are audit events; if not, reports what it found instead. The searches here use only macros, so they never
+      contain what somebody typed. */
   async _isThere() {
     const own = Symbol("search");
     this._latest = own;
@@ -101,24 +102,24 @@ export class Audit extends Section {
     }
     this.mark(Number(audit) > 0);
     if (!Number(events)) {
-      this.report.say("warning", "No events in the last hour. Are the index and its filters right, and may your roles search it?");
+      this.report.say("warning", "No events in the last hour. Check the search terms, and that your roles may search the index.");
     } else if (!Number(audit)) {
-      this.report.say("warning", "There are events in the last hour, but the latest ones are no audit events of a Kubernetes API "
-        + "server: none has an auditID. Are the index and its filters right?");
+      this.report.say("warning", "Found events from the last hour, but the latest ones are not audit events of a Kubernetes API "
+        + "server: none has an auditID. Check the search terms.");
     }
     return Number(audit) > 0;
   }
 
-  /** Of a kind of events that cannot become user journeys, because of how they are logged. */
+  /** Warns of one kind of events that cannot become user journeys because of how they were logged. */
   _warn({ events, what, cure, index, sourcetype }) {
     this.report.add(
       "warning", `${Number(events).toLocaleString()} of them, in index `, code(index), " with source type ", code(sourcetype),
-      ", may be user journeys, and the app cannot read them: ", `${what}. `, element("strong", {}, "To do: "), `${cure}.`,
+      ", may be user journeys, but the app cannot read them: ", `${what}. `, element("strong", {}, "To do: "), `${cure}.`,
     );
   }
 }
 
-/** A row of the dry run: its event, and behind that the message as it would be sent; or why it would not. */
+/** A row of the dry run: its event and, when opened, the message that would be sent, or why it would not be. */
 function message({ event, timestamp, segment_payload: payload, segment_error: error }) {
   const shown = payload ? JSON.stringify(JSON.parse(payload), null, 2) : error;
   return details([element("strong", {}, event), " ", ago(Date.parse(timestamp) / 1000)],

@@ -1,21 +1,21 @@
-/* The form for one cluster: the settings of [usersignups://NAME] that a site may need; README/inputs.conf.spec has all. */
+/* The form for one cluster, with the settings of [usersignups://NAME] that most sites need; README/inputs.conf.spec has all. */
 
 import { button, code, details, element } from "../common/dom.js";
 import { allValid, Choice, failAt, Field, optional, required, SecretField, Tick } from "../common/fields.js";
 import { isTrue } from "../common/splunkd.js";
 import { certificates, derCertificates, filePath, httpsUrl, name, namespace, proxyUrl, seconds } from "./rules.js";
 
-/** The settings that the form has. */
+/** The settings in the form. */
 export const SETTINGS = ["server", "ca_file", "kubeconfig", "context", "namespace", "proxy_url", "usersignups", "tenant_namespaces",
   "interval"];
 
-/** A cluster's secrets: what follows usersignups:NAME in their names. */
+/** A cluster's secrets: the suffixes of their names, after usersignups:NAME. */
 export const SECRETS = ["", ":ca", ":proxy"];
 const [TOKEN, CA, PROXY] = SECRETS;
 
 export class ClusterForm {
-  /** `cluster` has no name if it is a new one; `saved` are the names of the secrets that there are, `taken` those of
-      clusters. `isSecret`: it is for the secrets alone, the settings are made elsewhere. */
+  /** `cluster` has no name if it is new. `saved` are the names of all saved secrets, `taken` those of all clusters. If
+      `isSecret`, the form has only the secrets, because the settings are made elsewhere. */
   constructor(cluster, saved, taken, isSecret, { save, cancel }) {
     this.cluster = cluster;
     this._save = save;
@@ -49,53 +49,54 @@ export class ClusterForm {
 
   _makeFields(taken) {
     this.name = new Field("name", "Name", {
-      check: required((text) => (taken.includes(text) ? "There is a cluster of this name." : name(text))),
-      placeholder: "prod", help: "Your name for it, also in records and the run log. You cannot change it later.",
+      check: required((text) => (taken.includes(text) ? "Another cluster has this name." : name(text))),
+      placeholder: "prod", help: "Records and the run log use this name. You cannot change it later.",
     });
-    this.way = new Choice("way", "How does Splunk get in?", {
-      server: "API server's address and a token",
-      kubeconfig: "A kubeconfig file on the search head",
-      pod: "The service account of the pod that Splunk runs in",
+    this.way = new Choice("way", "How does Splunk connect?", {
+      server: "With the API server's address and a token",
+      kubeconfig: "With a kubeconfig file on the search head",
+      pod: "With the service account of the pod that Splunk runs in",
     }, (way) => this._choose(way));
     this.server = new Field("server", "API server", {
-      check: required(httpsUrl), placeholder: "https://api.example.com:6443", width: "wide", help: "Of the host cluster, or of a member cluster where the tenants live.",
+      check: required(httpsUrl), placeholder: "https://api.example.com:6443", width: "wide",
+      help: "The address of the host cluster's API server, or of a member cluster's.",
     });
     this.token = new SecretField("token", "Bearer token", {
       help: [
-        "Of an account that may list UserSignups and namespaces: ", code("kubectl apply -f kubernetes/reader.yaml"),
-        " (from the app's package) makes one, and says how to read its token; for one of both alone there are ",
-        code("host.yaml"), " and ", code("member.yaml"), ". It is kept in Splunk's password store.",
+        "The token of an account that may list UserSignups and namespaces. ", code("kubectl apply -f kubernetes/reader.yaml"),
+        " (from the app's package) creates one; the file says how to read its token. To list only UserSignups or only namespaces, use ",
+        code("host.yaml"), " or ", code("member.yaml"), ". Splunk's password store keeps the token.",
       ],
     });
     this.ca = new SecretField("ca", "CA certificates", {
       check: certificates, isOptional: true, tall: true, width: "wide", placeholder: "-----BEGIN CERTIFICATE-----",
       help: [
-        "Only if a private authority signed the API server's certificate, which is always verified. ",
-        code("kubectl config view --minify --raw -o jsonpath='{..certificate-authority-data}' | base64 -d"), " shows it.",
+        "Needed only if a private CA signed the API server's certificate. The app always verifies it. To see the CA certificate, run ",
+        code("kubectl config view --minify --raw -o jsonpath='{..certificate-authority-data}' | base64 -d"), ".",
       ],
     });
     this.caFile = new Field("ca_file", "CA file", {
       check: optional(filePath), placeholder: "/opt/splunk/etc/auth/cluster-ca.pem", width: "wide",
-      help: "PEM file on the search head, in place of CA certificates.",
+      help: "A PEM file on the search head, instead of the CA certificates above.",
     });
     this.kubeconfig = new Field("kubeconfig", "Kubeconfig", {
       check: required(filePath), placeholder: "/opt/splunk/etc/auth/kubeconfig", width: "wide",
-      help: "File on the search head. It may hold a token or a client certificate, but not start programs to log in.",
+      help: "A file on the search head. It may contain a token or a client certificate, but not name programs that log in.",
     });
-    this.context = new Field("context", "Context", { help: "Of the kubeconfig; its current one if this is empty." });
+    this.context = new Field("context", "Context", { help: "A context of the kubeconfig. If empty, the app uses its current context." });
     this.namespace = new Field("namespace", "Namespace of the UserSignups", {
       check: optional(namespace), placeholder: "toolchain-host-operator", help: "",
     });
-    this.signups = new Tick("usersignups", "List UserSignups", "They say who has which username. A host cluster has them.");
+    this.signups = new Tick("usersignups", "List UserSignups", "They map usernames to people. Host clusters have them.");
     this.tenants = new Tick("tenant_namespaces", "List tenant namespaces",
-      "So that what a controller does counts as done by the workspace's owner. Member clusters have them.");
-    this.interval = new Field("interval", "Seconds between two reads", { check: optional(seconds), placeholder: "900", help: "" });
+      "They let the app attribute what a controller does to the workspace's owner. Member clusters have them.");
+    this.interval = new Field("interval", "Seconds between reads", { check: optional(seconds), placeholder: "900", help: "" });
     this.proxy = new Field("proxy_url", "Proxy", {
       check: optional(proxyUrl), placeholder: "http://proxy.example.com:3128", width: "wide",
-      help: "On the way to the API server.",
+      help: "An HTTP proxy between Splunk and the API server.",
     });
-    this.proxyCredentials = new SecretField("proxy_credentials", "Proxy's credentials", {
-      isOptional: true, help: ["If it asks for them, as ", code("user:password"), "."],
+    this.proxyCredentials = new SecretField("proxy_credentials", "Proxy credentials", {
+      isOptional: true, help: ["If the proxy asks for them: ", code("user:password"), "."],
     });
     this._secrets = { [TOKEN]: this.token, [CA]: this.ca, [PROXY]: this.proxyCredentials };
   }
@@ -141,12 +142,12 @@ export class ClusterForm {
       context: visible(this.context), namespace: this.namespace.value, proxy_url: this.proxy.value,
       usersignups: this.signups.value ? 1 : 0, tenant_namespaces: this.tenants.value ? 1 : 0, interval: this.interval.value || 900,
     };
-    // What a new input does not set it does not have; what an old one no longer sets has to be emptied.
+    // A new input simply lacks empty settings. In an existing input, empty settings must replace the old ones.
     const given = Object.entries(settings).filter(([, value]) => this.cluster.name || value !== "");
     this._save(this.name.value, Object.fromEntries(given), new Map(this._changedSecrets()));
   }
 
-  /** What follows usersignups:NAME in the names of secrets, and what to keep there: "" if nothing. */
+  /** The suffix and the new value of each changed secret; "" removes it. */
   * _changedSecrets() {
     for (const [suffix, field] of Object.entries(this._secrets)) {
       const value = field === this.ca ? derCertificates(field.value) : field.value;
@@ -156,7 +157,7 @@ export class ClusterForm {
     }
   }
 
-  /** Shows a failure beside the field that it is about, which is returned, if it is about one. */
+  /** Shows a failure beside its field, and returns the field, if the failure concerns one. */
   fail(failure) {
     return failAt(failure, {
       server: this.server, ca_file: this.caFile, kubeconfig: this.kubeconfig, context: this.context, namespace: this.namespace,

@@ -1,4 +1,4 @@
-/* Step 2: the clusters, each of which is an input, [usersignups://NAME], and its token. */
+/* Step 2: the clusters. Each is an input, [usersignups://NAME], with a token. */
 
 import { ask } from "../common/dialog.js";
 import { code, element, helpLink, table } from "../common/dom.js";
@@ -12,11 +12,11 @@ import * as secrets from "./secrets.js";
 export const INPUTS = "data/inputs/usersignups";
 const COLLECTIONS = ["usersignups", "tenant_namespaces"];
 const COUNT = "| inputlookup usersignups | stats count BY cluster";
-/* In place of no secret: bin/segment_bridge/splunk/modular_input.py. */
+/* A draft that stands for no secret: bin/segment_bridge/splunk/modular_input.py. */
 const NONE = "-";
 
-/** The settings of all clusters, by name. Where Splunk does not let this page see and change inputs, there are none, and
-    `refusal` says so. */
+/** The settings of all clusters. If Splunk does not let this page see and change inputs, there are none, and `refusal` is
+    its answer. */
 export async function all() {
   try {
     const { entry } = await get(INPUTS, { count: 0 });
@@ -39,21 +39,21 @@ async function forgetDrafts(name) {
 }
 
 export class Clusters extends ListSection {
-  /** `isOn` tells whether the app is on: a new cluster is read from now on then, else when it is turned on. */
+  /** `isOn()` tells whether the app is on. If it is, a new cluster is read at once, otherwise once the app is turned on. */
   constructor(isOn, { isMember }) {
     super(
       "clusters",
       "2. Clusters",
-      ["The Kubernetes clusters that know the users: UserSignups, on the host cluster, say which person has a username, tenant "
-        + "namespaces say whose workspace they belong to. Each cluster is read every 15 minutes. ",
+      ["The Kubernetes clusters from which the app learns who the users are: UserSignups on the host cluster map usernames to "
+        + "people, and tenant namespaces name their workspace. The app reads each cluster every 15 minutes. ",
       helpLink("Several clusters", "setup", "several-clusters")],
       "cluster",
     );
     this._isOn = isOn;
     if (isMember) {
-      this.body.append(element("p", { class: "sb-about" }, "This search head is a member of a cluster. An input that is made "
-        + "here runs on this member, and all members share what it finds. That suffices; if all are to have it, distribute it "
-        + "with the deployer."));
+      this.body.append(element("p", { class: "sb-about" }, "This search head is a member of a search head cluster. An input that "
+        + "you add here runs only on this member, but all members share what it finds, so one is enough. To have it on every member, "
+        + "distribute it with the deployer."));
     }
   }
 
@@ -62,7 +62,7 @@ export class Clusters extends ListSection {
     Object.assign(this, { clusters, refusal, _saved: saved });
     const runs = this._show(clusters, {
       from: { heading: "Read from", cell: (cluster) => cluster.server || cluster.kubeconfig || "this pod's service account" },
-      users: { heading: "Usernames known", cell: ({ name }) => element("span", { "data-cluster": name }, "...") },
+      users: { heading: "Known usernames", cell: ({ name }) => element("span", { "data-cluster": name }, "...") },
     }, {
       isOn: ({ disabled }) => !isTrue(disabled),
       turn: (cluster, isOn) => this._turn(cluster, isOn),
@@ -90,20 +90,20 @@ export class Clusters extends ListSection {
       await (isOn ? post(path`data/inputs/usersignups/${name}/enable`) : post(path`data/inputs/usersignups/${name}/disable`));
       await this.load();
       this.report.say("good", isOn
-        ? `Cluster ${name} is on: it is read now, and every 15 minutes.`
-        : `Cluster ${name} is off: it is not read. What is known of its users stays, and events of theirs are sent.`);
+        ? `Cluster ${name} is on. The app reads it now, and then every 15 minutes.`
+        : `Cluster ${name} is off. The app no longer reads it, but remembers its users and keeps sending their events.`);
       return this.switchOf(name);
     });
   }
 
-  /** What to do where inputs are not for this page. */
+  /** What to do if this page may not see and change inputs. */
   _instead(refusal) {
     return element(
       "div",
       { class: "sb-note sb-warning" },
-      element("p", {}, "This page cannot see or change inputs here: ", refusal.message),
-      "Splunk's own page does the same: Settings > Data inputs > UserSignups. First save the cluster's token here, then make the "
-        + "input there, with the same name, the API server's address, and enabled. The other steps do not depend on it.",
+      element("p", {}, "This page cannot see or change inputs on this Splunk: ", refusal.message),
+      "Use Splunk's own page instead: Settings > Data inputs > UserSignups. First save the cluster's token here. Then create the "
+        + "input there, with the same name and the API server's address, and enable it. You can do the other steps as usual.",
     );
   }
 
@@ -114,17 +114,17 @@ export class Clusters extends ListSection {
       cell.textContent = counts.get(cell.dataset.cluster) ?? "none yet";
     });
     if (this.refusal && rows.length) {
-      this._list.append(table(rows, { cluster: "Cluster", count: "Usernames known" }, "What the inputs have found"));
+      this._list.append(table(rows, { cluster: "Cluster", count: "Known usernames" }, "What the inputs have found"));
     }
   }
 
-  /** A cluster is right if splunkd takes its settings once more: it has the input check them against the cluster. */
+  /** Saves the cluster's settings unchanged, because splunkd then has the input check them against the cluster. */
   async _test(cluster) {
     await this.during(`Asking cluster ${cluster.name} ...`, async () => {
       await forgetDrafts(cluster.name);
       const settings = SETTINGS.filter((each) => each in cluster).map((each) => [each, cluster[each]]);
       await post(path`data/inputs/usersignups/${cluster.name}`, Object.fromEntries(settings));
-      this.report.say("good", `Cluster ${cluster.name} answers, and lets its account list what the app needs.`);
+      this.report.say("good", `Cluster ${cluster.name} answers, and permits everything that the app needs.`);
     });
   }
 
@@ -138,8 +138,8 @@ export class Clusters extends ListSection {
     form.focus();
   }
 
-  /** `given` are secrets, by what follows usersignups:NAME in their names; "" is none. They are drafts until splunkd has
-      taken the settings: it has the input check these with the drafts. */
+  /** `given` are secrets by the suffix of their names; "" removes one. They are saved as drafts first: when splunkd saves the
+      settings, it has the input check them with the drafts. */
   async _save(form, name, settings, given) {
     const isNew = !form.cluster.name;
     await this.during(`Asking cluster ${name} ...`, async () => {
@@ -165,26 +165,26 @@ export class Clusters extends ListSection {
         await forgetDrafts(name);
       }
       await this.load();
-      this.report.say("good", `Saved. Cluster ${name} answers, and lets its account list what the app needs.`);
+      this.report.say("good", `Saved. Cluster ${name} answers, and permits everything that the app needs.`);
       return this._close();
     });
   }
 
-  /** Where the input is made by hand. */
+  /** For inputs that are created by hand. */
   async _saveSecrets(name, settings, given) {
     await this.during("Saving ...", async () => {
       for (const [suffix, secret] of given) {
         await secrets.save(secretName(name, suffix), secret);
       }
-      this.report.say("good", "Saved. Now make the input under Settings > Data inputs > UserSignups, with the name ", code(name), ".");
+      this.report.say("good", "Saved. Now create the input under Settings > Data inputs > UserSignups, with the name ", code(name), ".");
       return this._close();
     });
   }
 
   async _ask({ name }) {
-    const forget = new Tick("forget", "Also forget its users", "Events of theirs are no longer sent.");
+    const forget = new Tick("forget", "Also forget its users", "The app then no longer sends their events.");
     const isForgotten = await ask(`Remove cluster ${name}?`, [
-      element("p", {}, "Its token goes, too. Nothing in the cluster itself changes."), forget.element,
+      element("p", {}, "This also removes its token. The cluster itself does not change."), forget.element,
     ], { Remove: { kind: "danger", answer: () => forget.value } });
     if (isForgotten !== undefined) {
       await this._remove(name, isForgotten);

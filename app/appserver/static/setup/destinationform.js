@@ -1,5 +1,5 @@
-/* The form for one destination: the settings of a stanza of segment_bridge.conf that a site may need; README/segment_bridge.conf.spec
-   has all. */
+/* The form for one destination, with the settings of its stanza in segment_bridge.conf that most sites need;
+   README/segment_bridge.conf.spec has all. */
 
 import { button, code, details, element } from "../common/dom.js";
 import { allValid, Choice, failAt, Field, optional, required, SecretField } from "../common/fields.js";
@@ -7,22 +7,22 @@ import { batchUrl, bodyOfKey, filePath, identifier, keyWithSecret, name, private
 
 export const DRAFT = ".draft";
 
-/** A destination's secrets: what follows its name in theirs. */
+/** A destination's secrets: the suffixes of their names, after the destination's name. */
 export const SECRETS = ["", ":api", ":oauth"];
 const [KEY, TOKEN, PRIVATE_KEY] = SECRETS;
 
-/* What a destination's receiver is, by what is chosen: its settings, and what it does with what is sent twice. Where it does not
-   drop repeats, the ledger is on. Source: Help > segmentsend > Other receivers. */
+/* The settings for each choice of receiver, and how the receiver treats repeats, if it does not drop them: the ledger is on then.
+   Source: Help > segmentsend > Other receivers. */
 const WHERE = {
   us: { label: "Segment, in the United States", receiver: "segment", region: "us" },
   eu: { label: "Segment, in the European Union", receiver: "segment", region: "eu" },
-  rudderstack: { label: "RudderStack", receiver: "rudderstack", repeats: "RudderStack keeps repeats, as it ships" },
-  jitsu: { label: "Jitsu", receiver: "jitsu", repeats: "Jitsu keeps repeats, as it ships" },
+  rudderstack: { label: "RudderStack", receiver: "rudderstack", repeats: "By default, RudderStack does not drop repeats" },
+  jitsu: { label: "Jitsu", receiver: "jitsu", repeats: "By default, Jitsu does not drop repeats" },
   "customerio-us": { label: "Customer.io, in the United States", receiver: "customerio", region: "us",
-    repeats: "Customer.io does not say whether it drops repeats" },
+    repeats: "Customer.io does not document whether it drops repeats" },
   "customerio-eu": { label: "Customer.io, in the European Union", receiver: "customerio", region: "eu",
-    repeats: "Customer.io does not say whether it drops repeats" },
-  url: { label: "Elsewhere: a proxy of yours, or another receiver of Segment's protocol", receiver: "segment" },
+    repeats: "Customer.io does not document whether it drops repeats" },
+  url: { label: "Another address: your own proxy, or any receiver of Segment's protocol", receiver: "segment" },
 };
 
 function whereOf({ receiver = "segment", region = "us", url }) {
@@ -32,17 +32,16 @@ function whereOf({ receiver = "segment", region = "us", url }) {
   return "url";
 }
 
-/** What a row of the list says. */
+/** What the list shows of a destination. */
 export const shown = (destination) => (destination.url || WHERE[whereOf(destination)].label);
 
 export class DestinationForm {
-  /** `destination` has no name if it is a new one; `saved` are the names of the secrets that there are, `taken` those of
-      destinations. */
+  /** `destination` has no name if it is new. `saved` are the names of all saved secrets, `taken` those of all destinations. */
   constructor(destination, saved, taken, { save, test, cancel }) {
     this.destination = destination;
     this._makeFields(taken);
-    this._receipts = details("Receipts: what became of events at Segment", this.source.element, this.token.element);
-    this._oauth = details("OAuth 2.0: for a source that demands it", this.app.element, this.keyId.element, this.privateKey.element);
+    this._receipts = details("Receipts: what Segment did with the events", this.source.element, this.token.element);
+    this._oauth = details("OAuth 2.0: if the source requires it", this.app.element, this.keyId.element, this.privateKey.element);
     this._fill(destination, saved);
     this.fields = [this.name, this.where, this.url, this.key, this.source, this.token, this.app, this.keyId, this.privateKey,
       this.proxy, this.ca];
@@ -74,53 +73,53 @@ export class DestinationForm {
 
   _makeFields(taken) {
     this.name = new Field("name", "Name", {
-      check: required((text) => (taken.includes(text) ? "There is a destination of this name."
+      check: required((text) => (taken.includes(text) ? "Another destination has this name."
         : text.endsWith(DRAFT) ? `Must not end with ${DRAFT}.` : name(text))),
-      placeholder: "staging", help: "As searches name it: | segmentsend destination=<name>. It cannot be changed later.",
+      placeholder: "staging", help: "Searches use this name: | segmentsend destination=<name>. You cannot change it later.",
     });
     this.where = new Choice(
-      "where", "Who gets the events?", Object.fromEntries(Object.entries(WHERE).map(([key, { label }]) => [key, label])),
+      "where", "Where should events go?", Object.fromEntries(Object.entries(WHERE).map(([key, { label }]) => [key, label])),
       (value) => this._choose(value));
     this._repeats = element("p", { class: "sb-help" });
-    this.url = new Field("url", "Address that takes batches", {
-      check: required(batchUrl), placeholder: "https://hosted.rudderlabs.com/v1/batch", width: "wide", help: "With its path.",
+    this.url = new Field("url", "URL for batches", {
+      check: required(batchUrl), placeholder: "https://hosted.rudderlabs.com/v1/batch", width: "wide", help: "The whole URL, with its path.",
     });
     this.key = new SecretField("write_key", "Write key", {
       check: (text) => (WHERE[this.where.value].receiver === "jitsu" ? keyWithSecret(text) : writeKey(text)),
       help: "In Segment: Connections > Sources > your HTTP API source > Settings > API Keys. In Jitsu: the key's id, a colon and its "
-        + "secret. It is kept in Splunk's password store.",
+        + "secret. Splunk's password store keeps it.",
     });
     this.source = new Field("source_id", "Source ID", {
-      check: optional(identifier), help: "In Segment: your source > Settings > API Keys. With a token, Overview and Operations show what "
-        + "Segment received and threw away, and why.",
+      check: optional(identifier), help: "In Segment: your source > Settings > API Keys. With this ID and a token, Overview and Operations "
+        + "show what Segment received and threw away, and why.",
     });
     this.token = new SecretField("api_token", "Public API token", {
       check: optional(writeKey), isOptional: true,
-      help: "In Segment: Settings > Access Management > Tokens. It may read the source. It is kept in Splunk's password store.",
+      help: "In Segment: Settings > Access Management > Tokens. The token must be able to read the source. Splunk's password store keeps it.",
     });
     this.app = new Field("oauth_app_id", "Application ID", {
       check: (text) => this._wholeOAuth(text), help: "In Segment: Settings > Access Management > OAuth Applications.",
     });
     this.keyId = new Field("oauth_key_id", "Key ID", {
-      check: (text) => this._wholeOAuth(text), help: "Of the application's public key, as Segment has it.",
+      check: (text) => this._wholeOAuth(text), help: "The ID that Segment gave the application's public key.",
     });
     this.privateKey = new SecretField("oauth_key", "Private key", {
       check: privateKey, isOptional: true, tall: true, width: "wide", placeholder: "-----BEGIN PRIVATE KEY-----",
-      help: ["Of the application, in PEM, without a passphrase: ", code("openssl genrsa 2048"), " makes one. It is kept in Splunk's "
-        + "password store."],
+      help: ["The application's private key, in PEM, without a passphrase. ", code("openssl genrsa 2048"), " creates one. Splunk's "
+        + "password store keeps it."],
     });
     this.proxy = new Field("proxy_url", "Proxy", {
       check: optional(proxyUrl), placeholder: "http://proxy.example.com:3128", width: "wide",
-      help: "If Splunk reaches the internet through one. What the environment of Splunk says does not matter here.",
+      help: "Needed only if Splunk reaches the internet through a proxy. The app ignores proxies set in Splunk's environment.",
     });
     this.ca = new Field("ca_file", "CA file", {
       check: optional(filePath), placeholder: "$SPLUNK_HOME/etc/auth/ca.pem", width: "wide",
-      help: "PEM file on the search head, if the receiver or the proxy has a certificate of a private authority. "
-        + "Certificates are always verified.",
+      help: "A PEM file on the search head. Needed only if a private CA signed the certificate of the receiver or the proxy. The app "
+        + "always verifies certificates.",
     });
   }
 
-  /** By what follows the destination's name in theirs. */
+  /** The fields for secrets, by the suffix of the secrets' names. */
   get secrets() {
     return { [KEY]: this.key, [TOKEN]: this.token, [PRIVATE_KEY]: this.privateKey };
   }
@@ -143,7 +142,7 @@ export class DestinationForm {
     const { receiver, region, repeats } = WHERE[where];
     this.url.element.hidden = Boolean(region);
     this._repeats.hidden = !repeats;
-    this._repeats.textContent = repeats ? `As ${repeats}, the app keeps for six hours what it sent (ledger), so that nothing is sent twice.` : "";
+    this._repeats.textContent = repeats ? `${repeats}. So that nothing is sent twice, the app remembers for six hours what it sent (ledger).` : "";
     const segments = [this._receipts, this._oauth, ...[this.source, this.token, this.app, this.keyId, this.privateKey]
       .map((field) => field.element)];
     segments.forEach((each) => {
@@ -151,9 +150,9 @@ export class DestinationForm {
     });
   }
 
-  /** One is of no use without the other. */
+  /** Each of the two IDs requires the other. */
   _wholeOAuth(text) {
-    return text ? identifier(text) : this.app.value || this.keyId.value ? "Needed, with the other ID." : "";
+    return text ? identifier(text) : this.app.value || this.keyId.value ? "Required with the other ID." : "";
   }
 
   _ifValid(action) {
@@ -162,7 +161,7 @@ export class DestinationForm {
     }
   }
 
-  /** What is not set, and never was, is left out. */
+  /** Leaves out settings that are empty now and were before. */
   get settings() {
     const { receiver, region = "" } = WHERE[this.where.value];
     const isSegment = receiver === "segment";
@@ -179,14 +178,14 @@ export class DestinationForm {
     return Object.fromEntries(Object.entries(texts).filter(([key, text]) => text || this.destination[key]));
   }
 
-  /** The secrets that were given, or removed, which are "" then, by what follows the destination's name in theirs. */
+  /** Pairs of suffix and new value, for each secret that was entered or removed; "" removes it. */
   get given() {
     return Object.entries(this.secrets)
       .filter(([, field]) => !field.element.hidden && (field.value || field.isRemoved))
       .map(([suffix, field]) => [suffix, field === this.privateKey ? bodyOfKey(field.value) : field.value]);
   }
 
-  /** Stands for the saved write key, which this page does not know. A dry run asks for one, and for no more. */
+  /** Replaces the saved write key, which this page cannot read: a dry run only needs there to be one. */
   get anyKey() {
     const zeros = "0".repeat(32);
     return WHERE[this.where.value].receiver === "jitsu" ? `${zeros}:${zeros}` : zeros;
@@ -196,7 +195,7 @@ export class DestinationForm {
     (this.destination.name ? this.where : this.name).focus();
   }
 
-  /** Shows a failure beside the field that it is about, which is returned, if it is about one. */
+  /** Shows a failure beside its field, and returns the field, if the failure concerns one. */
   fail(failure) {
     return failAt(failure, {
       url: this.url, proxy_url: this.proxy, ca_file: this.ca, source_id: this.source, oauth_app_id: this.app,

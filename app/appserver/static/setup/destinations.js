@@ -1,6 +1,6 @@
-/* Step 1: where events are sent to, the stanzas of segment_bridge.conf, each with a write key.
+/* Step 1: the destinations, which are stanzas of segment_bridge.conf, each with a write key.
 
-   What is on the screen is tried as a destination of its own, a draft, before it takes the place of what is saved. */
+   Before the form's contents replace what is saved, they are tested as a destination of their own, the draft. */
 
 import { check } from "../common/check.js";
 import { confirmed } from "../common/dialog.js";
@@ -14,7 +14,7 @@ import { name as nameRule } from "./rules.js";
 import * as secrets from "./secrets.js";
 
 const ALL = "configs/conf-segment_bridge";
-/* That of the job. The app brings it along, so it cannot be removed. */
+/* The job's destination. It ships with the app, so it cannot be removed. */
 const JOBS = "segment";
 const EVENT = "Segment Bridge test";
 const ONE_ROW = `| makeresults | eval type="track", event="${EVENT}", anonymousId="segment-bridge-setup"`;
@@ -24,18 +24,18 @@ const CHECKED = {
 };
 const RESULTS = { ok: "good", warn: "wrong", unknown: "not known" };
 const CURES = {
-  network: "Is the address right? Do firewalls let this search head through, or is a proxy needed (Network)?",
-  tls: "If a private authority signed the certificate, its PEM file goes into CA file (Network).",
-  auth: "The receiver does not take this write key, or not from here.",
-  wrong_url: "Is the address right, with its path?",
-  redirect: "Is the address right? Redirects are not followed; a proxy that asks for a login answers so, too.",
-  unexpected_body: "What answered is not a receiver of Segment's protocol: is the address right, with its path?",
+  network: "Check the URL, and whether a firewall blocks this search head. If you need a proxy, set it under Network.",
+  tls: "If a private CA signed the certificate, set its PEM file as CA file, under Network.",
+  auth: "The receiver does not accept this write key, or not from this search head.",
+  wrong_url: "Check the URL and its path.",
+  redirect: "Check the URL. The app follows no redirects; a proxy that asks for a login also sends one.",
+  unexpected_body: "The answer does not come from a receiver of Segment's protocol. Check the URL and its path.",
 };
 
 export class Destinations extends ListSection {
   constructor() {
-    super("destinations", "1. Destinations", ["The Segment sources that get events: ", code(JOBS), " those of the job, others those of "
-      + "searches that name them. ", helpLink("What else a destination can be told", "setup", "where-the-events-go")], "destination");
+    super("destinations", "1. Destinations", ["The Segment sources to which events go. The job sends to ", code(JOBS), "; searches can name "
+      + "others. ", helpLink("More settings of a destination", "setup", "where-the-events-go")], "destination");
   }
 
   async load() {
@@ -55,7 +55,7 @@ export class Destinations extends ListSection {
       runs: ({ name }) => ({ component: "segmentsend", destination: name }),
       actions: (destination) => ({
         "Send a test event": () => this.during("Sending one event ...", () => this._test(destination.name)),
-        Check: () => this.during(`Asking about destination ${destination.name} ...`,
+        Check: () => this.during(`Checking destination ${destination.name} ...`,
           () => this._check(destination.name, `Destination ${destination.name}:`)),
         Edit: () => this._open(destination),
         ...(destination.name === JOBS ? {} : { Remove: () => this._ask(destination) }),
@@ -72,7 +72,7 @@ export class Destinations extends ListSection {
       await post(path`configs/conf-segment_bridge/${name}`, { disabled: isOn ? 0 : 1 });
       await this.load();
       this.report.say("good", isOn ? `Destination ${name} is on.`
-        : `Destination ${name} is off: nothing is sent there, and searches that want to fail.`);
+        : `Destination ${name} is off. Nothing is sent there; searches that try to will fail.`);
       return this.switchOf(name);
     });
   }
@@ -81,7 +81,7 @@ export class Destinations extends ListSection {
     const form = new DestinationForm(destination, this._saved, this._destinations.map(({ name }) => name), {
       save: () => this._with(form, "Saving ...", async () => {
         const messages = await this._save(form);
-        await this._check(form.name.value, "Saved. Nothing was sent yet: a test event shows the rest.");
+        await this._check(form.name.value, "Saved. Nothing was sent yet; send a test event to test the rest.");
         this._warn(messages);
       }),
       test: () => this._with(form, "Saving ...", async () => {
@@ -101,8 +101,8 @@ export class Destinations extends ListSection {
     form.focus();
   }
 
-  /** Does something with what is on the screen. What is wrong is said beside its field, which gets the focus, where it is about
-      one; else the form is closed. */
+  /** Runs an action on the form's contents, and closes the form if it succeeds. If it fails because of a field, shows the failure
+      beside that field, and moves the focus there. */
   async _with(form, text, action) {
     await this.during(text, async () => {
       try {
@@ -136,31 +136,31 @@ export class Destinations extends ListSection {
     return messages;
   }
 
-  /** Shows what can be found out without sending anything: behind `told`, what is already said. */
+  /** Shows what can be found out without sending anything, after what was already `told`. */
   async _check(name, ...told) {
-    this.report.say("busy", ...told, " Asking about it ...");
+    this.report.say("busy", ...told, " Checking it ...");
     let checks;
     try {
       checks = await check(name);
       if (!checks.some((each) => each.check === "key")) {
-        checks.push({ check: "key", status: "unknown", text: "only Segment itself can be asked whether it knows a key" });
+        checks.push({ check: "key", status: "unknown", text: "only Segment's own addresses can tell whether they know a key" });
       }
     } catch (failure) {
       this.report.say("good", ...told);
-      this.report.add("warning", "What else there is to know could not be found out: ", failure.message);
+      this.report.add("warning", "The checks of this destination failed: ", failure.message);
       return;
     }
     this.report.say("good", ...told, table(checks, {
       check: { heading: "Checked", isName: true, cell: (each) => CHECKED[each.check] ?? each.check },
       status: { heading: "Result", cell: ({ status }) => RESULTS[status] },
-      text: "What was found",
-    }, "What was found out without sending anything", false));
+      text: "Details",
+    }, "Checks that send nothing", false));
     for (const { check: what, text } of checks.filter(({ status }) => status === "warn")) {
       this.report.add("warning", element("strong", {}, `${CHECKED[what] ?? what}: `), `${text}.`);
     }
   }
 
-  /** Everything but sending, with the draft, of which nothing is left then. */
+  /** Does everything except send, with the draft, and then removes the draft. */
   async _rehearse(form) {
     const known = Object.entries(form.destination).filter(([key]) => !["disabled", "name"].includes(key) && !key.startsWith("eai:"));
     const draft = form.name.value + DRAFT;
@@ -174,7 +174,7 @@ export class Destinations extends ListSection {
     }
   }
 
-  /** A stanza, with its secrets. */
+  /** Removes a stanza and its secrets. */
   async _forget(name) {
     for (const suffix of SECRETS) {
       await secrets.forget(name + suffix);
@@ -191,10 +191,10 @@ export class Destinations extends ListSection {
     await this.load();
     if (row.segment_status !== "accepted") {
       throw new Failure(row.segment_reason, `${beginning} test event was not accepted: ${row.segment_error}. `
-        + (CURES[row.segment_reason] ?? `The page Reasons under Help says what ${row.segment_reason} means.`));
+        + (CURES[row.segment_reason] ?? `Help > Reasons explains ${row.segment_reason}.`));
     }
-    await this._check(name, "The event was accepted. So it is for a disabled source, where Segment drops it: look for ", code(EVENT),
-      " in the source's Debugger in Segment.");
+    await this._check(name, "The event was accepted. Segment also accepts events for a disabled source, and drops them, so look for ",
+      code(EVENT), " in the source's Debugger in Segment.");
     this._warn(messages);
   }
 
@@ -203,7 +203,7 @@ export class Destinations extends ListSection {
   }
 
   async _ask({ name }) {
-    if (await confirmed(`Remove destination ${name}?`, element("p", {}, "Its write key goes, too. Searches that name it fail from now on."),
+    if (await confirmed(`Remove destination ${name}?`, element("p", {}, "This also removes its write key. Searches that name it will fail."),
       "Remove")) {
       await this.during(`Removing destination ${name} ...`, async () => {
         await this._forget(name);
@@ -215,10 +215,10 @@ export class Destinations extends ListSection {
   }
 }
 
-/** A name in a search: only one that can be told from the search around it. */
+/** A destination's name, quoted for a search. Refuses a name that could end the quotes. */
 function quoted(name) {
   if (nameRule(name)) {
-    throw new Failure("settings", `The name of destination ${name} is wrong: letters, digits, dots, hyphens and underscores only.`);
+    throw new Failure("settings", `The destination's name "${name}" is not valid. Use letters, digits, dots, hyphens and underscores only.`);
   }
   return `"${name}"`;
 }

@@ -1,4 +1,4 @@
-/* A step that is a list of things with switches, and a form for one of them at a time. */
+/* A step with a list of things, each with a switch, and a form that edits one of them at a time. */
 
 import { ago, button, element, table } from "../common/dom.js";
 import { onOff } from "../common/fields.js";
@@ -6,7 +6,7 @@ import { lastRuns, problem } from "../common/runs.js";
 import { Section } from "../common/section.js";
 
 export class ListSection extends Section {
-  /** `noun` is what it lists, "cluster" say. */
+  /** `noun` is what it lists, such as "cluster". */
   constructor(id, title, about, noun) {
     super(id, title, about);
     this._noun = noun;
@@ -16,9 +16,9 @@ export class ListSection extends Section {
     this.body.append(this._list, element("div", { class: "sb-actions" }, this._add), this._form);
   }
 
-  /** Shows the things, each of which has a `name`. `columns` are those of `table`; the row's name comes before, and behind come
-      its switch, its runs and what can be done with it: `actions(thing)` are text -> what a click does.
-      `isOn(thing)`, `turn(thing, isOn)`; `runs(thing)` is what its runs are about, as lastRuns has it. */
+  /** Shows the things, each of which has a `name`. `columns` are as in `table`; before them comes the name, and after them the
+      switch, the last runs and the actions. `isOn(thing)` and `turn(thing, isOn)` are for the switch, `runs(thing)` is the query
+      for lastRuns, and `actions(thing)` maps a text to what a click does. */
   _show(things, columns, { isOn, turn, runs, actions }) {
     const link = (thing, text, click) => {
       const made = button(text, click, "link");
@@ -43,18 +43,18 @@ export class ListSection extends Section {
     }));
   }
 
-  /** The switch of the thing with this name, as it is now. */
+  /** The current switch of the thing with this name. */
   switchOf(name) {
     return [...this._list.querySelectorAll('[role="switch"]')].find((each) => each.ariaLabel === `${this._noun} ${name}`);
   }
 
-  /** Puts a form in place; `form` has an element, the `fields` to watch, and focus(). */
+  /** Opens a form, which has an `element`, `fields` to watch, and focus(). */
   _put(form) {
     this._form.replaceChildren(form.element);
     this.watch(form.fields);
   }
 
-  /** Returns what gets the focus then. */
+  /** Closes the form; returns what should get the focus. */
   _close() {
     this._form.replaceChildren();
     this.watch([]);

@@ -1,4 +1,4 @@
-/* The setup page: five steps, each of which can be done again at any time. */
+/* The setup page: five steps, which can be repeated at any time. */
 
 import { element } from "../common/dom.js";
 import { begin } from "../common/page.js";
@@ -8,12 +8,12 @@ import { Clusters } from "./clusters.js";
 import { Destinations } from "./destinations.js";
 import { Power } from "./power.js";
 
-/** Puts the page into `place`; or a sentence, for those for whom, or on which, it is not. */
+/** Puts the page into `place`, or a sentence that says why the user cannot use it. */
 export async function show(place) {
   const page = await begin(place, "Set up Segment Bridge", {
     needs: ["list_storage_passwords", "edit_storage_passwords"],
-    instead: "An administrator sets this app up: it takes the capabilities edit_storage_passwords, list_storage_passwords and "
-      + "edit_modinput_usersignups, and write permission for the app.",
+    instead: "Ask an administrator to set up this app. This page requires the capabilities edit_storage_passwords, "
+      + "list_storage_passwords and edit_modinput_usersignups, and write permission for the app.",
   });
   if (page) {
     showSteps(page);
@@ -29,11 +29,11 @@ function showSteps({ append, host }) {
   const sections = [destinations, clusters, audit, alerts, power];
 
   append(
-    element("p", {}, "What people do in your Kubernetes clusters becomes Segment events. Nothing is read or sent "
-      + "before the last step; every step can be changed later."),
+    element("p", {}, "This app turns what people do in your Kubernetes clusters into Segment events. It reads and sends nothing "
+      + "before the last step. You can change every step later."),
     ...sections.map((section) => section.element),
   );
-  // The browser asks whether to leave what is not saved.
+  // Makes the browser ask before it discards unsaved changes.
   addEventListener("beforeunload", (event) => {
     if (sections.some((section) => section.isChanged)) {
       event.preventDefault();

@@ -1,4 +1,4 @@
-/* Step 5: turning everything on: inputs, schedules, a first run; and off again. */
+/* Step 5: turns everything on (inputs, schedules, a first run), and off again. */
 
 import { button, element, table } from "../common/dom.js";
 import { plain } from "../common/failure.js";
@@ -10,12 +10,12 @@ import { all } from "./clusters.js";
 
 const WAIT_FOR_USERS_MS = 120_000;
 const POLL_MS = 1_000;
-/* When the job runs: each run reads what arrived since the last one. */
+/* The job's schedules to choose from. Each run reads what arrived since the last one. */
 const SOON = { "7 * * * *": "Within an hour or so", "*/15 * * * *": "Within a quarter of an hour", "*/5 * * * *": "Within minutes" };
 const COLUMNS = { journey: "Journey", segment_status: "Outcome", segment_reason: "Reason", count: "Events" };
 
 export class Power extends Section {
-  /** `steps` are the sections that have to be done before; `changed` is called when the app was turned on or off. */
+  /** `steps` are the sections that must be done before; `changed` is called after the app was turned on or off. */
   constructor(steps, { isMember }, changed) {
     super("power", "5. Turn it on", "Reads the clusters, schedules the job and the alerts, and runs the job once.");
     this._steps = steps;
@@ -24,12 +24,11 @@ export class Power extends Section {
     this.isOn = false;
     this._on = button("Turn it on", () => this._turnOn(), "primary");
     this._off = button("Turn it off", () => this._turnOff());
-    this._note = element("p", { class: "sb-about", hidden: true }, "It is on in this search head cluster, but this member does not "
-      + "know that it is set up, and leads everybody here first: Splunk does not share that among members. Turn it on again, "
-      + "here, once; or have the deployer distribute is_configured = true in local/app.conf, under [install].");
+    this._note = element("p", { class: "sb-about", hidden: true }, "The app is on in this search head cluster, but this member does not "
+      + "know that it is set up, so it sends everybody to this page first. Splunk does not share that setting among members. Turn the "
+      + "app on again on this member, or let the deployer distribute is_configured = true in local/app.conf, under [install].");
     this._saveSoon = button("Save", () => this.during("Saving ...", () => this._schedule()));
     this._times = element("div", {});
-    // Where one goes from here.
     this._lead = element("a", { class: "sb-button sb-primary", href: "operations", hidden: true }, "Go to Operations");
     this.body.append(this._times, element("div", { class: "sb-actions" }, this._lead, this._saveSoon, this._on, this._off), this._note);
   }
@@ -47,9 +46,9 @@ export class Power extends Section {
     this._note.hidden = !(this._isMember && this.isOn && !isTrue((await content("apps/local/segment_bridge")).configured));
   }
 
-  /** The choices, and one more where somebody has set another time. */
+  /** Shows the choices, with one more if somebody has set another schedule. */
   _showTimes(cron) {
-    this.soon = new Choice("soon", "How soon are events to be at Segment?", { ...SOON, ...(SOON[cron] ? {} : { [cron]: `As it is set: ${cron}` }) });
+    this.soon = new Choice("soon", "How soon should events reach Segment?", { ...SOON, ...(SOON[cron] ? {} : { [cron]: `Current schedule: ${cron}` }) });
     this.soon.value = cron;
     this._times.replaceChildren(this.soon.element);
     this.watch([this.soon]);
@@ -62,22 +61,22 @@ export class Power extends Section {
   }
 
   async _turnOn() {
-    this.report.say("busy", "Looking at the other steps ...");
+    this.report.say("busy", "Checking the other steps ...");
     await Promise.all(this._steps.map(({ loaded }) => loaded));
     const unsaved = this._steps.filter((step) => step.isChanged);
     if (unsaved.length) {
-      this.report.say("bad", `First save what you changed, or cancel it: ${unsaved.map(({ title }) => title).join(", ")}.`);
+      this.report.say("bad", `First save or cancel your changes in: ${unsaved.map(({ title }) => title).join(", ")}.`);
       unsaved[0].element.querySelector("h2").focus();
       return;
     }
     const missing = this._steps.filter((step) => !step.isDone);
     if (missing.length) {
-      this.report.say("bad", `First: ${missing.map(({ title }) => title).join(", ")}.`);
+      this.report.say("bad", `First complete: ${missing.map(({ title }) => title).join(", ")}.`);
       missing[0].element.querySelector("h2").focus();
       return;
     }
     await this.during("Turning the clusters' inputs on ...", async () => {
-      // Once it is on, a cluster that is off was switched off.
+      // If the app is on already, somebody has switched off the clusters that are off.
       const clusters = (await all()).clusters.filter(({ disabled }) => !this.isOn || !isTrue(disabled));
       for (const { name } of clusters) {
         await post(path`data/inputs/usersignups/${name}/enable`);
@@ -92,15 +91,15 @@ export class Power extends Section {
       await this._changed();
       await this._runJob();
       unknown.forEach((name) => this.report.add(
-        "warning", `Nothing is known of the users of cluster ${name} yet: its last error, in step 2, says why.`));
-      // The last action, and without a reload, for which Splunk Web would restart.
+        "warning", `The app does not know any users of cluster ${name} yet. Step 2 shows its last error.`));
+      // Last, and without a reload of the app, for which Splunk Web would restart.
       await post("apps/local/segment_bridge", { configured: true });
       this._note.hidden = true;
       return this._lead;
     });
   }
 
-  /** The clusters of which there is no record after a while. */
+  /** Waits for the first records of these clusters; returns those that still have none. */
   async _waitForUsers(names) {
     const until = Date.now() + WAIT_FOR_USERS_MS;
     const waiting = new Set(names);
@@ -118,20 +117,20 @@ export class Power extends Section {
   }
 
   async _runJob() {
-    this.report.say("busy", "It is on. Running the job for the first time ...");
+    this.report.say("busy", "The app is on. Running the job for the first time ...");
     const sid = await dispatch(JOB, { trigger: true });
     try {
       this._show(await finished(sid));
     } catch (failure) {
-      this.report.say("warning", "It is on, but the first run failed; the next one tries again. ", failure.message);
+      this.report.say("warning", "The app is on, but the first run failed. The next run will try again. ", failure.message);
     }
   }
 
   _show({ rows, messages }) {
     if (rows.length) {
-      this.report.say("good", "It is on. The first run:", table(rows, COLUMNS, "Events by journey and outcome"));
+      this.report.say("good", "The app is on. The first run:", table(rows, COLUMNS, "Events by journey and outcome"));
     } else {
-      this.report.say("good", "It is on. The first run found no user journeys.");
+      this.report.say("good", "The app is on. The first run found no user journeys.");
     }
     messages.filter(({ type }) => type === "WARN").forEach(({ text }) => this.report.add("warning", plain(text)));
   }
@@ -146,9 +145,9 @@ export class Power extends Section {
         await post(path`data/inputs/usersignups/${name}/disable`);
       }
       await this._changed();
-      this.report.say("good", "It is off: nothing is read or sent. All settings stay.");
+      this.report.say("good", "The app is off: it reads and sends nothing. All settings stay.");
       if (refusal) {
-        this.report.add("warning", "But for the inputs, which this page cannot turn off here: Settings > Data inputs > UserSignups.");
+        this.report.add("warning", "The inputs are still on, because this page cannot turn them off: use Settings > Data inputs > UserSignups.");
       }
     });
   }

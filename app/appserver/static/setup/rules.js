@@ -1,10 +1,10 @@
-/* What a value must be: each rule takes a text and returns what is wrong with it, "" if nothing is.
+/* The rules for values: each takes a text and returns what is wrong with it, or "".
 
-   They are those of bin/segment_bridge/delivery/options.py and users/settings.py, which have the last word. An empty text is the
-   business of `required` and `optional` in fields.js. */
+   They repeat those of bin/segment_bridge/delivery/options.py and users/settings.py, which have the last word. `required` and
+   `optional` in fields.js deal with empty texts. */
 
 export function name(text) {
-  return /^[0-9A-Za-z][0-9A-Za-z._-]*$/.test(text) ? "" : "Letters, digits, dots, hyphens and underscores only.";
+  return /^[0-9A-Za-z][0-9A-Za-z._-]*$/.test(text) ? "" : "Use letters, digits, dots, hyphens and underscores only.";
 }
 
 export function httpsUrl(text) {
@@ -12,43 +12,43 @@ export function httpsUrl(text) {
   if (url?.protocol !== "https:") {
     return "Must be a URL that begins with https://";
   }
-  return url.username || url.password ? "Must not hold credentials: they have a field of their own." : "";
+  return url.username || url.password ? "Must not hold credentials: they have their own field." : "";
 }
 
 export function batchUrl(text) {
   const url = parsed(text);
   const isHere = ["127.0.0.1", "[::1]", "localhost"].includes(url?.hostname);
   if (!url || !(url.protocol === "https:" || (url.protocol === "http:" && isHere))) {
-    return "Must be a URL that begins with https:// (http:// only for this machine).";
+    return "Must be a URL that begins with https:// (or http://, for this machine only).";
   }
   if (url.username || url.password) {
-    return "Must not hold credentials: the write key has a field of its own.";
+    return "Must not hold credentials: the write key has its own field.";
   }
-  return url.pathname === "/" ? "Must end with the path that takes batches, such as /v1/batch" : "";
+  return url.pathname === "/" ? "Must end with the path for batches, such as /v1/batch" : "";
 }
 
-/** What a header can carry: bin/segment_bridge/delivery/client.py. */
+/** A header must be able to carry it: bin/segment_bridge/delivery/client.py. */
 export function writeKey(text) {
-  return /^[!-9;-~]+$/.test(text) ? "" : "Must be plain letters, digits and signs, without blanks and colons.";
+  return /^[!-9;-~]+$/.test(text) ? "" : "Use ASCII letters, digits and punctuation only, without blanks and colons.";
 }
 
-/** As Jitsu's are: name and password of HTTP's Basic. */
+/** A key such as Jitsu's: name and password for HTTP Basic authentication. */
 export function keyWithSecret(text) {
-  return /^[!-9;-~]+:[!-~]+$/.test(text) ? "" : "Must be the key's id, a colon and its secret.";
+  return /^[!-9;-~]+:[!-~]+$/.test(text) ? "" : "Must be the key's ID, a colon and its secret.";
 }
 
-export const identifier = (text) => (/^[0-9A-Za-z._~-]+$/.test(text) ? "" : "Letters, digits, dots, hyphens, underscores and tildes only.");
+export const identifier = (text) => (/^[0-9A-Za-z._~-]+$/.test(text) ? "" : "Use letters, digits, dots, hyphens, underscores and tildes only.");
 
 const PRIVATE_KEY = /^\s*-----BEGIN (RSA )?PRIVATE KEY-----([A-Za-z0-9+/=\s]+)-----END \1?PRIVATE KEY-----\s*$/;
 
 export function privateKey(text) {
   if (/ENCRYPTED/.test(text)) {
-    return "Must be without a passphrase: openssl pkey -in <file> takes it off.";
+    return "Must not have a passphrase: openssl pkey -in <file> removes it.";
   }
   return PRIVATE_KEY.test(text) ? "" : "Must be an RSA key in PEM, which begins with -----BEGIN PRIVATE KEY-----";
 }
 
-/** A private key as the app keeps it: the base64 alone, in one line. */
+/** A private key as the app keeps it: only the base64, in one line. */
 export const bodyOfKey = (text) => (PRIVATE_KEY.exec(text)?.[2] ?? "").replace(/\s/g, "");
 
 export function proxyUrl(text) {
@@ -74,22 +74,22 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERT
 
 export function certificates(text) {
   if (text.includes("PRIVATE KEY")) {
-    return "This has a private key in it. Only certificates are needed.";
+    return "This contains a private key. Enter only certificates.";
   }
   return derCertificates(text) ? "" : "Must be certificates in PEM, which begin with -----BEGIN CERTIFICATE-----";
 }
 
-/** Certificates in PEM as the app keeps them: in DER and base64, with commas between them. */
+/** Converts certificates from PEM to the form in which the app keeps them: DER in base64, with commas between them. */
 export const derCertificates = (text) => [...text.matchAll(CERTIFICATE)].map(([, body]) => body.replace(/\s/g, "")).join(",");
 
-/** A search's beginning: terms and nothing behind a pipe. */
+/** The beginning of a search: terms only, no pipes. */
 export function baseSearch(text) {
   const outsideQuotes = text.replace(/"(\\.|[^"\\])*"/g, '""');
   if (outsideQuotes.replaceAll('""', "").includes('"')) {
-    return "Has a quotation mark that nothing ends.";
+    return "Has an unmatched quotation mark.";
   }
   if (/[|`[\]]/.test(outsideQuotes)) {
-    return "Must be search terms alone, without pipes, subsearches and macros.";
+    return "Must be search terms only, without pipes, subsearches and macros.";
   }
   let open = 0;
   for (const mark of outsideQuotes.replace(/[^()]/g, "")) {
@@ -99,7 +99,7 @@ export function baseSearch(text) {
     }
   }
   if (open) {
-    return "Has parentheses that do not match.";
+    return "Has unmatched parentheses.";
   }
   return /\bindex\s*(=|IN\b)/i.test(outsideQuotes) ? "" : 'Must name an index, such as index="k8s_audit".';
 }

@@ -1,6 +1,6 @@
-/* The password store, into which this page writes and out of which it reads names alone.
+/* The password store. This page writes secrets into it, but reads only their names.
 
-   A secret of more than 255 characters lies in pieces under NAME, NAME#2, NAME#3, ..., as
+   A secret of more than 255 characters is stored in pieces under NAME, NAME#2, NAME#3, ..., as
    bin/segment_bridge/splunk/passwords.py reads it. Source: Splunk REST API reference, "storage/passwords". */
 
 import { get, path, post, remove } from "../common/splunkd.js";
@@ -8,19 +8,19 @@ import { get, path, post, remove } from "../common/splunkd.js";
 const REALM = "segment_bridge";
 const PIECE_CHARS = 255;
 
-/** The users under which there is a secret, each with its entry's name. What is secret does not leave splunkd. */
+/** The usernames of the app's secrets, each with its entry's name. The secrets themselves do not leave splunkd. */
 async function entries() {
   const { entry } = await get("storage/passwords", { count: 0, f: ["realm", "username"] });
   const own = entry.filter(({ content }) => content.realm === REALM);
   return new Map(own.map(({ name, content }) => [content.username, name]));
 }
 
-/** The names of all secrets of the app. */
+/** The names of all the app's secrets. */
 export async function saved() {
   return new Set((await entries()).keys());
 }
 
-/** Puts a secret in place of the one that may be there; "" is none. */
+/** Saves a secret, or replaces it; "" removes it. */
 export async function save(name, secret) {
   const known = await entries();
   const pieces = secret.trim().match(new RegExp(`.{1,${PIECE_CHARS}}`, "gsu")) ?? [];
