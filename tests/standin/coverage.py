@@ -1,6 +1,6 @@
-"""What the stand-in knows, read from its code: `python -m tests.standin.coverage` writes COVERAGE.md anew.
+"""Lists what the stand-in knows, from its code: `python -m tests.standin.coverage` rewrites COVERAGE.md.
 
-A command's options are those that its function, and the functions that this one calls, read.
+A command's options are those read by its function and by the functions that this one calls.
 """
 
 import ast
@@ -23,27 +23,27 @@ FILE = Path(__file__).with_name("COVERAGE.md")
 
 
 def text() -> str:
-    """The file's whole text."""
+    """The whole text of the file."""
     sections = [
         ("# What the stand-in for splunkd knows", _INTRODUCTION),
         ("## Commands", _table(("command", "options and clauses"), _commands())),
         ("## Eval functions", _table(("group", "functions (number of arguments)"), _functions())),
         ("## Statistical functions", _statistics()),
-        ("## The search command", "Not known, hence refused: %s." % _listed(UNKNOWN)),
+        ("## The search command", "Refused because not known: %s." % _listed(UNKNOWN)),
         (
             "## Times",
             "Units of time modifiers: %s. Variables of strftime: %s. Of strptime: %s."
             % (_listed(UNITS), _listed("%" + name for name in WRITABLE), _listed("%" + name for name in READABLE)),
         ),
-        ("## Settings of .conf files", _table(("file", "honoured", "nothing to act on here"), _settings())),
+        ("## Settings of .conf files", _table(("file", "honoured", "without effect here"), _settings())),
         ("## REST endpoints", _table(("path", "methods"), _endpoints())),
     ]
     return "\n".join("%s\n\n%s\n" % section for section in sections)
 
 
 _INTRODUCTION = """\
-Made from the code by `python -m tests.standin.coverage`; a test checks that it is up to date. What is not here is
-refused with a message that names it. How each of it behaves is in the vectors of `tests/standin/vectors/`."""
+Generated from the code by `python -m tests.standin.coverage`; a test checks that it is up to date. The stand-in refuses
+whatever is not listed here, with a message that names it. The vectors in `tests/standin/vectors/` show how each item behaves."""
 
 
 def _settings() -> Iterator[List[str]]:
@@ -62,7 +62,7 @@ def _commands() -> Iterator[List[str]]:
 
 
 def _options(command: Callable) -> Set[str]:
-    """The names that a command's calls of `options` and `clause` have."""
+    """The names that a command passes to `options` and `clause`."""
     found: Set[str] = set()
     seen, left = set(), [command]
     while left:
