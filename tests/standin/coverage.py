@@ -43,7 +43,7 @@ def text() -> str:
 
 _INTRODUCTION = """\
 Generated from the code by `python -m tests.standin.coverage`; a test checks that it is up to date. The stand-in refuses
-whatever is not listed here, with a message that names it. The vectors in `tests/standin/vectors/` show how each item behaves."""
+whatever is not listed here, and names it. The vectors in `tests/standin/vectors/` show how each item behaves."""
 
 
 def _settings() -> Iterator[List[str]]:

@@ -402,9 +402,9 @@ class TestReplies:
             ('write({"finished": False}, b"n\\n\\"1\\n")', "Failed to parse the body as CSV"),
             ('write({"finished": False}, b"n\\n\\xff\\n")', "Failed to parse the body as CSV"),
             ('write({"finished": False}, b"__mv_n\\n$1$;$2$\\n")', "'__mv_n' without the field"),
-            ('write({"finished": False}, b"n,__mv_n\\n1,1;2\\n")', "no list of $values$"),
-            ('write({"finished": False}, b"n,__mv_n\\n1,$1$;\\n")', "no list of $values$"),
-            ('write({"finished": False}, b"n,__mv_n\\n1,$a$b$\\n")', "no list of $values$"),
+            ('write({"finished": False}, b"n,__mv_n\\n1,1;2\\n")', "not a list of $values$"),
+            ('write({"finished": False}, b"n,__mv_n\\n1,$1$;\\n")', "not a list of $values$"),
+            ('write({"finished": False}, b"n,__mv_n\\n1,$a$b$\\n")', "not a list of $values$"),
             ('write({"finished": False}); write({"finished": False})', "A reply to no chunk"),
         ],
     )

@@ -1,8 +1,8 @@
-"""What a Splunk administrator does with the app, over Splunk's own ports and nothing else.
+"""What a Splunk administrator does with the app, using Splunk's own ports only.
 
-The demonstration and the end-to-end tests work through this, so they run against the stand-in and against Splunk.
-Endpoints: Splunk REST API reference; "HTTP Event Collector REST API endpoints"; reading and writing of KV store
-collections: "KV store endpoint descriptions".
+The demo and the end-to-end tests work through this module, so they run against both the stand-in and a real Splunk.
+Endpoints: Splunk REST API reference; "HTTP Event Collector REST API endpoints"; for reading and writing KV store
+collections, "KV store endpoint descriptions".
 """
 
 import contextlib
@@ -26,7 +26,7 @@ COLLECTOR = APP + "_audit"
 RUN_END = 'search index=_internal sourcetype="segment_bridge:log" event=run_end component=segmentsend sid="%s"'
 _HEC_BATCH_BYTES = 1_000_000
 _RESTART_S = 600
-_SECRET_CHARACTERS = 255  # as many as the password store takes at once
+_SECRET_CHARACTERS = 255  # the most that the password store takes at once
 
 
 class Outcome(NamedTuple):
@@ -41,7 +41,7 @@ class Outcome(NamedTuple):
 
 @contextlib.contextmanager
 def trusting_session() -> Iterator[requests.Session]:
-    """For Splunk, whose certificates it made itself; what the environment says of proxies does not count."""
+    """A session for Splunk, which made its certificates itself. It ignores the environment's proxy settings."""
     with requests.Session() as session, warnings.catch_warnings():
         warnings.simplefilter("ignore", InsecureRequestWarning)
         session.trust_env = session.verify = False
@@ -49,7 +49,7 @@ def trusting_session() -> Iterator[requests.Session]:
 
 
 def splunk_is_ready(management: str, web: str, user: str, password: str) -> bool:
-    """Whether splunkd, KV store (which starts after it) and Splunk Web all answer."""
+    """Whether splunkd, the KV store (which starts after it) and Splunk Web all answer."""
     try:
         with trusting_session() as session:
             kvstore = session.get(
@@ -65,7 +65,7 @@ def splunk_is_ready(management: str, web: str, user: str, password: str) -> bool
 
 
 class Administrator:
-    """`management`, `web` and `hec` are base URLs. splunkd's certificate, which it signed itself, is not verified."""
+    """`management`, `web` and `hec` are base URLs. Does not verify splunkd's certificate, which is self-signed."""
 
     def __init__(self, management: str, web: str, hec: str, password: str, user: str = "admin", app: str = APP):
         self.management, self.web, self.hec = management, web, hec
@@ -106,7 +106,7 @@ class Administrator:
         self._restart_if_asked()
 
     def _restart_if_asked(self) -> None:
-        """A real Splunk asks for it after an app with a new kind of input."""
+        """A real Splunk asks for a restart after installing an app with a new kind of input."""
         reply = json.loads(self.service.get("messages", output_mode="json").body.read())
         if any(entry["name"] == "restart_required" for entry in reply["entry"]):
             self.service.restart(timeout=_RESTART_S)
@@ -117,12 +117,12 @@ class Administrator:
             )
 
     def add_user(self, name: str, password: str, role: str) -> None:
-        """Settings > Users > New User. The name begins with the app's, so that it is nobody else's."""
+        """Settings > Users > New User. The name must begin with the app's, so that nobody else's user has it."""
         assert name.startswith(APP)
         self.service.post("authentication/users", name=name, password=password, roles=role)
 
     def receive_audit_events(self) -> str:
-        """Makes an index, a source type that keeps long events whole, and an event collector; the collector's token."""
+        """Makes an index, a source type that keeps long events whole, and an event collector. Returns its token."""
         self.service.indexes.create(AUDIT_INDEX)
         self.service.confs["props"].create(AUDIT_SOURCETYPE, TRUNCATE="0", SHOULD_LINEMERGE="false")
         self.service.post("data/inputs/http", name=COLLECTOR, index=AUDIT_INDEX, sourcetype=AUDIT_SOURCETYPE)
@@ -130,13 +130,13 @@ class Administrator:
         return json.loads(reply.body.read())["entry"][0]["content"]["token"]
 
     def index_events(self, token: str, events: Iterable[tuple]) -> None:
-        """Sends (seconds since 1970, raw text) through the event collector."""
+        """Sends (seconds since 1970, raw text) pairs through the event collector."""
         self.index_lines(
             token, (json.dumps({"time": "%.6f" % seconds, "event": raw}).encode() for seconds, raw in events)
         )
 
     def index_lines(self, token: str, lines: Iterable[bytes]) -> None:
-        """Sends what the event collector takes."""
+        """Sends lines in the event collector's own format."""
         batch: List[bytes] = []
         size = 0
         for line in lines:
@@ -158,7 +158,7 @@ class Administrator:
             ).raise_for_status()
 
     def set_secret(self, user: str, secret: str) -> None:
-        """Puts a write key or a bearer token into the password store, a long one in pieces, as README says."""
+        """Puts a write key or a bearer token into the password store, a long one in pieces, as the README says."""
         for entry in self.service.storage_passwords.list():
             if entry.realm == APP and re.fullmatch(re.escape(user) + r"(#\d+)?", entry.username):
                 entry.delete()
@@ -167,7 +167,7 @@ class Administrator:
             self.service.storage_passwords.create(secret[start : start + _SECRET_CHARACTERS], name, APP)
 
     def set_destination(self, name: str = "segment", **settings: str) -> None:
-        """Settings of segment_bridge.conf, in the app's local folder."""
+        """Changes settings of segment_bridge.conf in the app's local folder."""
         self.set("segment_bridge", name, settings)
 
     def set_macro(self, name: str, definition: str) -> None:
@@ -175,26 +175,26 @@ class Administrator:
         self.set("macros", name, {"definition": definition})
 
     def set(self, conf: str, stanza: str, settings: Dict[str, str]) -> None:
-        """Settings of a .conf file's stanza, which is made where it is missing."""
+        """Changes settings of a stanza of a .conf file, and makes the stanza if it is missing."""
         stanzas = self.service.confs[conf]
         if stanza not in stanzas:
             stanzas.create(stanza)
         stanzas[stanza].submit(settings)
 
     def add_cluster(self, name: str, **settings: str) -> None:
-        """Settings > Data inputs > UserSignups; it starts to run at once."""
+        """Settings > Data inputs > UserSignups. The input starts to run at once."""
         self.service.post("data/inputs/usersignups", name=name, **settings)
 
     def remove_cluster(self, name: str) -> None:
-        """The same page's Delete."""
+        """Delete on the same page."""
         self.service.delete("data/inputs/usersignups/" + name)
 
     def records(self, collection: str) -> List[dict]:
-        """The KV store collection's records, which must be fewer than 50,000."""
+        """The records of the KV store collection. There must be fewer than 50,000."""
         return self.service.kvstore[collection].data.query()
 
     def wait_for_records(self, collection: str, at_least: int, seconds: float = 60) -> List[dict]:
-        """The records, as soon as there are that many."""
+        """Returns the records as soon as there are that many."""
         return wait(
             lambda: (records := self.records(collection)) and len(records) >= at_least and records,
             "%d records in the collection %s" % (at_least, collection),
@@ -206,15 +206,15 @@ class Administrator:
         return int(self.search('search index="%s" | stats count' % index, earliest_time="0").rows[0]["count"])
 
     def wait_for_events(self, index: str, number: int, seconds: float = 60) -> None:
-        """Returns as soon as the index holds so many events."""
+        """Returns as soon as the index holds that many events."""
         wait(lambda: self.count_events(index) >= number, "%d events in the index %s" % (number, index), seconds)
 
     def wait_for_rows(self, query: str, seconds: float = 30) -> List[Dict[str, str]]:
-        """The search's result rows, as soon as there are any: splunkd reads its log files every now and then."""
+        """Returns the search's rows as soon as there are any: splunkd reads its log files only now and then."""
         return wait(lambda: self.search(query).rows, "results of: " + query, seconds)
 
     def fields(self, sid: str) -> List[str]:
-        """Those of a finished job's results, in their order."""
+        """The fields of a finished job's results, in their order."""
         reply = json.loads(self.service.get("search/jobs/%s/results" % sid, output_mode="json", count=1).body.read())
         return [field["name"] for field in reply["fields"]]
 
@@ -224,12 +224,12 @@ class Administrator:
         return [entry["name"] for entry in reply["entry"] if entry["name"] != "-"]
 
     def run_saved_search(self, name: str = JOB, seconds: float = 300, progress=None, **dispatch: str) -> Outcome:
-        """Runs a saved search now, with its actions, as the scheduler does at its time."""
+        """Runs a saved search now, with its actions, as the scheduler would at its time."""
         job = self.service.saved_searches[name].dispatch(trigger_actions="1", **dispatch)
         return self._finished(job, seconds, progress)
 
     def search(self, query: str, seconds: float = 300, **dispatch: str) -> Outcome:
-        """Runs a search in the app; `query` begins with "search " or "|"."""
+        """Runs a search in the app. `query` begins with "search " or "|"."""
         try:
             job = self.service.jobs.create(query, **dispatch)
         except HTTPError as error:
@@ -264,7 +264,7 @@ class Administrator:
 
 
 def wait(condition, what: str, seconds: float):
-    """The condition's value as soon as it is true; TimeoutError names `what` after so many seconds."""
+    """Returns the condition's value once it is true; raises TimeoutError, naming `what`, after that many seconds."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()

@@ -1,7 +1,7 @@
 """The chunks of the search command protocol, version 2: their frame, metadata and CSV.
 
-A chunk is `chunked 1.0,<bytes of metadata>,<bytes of body>`, LF, JSON, CSV. What splunkd would not read is no chunk
-here either. Splunk's "Create custom search commands for apps"; recorded exchanges of 8.2.
+A chunk is `chunked 1.0,<bytes of metadata>,<bytes of body>`, LF, JSON, CSV. This module rejects what splunkd could not
+read. Sources: Splunk's "Create custom search commands for apps"; exchanges recorded with 8.2.
 """
 
 import csv
@@ -21,7 +21,7 @@ csv.field_size_limit(2**31 - 1)
 
 
 class Malformed(Exception):
-    """A chunk that splunkd could not read; the text says why."""
+    """A chunk that splunkd could not read. The text says why."""
 
 
 class Reply(NamedTuple):
@@ -34,18 +34,18 @@ class Reply(NamedTuple):
 
     @property
     def messages(self) -> List[List[str]]:
-        """[level, text] of each."""
+        """The [level, text] pairs of each message."""
         return self.metadata.get("inspector", {}).get("messages", [])
 
 
 def encode(metadata: Mapping[str, Any], body: bytes = b"", claimed_bytes: Optional[int] = None) -> bytes:
-    """A chunk; with `claimed_bytes` one whose body has another length than its header says."""
+    """Encodes a chunk. With `claimed_bytes`, its header claims another body length than the real one."""
     head = json.dumps(metadata).encode()
     return b"chunked 1.0,%d,%d\n%s%s" % (len(head), len(body) if claimed_bytes is None else claimed_bytes, head, body)
 
 
 def read(stream: BinaryIO, max_bytes: int = 0) -> Optional[Reply]:
-    """The next chunk; None at the end of the stream. `max_bytes`: of metadata and body together, 0 is any number.
+    """The next chunk, or None at the end of the stream. `max_bytes` limits metadata and body together; 0 is no limit.
 
     Raises:
         Malformed
@@ -76,7 +76,7 @@ def _exactly(stream: BinaryIO, length: int) -> bytes:
 
 
 def _check(metadata: Any) -> None:
-    """The shapes of what splunkd looks at; keys that it does not know it ignores."""
+    """Checks the shapes of the keys that splunkd looks at. splunkd ignores keys that it does not know."""
     if not isinstance(metadata, dict):
         raise Malformed("The metadata is not a JSON object.")
     inspector = metadata.get("inspector", {})
@@ -91,7 +91,7 @@ def _check(metadata: Any) -> None:
     }
     for key, is_right in shapes.items():
         if not is_right:
-            raise Malformed("The metadata's '%s' is not of the type that it should be." % key)
+            raise Malformed("The metadata's '%s' has the wrong type." % key)
 
 
 def _are_messages(value: Any) -> bool:
@@ -103,7 +103,7 @@ def _are_texts(value: Any) -> bool:
 
 
 def encode_rows(fields: Sequence[str], rows: Sequence[Row]) -> bytes:
-    """CSV as splunkd writes it: each field, then the twin of each, which has the values of a multivalue field."""
+    """CSV as splunkd writes it: each field, followed by its twin, which holds the values of a multivalue field."""
     if not fields:
         return b""
     out = io.StringIO()
@@ -114,7 +114,7 @@ def encode_rows(fields: Sequence[str], rows: Sequence[Row]) -> bytes:
         values = [row.get(field) for field in fields]
         cells = ["\n".join(map(text, as_list(value))) for value in values] + [_twin(value) for value in values]
         if any("\r" in cell for cell in cells):
-            # csv.writer leaves a carriage return without quotes where lines end in LF.
+            # csv.writer does not quote a carriage return where lines end in LF.
             out.write(",".join('"%s"' % cell.replace('"', '""') for cell in cells) + "\n")
         else:
             writer.writerow(cells)
@@ -130,11 +130,11 @@ def _twin(value: Optional[Value]) -> str:
 
 
 def decode_rows(body: bytes, keeps_empty: bool = False) -> Results:
-    """The rows of a reply's CSV; an empty cell is null, or an empty text if those are kept.
+    """The rows of a reply's CSV. An empty cell is null, or an empty text with `keeps_empty`.
 
     Raises:
-        Malformed: a row has more or fewer cells than there are columns, a column is there twice, a quote is not closed,
-            a twin has no field or is no list of values, the text is no UTF-8.
+        Malformed: a row has more or fewer cells than there are columns, a column occurs twice, a quote is not closed, a
+            twin has no field or is not a list of values, or the text is not UTF-8.
     """
     try:
         lines = list(csv.reader(io.StringIO(body.decode(), newline=""), strict=True))
@@ -142,7 +142,7 @@ def decode_rows(body: bytes, keeps_empty: bool = False) -> Results:
         raise Malformed("Failed to parse the body as CSV: %s" % error) from None
     names = lines[0] if lines else []
     if len(set(names)) < len(names):
-        raise Malformed("The body has a column twice: %s" % ",".join(names))
+        raise Malformed("The body has duplicate columns: %s" % ",".join(names))
     places = {name: place for place, name in enumerate(names)}
     fields = [name for name in names if not name.startswith(_TWIN)]
     orphans = [name for name in names if name.startswith(_TWIN) and name[len(_TWIN) :] not in places]
@@ -167,7 +167,7 @@ def _values(cell: str) -> Optional[Value]:
     while at < len(cell):
         match = _MULTIVALUE.match(cell, at)
         if not match:
-            raise Malformed("The body has a multivalue cell that is no list of $values$: %s" % cell[:200])
+            raise Malformed("The body has a multivalue cell that is not a list of $values$: %s" % cell[:200])
         values.append(match.group(1).replace("$$", "$"))
         at = match.end()
     return from_list(values)

@@ -1,7 +1,7 @@
-"""Splunk with the app, Segment and a cluster around it, as an administrator sets them up.
+"""Splunk with the app, Segment and a cluster, as an administrator sets them up.
 
-Splunk is the stand-in in a process of its own, or a container (tests/docker); the other two are servers in this
-process. The demonstration and the end-to-end tests share it.
+Splunk is the stand-in in its own process, or a container (tests/docker); the other two are servers in this process. The
+demo and the end-to-end tests share this module.
 """
 
 import contextlib
@@ -20,17 +20,17 @@ from tests.support.fakes.kubernetes import FakeKubernetes
 from tests.support.fakes.segment import WRITE_KEY, FakeSegment
 
 CLUSTER = "host"
-# The recorded events span a minute and a half; they are indexed as if that had begun an hour ago.
+# The recorded events span a minute and a half. They are indexed as if they had begun an hour ago.
 _BEGAN_AGO_S = 3600
 
 
 def is_real() -> bool:
-    """Whether Splunk is to be a real one, as `make test-splunk` says."""
+    """Whether to use a real Splunk, as `make test-splunk` does."""
     return "SPLUNK" in os.environ
 
 
 class Environment:
-    """A context manager; within it `admin`, `splunk`, `segment` and `cluster` are up, and nothing is installed."""
+    """A context manager. Inside it `admin`, `splunk`, `segment` and `cluster` are up, and nothing is installed."""
 
     def __init__(self, *standin_options: str):
         self._stack, self._options = contextlib.ExitStack(), standin_options
@@ -60,11 +60,11 @@ class Environment:
         return StandinProcess(Path(home), *self._options)
 
     def receive(self) -> None:
-        """From now on Splunk has an index for audit events, and takes them."""
+        """Makes Splunk ready to receive audit events into an index of their own."""
         self._collector_token = self.admin.receive_audit_events()
 
     def set_up(self) -> None:
-        """What README's "Set up" says, after the upload."""
+        """Follows the README's "Set up", after the upload."""
         self.receive()
         self.admin.set_macro("segment_bridge_audit", 'index="%s" sourcetype="%s"' % (AUDIT_INDEX, AUDIT_SOURCETYPE))
         self.admin.set_destination("segment", url=self.segment.url + "/v1/batch")
@@ -75,7 +75,7 @@ class Environment:
         )
 
     def wait_for_user_map(self) -> tuple:
-        """The records of both collections, once the input has filled them."""
+        """Returns the records of both collections once the input has filled them."""
         counts = recorded.expected_counts()["lookup"]
         return (
             self.admin.wait_for_records("usersignups", counts["usernames"]),
@@ -83,7 +83,7 @@ class Environment:
         )
 
     def index(self, lines: Iterable[recorded.AuditLine], ago_s: float = _BEGAN_AGO_S) -> None:
-        """Indexes them as if they had been recorded so long ago, and waits until they can be found."""
+        """Indexes the lines as if recording had begun `ago_s` ago, and waits until searches find them."""
         began = time.time() - ago_s
         lines = list(lines)
         before = self.admin.count_events(AUDIT_INDEX)
@@ -93,7 +93,7 @@ class Environment:
 
 @contextlib.contextmanager
 def bridged(package: Path, *standin_options: str) -> Iterator[Environment]:
-    """One in which the app is set up, has its user map, and has the recorded audit events to read."""
+    """An environment where the app is set up, has its user map, and has the recorded audit events to read."""
     with Environment(*standin_options) as environment:
         environment.admin.upload(str(package))
         environment.set_up()

@@ -1,7 +1,6 @@
-"""The Pythons that Splunk runs the app with, where this machine has them: on the PATH, or installed by pyenv.
+"""The Pythons that Splunk runs the app with, as far as this machine has them on the PATH or from pyenv.
 
-`python -m tests.support.pythons 3.9 3.13` prints the path of the first that there is; its exit status is 1 where there
-is none.
+`python -m tests.support.pythons 3.9 3.13` prints the path of the first one found, or exits with status 1.
 """
 
 import os
@@ -12,25 +11,25 @@ from shutil import which
 from typing import Dict, Optional
 
 SPLUNKS = ("3.9", "3.13")
-"""Splunk 9.3 to 10.0 has 3.9; from 10.2 on it takes 3.13 for an app that allows both."""
+"""Splunk 9.3 to 10.0 ships 3.9; from 10.2 on, Splunk uses 3.13 for an app that allows both."""
 
 
 def find(version: str) -> Optional[Path]:
-    """The interpreter of a Python version such as "3.9"; None where none is found that starts."""
+    """The interpreter of a Python version such as "3.9", or None if none is found that starts."""
     if measured():
-        return Path(sys.executable)  # the one that has coverage.py
+        return Path(sys.executable)  # the one with coverage.py
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     candidates = [which("python" + version), *sorted(pyenv.glob("versions/%s.*/bin/python" % version), reverse=True)]
     return next((Path(found) for found in candidates if found and _is(found, version)), None)
 
 
 def measured() -> Dict[str, str]:
-    """What `make coverage` has in the environment: with it a program of the app is measured, too."""
+    """The environment variables that `make coverage` sets, with which programs of the app are measured too."""
     return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 
 
 def _is(python, version: str) -> bool:
-    # A shim of pyenv's lies on the PATH even where it leads nowhere.
+    # pyenv puts a shim on the PATH even if it leads nowhere.
     says = subprocess.run(
         [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True, check=False
     )

@@ -1,6 +1,6 @@
-"""Segment's Public API beside the fake Segment of an environment: it tells what became of each event there.
+"""Segment's Public API beside an environment's fake Segment. It tells what became of each event there.
 
-It is reached under its own name, through a proxy, with a certificate of a private authority.
+Clients reach it under its real name, through a proxy, with a certificate from a private authority.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ _HOST = "api.segmentapis.com"
 
 @contextlib.contextmanager
 def receipts(environment: Environment) -> Iterator[None]:
-    """While it lasts, the destination "segment" has a source id and a token by which its receipts are to be had."""
+    """While active, the destination "segment" has a source id and a token with which its receipts can be fetched."""
     authority, tokens = Authority(), {TOKEN: True}
     api = FakePublicApi(
         tls=authority.server(_HOST),
@@ -41,7 +41,7 @@ def receipts(environment: Environment) -> Iterator[None]:
 
 
 def arrivals(segment: FakeSegment) -> List[Arrival]:
-    """Of each event that Segment took, and of each that it threw away. Repeats are not counted."""
+    """What became of each event that Segment took or threw away. Repeats are not counted."""
     return [Arrival(event.received_s, "received", _name(event)) for event in [*segment.accepted.values()]] + [
         Arrival(event.received_s, "failed", _name(event), event.reason or "") for event in [*segment.discarded]
     ]

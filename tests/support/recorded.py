@@ -1,4 +1,4 @@
-"""The recorded cluster input of tests/data, and the Segment messages that it must give (tests/data/README.md)."""
+"""The recorded cluster input of tests/data, and the Segment messages that it must produce (tests/data/README.md)."""
 
 import gzip
 import json
@@ -13,14 +13,14 @@ _RECEIVED = re.compile(rb'"requestReceivedTimestamp":"([^"]+)"')
 
 
 class AuditLine(NamedTuple):
-    """A line of the collector's; `offset` is in seconds from the first request recorded."""
+    """A line from the collector. `offset` is in seconds from the first recorded request."""
 
     offset: float
     raw: str
 
 
 def audit_lines() -> List[AuditLine]:
-    """All lines, in the collector's order. A line without a time lies at the beginning."""
+    """All lines, in the collector's order. A line without a time is placed at the beginning."""
     lines = _read("audit-events.jsonl").split(b"\n")[:-1]
     times = [_RECEIVED.search(line) for line in lines]
     seconds = [_seconds(found.group(1).decode()) if found else None for found in times]
@@ -43,7 +43,7 @@ def as_expected(events: Mapping[str, Any]) -> Dict[str, dict]:
 
 
 def expected_counts() -> dict:
-    """How many journeys of each kind there are, and why the others are none or not sent."""
+    """How many journeys of each kind there are, and why the other events are not journeys or are not sent."""
     return json.loads(_read("expected-counts.json"))
 
 
@@ -58,7 +58,7 @@ def namespaces() -> dict:
 
 
 def case(name: str) -> str:
-    """An audit event that stands for a kind of its own."""
+    """One audit event from tests/data/cases."""
     return (_DATA / "cases" / ("audit-%s.json" % name)).read_text("utf-8").rstrip("\n")
 
 

@@ -1,7 +1,8 @@
-"""The one double of splunkd: its REST API in memory, as far as the app uses it, underneath the real SDK or behind TLS.
+"""The one double of splunkd: the part of its REST API that the app uses, in memory, underneath the real SDK or behind
+TLS.
 
-The stand-in is the real thing's likeness; this is for what a test wants to inject: statuses, limits, and what comes in
-between two requests. What it does not know is 404.
+The stand-in imitates the real thing; this double is for what a test wants to inject: statuses, limits, and changes
+between two requests. It answers 404 to what it does not know.
 
 Source: Splunk REST API reference, "configs/conf-{file}", "storage/passwords", "KV store endpoint descriptions";
 limits.conf.spec [kvstore].
@@ -38,10 +39,10 @@ Test = Callable[[Document], bool]
 
 
 class SplunkdDouble:
-    """`conf` is stanzas by file and name, `passwords` are texts by user, `collections` documents by key.
+    """`conf` holds stanzas by file and name, `passwords` texts by user, `collections` documents by key.
 
-    `fault(method, path)` may give a status, with or without a text, "cut", or "lost" (done, unanswered);
-    `before(method, path)` may do what it likes.
+    `fault(method, path)` may return a status, with or without a text, or "cut", or "lost" (done, but not answered).
+    `before(method, path)` may do anything.
     """
 
     def __init__(self) -> None:
@@ -63,12 +64,12 @@ class SplunkdDouble:
         return sorted(self.collections[collection].values(), key=lambda document: document["_key"])
 
     def all_but_runs(self) -> Dict[str, List[Document]]:
-        """All records, but for the documents that every run leaves."""
+        """All records, except the documents that every run leaves behind."""
         return {name: self.records(name) for name in self.collections if name != "segment_runs"}
 
     def _handle(self, url: str, message: Dict[str, Any], **_: Any) -> Dict[str, Any]:
         parts = urlsplit(url)
-        assert len(url) < 8_000, "a request line that no server takes"
+        assert len(url) < 8_000, "no server accepts a request line this long"
         method, path = message["method"], unquote(parts.path).rstrip("/")
         self.requests[method, path] += 1
         self.before(method, path)
@@ -94,7 +95,7 @@ class SplunkdDouble:
         if (method, path) == ("GET", PASSWORDS):
             assert parameters == {"output_mode": "json", "count": "0"}
             return 200, {"entry": [_password(user, secret) for user, secret in self.passwords.items()]}
-        if (method, path) == ("GET", WRITE_KEY):  # a token's name has a colon
+        if (method, path) == ("GET", WRITE_KEY):  # a token's name contains a colon
             return 400, _error("destination must be the name of a stanza of segment_bridge.conf")
         if method == "GET" and path.startswith(CONFS):
             return self._stanzas(*path[len(CONFS) :].split("/", 1))
@@ -168,7 +169,7 @@ class SplunkdDouble:
 
 
 class SplunkdServer(FakeServer):
-    """The double behind TLS with a certificate of its own making, as splunkd is, for a program of the app."""
+    """The double behind TLS with a self-made certificate, as splunkd is, for a program of the app."""
 
     def __init__(self, double: Optional[SplunkdDouble] = None, **server_options: Any):
         super().__init__(tls=Authority().server(), **server_options)
@@ -182,7 +183,7 @@ class SplunkdServer(FakeServer):
             return Reply.json(401, _error("call not properly authenticated"))
         path = unquote(request.path).rstrip("/")
         status, content = self._double.answer(request.method, path, request.query, request.body)
-        # splunkd says so, and splunklib loses the body of an answer that does not.
+        # splunkd sends this header, and splunklib loses the body of an answer without it.
         return Reply.json(status, content, Connection="Keep-Alive")
 
 
@@ -212,7 +213,7 @@ def _matcher(query: Document) -> Test:
         elif isinstance(wanted, dict):
             conditions += [
                 lambda document, field=field, test=compare[operator], other=other: (
-                    # As MongoDB, values of one type alone.
+                    # As in MongoDB, only values of one type are compared.
                     isinstance(document.get(field), str if isinstance(other, str) else (int, float))
                     and test(document[field], other)
                 )

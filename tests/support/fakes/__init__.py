@@ -1,1 +1,1 @@
-"""The two services the app talks to, as strict servers on loopback with faults on demand."""
+"""The services that the app talks to, as strict servers on loopback with faults on demand."""

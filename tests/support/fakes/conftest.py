@@ -1,4 +1,4 @@
-"""A client with no opinions of its own: no retries, no proxies or CA bundles from the environment."""
+"""A plain client: no retries, and no proxies or CA bundles from the environment."""
 
 import pytest
 import requests

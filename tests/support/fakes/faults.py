@@ -1,9 +1,9 @@
-"""What can go wrong with a request, and plans that say which request it happens to.
+"""What can go wrong with a request, and plans that choose which requests it happens to.
 
-A `Fault` is one way for a request to end other than by its ordinary answer: another answer, none,
-half of one, a late one, a connection that breaks. The functions below name the ones seen in the
-field. A *plan* is any callable ``(request) -> Fault | None``; the ones below count requests, draw
-lots, or look at the request, and take a fault or another plan, so that they combine:
+A `Fault` is one way for a request to end other than with its ordinary answer: another answer, no answer, half an
+answer, a late answer, a broken connection. The functions below name the faults seen in the field. A *plan* is any
+callable ``(request) -> Fault | None``. The plans below count requests, draw at random or look at the request. Each
+takes a fault or another plan, so they can be combined:
 
     server.faults = at({2: status(500), 3: reset()})
     server.faults = mix(7, (0.10, status(500)), (0.05, lost_answer()))
@@ -27,26 +27,26 @@ KEEP, CLOSE, RESET, HANG = "keep", "close", "reset", "hang"
 
 @dataclass(frozen=True)
 class Fault:
-    """How one request ends. The default is no fault at all: read, handled, answered, kept alive."""
+    """How one request ends. The default is no fault: read, handled, answered, kept alive."""
 
     reply: Reply | Callable[..., Reply] | None = None
-    """Sent in place of the service's own answer; a function is called with the request."""
+    """Replaces the service's own answer. A function is called with the request."""
     handled: bool = True
-    """Whether the service takes the request, that is whether its effects take place."""
+    """Whether the service handles the request, that is, whether its effects take place."""
     read: bool = True
-    """Whether the request's body is read; if not, the fault strikes right after its head."""
+    """Whether the server reads the request's body. If not, the fault strikes right after its head."""
     interim: bytes = b""
-    """Goes out before the answer; `cut` does not count it."""
+    """Sent before the answer. `cut` does not count it."""
     delay_s: float = 0.0
     """Wait before the first byte of the answer."""
     drip: str | None = None
-    """`head` or `body`: that part of the answer goes out byte by byte ..."""
+    """`head` or `body`: sends that part of the answer byte by byte ..."""
     drip_s: float = 0.0
     """... with this pause before each byte."""
     cut: int | None = None
-    """Only so many bytes of the answer (head included) go out; 0 is no answer at all."""
+    """Sends only this many bytes of the answer, head included. 0 sends no answer."""
     end: str = KEEP
-    """What becomes of the connection afterwards: kept alive, closed, reset, or left hanging."""
+    """What happens to the connection afterwards: kept alive, closed, reset, or left hanging."""
 
 
 Plan = Callable[..., Optional[Fault]]
@@ -64,7 +64,7 @@ def status(
     retry_after: int | str | None = None,
     **headers: str,
 ) -> Fault:
-    """An answer of this status; header names are written with underscores (`X_RateLimit_Reset`).
+    """Answers with this status. Header names are written with underscores (`X_RateLimit_Reset`).
 
     `retry_after` is in seconds, or an HTTP date (see `http_date`).
     """
@@ -75,63 +75,63 @@ def status(
 
 
 def http_date(in_s: float) -> str:
-    """The HTTP date so many seconds from now."""
+    """The HTTP date this many seconds from now."""
     return email.utils.formatdate(time.time() + in_s, usegmt=True)
 
 
 def html(code: int = 200) -> Fault:
-    """A captive portal's or a proxy's page where the service's answer should be."""
+    """Sends a captive portal's or a proxy's page instead of the service's answer."""
     page = "<!DOCTYPE html><html><body><h1>Sign in to the network</h1></body></html>"
     return status(code, page, content_type="text/html; charset=utf-8")
 
 
 def reset(*, read: bool = True) -> Fault:
-    """A TCP reset, after the request was read, or before its body was."""
+    """Resets the TCP connection, after reading the request or before reading its body."""
     return Fault(handled=False, read=read, cut=0, end=RESET)
 
 
 def close() -> Fault:
-    """The connection is closed without an answer; the service did not take the request."""
+    """Closes the connection without an answer. The service does not handle the request."""
     return Fault(handled=False, cut=0, end=CLOSE)
 
 
 def lost_answer(end: str = CLOSE) -> Fault:
-    """The service takes the request, but its answer never arrives."""
+    """The service handles the request, but its answer never arrives."""
     return Fault(cut=0, end=end)
 
 
 def hang() -> Fault:
-    """The request is read and never answered; the connection stays open till the client leaves."""
+    """Reads the request and never answers. The connection stays open until the client leaves."""
     return Fault(handled=False, cut=0, end=HANG)
 
 
 def half_answer(sent_bytes: int, end: str = CLOSE) -> Fault:
-    """The service takes the request; its answer breaks off after so many bytes, head included."""
+    """The service handles the request, but its answer breaks off after this many bytes, head included."""
     return Fault(cut=sent_bytes, end=end)
 
 
 def stale() -> Fault:
-    """An ordinary answer, after which the kept-alive connection is closed without a word."""
+    """Answers as usual, then closes the kept-alive connection without telling the client."""
     return Fault(end=CLOSE)
 
 
 def early_hints() -> Fault:
-    """An interim answer (RFC 8297) before the ordinary one."""
+    """Sends an interim answer (RFC 8297) before the ordinary one."""
     return Fault(interim=b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
 
 
 def slow(seconds: float) -> Fault:
-    """An ordinary answer, late."""
+    """Sends the ordinary answer late."""
     return Fault(delay_s=seconds)
 
 
 def slow_head(pause_s: float) -> Fault:
-    """An ordinary answer whose head arrives byte by byte."""
+    """Sends the ordinary answer with its head byte by byte."""
     return Fault(drip="head", drip_s=pause_s)
 
 
 def slow_body(pause_s: float) -> Fault:
-    """An ordinary answer whose body arrives byte by byte."""
+    """Sends the ordinary answer with its body byte by byte."""
     return Fault(drip="body", drip_s=pause_s)
 
 
@@ -139,43 +139,43 @@ def slow_body(pause_s: float) -> Fault:
 
 
 def ask(what: FaultOrPlan, request) -> Fault | None:
-    """The fault that `what` has for the request, be it a fault, a plan or nothing."""
+    """The fault that `what` has for the request, whether it is a fault, a plan or None."""
     return what if what is None or isinstance(what, Fault) else what(request)
 
 
 def always(fault: FaultOrPlan) -> Plan:
-    """Every request."""
+    """Hits every request."""
     return lambda request: ask(fault, request)
 
 
 def at(faults: Mapping[int, FaultOrPlan]) -> Plan:
-    """By number, the first request that this plan is asked about being 1."""
+    """Hits requests by number. The first request that this plan is asked about is 1."""
     numbers = itertools.count(1)
     return lambda request: ask(faults.get(next(numbers)), request)
 
 
 def in_turn(*faults: FaultOrPlan) -> Plan:
-    """The first fault for the first request, and so on; then none."""
+    """Hits the first request with the first fault, and so on, and then none."""
     return at(dict(enumerate(faults, 1)))
 
 
 def first(count: int, fault: FaultOrPlan) -> Plan:
-    """The same for the first `count` requests."""
+    """Hits the first `count` requests."""
     return in_turn(*[fault] * count)
 
 
 def when(holds: Callable[..., bool], fault: FaultOrPlan) -> Plan:
-    """The requests for which `holds(request)`."""
+    """Hits the requests for which `holds(request)` is true."""
     return lambda request: ask(fault, request) if holds(request) else None
 
 
 def either(*plans: FaultOrPlan) -> Plan:
-    """The first of the plans that has a fault for the request."""
+    """Uses the first plan that has a fault for the request."""
     return lambda request: next(filter(None, (ask(plan, request) for plan in plans)), None)
 
 
 def mix(seed: int, *shares: tuple[float, FaultOrPlan]) -> Plan:
-    """Each fault at random in its share (0 to 1) of the requests; the seed settles the sequence."""
+    """Hits a share (0 to 1) of the requests with each fault, at random. The seed fixes the sequence."""
     lots = random.Random(seed)
 
     def plan(request):

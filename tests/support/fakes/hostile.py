@@ -1,7 +1,7 @@
-"""A receiver that answers as badly as can be, by chance: status, headers, encodings, bodies and timing.
+"""A receiver that gives the worst possible answers at random: status, headers, encodings, bodies and timing.
 
-As a program, `python -m tests.support.fakes.hostile --seed N`, it prints its address first. What it is told, the write
-key among it, it says again in every way there is.
+As a program, `python -m tests.support.fakes.hostile --seed N`, it first prints its address. It echoes what it receives,
+including the write key, in every way it can.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Iterator
 
 SLOW = 0.01
-"""So many answers take longer than anybody waits."""
+"""The share of answers that take longer than any client waits."""
 BOMB = gzip.compress(bytes(20_000_000), 9)
 BOMBS = (BOMB, gzip.compress(BOMB, 9), zlib.compress(bytes(10_000_000), 9), b"\x1f\x8b\x08\x08" + b"n" * 300_000)
 TEXTS = (
@@ -45,7 +45,7 @@ PHRASES = (b"OK", b"", b"%s", b"\x1b[31mno", b"x" * 60_000)
 
 
 def answer(chance: random.Random, told: list[bytes]) -> Iterator[bytes | float]:
-    """The bytes of an answer, and pauses in seconds between them."""
+    """The bytes of an answer, and the pauses in seconds between them."""
 
     def filled(text: bytes) -> bytes:
         return text.replace(b"%s", chance.choice(told)).replace(b"%d", b"%d" % chance.choice((0, 1, 300, 10**12)))
@@ -87,12 +87,12 @@ def _dripping() -> Iterator[bytes | float]:
 
 
 def forms(secret: str) -> list[bytes]:
-    """A secret in the forms that a receiver can say it in."""
+    """A secret in the forms in which a receiver can echo it."""
     return [secret.encode(), base64.b64encode(secret.encode() + b":"), base64.b64encode(secret.encode())]
 
 
 class HostileReceiver(socketserver.ThreadingTCPServer):
-    """Listens on loopback from its making to its end as a context manager; `count` answers have begun."""
+    """A context manager that listens on loopback from its creation on. `count` is the number of answers begun."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -114,7 +114,7 @@ class HostileReceiver(socketserver.ThreadingTCPServer):
         self.server_close()
 
     def handle_error(self, request, client_address) -> None:
-        """Connections break: that is what they are for."""
+        """Broken connections are this server's purpose."""
 
 
 class _Connection(socketserver.StreamRequestHandler):

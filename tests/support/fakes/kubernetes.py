@@ -1,15 +1,14 @@
-"""A Kubernetes API server, as far as listing UserSignups and Namespaces goes, and no more lenient.
+"""A Kubernetes API server that lists UserSignups and Namespaces, and is no more lenient than the real one.
 
-What it answers is what kube-apiserver 1.20 and 1.36 were seen to answer: TLS with a private CA,
-bearer tokens and client certificates, 401 and 403 in RBAC's words, lists in pages of one
-resourceVersion, 410 with a new continue token, 400 for what cannot be parsed, the bare
-`404 page not found` of a resource that is not installed, gzip above 128 KB. It only lists; other
-verbs are forbidden to everybody, and list parameters that it does not know are refused by name.
+It answers as kube-apiserver 1.20 and 1.36 were seen to answer: TLS with a private CA, bearer tokens and client
+certificates, 401 and 403 in RBAC's words, lists in pages of one resourceVersion, 410 with a new continue token, 400 for
+what it cannot parse, the bare `404 page not found` for a resource that is not installed, gzip above 128 KB. It only
+lists: it forbids other verbs to everybody, and refuses list parameters that it does not know by name.
 
-kmock, the mock server of kopf's author, has neither pages, TLS nor rights, and needs Python 3.11.
+kmock, the mock server by kopf's author, has neither pages nor TLS nor permissions, and needs Python 3.11.
 
-As a program, `python -m tests.support.fakes.kubernetes --port N --kubeconfig FILE [--signups N]`, it serves
-the recorded cluster, or so many made-up signups, to whoever has the kubeconfig.
+As a program, `python -m tests.support.fakes.kubernetes --port N --kubeconfig FILE [--signups N]`, it serves the
+recorded cluster, or that many made-up signups, to any client that uses the kubeconfig.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ USERSIGNUPS = f"usersignups.{TOOLCHAIN}"
 NAMESPACES = "namespaces"
 TOKEN = "fake0kubernetes0token"
 
-# Faults in the words of a real one; for others there is tests.support.fakes.faults.
+# Faults in a real server's words. For others see tests.support.fakes.faults.
 TOO_MANY_REQUESTS = faults.status(429, "Too many requests, please try again later.\n", retry_after=1)
 ETCD_STALLED = faults.status(
     504,
@@ -65,7 +64,7 @@ ETCD_STALLED = faults.status(
     ' complete within the allotted timeout","reason":"Timeout","details":{},"code":504}\n',
 )
 
-# A kubeconfig user's credentials; `FakeKubernetes.certificate_credentials` makes the third kind.
+# A kubeconfig user's credentials. `FakeKubernetes.certificate_credentials` makes the third kind.
 TOKEN_CREDENTIALS = {"token": TOKEN}
 EXEC_CREDENTIALS = {
     "exec": {
@@ -83,7 +82,7 @@ EXEC_CREDENTIALS = {
 
 @dataclass(frozen=True)
 class Account:
-    """A user and what RBAC lets them list: (resource, namespace), or (resource, None) for all namespaces."""
+    """A user and what RBAC lets it list: (resource, namespace), or (resource, None) for all namespaces."""
 
     user: str
     may_list: frozenset[tuple[str, str | None]] = frozenset()
@@ -102,14 +101,14 @@ _EMPTY_LIST: Mapping[str, Any] = {"items": ()}
 
 
 class FakeKubernetes(FakeServer):
-    """An API server on loopback; see the module's docstring, and `FakeServer` for faults and records.
+    """An API server on loopback. See the module's docstring, and `FakeServer` for faults and records.
 
-    `usersignups` and `namespaces` are its collections, to be changed at any time; `tokens` and
-    `certificates` its accounts, by bearer token and by common name. `token` belongs to an account
-    that may list just what the `usersignups` input needs.
+    `usersignups` and `namespaces` are its collections, which tests may change at any time; `tokens` and `certificates`
+    are its accounts, by bearer token and by common name. `token` belongs to an account that may list just what the
+    `usersignups` input needs.
 
     Args:
-        usersignups, namespaces: the collections at first, as lists of the API.
+        usersignups, namespaces: the initial collections, as the API's lists.
     """
 
     def __init__(
@@ -135,26 +134,26 @@ class FakeKubernetes(FakeServer):
         self.installed = {self.usersignups, self.namespaces}
 
     def compact(self) -> None:
-        """Forgets the past, so that a list begun before cannot be continued (410)."""
+        """Forgets the past, so that a list begun earlier cannot be continued (410)."""
         self._revisions.compacted = self._revisions.next()
 
     # Faults that depend on the request
 
     @property
     def gone(self) -> Fault:
-        """410 for the request's continue token, whatever its age."""
+        """Answers 410 to the request's continue token, whatever its age."""
         return Fault(reply=lambda request: expired(continue_token(request)), handled=False)
 
     @property
     def denied(self) -> Fault:
-        """403, as where rights were taken away since the last page."""
+        """Answers 403, as if permissions had been taken away since the last page."""
         return Fault(reply=self._denial, handled=False)
 
     def _denial(self, request: Request) -> Reply:
         return forbidden(self._authenticate(request).user, Target.of(request)).reply
 
     def truncated(self, share: float) -> Fault:
-        """A page with only so much (0 to 1) of its JSON, correctly framed, as a proxy may make it."""
+        """A page with only this share (0 to 1) of its JSON, correctly framed, as a proxy may produce it."""
 
         def reply(request: Request) -> Reply:
             page = self.answer(request)
@@ -174,7 +173,7 @@ class FakeKubernetes(FakeServer):
         if target.path == "/version":  # system:public-info-viewer
             return Reply.json(200, {"major": "1", "minor": "36", "gitVersion": "v1.36.4"})
         if not target.resource and target.path.split("/")[1] in ("api", "apis") and account is not ANONYMOUS:
-            found = discovery(target.path, self.installed)  # system:discovery: for everybody who is somebody
+            found = discovery(target.path, self.installed)  # system:discovery: for any authenticated user
             return Reply.json(200, found) if found else not_found()
         if not account.may(target.verb, target.resource, target.namespace):
             raise forbidden(account.user, target)
@@ -208,7 +207,7 @@ class FakeKubernetes(FakeServer):
     # For clients
 
     def kubeconfig(self, path: Path, credentials: Mapping[str, Any] = TOKEN_CREDENTIALS, context: str = "sync") -> Path:
-        """Writes a kubeconfig (as JSON, which is YAML) whose current context is this server."""
+        """Writes a kubeconfig (as JSON, which is valid YAML) whose current context is this server."""
         cluster = {"server": self.url, "certificate-authority-data": _base64(self.authority.ca_pem)}
         config = {
             "apiVersion": "v1",
@@ -222,7 +221,7 @@ class FakeKubernetes(FakeServer):
         return path
 
     def certificate_credentials(self, common_name: str, account: Account = SYNC) -> dict[str, Any]:
-        """A new client certificate for the account, as a kubeconfig has it."""
+        """A new client certificate for the account, in a kubeconfig's format."""
         self.certificates[common_name] = account
         certificate, key = self.authority.client(common_name)
         return {"client-certificate-data": _base64(certificate), "client-key-data": _base64(key)}

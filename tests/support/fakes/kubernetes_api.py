@@ -1,6 +1,6 @@
 """Kubernetes' API as requests and answers: targets, list options, continue tokens, pages, Status objects.
 
-Wording and rules: "Kubernetes API Concepts" (chunks, resource versions), "Authorization Overview"
+Sources of the wording and rules: "Kubernetes API Concepts" (chunks, resource versions), "Authorization Overview"
 (verbs), and what API servers were seen to answer.
 """
 
@@ -33,7 +33,7 @@ _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete
 
 @dataclass(frozen=True)
 class Target:
-    """What a request asks for, in RBAC's terms; `resource` is empty for a path that is none."""
+    """What a request asks for, in RBAC's terms. `resource` is empty for a path that is not a resource's."""
 
     path: str
     verb: str
@@ -55,7 +55,7 @@ class Target:
 
 
 class Token:
-    """A continue token: the revision of the list and the key that comes next; revision -1 is any."""
+    """A continue token: the list's revision and the next key. Revision -1 accepts any."""
 
     def __init__(self, revision: int, start: str):
         self.revision = revision
@@ -91,7 +91,7 @@ _KNOWN_PARAMETERS = {
 
 @dataclass(frozen=True)
 class ListOptions:
-    limit: int  # 0 is no limit
+    limit: int  # 0: no limit
     token: Token | None
     selector: str
 
@@ -102,7 +102,7 @@ class ListOptions:
             raise bad_request(f"this fake does not know the list parameter {unknown[0]}")
         given = {name: values[0] for name, values in request.query.items()}
         limit = given.get("limit") or "0"
-        if not limit.isdecimal():  # a real server takes negative ones
+        if not limit.isdecimal():  # a real server accepts negative ones
             raise bad_request(f'strconv.ParseInt: parsing "{limit}": invalid syntax')
         version = given.get("resourceVersion") or ""
         if version not in ("", "0"):
@@ -111,7 +111,7 @@ class ListOptions:
             label_selector(given.get("labelSelector", ""))
         except ValueError as error:
             raise bad_request(str(error)) from None
-        # From its cache (resourceVersion=0) a server gives everything, whatever the limit.
+        # From its cache (resourceVersion=0) a server returns everything, whatever the limit.
         return cls(0 if version == "0" else int(limit), continue_token(request), given.get("labelSelector", ""))
 
 
@@ -134,7 +134,7 @@ class Page:
         self.selector = options.selector
 
     def json(self, collection: Collection) -> Iterator[bytes]:
-        """The list, piece by piece; its metadata come last, as they do in custom resources' lists."""
+        """Yields the list piece by piece. Its metadata come last, as in custom resources' lists."""
         yield b'{"apiVersion":"%s","items":[' % collection.api_version.encode()
         selected = label_selector(self.selector)
         count = 0
@@ -152,7 +152,7 @@ class Page:
         remaining = self.positions.stop - position
         if remaining:
             metadata["continue"] = str(Token(self.revision, self.snapshot.keys[position]))
-            if not self.selector:  # how many of the rest match is not known
+            if not self.selector:  # how many of the rest match is unknown
                 metadata["remainingItemCount"] = remaining
         yield b'],"kind":"%s","metadata":%s}' % (
             collection.list_kind.encode(),
@@ -161,7 +161,7 @@ class Page:
 
 
 def list_reply(pieces: Iterable[bytes], accepts_gzip: bool) -> Reply:
-    """A list, sent chunk by chunk, and compressed if it is long and the client takes that."""
+    """A list, sent chunk by chunk, and compressed if it is long and the client accepts gzip."""
     pieces = iter(pieces)
     begun, length = [], 0
     for piece in pieces:
@@ -178,7 +178,7 @@ def list_reply(pieces: Iterable[bytes], accepts_gzip: bool) -> Reply:
 
 
 def _in_blocks(begun: list[bytes], rest: Iterator[bytes]) -> Iterator[bytes]:
-    """The same bytes in blocks of at least 64 KB."""
+    """Yields the same bytes in blocks of at least 64 KB."""
     block = bytearray(b"".join(begun))
     for piece in rest:
         if len(block) >= 65536:
@@ -196,7 +196,7 @@ def _gzipped(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def discovery(path: str, collections: Iterable[Collection]) -> Object | None:
-    """What clients ask first to find out which resources there are, as kubectl does; None for another path.
+    """Answers what clients such as kubectl ask first to find out which resources exist. None for any other path.
 
     Source: "The Kubernetes API", unaggregated discovery.
     """
@@ -234,7 +234,7 @@ def _resource(collection: Collection) -> Object:
 
 
 def status(code: int, reason: str, message: str, metadata: Object | None = None, **details: str) -> Reply:
-    """A Status object, which is what the API answers where it cannot do what it was asked."""
+    """A Status object, which is the API's answer when it cannot do what it was asked."""
     content = {"kind": "Status", "apiVersion": "v1", "metadata": metadata or {}, "status": "Failure"}
     content.update(message=message, reason=reason, code=code, **({"details": details} if details else {}))
     return Reply.json(code, content)
@@ -259,7 +259,7 @@ def forbidden(user: str, target: Target) -> Refusal:
 
 
 def not_found() -> Reply:
-    """What a path answers that no API is installed at; not a Status."""
+    """The answer for a path at which no API is installed. It is not a Status."""
     return Reply.text(404, "404 page not found\n", "text/plain; charset=utf-8")
 
 

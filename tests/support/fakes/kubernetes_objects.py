@@ -1,8 +1,8 @@
 """The objects in a fake cluster: collections with a history, as etcd keeps them, and label selectors.
 
-A list that is read in pages shows one state of the cluster throughout, so a collection remembers
-a `Snapshot` for each of its changes. A snapshot is a sorted sequence of keys and a mapping from
-keys to objects in JSON; both may be lazy, so that 100,000 made-up objects take no memory.
+A list that is read in pages shows one state of the cluster throughout, so a collection remembers a `Snapshot` for each
+of its changes. A snapshot is a sorted sequence of keys and a mapping from keys to objects in JSON. Both may be lazy, so
+that 100,000 made-up objects take no memory.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ Object = dict[str, Any]
 class Snapshot(NamedTuple):
     """A collection at one revision."""
 
-    keys: Sequence[str]  # "namespace/name", or "name" where the resource has no namespaces; sorted
+    keys: Sequence[str]  # sorted; "namespace/name", or "name" for a resource without namespaces
     objects: Mapping[str, bytes]
 
     def positions(self, prefix: str, start: str) -> range:
-        """Of the keys that begin with the prefix, from the key `start` on."""
+        """The positions of the keys that begin with the prefix, from the key `start` on."""
         first = bisect.bisect_left(self.keys, max(start, prefix))
         return range(first, bisect.bisect_left(self.keys, prefix + "\U0010ffff"))
 
 
 class Revisions:
-    """The cluster's resourceVersion: one number over all its collections, raised by every change."""
+    """The cluster's resourceVersion: one number for all its collections, raised by every change."""
 
     def __init__(self) -> None:
         self.current = 1
-        self.compacted = 0  # a list of a state before this one cannot be continued
+        self.compacted = 0  # lists of earlier states cannot be continued
 
     def next(self) -> int:
         self.current += 1
@@ -50,7 +50,7 @@ class Collection:
 
     Args:
         resource: its plural and group, as RBAC's messages write them: `usersignups.<group>`, `namespaces`.
-        api_version, list_kind: of its lists.
+        api_version, list_kind: those of its lists.
     """
 
     def __init__(self, resource: str, api_version: str, list_kind: str, revisions: Revisions):
@@ -62,21 +62,21 @@ class Collection:
         self._snapshots = [Snapshot((), {})]
 
     def at(self, revision: int) -> Snapshot:
-        """The newest state that is not newer than the revision."""
+        """The newest state at or before the revision."""
         return self._snapshots[bisect.bisect_right(self._changed_at, revision) - 1]
 
     def fill(self, snapshot: Snapshot) -> None:
-        """Replaces everything."""
+        """Replaces everything with a snapshot."""
         self._changed_at.append(self._revisions.next())
         self._snapshots.append(snapshot)
 
     def replace(self, objects: Iterable[Object]) -> None:
-        """Replaces everything by these objects, which are taken as they are."""
+        """Replaces everything with these objects, unchanged."""
         stored = {_key(item): _encode(item) for item in objects}
         self.fill(Snapshot(sorted(stored), stored))
 
     def put(self, item: Object) -> None:
-        """Creates or replaces one object, and gives it what the server gives: uid and resourceVersion."""
+        """Creates or replaces one object, and adds what the server adds: uid and resourceVersion."""
         metadata = {"uid": str(uuid.uuid4()), **item["metadata"]}
         metadata["resourceVersion"] = str(self._revisions.current + 1)
         self._put(_key(item), _encode({**item, "metadata": metadata}))
@@ -85,7 +85,7 @@ class Collection:
         """Deletes one object.
 
         Raises:
-            KeyError: there is none.
+            KeyError: there is no such object.
         """
         key = f"{namespace}/{name}" if namespace else name
         if key not in self._snapshots[-1].keys:
@@ -123,10 +123,10 @@ _REQUIREMENT = re.compile(
 
 
 def label_selector(text: str) -> Callable[[Mapping[str, str]], bool]:
-    """What a `labelSelector` says of an object's labels (Kubernetes' "Labels and Selectors").
+    """A predicate for an object's labels, from a `labelSelector` (Kubernetes' "Labels and Selectors").
 
     Raises:
-        ValueError: it cannot be parsed.
+        ValueError: the selector cannot be parsed.
     """
     requirements = []
     position = 0
@@ -152,9 +152,9 @@ def _requirement(*, absent, name, operator, value, set, values) -> Callable[[Map
 
 
 def signup(username: str, sso_user_id: str | None = None, *, name: str = "", namespace: str = HOST_NAMESPACE) -> Object:
-    """An approved UserSignup, of the size they have (about 2.3 KB), for tests to change where they like.
+    """An approved UserSignup of the usual size (about 2.3 KB), for tests to change as they like.
 
-    Its `sso_user_id` is in the annotation, which is absent where None is given.
+    Its `sso_user_id` is in the annotation, which is absent if None is given.
     """
     annotations = {
         f"{TOOLCHAIN}/activation-counter": "1",
@@ -222,7 +222,7 @@ def _managed(manager: str, fields: Mapping[str, Any]) -> Object:
 
 
 def made_up_signups(count: int) -> Snapshot:
-    """So many UserSignups, `user-0000000` (SSO user ID `50000000`) and on, each made when it is read."""
+    """This many UserSignups, from `user-0000000` (SSO user ID `50000000`) on, each made when it is read."""
     return Snapshot(_Keys(count), _Signups(count))
 
 

@@ -1,7 +1,7 @@
 """An HTTP proxy on loopback, with or without credentials, that reaches nothing beyond loopback.
 
-Names of the world can be routed to a fake, so that a client may speak to `api.segment.io:443` and
-reach a `FakeSegment` that has a certificate for that name.
+Public host names can be routed to a fake, so that a client can connect to `api.segment.io:443` and reach a
+`FakeSegment` that has a certificate for that name.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ _HOP_BY_HOP = {"connection", "keep-alive", "proxy-authorization", "proxy-connect
 
 
 class FakeProxy(FakeServer):
-    """Tunnels for https (CONNECT), forwards for http; `targets` is where it was asked to go.
+    """Tunnels https (CONNECT) and forwards http. `targets` lists where it was asked to go.
 
     Args:
-        user, password: asked for by 407, unless empty.
+        user, password: the credentials that it demands with 407, unless empty.
     """
 
     def __init__(self, port: int = 0, *, user: str = "", password: str = "", **server_options):
         super().__init__(port, **server_options)
         self.targets: list[str] = []
-        self.routes: dict[str, int] = {}  # "host:port" to a port on loopback, which itself needs no route
+        self.routes: dict[str, int] = {}  # "host:port" to a port on loopback; loopback itself needs no route
         credentials = base64.b64encode(f"{user}:{password}".encode()).decode()
         self._authorization = f"Basic {credentials}" if user else None
 
@@ -57,7 +57,7 @@ class FakeProxy(FakeServer):
 
 
 def _join(client: socket.socket, upstream: socket.socket) -> None:
-    """Passes bytes both ways till either side has no more."""
+    """Passes bytes both ways until either side has no more."""
     with upstream, selectors.DefaultSelector() as ready:
         ready.register(client, selectors.EVENT_READ, upstream)
         ready.register(upstream, selectors.EVENT_READ, client)

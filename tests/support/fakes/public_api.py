@@ -1,7 +1,7 @@
 """Segment's Public API, as far as receipts need it: sources, the volume of events, and the delivery overview.
 
-Stricter than its documents where they leave something open: a parameter that it does not know is refused, and lists
-have one spelling, of the four that are about.
+It is stricter than Segment's documents where they leave something open: it refuses parameters that it does not know,
+and accepts lists in only one of the four spellings in use.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _WINDOWS = {
     "MINUTE": (60, 4 * 3_600, 48 * 3_600),
     "HOUR": (3_600, 14 * 86_400, 30 * 86_400),
     "DAY": (86_400, 30 * 86_400, 30 * 86_400),
-}  # a bucket, the longest window, how long ago it may begin: seconds
+}  # bucket, longest window, how long ago it may begin, in seconds
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _REPORTS = {
     "/delivery-overview/successfully-received": "received",
@@ -43,7 +43,7 @@ SPELLINGS = {"repeated": r"groupBy", "numbered": r"groupBy\.\d+", "bracketed": r
 
 
 class Arrival(NamedTuple):
-    """An event that came to a source: received, failed (thrown away) or filtered, and why."""
+    """An event that reached a source: received, failed (thrown away) or filtered, and why."""
 
     time: float
     outcome: str
@@ -60,13 +60,13 @@ class Source:
 
 
 class FakePublicApi(FakeServer):
-    """api.segmentapis.com of one workspace, on loopback.
+    """api.segmentapis.com for one workspace, on loopback.
 
     Args:
-        tokens: by token, whether it may read what is asked for.
+        tokens: for each token, whether it may read what is asked for.
         spelling: of lists, one of SPELLINGS.
-        lag_s: how far its counts are behind the clock.
-        arrivals: what came to the sources beside what is in them, asked at each request.
+        lag_s: how far its counts lag behind the clock.
+        arrivals: returns what reached the sources beyond what they hold themselves; called at each request.
     """
 
     def __init__(
@@ -203,7 +203,7 @@ def _grouped(seen: list[Arrival], groups: list[str], bucket_s: int, *, with_empt
         by_group.setdefault(key, Counter())[each.time // bucket_s * bucket_s] += 1
     found = []
     for key, counts in sorted(by_group.items()):
-        if with_empty:  # its series has a point for each hour between
+        if with_empty:  # the series has a point for each hour in between
             moment = min(counts)
             while moment < max(counts):
                 counts.setdefault(moment, 0)

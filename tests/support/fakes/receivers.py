@@ -6,7 +6,7 @@
 | FakeJitsu | jitsucom/bulker c5548cf: ingest/router_batch_handler.go, router.go |
 | FakeCustomerIo | Customer.io's "Pipelines API": authentication, limits, batch requests, strict mode |
 
-None of them drops repeats, as they ship or as far as anybody says: `accepted` is a list.
+None of them drops repeats, by default or as far as is documented, so `accepted` is a list.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CUSTOMER_IO_MAX_BYTES, CUSTOMER_IO_MAX_EVENT_BYTES = 500_000, 32_000
 
 @dataclass
 class Source:
-    """One with a key. A `disabled` one of Jitsu's is a stream without destinations."""
+    """A source with a key. For Jitsu, a `disabled` one is a stream without destinations."""
 
     key: str
     is_enabled: bool = True
@@ -46,7 +46,7 @@ class _Receiver(FakeServer):
 
 
 def _basic(request: Request) -> str | None:
-    """What is in HTTP's Basic; None where that is not there, or not right."""
+    """The credentials of an HTTP Basic header, or None if it is missing or malformed."""
     scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
     try:
         return base64.b64decode(credentials, validate=True).decode() if scheme == "Basic" else None
@@ -62,7 +62,7 @@ def _batch(request: Request) -> Batch | None:
 
 
 class FakeRudderStack(_Receiver):
-    """A workspace's data plane."""
+    """The data plane of a workspace."""
 
     def answer(self, request: Request) -> Reply:
         if request.path != "/v1/batch" or request.method != "POST":
@@ -97,17 +97,17 @@ class FakeRudderStack(_Receiver):
             return _plain(400, "Request neither has anonymousId nor userId")
         for event in events:
             event["messageId"] = str(event.get("messageId", "")).strip() or str(uuid.uuid4())
-        self.accepted += events  # the batch's context and integrations are nobody's
+        self.accepted += events  # ignores the batch's context and integrations
         return Reply.text(200, "OK")
 
 
 def _plain(status: int, text: str) -> Reply:
-    """As Go's http.Error writes it."""
+    """An error in the form that Go's http.Error writes."""
     return Reply.text(status, text + "\n")
 
 
 class FakeJitsu(_Receiver):
-    """Its ingest service. A source's key is `id:secret`."""
+    """Jitsu's ingest service. A source's key is `id:secret`."""
 
     def answer(self, request: Request) -> Reply:
         if request.method != "POST" or request.path not in ("/v1/batch", "/api/s/s2s/batch"):
@@ -145,7 +145,7 @@ class FakeJitsu(_Receiver):
 
 
 class FakeCustomerIo(_Receiver):
-    """Its Pipelines API. Without strict mode it says 200 to all, and takes what is right."""
+    """Customer.io's Pipelines API. Without strict mode it answers 200 to everything and takes the valid events."""
 
     def answer(self, request: Request) -> Reply:
         if request.method != "POST" or request.path != "/v1/batch":

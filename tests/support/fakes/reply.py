@@ -1,4 +1,4 @@
-"""An HTTP answer, before it is bytes."""
+"""An HTTP answer before it is turned into bytes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Reply:
-    """Status, header fields and body; a body that is not bytes is sent chunk by chunk, unmeasured."""
+    """Status, header fields and body. A body that is not bytes is sent chunk by chunk, without a length."""
 
     status: int
     body: bytes | Iterable[bytes] = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     then: Callable[[socket.socket], None] | None = None
-    """Has the connection to itself after the answer, as CONNECT asks for; it is closed when this returns."""
+    """Gets the connection to itself after the answer, as CONNECT requires. The connection is closed when this
+    returns.
+    """
 
     @classmethod
     def text(cls, status: int, body: str, content_type: str = "text/plain", **headers: str) -> Reply:
@@ -32,7 +34,7 @@ class Reply:
     def head(self) -> bytes:
         try:
             phrase = http.HTTPStatus(self.status).phrase
-        except ValueError:  # 460 and 529 have none
+        except ValueError:  # 460 and 529 have no phrase
             phrase = "Unknown"
         length = (
             {"Content-Length": str(len(self.body))}

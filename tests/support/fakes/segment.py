@@ -1,21 +1,21 @@
 """Segment's tracking API (`POST /v1/batch`), at least as strict as Segment and far more talkative.
 
-Segment answers 200 to nearly everything and says nothing of what it then throws away. This server
-answers the same, and tells a test what became of each event:
+Segment answers 200 to nearly everything and does not say what it then throws away. This server answers the same, and
+tells a test what became of each event:
 
-| events are | where |
+| events | where |
 |---|---|
-| taken, once per messageId | `accepted`, a dict by messageId |
+| accepted, once per messageId | `accepted`, a dict by messageId |
 | repeats, which Segment ignores (the first one wins) | `duplicates` |
 | invalid, which Segment discards after its 200 | `discarded`, with Segment's own reason codes |
 | beyond a silent limit, which Segment drops after its 200 | `lost`, with the limit |
-| sent with a key that no source has, which vanish after a 200 | `vanished` |
+| sent with a key that belongs to no source, which vanish after a 200 | `vanished` |
 
 The rules are in `tests.support.fakes.segment_rules`.
 
-As a program, `python -m tests.support.fakes.segment --port N --write-key K [--state FILE] [--lean]`, it
-also answers `GET /` with its counts and `GET /events` with the accepted events as JSON lines.
-`Separate` runs that program, so that a benchmark does not share its interpreter.
+As a program, `python -m tests.support.fakes.segment --port N --write-key K [--state FILE] [--lean]`, it also answers
+`GET /` with its counts and `GET /events` with the accepted events as JSON lines. `Separate` runs that program, so that
+a benchmark does not share its interpreter.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Event:
     write_key: str
     message_id: str
     reason: str | None = None  # why it was discarded or lost
-    timestamp: str | None = None  # ISO-8601, after Segment's correction by sentAt
+    timestamp: str | None = None  # ISO-8601, after Segment's correction with sentAt
     received_s: float = 0.0  # since 1970
 
     @property
@@ -70,14 +70,14 @@ class Event:
 
 
 class FakeSegment(FakeServer):
-    """Segment on loopback; see the module's docstring, and `FakeServer` for faults and records.
+    """Segment on loopback. See the module's docstring, and `FakeServer` for faults and records.
 
     Args:
-        write_keys: the sources' keys. messageIds are unique over all of them, as over all of Segment.
+        write_keys: the sources' keys. messageIds are unique across all of them, as across all of Segment.
         lean: counts batches and events and looks at nothing else, for benchmarks.
         state: a file of accepted events, read at the start and appended to.
-        tokens: whether an access token is good, of sources that demand OAuth. What Segment answers to others there is
-            not known: 401, here.
+        tokens: decides whether an access token is valid, for sources that require OAuth. What Segment answers to other
+            tokens is not known; here it is 401.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class FakeSegment(FakeServer):
         self.discarded: list[Event] = []
         self.lost: list[Event] = []
         self.vanished: list[Event] = []
-        self.event_count = 0  # all that came in batches that were answered 200
+        self.event_count = 0  # all that came in batches answered 200
         self._recording = threading.Lock()
         self._state = _State(state, self.accepted) if state else None
 
@@ -156,7 +156,7 @@ class FakeSegment(FakeServer):
     def _record(self, number, write_key, raw, message, batch, received) -> None:
         message_id = message.get("messageId") if isinstance(message, dict) else None
         if not isinstance(message_id, str) or not message_id:
-            message_id = f"made-by-segment-{uuid.uuid4()}"  # a new one per receipt: never a repeat
+            message_id = f"made-by-segment-{uuid.uuid4()}"  # a new one per receipt, so never a repeat
 
         def event(**known) -> Event:
             return Event(raw, number, write_key, message_id, received_s=received.timestamp(), **known)
@@ -184,7 +184,7 @@ class FakeSegment(FakeServer):
 
 
 class _State:
-    """A file that remembers the accepted events from one run of the program to the next."""
+    """A file that keeps the accepted events from one run of the program to the next."""
 
     def __init__(self, path: Path, accepted: dict[str, Event]):
         self._path = path
@@ -199,7 +199,7 @@ class _State:
 
 
 class Separate:
-    """The program in a process of its own, as a context manager; its write key is `WRITE_KEY`."""
+    """The program in its own process, as a context manager. Its write key is `WRITE_KEY`."""
 
     def __init__(self, *, lean: bool = True, latency_s: float = 0.0):
         self._options = ["--latency", str(latency_s)] + ["--lean"] * lean
@@ -221,7 +221,7 @@ class Separate:
         self._process.stdout.close()
 
     def counts(self) -> dict[str, int]:
-        """What `FakeSegment.counts` says there; asking counts as a request."""
+        """The result of `FakeSegment.counts` there. Asking counts as a request."""
         with urllib.request.urlopen(self.url, timeout=60) as answer:
             return json.load(answer)
 

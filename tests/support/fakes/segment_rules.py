@@ -1,9 +1,8 @@
-"""What Segment's tracking API takes, refuses and silently throws away; pure.
+"""What Segment's tracking API takes, refuses and silently throws away, as pure functions.
 
-Where Segment's documentation and reports leave a rule open, the stricter reading holds; the
-constants and functions say which. Pages: Segment's "HTTP API" (limits, errors, authentication),
-"Delivery Overview" (the reasons under "Failed on Ingest"), "Duplicate data" (messageId), "Spec:
-Common fields" (timestamps).
+Where Segment's documentation and reports leave a rule open, the stricter reading holds, and the constants and functions
+say which it is. Pages: Segment's "HTTP API" (limits, errors, authentication), "Delivery Overview" (the reasons under
+"Failed on Ingest"), "Duplicate data" (messageId), "Spec: Common fields" (timestamps).
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from typing import Any, NamedTuple
 from tests.support.fakes.reply import Reply
 from tests.support.fakes.server import Refusal, Request
 
-MAX_BODY_BYTES = 500_000  # "500 KB", inflated; KB may also be 1,024 bytes
+MAX_BODY_BYTES = 500_000  # "500 KB", uncompressed; KB may also be 1,024 bytes
 MAX_EVENT_BYTES = 32_768  # "32 KB", as Segment's own libraries measure it
-MAX_BATCH_EVENTS = 2_500  # a larger batch is answered 200; what is lost is not said, so all of it
+MAX_BATCH_EVENTS = 2_500  # a larger batch is answered 200 and loses an unspecified part; here all of it
 MAX_MESSAGE_ID_CHARACTERS = 100
 MIN_WRITE_KEY_CHARACTERS = 16  # "very short" keys are answered 400; real ones have 32 characters
 
@@ -30,7 +29,7 @@ _BAD_REQUEST = Reply.text(400, "Bad Request")
 
 
 class Batch(NamedTuple):
-    """The body of a request: the events' exact JSON texts beside their values, and the rest."""
+    """The body of a request: the exact JSON texts of the events beside their values, and the other members."""
 
     events: list[tuple[str, Any]]
     envelope: dict[str, Any]
@@ -40,9 +39,8 @@ def parse_body(request: Request) -> Batch:
     """The batch in a request.
 
     Raises:
-        Refusal: 400, for a body over 500 KB, for what is not JSON (NaN, lone surrogates and nesting
-            that a parser gives up on included), for another content type, and where `batch` is
-            no list.
+        Refusal: 400, for a body over 500 KB, for invalid JSON (including NaN, lone surrogates and nesting too deep for
+            a parser), for another content type, and where `batch` is not a list.
     """
     content_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if content_type != "application/json" or len(request.body) > MAX_BODY_BYTES:
@@ -50,7 +48,7 @@ def parse_body(request: Request) -> Batch:
     try:
         text = request.body.decode("utf-8")
         batch = split_body(text)
-        if "\\ud" in text or "\\uD" in text:  # maybe half a surrogate pair, which strict parsers refuse
+        if "\\ud" in text or "\\uD" in text:  # possibly half a surrogate pair, which strict parsers refuse
             json.dumps([value for _, value in batch.events], ensure_ascii=False).encode("utf-8")
             json.dumps(batch.envelope, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
@@ -67,7 +65,7 @@ _space = re.compile(r"[ \t\n\r]*").match
 
 
 def split_body(text: str) -> Batch:
-    """A JSON object's members, those of its list `batch` with their exact text.
+    """The members of a JSON object, and those of its list `batch` with their exact text.
 
     Raises:
         ValueError: not a JSON object, or its `batch` is not a list.
@@ -104,7 +102,7 @@ def _elements(text: str, position: int) -> tuple[list[tuple[str, Any]], int]:
 
 
 def _mark(text: str, position: int, expected: str) -> tuple[str, int]:
-    """The punctuation mark that comes next, and where the text goes on after it."""
+    """The next punctuation mark, and the position where the text continues after it."""
     position = _space(text, position).end()
     mark = text[position : position + 1]
     if not mark or mark not in expected:
@@ -116,7 +114,7 @@ def authenticate(headers: Mapping[str, str], envelope: Mapping[str, Any]) -> str
     """The write key of a request: HTTP Basic `key:`, or `writeKey` in the body (with or without OAuth).
 
     Raises:
-        Refusal: 400 where there is none, a very short one, or two that differ.
+        Refusal: 400 if there is no key, a very short one, or two that differ.
     """
     keys = {envelope["writeKey"]} if "writeKey" in envelope else set()
     scheme, _, credentials = headers.get("Authorization", "").partition(" ")
@@ -135,12 +133,12 @@ def authenticate(headers: Mapping[str, str], envelope: Mapping[str, Any]) -> str
 
 
 def discard_reason(message: Any) -> str | None:
-    """Why Segment discards a message after having answered 200 to its batch, or None.
+    """Why Segment discards a message after answering 200 to its batch, or None.
 
-    The reasons are the codes under "Failed on Ingest" in Segment's "Delivery Overview", which the
-    HTTP API's required fields (`groupId`; `previousId` and `userId` of an alias) are added to. Not
-    on that list and stricter than Segment: null objects, a `messageId` that is no text, and a
-    timestamp that is not ISO-8601 with a zone, which Segment takes and Engage then drops.
+    The reasons are the codes under "Failed on Ingest" in Segment's "Delivery Overview", plus the HTTP API's required
+    fields (`groupId`; `previousId` and `userId` of an alias). Some rules are not on that list and stricter than
+    Segment: null objects, a `messageId` that is not a text, and a timestamp that is not ISO-8601 with a zone, which
+    Segment takes and Engage then drops.
     """
     if not isinstance(message, dict):
         return "bad_request"
@@ -180,9 +178,10 @@ def discard_reason(message: Any) -> str | None:
 
 
 def _consent_reason(message: Mapping[str, Any]) -> str | None:
-    """ "Failed on Ingest": the codes of consent and the advertising id.
+    """ "Failed on Ingest": the codes about consent and the advertising id.
 
-    Whether they are about each event or only those called Segment Consent Preference Updated is not said: each, here.
+    The documentation does not say whether they apply to every event or only to "Segment Consent Preference Updated".
+    Here they apply to every event.
     """
     context = message.get("context", {})
     device = context.get("device")
@@ -208,21 +207,21 @@ _ISO_8601 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([
 
 
 def _time(text: Any) -> datetime.datetime | None:
-    """A moment, to the microsecond; None for what is not ISO-8601 with a zone."""
+    """A moment, to the microsecond, or None if the text is not ISO-8601 with a zone."""
     match = _ISO_8601(text) if isinstance(text, str) else None
     try:
         seconds, fraction, zone = match.groups()
         micros = (fraction or "0")[:6].ljust(6, "0")
         return datetime.datetime.fromisoformat(f"{seconds}.{micros}{zone or '+00:00'}")
-    except (AttributeError, ValueError):  # another form; no such day or hour
+    except (AttributeError, ValueError):  # another format, or no such day or hour
         return None
 
 
 def corrected_timestamp(message: Mapping[str, Any], envelope: Mapping[str, Any], received: datetime.datetime) -> str:
-    """When the event happened, as Segment's destinations are told.
+    """The event time that Segment passes on to destinations.
 
-    The given timestamp, unless a sentAt (the event's, else the batch's) comes with it: then
-    receivedAt - (sentAt - timestamp), on the assumption that both come from the sender's clock.
+    This is the given timestamp, unless a sentAt (the event's, else the batch's) comes with it. Then it is receivedAt -
+    (sentAt - timestamp), on the assumption that both come from the sender's clock.
     """
     given = message.get("timestamp")
     sent = _time(message.get("sentAt", envelope.get("sentAt")))

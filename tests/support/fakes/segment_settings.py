@@ -1,7 +1,7 @@
-"""Segment's settings endpoint, where its libraries for browsers get a source's settings: it knows which keys there are.
+"""Segment's settings endpoint, where its browser libraries get a source's settings. It knows which keys exist.
 
-As strict as Segment's own code and tests say (see the test beside this file). What nobody says: whether it knows
-sources of other kinds, disabled ones, and for how long after a source is gone. A test says which keys there are.
+It is as strict as Segment's own code and tests (see the test beside this file). What no source says: whether it knows
+other kinds of sources or disabled ones, and for how long it knows a deleted one. A test decides which keys exist.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class FakeSettings(FakeServer):
     """cdn.segment.com on loopback.
 
     Attributes:
-        sources: by write key, the `apiHost` of its events; empty where the answer names none.
+        sources: by write key, the `apiHost` for its events; empty if the answer names none.
     """
 
     def __init__(self, port: int = 0, *, sources: dict[str, str] | None = None, **server_options):

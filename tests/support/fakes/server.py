@@ -1,12 +1,11 @@
-"""An HTTP/1.1 server on loopback that a test starts, scripts, takes down and questions.
+"""An HTTP/1.1 server on loopback that a test starts, scripts, takes down and inspects.
 
-The fakes subclass `FakeServer` and give `answer(request) -> Reply`. Everything else is here once:
-keep-alive connections on threads of their own, TLS, latency, faults down to the socket
-(`tests.support.fakes.faults`), a record of every request, and `down()`/`up()`.
+The fakes subclass `FakeServer` and implement `answer(request) -> Reply`. Everything else is here once: keep-alive
+connections, each in its own thread, TLS, latency, faults down to the socket (`tests.support.fakes.faults`), a record of
+every request, and `down()`/`up()`.
 
-http.server parses the requests: at the sizes these services are spoken to (batches of 480 KB,
-pages of 500 objects) its cost does not show, and it leaves the socket in reach, which the
-libraries that mock HTTP servers do not.
+http.server parses the requests. At the sizes that these services handle (batches of 480 KB, pages of 500 objects) its
+cost is negligible, and it leaves the socket within reach, which HTTP mocking libraries do not.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ _NO_FAULT = Fault()
 
 
 class Refusal(Exception):
-    """A request that cannot be taken; `reply` says so to the client."""
+    """The server cannot take a request; `reply` tells the client so."""
 
     def __init__(self, reply: Reply):
         super().__init__(reply.status)
@@ -45,10 +44,10 @@ class Refusal(Exception):
 
 
 class Request:
-    """A request as it arrived. Its body is read from the connection when it is first looked at."""
+    """A request as it arrived. Its body is read from the connection on first access."""
 
     def __init__(self, number: int, connection: _Connection):
-        self.number = number  # 1, 2, ... since the server was made
+        self.number = number  # 1, 2, ... since the server was created
         self.connection = connection.number
         self.method = connection.command
         self.target = connection.path
@@ -63,10 +62,10 @@ class Request:
         self._body: bytes | None = None
 
     def read(self) -> bytes:
-        """The body as it was sent, maybe compressed.
+        """The body as it was sent, possibly compressed.
 
         Raises:
-            Refusal: its length is not given, or absurd.
+            Refusal: its length is missing or absurd.
             ConnectionError: it ended early.
         """
         if self._wire is None:
@@ -82,7 +81,7 @@ class Request:
 
     @property
     def body(self) -> bytes:
-        """The body, inflated where it was sent with gzip.
+        """The body, decompressed if it was sent with gzip.
 
         Raises:
             Refusal: another encoding (415), or bytes that are not gzip (400).
@@ -114,7 +113,7 @@ class Exchange:
     """One request and what became of it."""
 
     number: int
-    connection: int  # 1, 2, ...: equal where a connection was kept alive
+    connection: int  # 1, 2, ...: the same number where a connection was kept alive
     method: str
     target: str
     headers: Mapping[str, str]
@@ -123,7 +122,7 @@ class Exchange:
     ended_s: float | None = None
     wire_bytes: int = 0
     body_bytes: int = 0
-    status: int | None = None  # None where no whole answer went out
+    status: int | None = None  # None if no complete answer went out
     fault: Fault | None = None
 
 
@@ -137,11 +136,11 @@ class FakeServer:
         latency_s: float = 0.0,
         tls: ssl.SSLContext | None = None,
     ):
-        self.port = port  # 0 becomes the port that was free at the start
+        self.port = port  # 0 becomes a port that is free at the start
         self.latency_s = latency_s
         self.faults: faults.FaultOrPlan = None
         self.requests: list[Exchange] = []
-        self.errors: list[BaseException] = []  # of the server itself; the first is raised when it stops
+        self.errors: list[BaseException] = []  # of the server itself; `stop` raises the first one
         self._tls = tls
         self._request_numbers = itertools.count(1)
         self._connection_numbers = itertools.count(1)
@@ -153,7 +152,7 @@ class FakeServer:
         """The service itself.
 
         Raises:
-            Refusal: the request cannot be taken.
+            Refusal: it cannot take the request.
         """
         raise NotImplementedError
 
@@ -169,7 +168,7 @@ class FakeServer:
         self.stop()
 
     def stop(self) -> None:
-        """Ends it for good.
+        """Ends the server for good.
 
         Raises:
             Exception: the first of `errors`.
@@ -186,29 +185,29 @@ class FakeServer:
         self.port = self._listener.server_address[1]
         if self._reserved:
             self._reserved.close()
-        # The pause is how long `down()` waits at most.
+        # The interval is the longest that `down()` waits.
         threading.Thread(target=self._listener.serve_forever, args=(0.05,), daemon=True).start()
 
     def down(self) -> None:
-        """Breaks all connections and refuses new ones, till `up()`."""
+        """Breaks all connections and refuses new ones until `up()`."""
         if not self._listener:
             return
         self._listener.shutdown()
         self._listener.server_close()
         self._listener = None
-        # A socket that is bound and does not listen refuses connections and keeps the port ours.
+        # A socket that is bound but does not listen refuses connections and keeps the port ours.
         self._reserved = socket.socket()
         self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         for _ in range(100):
             try:
                 self._reserved.bind(("127.0.0.1", self.port))
                 break
-            except OSError as error:  # a process that another thread is starting has a copy of all sockets for a moment
+            except OSError as error:  # a process that another thread is starting briefly has a copy of every socket
                 if error.errno != errno.EADDRINUSE:
                     raise
                 time.sleep(0.01)
         else:
-            raise OSError(errno.EADDRINUSE, f"port {self.port} cannot be kept")
+            raise OSError(errno.EADDRINUSE, f"cannot keep port {self.port}")
         for connection in list(self._connections.values()):
             with contextlib.suppress(OSError):  # already gone
                 connection.shutdown(socket.SHUT_RDWR)
@@ -227,7 +226,7 @@ class _Listener(socketserver.ThreadingTCPServer):
         """The connection closes itself, by FIN or by RST."""
 
     def handle_error(self, request, client_address) -> None:
-        """Breaking connections is what this server is for; anything else is a fault of its own."""
+        """Breaking connections is this server's purpose; anything else is its own fault."""
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):
             self.fake.errors.append(error)
@@ -246,7 +245,7 @@ class _Connection(BaseHTTPRequestHandler):
             if self.fake._tls:
                 self._secure()
                 self._keep_track()
-        except OSError:  # no TLS, or none that the client agrees with
+        except OSError:  # no TLS, or none that the client accepts
             self.fake._connections.pop(self.number)
             self.request.close()
             raise
@@ -254,12 +253,12 @@ class _Connection(BaseHTTPRequestHandler):
 
     def _keep_track(self) -> None:
         self.fake._connections[self.number] = self.request
-        if self.fake._listener is not self.server:  # went down in the meantime
+        if self.fake._listener is not self.server:  # the server went down in the meantime
             self.request.shutdown(socket.SHUT_RDWR)
 
     def _secure(self) -> None:
         if self.request.recv(1, socket.MSG_PEEK) not in (b"\x16", b""):
-            # As Go's server, and so Kubernetes' and most, answers plain HTTP on a TLS port.
+            # As Go's server, and so Kubernetes and most others, answers plain HTTP on a TLS port.
             self.request.recv(65536)
             self.request.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
             raise ConnectionError("no TLS")
@@ -315,7 +314,7 @@ class _Connection(BaseHTTPRequestHandler):
         exchange.body_bytes = len(request._body or b"")
         time.sleep(self.fake.latency_s + fault.delay_s)
         if reply:
-            # Noted first: whoever has the answer may look it up at once.
+            # Recorded first: a client may look it up as soon as it has the answer.
             exchange.status = reply.status if fault.cut is None else None
             self._send(reply, fault)
             if reply.then:
@@ -323,7 +322,7 @@ class _Connection(BaseHTTPRequestHandler):
         self._end(fault, reply)
 
     def _send(self, reply: Reply, fault: Fault) -> None:
-        """Sends the answer, or what the fault leaves of it."""
+        """Sends the answer, or the part of it that the fault leaves."""
         self.connection.sendall(fault.interim)
         left = fault.cut
         pieces = [reply.head()] if self.command == "HEAD" else itertools.chain([reply.head()], reply.pieces())
@@ -352,4 +351,4 @@ class _Connection(BaseHTTPRequestHandler):
             linger_for_0_s = struct.pack("ii", 1, 0)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_for_0_s)
         elif fault.end == faults.HANG:
-            self.connection.recv(1)  # returns when the client leaves, or the server goes down
+            self.connection.recv(1)  # returns when the client leaves or the server goes down

@@ -1,4 +1,4 @@
-"""That each fault looks to a client as the thing it is named after, and that plans hit whom they should."""
+"""Each fault looks to a client like the thing it is named after, and plans hit the requests they should."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def post(client, fake):
 
 
 def raw_exchange(fake, body=b'{"batch":[]}'):
-    """All that comes back on a new connection till it ends, and how it ends: `closed` or `reset`."""
+    """Everything that comes back on a new connection until it ends, and how it ends: `closed` or `reset`."""
     with socket.create_connection(("127.0.0.1", fake.port), timeout=5) as connection:
         received = b""
         try:
@@ -147,7 +147,7 @@ def test_a_stale_connection_is_closed_after_its_answer(fake):
 
 
 def test_a_fault_can_be_put_together(fake, post):
-    """Handled, answered with an error all the same, and late."""
+    """Handled, yet answered with an error, and late."""
     fake.faults = in_turn(Fault(reply=status(500).reply, delay_s=0.1))
     assert post("a").status_code == 500
     assert list(fake.accepted) == ["a"]

@@ -1,4 +1,4 @@
-"""That the fake API server answers what kube-apiserver 1.20.2 and 1.36.4 were seen to answer."""
+"""The fake API server answers as kube-apiserver 1.20.2 and 1.36.4 were seen to answer."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def get(client, api):
 @pytest.fixture
 def pages(get):
     def pages(path=SIGNUPS, limit=5, **options):
-        """The pages of a whole list."""
+        """The pages of a complete list."""
         found, token = [], ""
         while True:
             found.append(get(path, limit=limit, **{"continue": token}, **options).json())
@@ -187,7 +187,7 @@ def test_a_selector_that_cannot_be_parsed_is_refused(get, selector):
     assert failure(get(label_selector=selector)) == (400, "BadRequest")
 
 
-def test_long_answers_are_compressed_for_who_asks(api, get):
+def test_long_answers_are_compressed_on_request(api, get):
     api.usersignups.fill(made_up_signups(100))
     assert "Content-Encoding" not in get(accept="gzip", limit=10).headers
     assert get(accept="gzip").headers["Content-Encoding"] == "gzip"
@@ -220,7 +220,7 @@ def test_a_parameter_that_the_fake_does_not_know_is_refused_by_name(get, paramet
 
 
 def test_an_expired_token_is_gone_and_brings_another(api, get):
-    """The new token goes on after the last item, in the present state."""
+    """The new token continues after the last item, in the present state."""
     before = names(get().json())
     page = get(limit=5).json()
     api.usersignups.delete(before[-1], HOST_NAMESPACE)
@@ -265,14 +265,14 @@ def test_no_token_is_anonymous_and_forbidden(get):
         ("/metrics", "GET", 'cannot get path "/metrics"'),
     ],
 )
-def test_what_is_not_granted_is_forbidden(get, path, method, ending):
+def test_a_list_without_permission_is_forbidden(get, path, method, ending):
     answer = get(path, method=method)
     assert failure(answer) == (403, "Forbidden")
     assert answer.json()["message"].endswith(ending)
     assert SYNC.user in answer.json()["message"]
 
 
-def test_a_missing_crd_is_a_bare_404_for_who_may_list_it_and_forbidden_for_others(api, get):
+def test_a_missing_crd_is_a_bare_404_to_those_who_may_list_it_and_forbidden_to_others(api, get):
     api.installed.remove(api.usersignups)
     answer = get()
     assert (answer.status_code, answer.text) == (404, "404 page not found\n")
@@ -281,7 +281,7 @@ def test_a_missing_crd_is_a_bare_404_for_who_may_list_it_and_forbidden_for_other
     assert failure(get(token="narrow")) == (403, "Forbidden")
 
 
-def test_the_version_is_for_everybody(get):
+def test_everybody_may_read_the_version(get):
     assert get("/version", token=None).json()["gitVersion"] == "v1.36.4"
 
 
@@ -306,7 +306,7 @@ def test_discovery_names_the_resources_that_are_installed(api, get):
     assert (get(LISTS).status_code, get(LISTS).text) == (404, "404 page not found\n")
 
 
-def test_discovery_is_not_for_anonymous(get):
+def test_anonymous_users_may_not_discover(get):
     for path in "/api", "/apis", "/api/v1", LISTS:
         assert failure(get(path, token=None)) == (403, "Forbidden")
 
@@ -334,7 +334,7 @@ def test_another_authority_is_not_trusted(api):
         context.wrap_socket(connection, server_hostname="localhost")
 
 
-def test_plain_http_to_the_port_is_told_so(api, client):
+def test_plain_http_to_the_tls_port_gets_an_explanation(api, client):
     answer = client.get(api.url.replace("https:", "http:"), timeout=5)
     assert (answer.status_code, answer.text) == (400, "Client sent an HTTP request to an HTTPS server.\n")
 
@@ -358,7 +358,7 @@ def test_a_token_may_be_long(api, get):
     assert get(token="x" * 1_500).status_code == 200
 
 
-def test_a_kubeconfig_says_where_and_who(api, tmp_path):
+def test_a_kubeconfig_has_the_server_and_the_credentials(api, tmp_path):
     config = json.loads(api.kubeconfig(tmp_path / "config", context="host").read_text())
     assert config["current-context"] == "host"
     assert config["clusters"][0]["cluster"]["server"] == api.url
@@ -385,7 +385,7 @@ def test_throttling_is_text_with_a_second_to_wait(api, get):
     assert get().status_code == 200
 
 
-def test_rights_can_go_between_two_pages(api, get):
+def test_permissions_can_be_taken_away_between_two_pages(api, get):
     api.faults = at({2: api.denied})
     page = get(limit=5).json()
     answer = get(limit=5, **{"continue": page["metadata"]["continue"]})

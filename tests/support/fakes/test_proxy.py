@@ -1,4 +1,4 @@
-"""That the proxy passes on what it should, to where it should, for whom it should."""
+"""The proxy forwards the right requests to the right place for the right clients."""
 
 import pytest
 import requests

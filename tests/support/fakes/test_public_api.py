@@ -1,4 +1,4 @@
-"""That the fake Public API answers as Segment's documents and SDKs say.
+"""The fake Public API answers as Segment's documents and SDKs say.
 
 Sources: Segment's "Public API": bearer tokens, 60 requests a minute, `{"data": ...}` and `{"errors": [...]}`,
 pagination; public-api-sdk-java, docs/DeliveryOverviewApi.md (parameters, valid groups, windows by granularity, the
@@ -63,7 +63,7 @@ FILTERED, VOLUME = "/delivery-overview/filtered-at-source", "/events/volume"
 
 
 def test_a_source(ask):
-    """SourcesApi.md, Get Source: data.source; without the role Source Admin its writeKeys are empty"""
+    """SourcesApi.md, Get Source: data.source; its writeKeys are empty without the role Source Admin"""
     source = ask("/sources/src").json()["data"]["source"]
     assert (source["id"], source["enabled"], source["writeKeys"]) == ("src", True, [])
     answer = ask("/sources/other")
@@ -76,7 +76,7 @@ def test_tokens(ask):
 
 
 def test_the_version_of_each_part(ask, report):
-    """The version is in Accept: delivery overview is v1beta"""
+    """The version is in Accept: the delivery overview is v1beta"""
     assert ask("/sources/src", BETA).status_code == 404
     assert report(FAILED, STABLE).status_code == 404
     assert report(VOLUME, BETA).status_code == 404
@@ -122,13 +122,13 @@ def test_the_volume(report):
         {"limit": 5},
     ],
 )
-def test_what_is_not_as_it_should_be(report, wrong):
+def test_invalid_requests_are_refused(report, wrong):
     answer = report(FAILED, **wrong)
     assert answer.status_code == 422
     assert set(answer.json()["errors"][0]) == {"type", "message", "field"}
 
 
-def test_reasons_are_no_group_of_what_was_received(report):
+def test_received_events_cannot_be_grouped_by_reason(report):
     """DeliveryOverviewApi.md: eventName, eventType and appVersion"""
     assert report(RECEIVED, groupBy="discardReason").status_code == 422
 

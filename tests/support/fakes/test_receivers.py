@@ -1,7 +1,7 @@
-"""That the other receivers' fakes do what the receivers' own source and documents say.
+"""The fakes of other receivers do what the receivers' own source and documents say.
 
 Sources: rudder-server f2655fb, gateway/response/response.go (texts and statuses), gateway/handle_http_auth.go (keys,
-disabled sources), gateway/handle.go (what is checked of events), Gateway.maxReqSizeInKB and Gateway.enableDedup;
+disabled sources), gateway/handle.go (which checks events undergo), Gateway.maxReqSizeInKB and Gateway.enableDedup;
 jitsucom/bulker c5548cf, ingest/router_batch_handler.go (answers, ids), ingest/router.go (keys, contexts, ErrNoDst);
 Customer.io's "Pipelines API": authentication, "Rate and payload limits", "Batch requests", X-Strict-Mode.
 """
@@ -84,8 +84,8 @@ def test_rudderstacks_keys(to_rudder, key, status, text):
         ('{"batch":[{"userId":"u"},{"event":"x"}]}', "Request neither has anonymousId nor userId\n"),
     ],
 )
-def test_rudderstack_refuses_a_request_for_one_event(rudder, to_rudder, body, text):
-    """response.go: 400; handle.go returns at the first event that is not right"""
+def test_rudderstack_refuses_a_whole_request_because_of_one_event(rudder, to_rudder, body, text):
+    """response.go: 400; handle.go returns at the first invalid event"""
     assert to_rudder(body=body) == (400, text)
     assert rudder.accepted == []
 
@@ -129,13 +129,13 @@ def to_jitsu(client, jitsu):
 
 
 @pytest.mark.parametrize("path", ["/v1/batch", "/api/s/s2s/batch"])
-def test_jitsu_counts_what_it_takes(jitsu, to_jitsu, path):
+def test_jitsu_counts_the_events_that_it_takes(jitsu, to_jitsu, path):
     """router_batch_handler.go: ok, receivedEvents, okEvents"""
     assert to_jitsu(event("a"), event("b"), path=path) == (200, {"ok": True, "receivedEvents": 2, "okEvents": 2})
     assert jitsu.ids == ["a", "b"]
 
 
-def test_jitsu_names_events_that_are_not_right(jitsu, to_jitsu):
+def test_jitsu_names_invalid_events(jitsu, to_jitsu):
     """router_batch_handler.go: "Message ID: %s: %v"; router.go: "Unknown event type: %s" """
     status, said = to_jitsu(event("a"), event("b", type="purchase"))
     assert status == 200 and (said["ok"], said["receivedEvents"], said["okEvents"]) == (False, 2, 1)
@@ -143,7 +143,7 @@ def test_jitsu_names_events_that_are_not_right(jitsu, to_jitsu):
     assert jitsu.ids == ["a"]
 
 
-def test_a_stream_of_jitsus_without_destinations(jitsu, to_jitsu):
+def test_a_jitsu_stream_without_destinations(jitsu, to_jitsu):
     """router.go: ErrNoDst = "no destinations found for stream" """
     status, said = to_jitsu(event("a"), key="off:secret")
     assert (status, said["ok"], said["okEvents"]) == (200, False, 0)
@@ -166,8 +166,8 @@ def test_jitsu_changes_ids(jitsu, to_jitsu):
     assert jitsu.ids == ["a_b__", "x" * 64]
 
 
-def test_jitsu_merges_a_batchs_context_and_the_events_wins(jitsu, to_jitsu):
-    """router.go, patchEvent: a copy of the batch's, with all of the event's set"""
+def test_jitsu_merges_the_batchs_context_and_the_events_own_wins(jitsu, to_jitsu):
+    """router.go, patchEvent: a copy of the batch's context, overwritten with everything in the event's"""
     to_jitsu(event(context={"x": 2}), context={"x": 1, "y": 1})
     assert jitsu.accepted[0]["context"] == {"x": 2, "y": 1}
 
@@ -202,7 +202,7 @@ def test_customer_io_takes_a_key_as_username_with_a_blank_password(customer_io, 
     assert to_customer_io(event(), key=KEY + ":x") == 401
 
 
-def test_customer_io_is_permissive_unless_it_is_told_to_be_strict(customer_io, to_customer_io):
+def test_customer_io_is_permissive_without_strict_mode(customer_io, to_customer_io):
     """X-Strict-Mode: "returns proper HTTP error codes (400/401) ...", else "logging errors but returning HTTP 200" """
     bad = event(userId=7)
     assert [to_customer_io(bad), to_customer_io(event(), key="wrong:")] == [400, 401]
@@ -218,7 +218,7 @@ def test_customer_ios_limits(to_customer_io):
     assert to_customer_io(*many[:20]) == 200
 
 
-def test_a_batchs_context_takes_the_place_of_the_events(customer_io, to_customer_io):
+def test_the_batchs_context_replaces_the_events(customer_io, to_customer_io):
     """ "the context and integrations objects apply to all calls in the request" """
     to_customer_io(event(context={"x": 2}), context={"y": 1})
     assert customer_io.accepted[0]["context"] == {"y": 1}

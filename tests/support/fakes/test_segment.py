@@ -1,7 +1,7 @@
-"""That the fake Segment does what Segment is documented, or was seen, to do.
+"""The fake Segment does what Segment is documented to do, or was seen to do.
 
-Sources are named as in Segment's documentation: "HTTP API", "Delivery Overview" (discards), "Duplicate
-data", "Common fields"; threads as repository#number, owner segmentio.
+Sources are named as in Segment's documentation: "HTTP API", "Delivery Overview" (discards), "Duplicate data", "Common
+fields"; threads are written as repository#number, owner segmentio.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def fake():
 @pytest.fixture
 def post(client, fake):
     def post(batch=None, *, body=None, key=WRITE_KEY, **headers):
-        """Sends a batch of events, or a body as it is; gives the status and the text of the answer."""
+        """Posts a batch of events, or a body as it is. Returns the status and the text of the answer."""
         if body is None:
             body = json.dumps({"batch": batch})
         fields = {"Content-Type": "application/json", **{k.replace("_", "-"): v for k, v in headers.items()}}
@@ -59,7 +59,7 @@ def test_a_good_batch_is_answered_with_success(fake, post):
     assert fake.counts()["events"] == 2
 
 
-def test_only_the_batch_endpoint_is_there(client, fake):
+def test_only_the_batch_endpoint_exists(client, fake):
     assert client.post(f"{fake.url}/v1/tracks", json={}).status_code == 404
     assert client.put(f"{fake.url}/v1/batch", json={}).status_code == 404
 
@@ -84,14 +84,14 @@ def test_only_the_batch_endpoint_is_there(client, fake):
         b'\xef\xbb\xbf{"batch":[]}',
     ],
 )
-def test_what_is_not_json_fails_as_a_whole(fake, post, body):
+def test_invalid_json_fails_the_whole_batch(fake, post, body):
     """ "HTTP API", errors: 400 for JSON errors; plain text, analytics-ruby#147"""
     assert post(body=body) == BAD_REQUEST
     assert fake.counts()["events"] == 0
 
 
 def test_one_nan_costs_the_whole_batch(fake, post):
-    """Not JSON; analytics-python lost good events by it."""
+    """Not JSON; analytics-python lost good events because of it."""
     assert (
         post(body=json.dumps({"batch": [event("good"), event("bad", properties={"x": float("nan")})]})) == BAD_REQUEST
     )
@@ -117,8 +117,8 @@ def test_a_body_over_500_kb_is_refused(fake, post):
     assert post(body=json.dumps({"batch": [], "pad": "x" * (500_000 - rest)}))[0] == 200
 
 
-def test_the_size_of_a_body_is_that_before_compression(fake, post):
-    """Not stated anywhere; every library of Segment's measures the JSON."""
+def test_the_size_limit_applies_before_compression(fake, post):
+    """Not documented; every library of Segment's measures the JSON."""
     body = gzip.compress(json.dumps({"batch": [], "pad": "x" * 500_000}).encode())
     assert post(body=body, Content_Encoding="gzip") == BAD_REQUEST
 
@@ -151,15 +151,15 @@ def test_a_body_of_unknown_length_is_refused(client, fake):
 
 
 def test_a_wrong_key_looks_like_success_and_loses_the_events(fake, post):
-    """analytics-go#205, analytics-ruby#136, analytics-node#59: the edge is stateless and says 200"""
+    """analytics-go#205, analytics-ruby#136, analytics-node#59: the edge is stateless and answers 200"""
     assert post([event("a")], key="w" * 32) == (200, '{"success":true}')
     assert not fake.accepted
     assert [(lost.message_id, lost.write_key) for lost in fake.vanished] == [("a", "w" * 32)]
 
 
 @pytest.mark.parametrize("key", ["", "abc123", None])
-def test_an_empty_a_very_short_or_no_key_is_refused(post, key):
-    """analytics-go#205: 400 for these"""
+def test_an_empty_very_short_or_missing_key_is_refused(post, key):
+    """analytics-go#205: 400 for all of these"""
     assert post([event()], key=key) == BAD_REQUEST
 
 
@@ -170,7 +170,7 @@ def test_the_key_may_be_in_the_body(fake, post):
 
 
 def test_oauth_goes_with_the_key_in_the_body(fake, post):
-    """ "HTTP API", authentication: a bearer token, and the writeKey"""
+    """ "HTTP API", authentication: a bearer token and the writeKey"""
     body = json.dumps({"writeKey": WRITE_KEY, "batch": [event()]})
     assert post(body=body, key=None, Authorization="Bearer token")[0] == 200
     assert post([event()], key=None, Authorization="Bearer token") == BAD_REQUEST
@@ -194,11 +194,11 @@ def test_authorizations_are_on_record(fake, post):
     assert fake.authorizations == ["Basic " + base64.b64encode(f"{WRITE_KEY}:".encode()).decode()]
 
 
-# What is lost without a word
+# Silent losses
 
 
 def test_a_batch_of_more_than_2500_events_is_lost(fake, post):
-    """ "HTTP API": 2,500 events; answered 200. Which events are lost is not said: all, here."""
+    """ "HTTP API": 2,500 events; answered 200. Which events are lost is not documented; here all of them."""
     assert post([event(str(number)) for number in range(2_501)]) == (200, '{"success":true}')
     assert (len(fake.accepted), len(fake.lost), set(reasons(fake.lost))) == (0, 2_501, {"batch_events"})
     post([event(str(number)) for number in range(2_500)])
@@ -289,7 +289,7 @@ def test_each_type_is_taken_with_its_required_fields(fake, post, message):
 
 
 def test_an_empty_batch_is_discarded(fake, post):
-    """ "Delivery Overview": empty_batch; "HTTP API": all else than size and JSON is answered 200"""
+    """ "Delivery Overview": empty_batch; "HTTP API": everything except size and JSON errors is answered 200"""
     assert post([])[0] == 200
     assert reasons(fake.discarded) == ["empty_batch"]
 
@@ -306,7 +306,7 @@ def test_the_first_of_two_events_with_one_message_id_wins(fake, post):
 
 
 def test_message_ids_are_unique_over_all_sources(client):
-    """analytics-ruby#241: an event sent to a second source with its messageId is lost there"""
+    """analytics-ruby#241: an event sent to a second source with the same messageId is lost there"""
     with FakeSegment(write_keys=("a" * 32, "b" * 32)) as fake:
         for key in "a" * 32, "b" * 32:
             client.post(f"{fake.url}/v1/batch", json={"batch": [event("m")]}, auth=(key, ""))
@@ -314,8 +314,8 @@ def test_message_ids_are_unique_over_all_sources(client):
     assert [repeat.write_key for repeat in fake.duplicates] == ["b" * 32]
 
 
-def test_an_event_without_a_message_id_is_a_new_one_each_time(fake, post):
-    """ "Common fields": Segment makes one per receipt"""
+def test_an_event_without_a_message_id_is_new_each_time(fake, post):
+    """ "Common fields": Segment makes one for each receipt"""
     nameless = {key: value for key, value in event().items() if key != "messageId"}
     post([nameless])
     post([nameless])
@@ -326,7 +326,7 @@ def test_an_event_without_a_message_id_is_a_new_one_each_time(fake, post):
 # Times
 
 
-def test_a_timestamp_is_kept_where_nothing_was_said_of_sending(fake, post):
+def test_a_timestamp_without_sent_at_is_kept(fake, post):
     post([event("a", timestamp="2026-11-23T19:52:18.013998Z")])
     assert fake.accepted["a"].timestamp == "2026-11-23T19:52:18.013998Z"
 
@@ -366,8 +366,8 @@ JSON = st.recursive(
 @given(
     st.lists(JSON, max_size=5), st.dictionaries(NAMES, JSON, max_size=3), st.none() | st.integers(0, 2), st.booleans()
 )
-def test_a_body_is_read_as_json_reads_it(events, rest, indent, ascii_only):
-    """The oracle is json.loads."""
+def test_a_body_is_parsed_as_json_loads_parses_it(events, rest, indent, ascii_only):
+    """json.loads is the oracle."""
     text = json.dumps({**rest, "batch": events}, indent=indent, ensure_ascii=ascii_only)
     batch = segment_rules.split_body(text)
     assert batch.envelope == rest
@@ -376,7 +376,7 @@ def test_a_body_is_read_as_json_reads_it(events, rest, indent, ascii_only):
 
 
 @given(text=st.text(alphabet='{}[]",: \nbatch\\1eu', max_size=30))
-def test_what_json_does_not_read_is_no_body(text):
+def test_a_body_that_json_loads_refuses_is_refused(text):
     try:
         value = json.loads(text)
     except ValueError:
@@ -396,7 +396,7 @@ def test_connections_and_latency_are_on_record(client, fake, post):
     assert first.connection == second.connection
     assert first.headers["content-type"] == "application/json"
     assert first.status == 200
-    assert first.ended_s - first.started_s >= 0.05  # the second began after it, on the same connection
+    assert first.ended_s - first.started_s >= 0.05  # the second request began after it, on the same connection
     assert first.facts["events"] == 1
 
 
@@ -450,20 +450,20 @@ def test_consent_and_advertising_ids(fake, post, context, code):
     assert reasons(fake.discarded) == [code] and not fake.accepted
 
 
-def test_consent_that_is_as_it_should_be(fake, post):
+def test_valid_consent_is_accepted(fake, post):
     consent = {"categoryPreferences": {"Advertising": False}, "version": 2}
     post([event("a", context={"consent": consent, "device": {"advertisingId": "x"}})])
     assert list(fake.accepted) == ["a"]
 
 
-def test_a_change_of_consent_says_which(fake, post):
+def test_a_change_of_consent_needs_its_category_preferences(fake, post):
     """ "Delivery Overview": the Segment Consent Preference Updated event needs context.consent.categoryPreferences"""
     post([event("a", event="Segment Consent Preference Updated")])
     assert reasons(fake.discarded) == ["consent_categorypreferences_should_exist"]
 
 
 def test_a_source_that_demands_oauth(client):
-    """What it answers to others is not known: the strict way."""
+    """Segment's answer to other tokens is not known: the strict way."""
     with FakeSegment(tokens=lambda token: token == "good") as fake:
         body = json.dumps({"writeKey": WRITE_KEY, "batch": [event("a")]})
 

@@ -1,8 +1,8 @@
-"""That the fake of Segment's settings endpoint answers as Segment's does.
+"""The fake of Segment's settings endpoint answers as Segment's does.
 
 Sources: action-destinations, destinations/segment and segment-profiles (testAuthentication: GET
-cdn.segment.com/v1/projects/<key>/settings); analytics-next and Segment's worker for Cloudflare, whose tests have the
-404's text; analytics-next, `apiHost` of integrations["Segment.io"].
+cdn.segment.com/v1/projects/<key>/settings); analytics-next and Segment's worker for Cloudflare, whose tests contain the
+text of the 404; analytics-next, `apiHost` of integrations["Segment.io"].
 """
 
 import pytest
@@ -37,7 +37,7 @@ def test_a_key_that_a_source_has(ask):
 
 
 def test_the_region_of_a_source(ask):
-    """analytics-next: `apiHost` has no scheme, and the version in its path"""
+    """analytics-next: `apiHost` has no scheme, and its path contains the version"""
     assert ask("e" * 32).json()["integrations"]["Segment.io"]["apiHost"] == "events.eu1.segmentapis.com/v1"
 
 

@@ -1,4 +1,4 @@
-"""That the fake token server asks for what Segment's asks for.
+"""The fake token server demands what Segment's demands.
 
 Sources: Segment's "OAuth 2.0" (docs:connections/oauth.md): the request and its parameters, the JWT's header and claims,
 `exp` within 60 seconds, a unique `jti`; segment-analytics-python, oauth_manager.py: `error` and `error_description` of

@@ -1,4 +1,4 @@
-"""A private certificate authority for servers on loopback, good certificates and bad ones."""
+"""A private certificate authority for servers on loopback. It issues good certificates and bad ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOOPBACK = ("127.0.0.1", "localhost")
 
 
 class Authority:
-    """A certificate authority; `ca_file` is what its clients have to trust."""
+    """A certificate authority. Its clients have to trust `ca_file`."""
 
     def __init__(self) -> None:
         self._ca = trustme.CA()
@@ -27,7 +27,7 @@ class Authority:
     def server(self, *identities: str, expired: bool = False) -> ssl.SSLContext:
         """A server's side of TLS, with a certificate for these names and addresses, or for loopback.
 
-        It asks for a client certificate and takes one of this authority's, or none.
+        The server requests a client certificate, and accepts one from this authority or none.
         """
         until = _yesterday() if expired else None
         leaf = self._ca.issue_cert(*(identities or LOOPBACK), not_after=until)
@@ -46,7 +46,7 @@ class Authority:
         return b"".join(pem.bytes() for pem in leaf.cert_chain_pems), leaf.private_key_pem.bytes()
 
     def write(self, name: str, content: bytes) -> Path:
-        """A file in a folder that lives as long as the authority."""
+        """Writes a file into a folder that lives as long as the authority."""
         path = self._folder / name
         path.write_bytes(content)
         return path

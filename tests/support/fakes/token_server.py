@@ -1,6 +1,8 @@
-"""Segment's token server: an access token for a client assertion that an application's private key has signed.
+"""Segment's token server: it exchanges a client assertion, signed with an application's private key, for an access
+token.
 
-It verifies the signature with a library of others, each claim, and that no assertion comes twice.
+It verifies the signature with a third-party library, checks each claim, and refuses an assertion that it has seen
+before.
 """
 
 from __future__ import annotations
@@ -36,8 +38,8 @@ class FakeTokenServer(FakeServer):
     """oauth2.segment.io on loopback, with one application.
 
     Args:
-        audience: what an assertion has to be made out to: the server's own URL by default.
-        skew_s: by which its clock is ahead.
+        audience: the audience that an assertion must name; the server's own URL by default.
+        skew_s: how far its clock is ahead.
     """
 
     def __init__(
@@ -57,13 +59,13 @@ class FakeTokenServer(FakeServer):
         self.app_id, self.key_id, self._public_key = app_id, key_id, public_key
         self._audience, self._scope, self.expires_in, self.skew_s = audience, scope, expires_in, skew_s
         self.tokens: dict[str, float] = {}
-        """Those that were given, with when they end."""
+        """Issued tokens, with their expiry."""
         self.revoked: set[str] = set()
         self._seen: set[str] = set()
         self._guard = threading.Lock()
 
     def takes(self, token: str) -> bool:
-        """Whether a receiver should take it."""
+        """Whether a receiver should accept the token."""
         return token not in self.revoked and self.tokens.get(token, 0) > self._now()
 
     def revoke_all(self) -> None:
@@ -114,7 +116,7 @@ class FakeTokenServer(FakeServer):
             raise _Refused(400, "invalid_request", "Token lives too long")
         with self._guard:
             if not isinstance(claims.get("jti"), str) or not claims["jti"] or claims["jti"] in self._seen:
-                raise _Refused(400, "invalid_request", "jti was there before")
+                raise _Refused(400, "invalid_request", "jti was used before")
             self._seen.add(claims["jti"])
 
     def _verified(self, assertion: str) -> dict[str, Any]:
@@ -123,7 +125,7 @@ class FakeTokenServer(FakeServer):
             head, claims = (json.loads(_bytes(part)) for part in parts[:2])
             signature = _bytes(parts[2])
         except (ValueError, IndexError):
-            raise _Refused(400, "invalid_request", "client_assertion is no JWT") from None
+            raise _Refused(400, "invalid_request", "client_assertion is not a JWT") from None
         if len(parts) != 3 or head != {"alg": "RS256", "typ": "JWT", "kid": self.key_id}:
             raise _Refused(401, "invalid_client", "alg, typ or kid is wrong")
         try:
