@@ -1,4 +1,4 @@
-"""Benchmarks. They find the app and its libraries where pytest does (pyproject.toml, pythonpath)."""
+"""Benchmarks. They find the app and its libraries through pytest's `pythonpath` in pyproject.toml."""
 
 import sys
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""How fast, how large, how long: `python -m tests.bench` runs all benchmarks, `python -m tests.bench NAME ...` one.
+"""Speed, memory and duration: `python -m tests.bench` runs all benchmarks, `python -m tests.bench NAME ...` one.
 
-A benchmark is a module of this folder with a `main()`, which reads its options from the command line. The figures, good
-or bad, and the commands that gave them, are in README.md.
+A benchmark is a module of this folder with a `main()`, which reads its options from the command line. README.md has the
+figures, good or bad, and the commands that produced them.
 """
 
 import pkgutil

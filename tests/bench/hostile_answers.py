@@ -1,9 +1,10 @@
-"""A hundred thousand answers as bad as can be, to the HTTP client of `segmentsend`.
+"""Gives the HTTP client of `segmentsend` a hundred thousand of the worst possible answers.
 
     python -m tests.bench hostile_answers --answers 100000 --seed 1
 
-Of each it has to make an answer of its own, in time, in little memory, on one printable line, without the write key,
-which the receiver says again in every way. It ends with the answers by kind, or at the first that is otherwise.
+The client must turn each into one of its own answers, in time, in little memory, described in one printable line
+without the write key, which the receiver echoes in every way it can. The benchmark prints the answers by kind, or stops
+at the first wrong one.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ MAX_PEAK_MB = 120
 
 
 def post(python: Path, answers: int, seed: int) -> dict:
-    """What the sender says, which `python` runs, while another process answers.
+    """Returns what the sender, run with `python`, prints, while another process answers.
 
     Raises:
         SystemExit: it does not end as it should.

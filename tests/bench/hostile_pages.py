@@ -1,9 +1,9 @@
-"""A hundred thousand odd answers of an API server, listed by the input's own client in a process of its own.
+"""Has the input's own client, in its own process, list a hundred thousand odd answers of an API server.
 
     python -m tests.bench hostile_pages --pages 100000 --seed 1
 
-See tests.integration.hostile_pages for what is odd, and what must come of it. It ends with the outcomes by number, or
-at the first that is otherwise.
+tests.integration.hostile_pages says what is odd about them, and what must come of them. The benchmark prints how many
+had which outcome, or stops at the first wrong one.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A million rows as odd as they come, through `segmentsend`, to a Segment that takes nothing that is not right.
+"""Sends a million of the oddest rows through `segmentsend` to a Segment that accepts only what is valid.
 
     python -m tests.bench hostile_rows --rows 1000000 --seed 1
 
-It ends with the outcomes by number, or at the first row that is back otherwise than it should be.
+It prints how many rows had which outcome, or stops at the first row that comes back wrong.
 """
 
 from __future__ import annotations

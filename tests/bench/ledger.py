@@ -1,8 +1,8 @@
-"""What the delivery ledger costs, and what it saves: an hourly job that reads four hours, three of which were accepted.
+"""What the delivery ledger costs and saves for an hourly job that reads four hours, three of them already accepted.
 
     python -m tests.bench ledger [--rows 400000] [--rounds 3]
 
-Splunk's REST API and KV store are the stand-in's, Segment is a process of its own. CPU time is segmentsend's.
+The stand-in provides Splunk's REST API and KV store; Segment runs in its own process. CPU time is segmentsend's.
 """
 
 import argparse
@@ -45,12 +45,12 @@ class LedgerBench(Bench):
         return super().start(contender, url, gzip)
 
     def fill(self, contender: Contender, count: int) -> None:
-        """So many events are accepted."""
+        """Marks this many events as accepted."""
         self.is_on = True
         self.run(contender, Rows(count), CHUNK_ROWS, gzip=True)
 
     def measure(self, contender: Contender, count: int, is_on: bool, latency_s: float):
-        """A run, after which the ledger is as it was."""
+        """Runs once, then puts the ledger back as it was."""
         before = {document["_key"] for document in self._ledger.find()}
         self.is_on = is_on
         sent = count // 4 if is_on else count

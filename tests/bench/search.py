@@ -1,19 +1,19 @@
 """What the hourly job's search costs in a busy hour of a build cluster.
 
     python -m tests.bench search                            # 10 builds; --builds 30 for a longer hour
-    python -m tests.bench search --before old/macros.conf   # and beside it what those macros cost, and give
-    python -m tests.bench search --rows 200                 # and beside it with so many journeys of a site's own
+    python -m tests.bench search --before old/macros.conf   # compare with those macros: their cost, their rows
+    python -m tests.bench search --rows 200                 # compare with that many journeys added by a site
 
-The hour is made of the recorded events (tests/data/README.md), one of each kind as a pattern, in the proportions of a
-real cluster: a build is one PipelineRun (created, 40 updates of its status of 20 to 120 KB) with 25 TaskRuns (created,
-8 updates each of 10 to 60 KB), to which Tekton Chains and Tekton Results write what they have done with them. Somebody
-requested it; a PipelineRun that tests it, a snapshot, a component and a release come with it, and as many reads, leases
-and other resources are logged. The pipeline's description says that it is there "to create a container image", as that
-of Konflux's docker-build does, and a third of the builds' events have managedFields. Two of a hundred events of these
-groups are journeys.
+The hour is made from the recorded events (tests/data/README.md), using one of each kind as a pattern, in the
+proportions of a real cluster: a build is one PipelineRun (created, 40 updates of its status of 20 to 120 KB) with 25
+TaskRuns (created, 8 updates each of 10 to 60 KB), on which Tekton Chains and Tekton Results record what they have done.
+Each build comes with a request by a user, a PipelineRun that tests it, a snapshot, a component and a release, and with
+as many reads, leases and other resources in the log. The pipeline's description says that it is there "to create a
+container image", like that of Konflux's docker-build, and a third of the builds' events have managedFields. Two of
+every hundred events of these groups are journeys.
 
-The stand-in's search language runs it (tests/standin/spl/meter.py says what is counted); processor time and peak memory
-are of a process that does nothing else, and are the stand-in's, not Splunk's. Linux only.
+The stand-in's search language runs the search (tests/standin/spl/meter.py says what is counted). Processor time and
+peak memory are those of a process that does nothing else; they are the stand-in's, not Splunk's. Linux only.
 """
 
 from __future__ import annotations
@@ -131,7 +131,9 @@ def _label(event: Event, name: str) -> Any:
 
 
 class Hour:
-    """The lines of a busy hour, the same for the same number of builds; `journeys` is how many of them there are."""
+    """The lines of a busy hour, always the same for the same number of builds. `journeys` is how many journeys it
+    holds.
+    """
 
     def __init__(self, builds: int):
         self._builds, self._chance = builds, random.Random(1)
@@ -205,10 +207,10 @@ class Hour:
         )
         self._snapshot = _first(lines, "snapshots", "create", lambda event: True)
         self._requested = _first(lines, "components", "patch", lambda event: "impersonatedUser" in event)
-        self.journeys = builds * 6  # it is requested; a PipelineRun is created, started and ends; a scan; a release
+        self.journeys = builds * 6  # a request; a PipelineRun created, started and ended; a scan; a release
 
     def lines(self) -> Iterator[str]:
-        """In the order of time."""
+        """The lines in order of time."""
         count = 0
         for build in range(self._builds):
             for event in self._build(build):
@@ -245,7 +247,7 @@ class Hour:
 
     @staticmethod
     def _annotated(event: Event) -> Event:
-        """What is written to it when it is done: the answer is the whole object."""
+        """The annotations written to an object when it is done. The answer is the whole object."""
         event = {
             **event,
             "verb": "patch",
@@ -270,7 +272,7 @@ class Hour:
         return {**event, "responseObject": {**whole, "metadata": {**whole["metadata"], "managedFields": _MANAGED}}}
 
     def _pipelinerun(self, number: int, updates: int) -> Event:
-        """The first update starts it, the last ends it; in between tasks are completed."""
+        """A PipelineRun's updates: the first starts it, the last ends it, tasks complete in between."""
         event = copy.deepcopy(self._started if number == 0 else self._ended)
         if 0 < number < updates - 1:
             self._go_on(
@@ -300,7 +302,7 @@ class Hour:
 
     @staticmethod
     def _go_on(event: Event, reason: str, message: str, kind: str = "Succeeded") -> None:
-        """Makes it an update of what has not ended yet."""
+        """Turns the object into an update of a run that has not ended yet."""
         for holder in ("requestObject", "responseObject"):
             status = (event.get(holder) or {}).get("status")
             if not isinstance(status, dict):
@@ -313,7 +315,7 @@ class Hour:
 
     @staticmethod
     def _grown(event: Event, size: int, part: str, entry: Event) -> Event:
-        """Fills it up to the size: a third of it into the spec, the rest into the status, where it has one."""
+        """Pads the object to the size: a third goes into the spec, the rest into the status, if it has one."""
         missing = max(0, size - len(json.dumps(event))) // 2
         for holder in ("requestObject", "responseObject"):
             whole = event[holder]
@@ -334,7 +336,9 @@ def _filled(entry: Event, size: int) -> List[Event]:
 
 
 def own_journeys(count: int) -> List[Row]:
-    """So many journeys of a site's own, with five properties each: the snapshots of the hour, and what is not in it."""
+    """This many journeys added by a site, with five properties each: the snapshots of the hour, and others that do not
+    occur in it.
+    """
     others = [("product%d.acme.io" % (each % 3), "resources%d" % each, "create update delete") for each in range(count)]
     return [
         {
@@ -368,7 +372,7 @@ class Site(Host):
         yield from self._given or self.events()
 
     def keep(self) -> None:
-        """From now on, what the terms let through is the whole index: Splunk finds terms without reading events."""
+        """Replaces the index with what the terms let through, because Splunk finds terms without reading events."""
         found = pipeline(SEARCH.partition("|")[0], self, iter(()))
         self._given = [dict(row) for chunk in found for row in chunk.rows]
 
@@ -389,7 +393,7 @@ class Cost(NamedTuple):
     found: str
     """A digest of all rows."""
     read: int
-    """Events that have the words of the terms: whether phrases and case fit is known once they are read from disk."""
+    """Events that contain the terms' words. Whether phrases and case match shows only once they are read."""
     events: int
     event_bytes: int
     json_bytes: int
@@ -400,7 +404,7 @@ class Cost(NamedTuple):
 
 
 def measure(builds: int, macros: Path, own_rows: int = 0) -> Cost:
-    """In this process, which should do nothing else; the making of the hour is taken away from processor time."""
+    """Runs in this process, which should do nothing else. Processor time excludes generating the hour."""
     hour, known = Hour(builds), app_macros(macros)
     began = time.process_time()
     for _ in hour.lines():
@@ -456,10 +460,10 @@ def _peak_mb() -> float:
 
 
 FIGURES = (
-    ("events that pass the terms, a journey", "3", lambda cost: "%.1f" % (cost.events / cost.journeys)),
-    ("... and events that are read from disk for it", "", lambda cost: "%.1f" % (cost.read / cost.journeys)),
+    ("events that pass the terms, per journey", "3", lambda cost: "%.1f" % (cost.events / cost.journeys)),
+    ("... and events read from disk to find them", "", lambda cost: "%.1f" % (cost.read / cost.journeys)),
     ("JSON bytes parsed / bytes of those events", "2", lambda cost: "%.2f" % (cost.json_bytes / cost.event_bytes)),
-    ("bytes to the search head, a journey", "2,048", lambda cost: "{:,.0f}".format(cost.sent_bytes / cost.journeys)),
+    ("bytes to the search head, per journey", "2,048", lambda cost: "{:,.0f}".format(cost.sent_bytes / cost.journeys)),
     ("processor time of the search", "a fifth", lambda cost: "%.2f s" % cost.cpu_s),
     ("... of what the terms let through", "", lambda cost: "%.2f s" % cost.behind_s),
     ("peak memory of the search", "a fifth", lambda cost: "%.0f MB" % cost.peak_mb),
@@ -470,7 +474,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench search")
     parser.add_argument("--builds", type=int, default=10)
     parser.add_argument("--before", type=Path, metavar="MACROS", help="another macros.conf, to compare with")
-    parser.add_argument("--rows", type=int, default=0, help="journeys of a site's own, to compare with none")
+    parser.add_argument("--rows", type=int, default=0, help="journeys that a site has added, to compare with none")
     parser.add_argument("--only", type=Path, help=argparse.SUPPRESS)  # one measurement of these macros, as JSON
     options = parser.parse_args()
     if options.only:

@@ -1,11 +1,11 @@
-"""How many audit events a second the stand-in's search language takes, and how much memory.
+"""How many audit events per second the stand-in's search language processes, and how much memory it takes.
 
     python -m tests.bench search_language                    # the hourly job's search over 25,000 and 100,000 events
 
-The events are the recorded ones (tests/data/README.md) again and again, but for a few of more than 20 KB; each has an
-ID of its own, and is filled up to 5 KB with managed fields. Two searches read them: the hourly job's up to segmentsend,
-which keeps all journeys in memory to put them in order, and its streaming part, which keeps nothing. Each figure is of
-a process of its own. Linux only: memory is the peak resident set that /proc tells.
+The events are the recorded ones (tests/data/README.md) repeated, except for a few of more than 20 KB. Each has its own
+ID and is padded to 5 KB with managed fields. Two searches read them: the hourly job's up to segmentsend, which keeps
+all journeys in memory to sort them, and its streaming part, which keeps nothing. Each figure comes from its own
+process. Linux only: memory is the peak resident set from /proc.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _AUDIT_ID = re.compile(r'"auditID": *"([^"]+)"')
 
 
 class Run(NamedTuple):
-    """A search that ended; `cpu_s` is what one core was busy for."""
+    """A finished search. `cpu_s` is the time for which it kept one core busy."""
 
     rows: int
     took_s: float
@@ -47,7 +47,7 @@ class Run(NamedTuple):
 
 
 def filled(line: str, size: int) -> str:
-    """The event with managed fields that bring it near the size, if it is smaller and JSON."""
+    """The event, padded with managed fields to about the size if it is smaller and JSON."""
     try:
         event = json.loads(line)
     except ValueError:
@@ -73,7 +73,7 @@ def filled_lines(size: int) -> List[str]:
 
 
 class Site(Host):
-    """An index of as many events as are asked for, made as they are read."""
+    """An index of the requested number of events, each made when it is read."""
 
     def __init__(self, lines: List[str], count: int):
         super().__init__(app_macros(), app_lookups())
@@ -93,7 +93,7 @@ class Site(Host):
 
 
 def measure(search: str, count: int, size: int) -> Run:
-    """In this process, which should do nothing else."""
+    """Measures in this process, which should do nothing else."""
     site = Site(filled_lines(size), count)
     began, began_cpu = time.perf_counter(), time.process_time()
     rows = sum(len(chunk.rows) for chunk in pipeline(search, site, iter(())))
@@ -103,7 +103,7 @@ def measure(search: str, count: int, size: int) -> Run:
 
 
 def measured(name: str, count: int, size: int) -> Run:
-    """In a process of its own."""
+    """Measures in a process of its own."""
     command = [sys.executable, "-m", "tests.bench.search_language", "--size", str(size), "--only", name, str(count)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     return Run(*json.loads(done.stdout))
@@ -112,7 +112,7 @@ def measured(name: str, count: int, size: int) -> Run:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench search_language")
     parser.add_argument("--events", type=int, nargs="+", default=SIZES)
-    parser.add_argument("--size", type=int, default=EVENT_BYTES, help="bytes of an event, about")
+    parser.add_argument("--size", type=int, default=EVENT_BYTES, help="approximate bytes per event")
     parser.add_argument("--only", nargs=2, help=argparse.SUPPRESS)  # one measurement, as JSON
     options = parser.parse_args()
     if options.only:

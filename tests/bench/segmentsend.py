@@ -1,14 +1,14 @@
-"""How fast `segmentsend` is, beside other ways to take the same rows to the same endpoint.
+"""How fast `segmentsend` is compared with other ways of sending the same rows to the same endpoint.
 
     python -m tests.bench segmentsend                         # everything, about half an hour
     python -m tests.bench segmentsend --parts reading latency --rows 20000 --rounds 1 --pythons 3.13
 
-Every contender is a process of its own between this one, which plays splunkd, and a fake Segment in a third. Contenders
-take turns, round after round, and the figures are medians: on a machine with other work only the ratios mean something.
-CPU time is the contender's own (with its children). Peak memory is what /proc says (VmHWM): Linux only.
+Every contender runs in its own process, between this one, which plays splunkd, and a fake Segment in a third.
+Contenders take turns, round after round, and the figures are medians: on a machine with other work only the ratios mean
+something. CPU time is the contender's own (with its children). Peak memory comes from /proc (VmHWM): Linux only.
 
-It needs jq, curl and split for the pipeline, and makes an environment of requirements.txt for
-segment-analytics-python; what is not there is left out, and said so.
+It needs jq, curl and split for the pipeline, and builds an environment from requirements.txt for
+segment-analytics-python. It leaves out contenders that are not available, and says so.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SENDERS = HERE / "senders"
 PARTS = ("reading", "forms", "latency", "overlap", "level", "memory", "startup")
-CONCURRENCY, BATCH_BYTES = 4, 480_000  # as by default
+CONCURRENCY, BATCH_BYTES = 4, 480_000  # the defaults
 
 
 # --- Rows ------------------------------------------------------------------------------------------------------------
@@ -50,9 +50,10 @@ _TYPES = {int: "number", bool: "boolean"}
 
 
 class Rows:
-    """So many rows of about so many bytes, by chunks of CSV or as JSON lines.
+    """This many rows of about this many bytes, as chunks of CSV or as JSON lines.
 
-    Their objects are JSON texts; `typed`: or columns such as properties.replicas:number. `given`: they have messageIds.
+    Their objects are JSON texts, or with `typed` columns such as properties.replicas:number. `given`: they have
+    messageIds.
     """
 
     def __init__(self, count: int, row_bytes: int = 1_000, *, typed: bool = False, given: bool = True):
@@ -84,7 +85,7 @@ class Rows:
             assert b'"%s": {' % name.encode() in self._line
 
     def chunks(self, chunk_rows: int) -> Iterator[bytes]:
-        """Whole chunks as splunkd writes them, the last one empty."""
+        """Whole chunks as splunkd writes them. The last one is empty."""
         header = ",".join('"_time"' if name == "_time" else name for name in self._names)
         header += "".join(',"__mv_%s"' % name for name in self._names) + "\n"
         for start in range(0, self.count, chunk_rows):
@@ -121,8 +122,8 @@ class Contender(NamedTuple):
     name: str
     command: list[str]
     arguments: tuple[str, ...] = ()
-    is_command: bool = True  # speaks the search command protocol; else it reads JSON lines
-    share: float = 1.0  # of the rows: of the slow ones, where only the rate is of interest
+    is_command: bool = True  # whether it speaks the search command protocol; if not, it reads JSON lines
+    share: float = 1.0  # of the rows; less for slow contenders, of which only the rate matters
     sends: bool = True
 
 
@@ -136,7 +137,7 @@ class Bench:
         self._home = folder
         self.script = str(folder / "etc/apps/segment_bridge/bin/segmentsend.py")
         self._library = str(folder / "etc/apps/segment_bridge/lib")
-        self.counts: dict[str, int] = {}  # of the last run, as the endpoint has them
+        self.counts: dict[str, int] = {}  # the endpoint's counts for the last run
         self.splunkd = SplunkdServer()
         self.splunkd.passwords["segment"] = WRITE_KEY
 
@@ -200,8 +201,9 @@ class Bench:
         gzip: bool = False,
         sent: int | None = None,
     ) -> Figures:
-        """One contender over all rows, from its start to its end; what it sent is what there was to send: all of them,
-        by default."""
+        """Runs one contender over all rows, from its start to its end, and checks that it sent what it should: by
+        default all of them.
+        """
         with Separate(latency_s=latency_s) as segment:
             began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
             with self.start(contender, segment.url, gzip) as process:
@@ -226,7 +228,7 @@ class Bench:
 
     def interleaved(self, contenders: Sequence[Contender], rounds: int, count: int, chunk_rows: int,
                     **options) -> dict[str, tuple[int, Figures]]:  # fmt: skip
-        """Medians by name, each with the number of rows that the contender had."""
+        """Medians by name, each with the number of rows that the contender got."""
         counts = {each.name: int(count * each.share) for each in contenders}
         runs: dict[str, list[Figures]] = {each.name: [] for each in contenders}
         for _ in range(rounds):
@@ -236,7 +238,7 @@ class Bench:
 
 
 def _exchange(process: subprocess.Popen, chunk: bytes) -> None:
-    """A chunk, and the reply to it, which is not looked into."""
+    """Sends a chunk and receives the reply without inspecting it."""
     process.stdin.write(chunk)
     process.stdin.flush()
     head = process.stdout.readline()
@@ -246,7 +248,7 @@ def _exchange(process: subprocess.Popen, chunk: bytes) -> None:
 
 
 def _ahead(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The chunks, the next of which is made while one is worked on."""
+    """Yields the chunks, and makes the next one while the last is being processed."""
     made: list[bytes] = []
 
     def make():
@@ -262,7 +264,7 @@ def _ahead(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _analytics(version: str, python: str) -> str:
-    """A Python that has segment-analytics-python; empty where it cannot be had."""
+    """A Python with segment-analytics-python, or an empty text if it cannot be installed."""
     folder = ROOT / "build/venvs" / ("bench-" + version)
     found = str(folder / "bin/python")
     if not (folder / "ready").exists():
@@ -289,7 +291,7 @@ def table(head: Sequence[str], lines: Sequence[Sequence[object]]) -> None:
 
 
 def reading(bench: Bench, version: str, python: str, given: argparse.Namespace) -> None:
-    """Against splunklib's own reading and writing, without latency."""
+    """Compares with splunklib's own reading and writing, without latency."""
     contenders = bench.contenders(version, python)
     three = [contenders[name] for name in ("segmentsend", "splunklib no-op", "splunklib + requests")]
     for gzip in (False, True):
@@ -306,7 +308,7 @@ def reading(bench: Bench, version: str, python: str, given: argparse.Namespace) 
 
 
 def forms(bench: Bench, version: str, python: str, given: argparse.Namespace) -> None:
-    """What rows cost by what they are like, without latency and gzip."""
+    """What rows cost by their shape, without latency and gzip."""
     command = Contender("segmentsend", [python, bench.script])
     known = {"JSON texts": {}, "typed columns": {"typed": True}, "JSON texts, no messageId": {"given": False},
              "typed columns, no messageId": {"typed": True, "given": False}}  # fmt: skip
@@ -324,7 +326,7 @@ def forms(bench: Bench, version: str, python: str, given: argparse.Namespace) ->
 
 
 def latency(bench: Bench, version: str, python: str, given: argparse.Namespace) -> None:
-    """Against other senders, by what a call takes; segmentsend as it is by default, with gzip."""
+    """Compares with other senders at different latencies. segmentsend runs with its defaults, with gzip."""
     contenders = [each for each in bench.contenders(version, python).values() if each.sends]
     for seconds in [milliseconds / 1000 for milliseconds in given.latencies]:
         found = bench.interleaved(contenders, given.rounds, given.rows, 50_000, latency_s=seconds, gzip=True)
@@ -332,7 +334,7 @@ def latency(bench: Bench, version: str, python: str, given: argparse.Namespace) 
         own_count, own = found["segmentsend"]
         own_rate = own_count / own.wall_s
         table(
-            ["", "events/s", "CPU µs an event", "segmentsend is faster by", "peak MB"],
+            ["", "events/s", "CPU µs per event", "segmentsend is faster by", "peak MB"],
             [[name, format(round(count / each.wall_s), ","), round(1e6 * each.cpu_s / count),
               own_rate / (count / each.wall_s), round(each.peak_mb)]
              for name, (count, each) in found.items()],
@@ -340,7 +342,7 @@ def latency(bench: Bench, version: str, python: str, given: argparse.Namespace) 
 
 
 def overlap(bench: Bench, version: str, python: str, given: argparse.Namespace) -> None:
-    """What is left of the most that the connections allow, or that the command can do without latency."""
+    """What share is reached of the highest possible rate, given the connections and the rate without latency."""
     options = ("concurrency=%d" % CONCURRENCY, "max_batch_bytes=%d" % BATCH_BYTES)
     contender = bench.contenders(version, python)["segmentsend"]._replace(arguments=options)
     rates: dict[int, list[float]] = {milliseconds: [] for milliseconds in (0, *given.latencies)}
@@ -355,14 +357,14 @@ def overlap(bench: Bench, version: str, python: str, given: argparse.Namespace) 
         allowed = min(medians[0], 1000 / milliseconds * CONCURRENCY * full)
         numbers = (medians[0], allowed, medians[milliseconds])
         lines.append([milliseconds, *(format(round(rate), ",") for rate in numbers), medians[milliseconds] / allowed])
-    print("Python %s, %s rows, chunks of 50,000, gzip on, events a second\n" % (version, format(given.rows, ",")))
-    table(["ms a call", "at 0 ms", "the most there can be", "found", "share"], lines)
+    print("Python %s, %s rows, chunks of 50,000, gzip on, events per second\n" % (version, format(given.rows, ",")))
+    table(["ms per call", "at 0 ms", "highest possible", "found", "share"], lines)
 
 
 def level(bench: Bench, version: str, python: str, given: argparse.Namespace) -> None:
-    """What it brings that the number of requests under way finds its level, beside the four of before."""
+    """What is gained by adapting the number of requests in flight, compared with the former four."""
     command = [python, bench.script]
-    contenders = [Contender("finds its level", command), Contender("at most 4", command, ("concurrency=4",))]
+    contenders = [Contender("adaptive", command), Contender("at most 4", command, ("concurrency=4",))]
     print("Python %s, %s rows, chunks of 50,000, gzip on\n" % (version, format(given.rows, ",")))
     lines = []
     for milliseconds in given.latencies:
@@ -372,11 +374,11 @@ def level(bench: Bench, version: str, python: str, given: argparse.Namespace) ->
         (_, own), (_, four) = found.values()
         rates = [format(round(given.rows / each.wall_s), ",") for each in (own, four)]
         lines.append([milliseconds, *rates, four.wall_s / own.wall_s, own.cpu_s / four.cpu_s, round(own.peak_mb, 1)])
-    table(["ms a call", "events/s", "events/s with 4", "ratio", "CPU, of that with 4", "peak MB"], lines)
+    table(["ms per call", "events/s", "events/s with 4", "ratio", "CPU, of that with 4", "peak MB"], lines)
 
 
 def memory(bench: Bench, version: str, python: str, given: argparse.Namespace) -> None:
-    """However many rows; small and large ones, in chunks of a middling and of the largest size."""
+    """Peak memory for different numbers of rows, small and large, in chunks of medium and maximum size."""
     contender = bench.contenders(version, python)["segmentsend"]
     lines = []
     for row_bytes, chunk_rows in ((1_000, 10_000), (1_000, 50_000), (6_000, 50_000)):
@@ -389,7 +391,9 @@ def memory(bench: Bench, version: str, python: str, given: argparse.Namespace) -
 
 
 def startup(bench: Bench, version: str, python: str, given: argparse.Namespace) -> None:
-    """From the start of the process to the reply to getinfo, beside the import that no command can do without."""
+    """The time from the start of the process to the reply to getinfo, compared with the import that every command
+    needs.
+    """
     contender = bench.contenders(version, python)["segmentsend"]
     imports = Contender("", [python, "-c", "import splunklib.searchcommands"])
     took: dict[str, list[float]] = {"import splunklib.searchcommands": [], "segmentsend answers getinfo": []}
@@ -411,7 +415,7 @@ def startup(bench: Bench, version: str, python: str, given: argparse.Namespace) 
 
 
 def built() -> Path:
-    """The app's package, of the sources as they are now."""
+    """The app's package, built from the current sources."""
     run = subprocess.run([ROOT / "package.sh"], cwd=ROOT, capture_output=True, text=True, check=True)
     return ROOT / run.stdout.splitlines()[-1]
 

@@ -1,10 +1,10 @@
-"""How long the usersignups input takes and how much memory, beside kubectl, which lists the same.
+"""How long the usersignups input takes and how much memory, compared with kubectl listing the same objects.
 
     python -m tests.bench usersignups                   # 100,000 and 10,000 made-up signups, on the fake API server
     KUBECONFIG=... python -m tests.bench usersignups    # those of a real cluster, by its current context
 
-Each figure is of a process of its own, from its start to its end. KV store is a double in memory, so a run
-shows what the input costs, not what KV store does. Linux only: memory is the peak resident set that /proc tells.
+Each figure comes from its own process, from start to end. The KV store is an in-memory double, so a run shows what the
+input costs, not the KV store. Linux only: memory is the peak resident set from /proc.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ IMPORT = (
 
 
 class Run(NamedTuple):
-    """A process that ended well."""
+    """A process that succeeded."""
 
     took_s: float
     peak_mb: float
@@ -61,7 +61,7 @@ class Run(NamedTuple):
 
 
 def run(command: list, text: str = "", out: Path | None = None, **env: str) -> Run:
-    """Runs a command with `text` on its stdin; its stdout goes to the file where one is given.
+    """Runs a command with `text` on its stdin. Its stdout goes to the file, if one is given.
 
     Raises:
         SystemExit: it failed.
@@ -89,7 +89,7 @@ def run(command: list, text: str = "", out: Path | None = None, **env: str) -> R
 
 
 def _peak_kb(pid: int) -> int:
-    """The peak resident set so far; 0 of a process that has ended."""
+    """The peak resident set so far; 0 for a process that has ended."""
     with contextlib.suppress(OSError), open(f"/proc/{pid}/status") as status:
         return next((int(line.split()[1]) for line in status if line.startswith("VmHWM:")), 0)
     return 0
@@ -97,7 +97,7 @@ def _peak_kb(pid: int) -> int:
 
 @contextlib.contextmanager
 def fake_cluster(folder: Path, signups: int):
-    """A fake API server in a process of its own; the kubeconfig that leads to it."""
+    """Starts a fake API server in its own process. Returns a kubeconfig for it."""
     kubeconfig = folder / "kubeconfig"
     command = [
         sys.executable,
@@ -109,7 +109,7 @@ def fake_cluster(folder: Path, signups: int):
         str(signups),
     ]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as server:
-        server.stdout.readline()  # it listens
+        server.stdout.readline()  # wait until it listens
         try:
             yield kubeconfig
         finally:
@@ -117,7 +117,7 @@ def fake_cluster(folder: Path, signups: int):
 
 
 class Bench:
-    """The input as it is in the working tree, with the libraries that package.sh has built."""
+    """The input from the working tree, with the libraries that package.sh has built."""
 
     def __init__(self, folder: Path, python: Path, namespace: str):
         self._folder, self._python, self._namespace = folder, python, namespace
@@ -128,7 +128,7 @@ class Bench:
         (folder / "var/log/splunk").mkdir(parents=True)
 
     def import_s(self) -> float:
-        """The import of the Kubernetes client; the least of five is the one that was disturbed least."""
+        """The time to import the Kubernetes client: the shortest of five, because it was disturbed least."""
         command = [self._python, "-I", "-c", IMPORT, self._app / "lib"]
         return min(float(run(command).out) for _ in range(5))
 
@@ -141,7 +141,7 @@ class Bench:
         return run(command, out=self._folder / "kubectl.json", HOME=str(self._folder))
 
     def runs(self, kubeconfig: Path, double: SplunkdDouble) -> tuple[Run, Run]:
-        """The first one, into empty collections, and one more, which must write nothing."""
+        """A first run, into empty collections, and a second one, which must write nothing."""
         double.passwords["usersignups:bench"] = "unused"
         with SplunkdServer(double) as splunkd:
             first = self._run_input(kubeconfig, splunkd)
@@ -149,7 +149,7 @@ class Bench:
             again = self._run_input(kubeconfig, splunkd)
             saves = [each for each in splunkd.requests if each.target.endswith("/usersignups/batch_save")]
         if len(saves) != -(-len(double.collections["usersignups"]) // 1_000):
-            sys.exit(f"{len(saves)} batches were written in both runs, more than the first one needs")
+            sys.exit(f"{len(saves)} batches were written in the two runs, more than the first one needs")
         return first, again
 
     def _run_input(self, kubeconfig: Path, splunkd: SplunkdServer) -> Run:
@@ -168,10 +168,10 @@ def line(*cells: object) -> None:
 
 
 def measure(bench: Bench, kubeconfig: Path) -> float:
-    """Prints a table; the peak memory of the runs, in MB."""
+    """Prints a table. Returns the peak memory of the runs, in MB."""
     has_kubectl = shutil.which("kubectl")
     listings, others = [], []
-    for _ in range(ROUNDS):  # in turn, so that what else the machine does falls on both
+    for _ in range(ROUNDS):  # in turn, so that other load on the machine affects both
         listings.append(bench.listing(kubeconfig))
         if has_kubectl:
             others.append(bench.kubectl(kubeconfig))
@@ -194,13 +194,13 @@ def measure(bench: Bench, kubeconfig: Path) -> float:
         ratio = statistics.median(own.took_s / other.took_s for own, other in zip(listings, others))
         print(f"\nlisting alone / kubectl: {ratio:.2f} (target: {MAX_RATIO:.1f} at most)")
     else:
-        print("\nThere is no kubectl here to compare with.")
+        print("\nkubectl is not installed, so there is nothing to compare with.")
     return max(first.peak_mb, again.peak_mb)
 
 
 def main() -> None:
     options = argparse.ArgumentParser(prog="python -m tests.bench usersignups")
-    options.add_argument("--signups", type=int, nargs="+", default=SIZES, help="how many the fake clusters have")
+    options.add_argument("--signups", type=int, nargs="+", default=SIZES, help="how many signups each fake cluster has")
     options.add_argument("--namespace", default=HOST_NAMESPACE)
     given = options.parse_args()
     interpreters = {version: found for version in pythons.SPLUNKS if (found := pythons.find(version))}

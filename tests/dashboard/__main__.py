@@ -1,7 +1,7 @@
-"""`make dashboard`: the overview as Splunk Web shows it, light and dark, over what its searches give on the stand-in.
+"""`make dashboard`: the overview as Splunk Web shows it, light and dark, with what its searches return on the stand-in.
 
-Its definition is checked against Splunk's own schema, and the picture is what README shows. Needs Node with npm, and
-Chromium. Source: the documentation of the packages @splunk/dashboard-*.
+Splunk's own schema checks its definition, and the README shows the picture. Needs Node with npm, and Chromium. Source:
+the documentation of the packages @splunk/dashboard-*.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def main() -> int:
 
 
 def with_rows(definition: dict, tables: Dict[str, Results]) -> dict:
-    """The definition with each search's results in its place."""
+    """The definition with each search's results in place of the search."""
     shown = {**definition, "defaults": {}, "dataSources": {}}
     for name, table in tables.items():
         columns = [[value(field, row.get(field)) for row in table.rows] for field in table.fields]
@@ -74,7 +74,7 @@ def with_rows(definition: dict, tables: Dict[str, Results]) -> dict:
 
 
 def value(field: str, cell):
-    """As Splunk's REST API writes it."""
+    """The value as Splunk's REST API writes it."""
     if cell is None:
         return None
     if field == "_time":
@@ -83,12 +83,12 @@ def value(field: str, cell):
 
 
 def script(content: dict) -> str:
-    """JSON that may stand in a script element."""
+    """JSON that is safe inside a script element."""
     return json.dumps(content).replace("</", "<\\/")
 
 
 def browse(browser: str, page: Path, what: str) -> str:
-    """Opens the page; the findings in it, where the DOM is asked for."""
+    """Opens the page. Returns the findings in it, if the DOM is asked for."""
     done = subprocess.run(
         [
             browser,

@@ -1,6 +1,7 @@
-"""Two days of a site that really sends: recorded audit events, every hour anew, and the app's own searches over them.
+"""Two days of a site that really sends: recorded audit events, repeated every hour, and the app's own searches over
+them.
 
-Nothing that the dashboard's picture shows is written by anybody but the app.
+Everything that the dashboard's picture shows was written by the app.
 """
 
 import json
@@ -18,15 +19,15 @@ from tests.system.operations.site import ALERT, APP, CLUSTER, HOUR, JOB, START
 
 HOURS = 48
 LATE_S = 60
-"""How long after it happened each audit event is indexed, in seconds."""
+"""How many seconds after it happened each audit event is indexed."""
 END = START + HOURS * HOUR
 _OUTAGES = (range(20, 22), range(44, 48))
-"""Hours without Segment: one that is over, and one that goes on."""
+"""Hours without Segment: one outage is over, one goes on."""
 _LATE = ("Audit events cannot be read", "No audit events arrive", "The job has not succeeded")
 
 
 def shown(folder: Path, package: Path) -> Dict[str, Results]:
-    """What each data source of the dashboard gives at the end of them."""
+    """What each data source of the dashboard returns at the end of the two days."""
     with bridge(folder, package) as site:
         pass_by(site)
         return overview.results(site, START, END)
@@ -58,7 +59,7 @@ def pass_by(site: Bridge) -> None:
 
 
 def _recorded() -> tuple:
-    """The raw events that are journeys, and others."""
+    """The raw events that are journeys, and the others."""
     expected = recorded.expected_messages()
     journeys: List[str] = []
     others: List[str] = []
@@ -72,7 +73,7 @@ def _recorded() -> tuple:
 
 
 def _again(raw: str, number: str, at: float) -> str:
-    """The same, as another event."""
+    """A copy that counts as another event."""
     event = json.loads(raw)
     event["auditID"] = "%s-%s" % (event.get("auditID", ""), number)
     return json.dumps(event, separators=(",", ":"))
@@ -84,7 +85,7 @@ def _usernames() -> List[str]:
 
 
 def _namespaces() -> List[dict]:
-    """The records of tenants' namespaces."""
+    """The records of the tenants' namespaces."""
     found = [(each["metadata"]["name"], each["metadata"].get("labels", {})) for each in recorded.namespaces()["items"]]
     label = "toolchain.dev.openshift.com/space"
     return [

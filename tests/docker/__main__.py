@@ -1,7 +1,7 @@
 """`make test-splunk`, `make up`, `make down`: the app in a real Splunk, in containers.
 
-Exit status: 69 if no container engine runs here; 1 if something does not start; else that of the tests, or 0; 128 and
-the signal's number after one.
+Exit status: 69 if no container engine runs here; 1 if something does not start; 128 plus its number after a signal;
+otherwise that of the tests, or 0.
 """
 
 import contextlib
@@ -49,7 +49,7 @@ def main(arguments: list) -> int:
 
 @contextlib.contextmanager
 def signals_raised() -> Iterator[None]:
-    """A signal is an exception, so that everything is put in order on the way out, and is then left in peace."""
+    """Raises a signal as an exception, so that everything is cleaned up on the way out. Later ones are ignored."""
 
     def raise_it(number, _frame):
         for each in SIGNALS:
@@ -66,19 +66,19 @@ def signals_raised() -> Iterator[None]:
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """One run at a time; what another has left, which was killed, is removed."""
+    """Allows one run at a time."""
     lock = ROOT / "build" / (TEST + ".lock")
     lock.parent.mkdir(exist_ok=True)
     with lock.open("w", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise NotStarted("another make test-splunk runs: wait for its end") from None
+            raise NotStarted("another make test-splunk is running: wait until it ends") from None
         yield
 
 
 def test(*arguments: str) -> int:
-    """The end-to-end tests, each of whose environments is a Splunk of its own, or one that runs elsewhere."""
+    """Runs the end-to-end tests, each environment with its own Splunk container, or in a Splunk that runs elsewhere."""
     if "SPLUNK_URL" in os.environ:
         return test_elsewhere(arguments)
     engine = Engine(TEST)
@@ -92,7 +92,7 @@ def test(*arguments: str) -> int:
 
 
 def test_elsewhere(arguments: tuple) -> int:
-    """In a Splunk that has nothing of ours before, nor afterwards; a container can be the cluster alone."""
+    """Tests in a Splunk that holds nothing of ours before or afterwards. The only container may be the cluster's."""
     splunk = SplunkElsewhere()
     with alone():
         splunk.check()
@@ -105,14 +105,14 @@ def test_elsewhere(arguments: tuple) -> int:
 
 
 def finish(action: Callable[[], None]) -> None:
-    """Does it whatever comes in between."""
+    """Finishes the action whatever signal arrives in between."""
     for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
     action()
 
 
 def run_tests(arguments: tuple, variables: dict) -> int:
-    """pytest's exit status. A signal is passed on, so that it leaves nothing behind."""
+    """pytest's exit status. Passes a signal on, so that pytest leaves nothing behind."""
     named = [each for each in arguments if (ROOT / each.partition("::")[0]).exists()]
     command = [
         sys.executable,
@@ -138,7 +138,7 @@ def run_tests(arguments: tuple, variables: dict) -> int:
 
 
 def up(package: str) -> int:
-    """All three, to be set up by hand. What is up stays as it is; what does not start takes nothing away."""
+    """Starts all three, to be set up by hand. Leaves alone what is up already, and keeps Splunk if the cluster fails."""
     engine = Engine(BY_HAND)
     fresh = not engine.state("splunk")
     splunk, cluster = SplunkContainer(engine), Kubernetes(engine)
@@ -163,7 +163,7 @@ def up(package: str) -> int:
     token = engine.shared / "token.txt"
     token.touch(0o600)
     token.write_text(cluster.token, encoding="utf-8")
-    print("API server       %s  token in %s, CA file %s\nmake down        ends it all" % (URL, token, cluster.ca_file))
+    print("API server       %s  token in %s, CA file %s\nmake down        ends everything" % (URL, token, cluster.ca_file))
     return 0
 
 

@@ -15,7 +15,7 @@ def bridge(package):
 
 @pytest.fixture(scope="package")
 def container(bridge) -> SplunkContainer:
-    """What Splunk runs in."""
+    """The engine whose container Splunk runs in."""
     if not isinstance(bridge.splunk, SplunkContainer):
         pytest.skip("Splunk runs elsewhere")
     return bridge.splunk
@@ -23,7 +23,7 @@ def container(bridge) -> SplunkContainer:
 
 @pytest.fixture(scope="package")
 def engine(bridge) -> Engine:
-    """For what else is to run."""
+    """An engine for other containers."""
     if isinstance(bridge.splunk, SplunkContainer):
         return bridge.splunk.engine
     try:

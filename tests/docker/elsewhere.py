@@ -1,7 +1,8 @@
-"""A Splunk that somebody else runs, in place of the stand-in, if its owner says so; only what is ours is touched there.
+"""A Splunk that somebody else runs, in place of the stand-in, with its owner's permission. The tests touch only what is
+theirs.
 
-It has to reach what listens on this machine's loopback, and to see the folder build/shared under the same path: it runs
-on this machine, or on one whose loopback is tied to this one's (ssh -R).
+It has to reach services on this machine's loopback, and see the folder build/shared under the same path: it runs on
+this machine, or on one whose loopback is tied to this one's (ssh -R).
 """
 
 import os
@@ -20,15 +21,15 @@ _OURS = {
     "user": "authentication/users",
     "event collector": "data/inputs/http",
 }
-"""What the tests make, under names that begin with the app's (but for AUDIT_INDEX) -> where it is."""
+"""What the tests create, under names that begin with the app's (except AUDIT_INDEX), and where it is."""
 _PATIENCE_S = 60
 
 
 class SplunkElsewhere:
-    """A context manager: it has nothing of ours at first, and again at the end.
+    """A context manager. The Splunk holds nothing of ours before, and nothing afterwards.
 
     `management`, `web` and `hec` are base URLs: SPLUNK_URL, SPLUNK_WEB_URL and SPLUNK_HEC_URL in the environment, or
-    Splunk's own ports of the first one's host. SPLUNK_USER is an administrator, admin if nothing else is said.
+    Splunk's own ports on the first one's host. SPLUNK_USER is an administrator, by default admin.
     """
 
     def __init__(self, environment: Mapping[str, str] = os.environ):
@@ -48,14 +49,14 @@ class SplunkElsewhere:
         self.clean()
 
     def check(self) -> None:
-        """Before anything is touched.
+        """Checks, before anything is touched, that the tests may and can use it.
 
         Raises:
-            NotStarted: it may not be used, or cannot.
+            NotStarted: they may not, or cannot.
         """
         if not self._consent:
             raise NotStarted(
-                "%s is not touched: its owner has to say %s=yes. The app, an index, users and an event "
+                "%s is not touched: its owner must set %s=yes. The app, an index, users and an event "
                 "collector are made there and removed at the end, and Splunk is restarted if it asks for "
                 "it" % (self.management, CONSENT)
             )
@@ -67,12 +68,12 @@ class SplunkElsewhere:
         there = [what for what, _ in self._ours()]
         if there:
             raise NotStarted(
-                "%s is not touched: it has something of a name that the tests use (%s)"
+                "%s is not touched: it already has something with a name that the tests use (%s)"
                 % (self.management, ", ".join(there))
             )
 
     def clean(self) -> None:
-        """Removes what the tests have made, the records in KV store first.
+        """Removes what the tests have created, starting with the records in the KV store.
 
         Raises:
             NotStarted: something is left; the text says what.
@@ -93,14 +94,14 @@ class SplunkElsewhere:
             raise NotStarted("could not be removed from %s: %s" % (self.management, ", ".join(left)))
 
     def share(self, file: Path) -> Path:
-        """Where Splunk sees a copy of it."""
+        """Copies the file. Returns the path where Splunk sees the copy."""
         copy = self.shared / file.name
         shutil.copy(file, copy)
         copy.chmod(0o644)
         return copy
 
     def _ours(self) -> List[tuple]:
-        """Each thing that is there, and the path by which it is removed."""
+        """Each thing of ours that exists, and the path by which to remove it."""
         found = []
         for kind, path in _OURS.items():
             with trusting_session() as session:

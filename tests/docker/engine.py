@@ -1,7 +1,7 @@
-"""Docker or Podman, whichever runs, and what is done with compose.yaml by it.
+"""Docker or Podman, whichever runs, and what it does with compose.yaml.
 
-Two sets of containers can be there, under names of their own: that of `make up`, which stays until `make down`, and
-that of `make test-splunk`, which ends with it.
+Two sets of containers can exist, under different names: that of `make up`, which stays until `make down`, and that of
+`make test-splunk`, which ends with it.
 """
 
 import contextlib
@@ -19,35 +19,35 @@ COMPOSE = Path(__file__).parent / "compose.yaml"
 ROOT = COMPOSE.parents[2]
 BY_HAND, TEST = "segment-bridge", "segment-bridge-test"
 PORTS = {"splunk": (8000, 8065, 8088, 8089, 8191, 9997), "kubernetes": (6443,), "segment": (8090,)}
-"""What each service listens on. Splunk's app server, KV store and receiver have fixed ports, too."""
+"""The ports that each service listens on. Splunk's app server, KV store and receiver also have fixed ports."""
 _PATIENCE_S = 15
 _LOG_LINES = 20
 
 
 class NoEngine(Exception):
-    """None runs; the text says in one line what was tried."""
+    """No engine runs. The text says in one line what was tried."""
 
 
 class NotStarted(Exception):
-    """A service cannot be had; the text says why, in one line and perhaps the end of its log."""
+    """A service cannot be started. The text says why in one line, perhaps with the end of its log."""
 
 
 class Engine:
-    """The first of Docker and Podman that runs, at work on one set of containers."""
+    """The first of Docker and Podman that runs, working on one set of containers."""
 
     def __init__(self, project: str = TEST):
         self.program = _program()
         self.project = project
         self.folder = ROOT / "build" / project
         self.shared = self.folder / "shared"
-        self.password = ""  # while it is looked for
+        self.password = ""  # until it is known
         self.password = self._known_password() or os.environ.get("SPLUNK_PASSWORD") or secrets.token_hex(12)
 
     def start(self, service: str) -> None:
-        """Makes the container, or starts it again; one that runs is left as it is.
+        """Creates the container, or starts it again. Leaves a running one as it is.
 
         Raises:
-            NotStarted: a port is in use, or the image is not to be had, or the engine refuses.
+            NotStarted: a port is in use, the image cannot be had, or the engine refuses.
         """
         self.check(service)
         self.shared.mkdir(parents=True, exist_ok=True)
@@ -56,10 +56,10 @@ class Engine:
             raise NotStarted("%s does not start: %s" % (service, self._mask(_last_line(done.stderr))))
 
     def check(self, *services: str) -> None:
-        """That they run, or nothing that can be known before stands against it. Images that are missing are pulled.
+        """Checks that the services run, or that nothing known in advance prevents it. Pulls missing images.
 
         Raises:
-            NotStarted: a port is in use, or an image is not to be had.
+            NotStarted: a port is in use, or an image cannot be had.
         """
         missing = [service for service in services if self.state(service) != "running"]
         for service in missing:
@@ -68,10 +68,10 @@ class Engine:
             self._pull(service)
 
     def wait(self, service: str, condition: Callable[[], bool], seconds: float) -> None:
-        """Until the condition holds.
+        """Waits until the condition holds.
 
         Raises:
-            NotStarted: the container has ended, or that took too long. Its log is in `folder`.
+            NotStarted: the container has ended, or it took too long. Its log is in `folder`.
         """
         deadline = time.monotonic() + seconds
         while not condition():
@@ -84,15 +84,15 @@ class Engine:
             time.sleep(1)
 
     def state(self, service: str) -> str:
-        """running, exited, ...; "" where there is no container."""
+        """running, exited, ...; "" if there is no container."""
         found = self._inspect(service)
         return found["State"]["Status"] if found else ""
 
     def run(self, service: str, command: Sequence[str], text: Optional[str] = None) -> str:
-        """What a command in a service's container prints; `text` is its input.
+        """What a command in a service's container prints. `text` is its input.
 
         Raises:
-            RuntimeError: its exit status is not 0; the text has what it says.
+            RuntimeError: its exit status is not 0; the text holds its output.
         """
         done = self._call([*self._compose(), "exec", "-T", service, *command], capture=True, text=text)
         if done.returncode:
@@ -101,7 +101,7 @@ class Engine:
         return done.stdout
 
     def end(self) -> None:
-        """Removes the containers, with what they hold, and the files that were shared with them.
+        """Removes the containers with their data, and the files shared with them.
 
         Raises:
             NotStarted: the engine refuses.
@@ -112,7 +112,9 @@ class Engine:
             raise NotStarted("the containers were not removed: %s" % self._mask(_last_line(done.stderr)))
 
     def _known_password(self) -> str:
-        """That of a Splunk that `make up` has made before: with another, all that was set up in it would be lost."""
+        """The password of a Splunk that an earlier `make up` created: with another one, its whole set-up would be
+        lost.
+        """
         found = self._inspect("splunk")
         variables = dict(each.partition("=")[::2] for each in found["Config"]["Env"]) if found else {}
         return variables.get("SPLUNK_PASSWORD", "")
@@ -141,20 +143,20 @@ class Engine:
         taken = [str(port) for port in PORTS[service] if not _is_free(port)]
         if taken:
             raise NotStarted(
-                "%s needs port %s of this machine, which is in use: end what listens there "
-                "(make down, if that is what make up began)" % (service, " and ".join(taken))
+                "%s needs port %s of this machine, which is in use: stop what listens there "
+                "(make down, if make up started it)" % (service, " and ".join(taken))
             )
 
     def _pull(self, service: str) -> None:
-        """With the engine's own progress on the terminal, as it may take minutes."""
+        """Shows the engine's own progress on the terminal, because pulling may take minutes."""
         image = self.image(service)
         if self._call([self.program, "image", "inspect", image], capture=True).returncode == 0:
             return
         if self._call([*self._compose(), "pull", service]).returncode:
-            raise NotStarted("%s does not start: the image %s cannot be pulled (why is above)" % (service, image))
+            raise NotStarted("%s does not start: the image %s cannot be pulled (the reason is above)" % (service, image))
 
     def image(self, service: str) -> str:
-        """Its name, as compose.yaml and the environment say."""
+        """The image's name, from compose.yaml and the environment."""
         done = self._call([*self._compose(), "config", "--format", "json"], capture=True)
         if done.returncode:
             raise NotStarted("compose.yaml cannot be used: %s" % _last_line(done.stderr))
@@ -176,7 +178,7 @@ class Engine:
     def _call(
         self, command: List[str], capture: bool = False, text: Optional[str] = None
     ) -> subprocess.CompletedProcess:
-        """In a session of its own: a Ctrl-C is for us, who then end it in our own order."""
+        """Runs in its own session: Ctrl-C reaches only us, and we end it in our own order."""
         environment = {**os.environ, "SHARED": str(self.shared), "SPLUNK_PASSWORD": self.password}
         output = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} if capture else {}
         process = subprocess.Popen(
@@ -194,7 +196,7 @@ class Engine:
 
 @contextlib.contextmanager
 def _ended(process: subprocess.Popen) -> Iterator[None]:
-    """Leaves no process behind that is in the middle of something."""
+    """Ends the process without leaving one behind that is in the middle of something."""
     try:
         yield
     except BaseException:
@@ -230,7 +232,7 @@ def _last_line(text: str) -> str:
 
 
 def _is_free(port: int) -> bool:
-    """Nobody listens there; connections that have just ended do not count."""
+    """Nobody listens on the port. Connections that have just ended do not count."""
     with socket.socket() as attempt:
         attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

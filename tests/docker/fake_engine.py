@@ -1,7 +1,8 @@
-"""A program called docker that keeps a container's state in files: what starts, ends or is refused is up to them.
+"""A program called docker that keeps a container's state in files, which decide what starts, ends or is refused.
 
-In the folder FAKE_ENGINE: `fate` is what a container that is started comes to (running, exited, ...), `refusal` what
-the engine says instead, `no-image` that there is none; `calls` are the commands so far, `container` the one there is.
+In the folder FAKE_ENGINE: `fate` is the state that a started container reaches (running, exited, ...), `refusal` what
+the engine says instead, `no-image` makes it lack the image; `calls` holds the commands so far, `container` the existing
+container.
 """
 
 import json

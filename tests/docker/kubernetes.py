@@ -15,7 +15,7 @@ _SERVERS_OWN = ("uid", "resourceVersion", "creationTimestamp", "deletionTimestam
 
 
 class Kubernetes:
-    """`up` starts it and fills it; then there are `ca_file` and `token`."""
+    """`up` starts and fills it. After that, `ca_file` and `token` are set."""
 
     def __init__(self, engine: Engine):
         self._engine = engine
@@ -23,10 +23,10 @@ class Kubernetes:
         self.token = ""
 
     def up(self) -> None:
-        """Until it serves what the input reads.
+        """Returns once it serves what the input reads.
 
         Raises:
-            NotStarted: it will not.
+            NotStarted: it does not start.
         """
         self._engine.start("kubernetes")
         self._wait(lambda: self._kubectl("get", "namespaces"))
@@ -57,7 +57,7 @@ class Kubernetes:
         return self._engine.run("kubernetes", ["kwokctl", "kubectl", *arguments], text)
 
     def _wait(self, action: Callable[[], Any]) -> None:
-        """Until the action succeeds."""
+        """Repeats the action until it succeeds."""
 
         def succeeds() -> bool:
             try:

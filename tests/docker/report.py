@@ -1,7 +1,8 @@
-"""What `make test-splunk` found, as a text to paste into an issue: a plug-in of pytest's, which says where it wrote it.
+"""A pytest plug-in that collects what `make test-splunk` found, as a text to paste into an issue, and says where it
+wrote it.
 
-Tests add to it by pytest's record_property: "answer" is (question, what Splunk says), "vector" a finding of
-tests/docker/vectors.py. No secret gets in: those that are known are masked, and whatever looks like one.
+Tests add to it with pytest's record_property: "answer" is (question, what Splunk says), "vector" a finding of
+tests/docker/vectors.py. It contains no secrets: it masks those that are known and whatever looks like one.
 """
 
 import os
@@ -18,7 +19,7 @@ FILE = ROOT / "build" / "test-splunk.md"
 _ONE_LINE_CHARACTERS = 300
 _SECRETS = re.compile(r"\beyJ[\w-]{10,}\.[\w-]+\.[\w-]+|\b(?:Splunk|Bearer|Basic) [\w^+/=.~-]{16,}")
 SAME, OTHER, CHOICE, NOT_ASKED = "same", "different", "different, by our choice", "not asked"
-"""What a vector can come to."""
+"""The possible results of a vector."""
 
 _outcomes: Counter = Counter()
 _failures: List[tuple] = []
@@ -41,7 +42,7 @@ def pytest_runtest_logreport(report) -> None:
 
 
 def pytest_exception_interact(node, call, report) -> None:
-    """Where Splunk does not start once, it does not do so for each of the others."""
+    """If Splunk does not start for one test, it will not start for the others."""
     if call.excinfo.errisinstance(NotStarted):
         node.session.shouldstop = str(call.excinfo.value)
 
@@ -49,11 +50,11 @@ def pytest_exception_interact(node, call, report) -> None:
 def pytest_terminal_summary(terminalreporter) -> None:
     FILE.parent.mkdir(exist_ok=True)
     FILE.write_text(text(), encoding="utf-8")
-    terminalreporter.write_line("What to paste into an issue: %s" % FILE)
+    terminalreporter.write_line("Paste this into an issue: %s" % FILE)
 
 
 def text() -> str:
-    """The whole of it, in Markdown."""
+    """The whole report, in Markdown."""
     when = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     vectors = Counter(outcome for _, outcome, _ in _vectors)
     return "".join(
@@ -84,7 +85,7 @@ def _section(title: str, columns: tuple, rows: Iterable[tuple]) -> str:
 
 
 def _cell(value) -> str:
-    """One line of a table, with nothing in it that is nobody's business."""
+    """One line of a table, with secrets masked."""
     shown = str(value)
     for secret in (os.environ.get("SPLUNK_PASSWORD"), WRITE_KEY, TOKEN):
         shown = shown.replace(secret, "***") if secret else shown

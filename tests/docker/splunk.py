@@ -1,6 +1,6 @@
-"""Splunk in a container, in place of the stand-in: under the same attributes, at Splunk's own ports.
+"""Splunk in a container, in place of the stand-in: with the same attributes, on Splunk's own ports.
 
-Start-up and health: github.com/splunk/docker-splunk; KV store is ready later than what its health check asks for.
+Start-up and health: github.com/splunk/docker-splunk. The KV store is ready later than what its health check tests.
 """
 
 import shutil
@@ -14,9 +14,9 @@ START_S = 900
 
 
 class SplunkContainer:
-    """A context manager: a Splunk without any app of ours; `management`, `web` and `hec` are base URLs.
+    """A context manager for a Splunk without any app of ours. `management`, `web` and `hec` are base URLs.
 
-    There is one at a time: another would be the same, and end with the first.
+    Only one exists at a time: a second one would be the same container, and end with the first.
     """
 
     management, web, hec = "https://127.0.0.1:8089", "http://127.0.0.1:8000", "https://127.0.0.1:8088"
@@ -28,7 +28,7 @@ class SplunkContainer:
 
     def __enter__(self) -> "SplunkContainer":
         if self.engine.state("splunk"):
-            raise RuntimeError("there is a Splunk of these tests already: its fixture has a wider scope than this one")
+            raise RuntimeError("the tests have started a Splunk already: its fixture has a wider scope than this one")
         try:
             self.start()
         except BaseException:
@@ -40,22 +40,22 @@ class SplunkContainer:
         self.engine.end()
 
     def start(self) -> None:
-        """Until it is ready.
+        """Returns once Splunk is ready.
 
         Raises:
-            NotStarted: it will not be.
+            NotStarted: it does not become ready.
         """
         self.engine.start("splunk")
         address = self.management, self.web, self.user, self.password
         self.engine.wait("splunk", lambda: splunk_is_ready(*address), START_S)
 
     def splunk(self, *arguments: str) -> str:
-        """What Splunk's own command line says."""
+        """The output of Splunk's own command line."""
         return self.engine.run("splunk", ["sudo", "-u", "splunk", "/opt/splunk/bin/splunk", *arguments])
 
     def share(self, file: Path) -> Path:
-        """Where Splunk sees a copy of it."""
+        """Copies the file. Returns the path where Splunk sees the copy."""
         copy = self.engine.shared / file.name
         shutil.copy(file, copy)
-        copy.chmod(0o644)  # in the container Splunk is another user
+        copy.chmod(0o644)  # in the container Splunk runs as another user
         return copy

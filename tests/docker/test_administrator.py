@@ -1,4 +1,4 @@
-"""What a real Splunk asks of an administrator, and the stand-in does not."""
+"""What a real Splunk, unlike the stand-in, requires of an administrator."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def test_a_long_secret_is_kept_in_pieces_as_the_readme_says(admin):
     assert stored(admin) == {"usersignups:prod": "fake-short"}
 
 
-def test_after_a_restart_that_splunk_asks_for_it_waits_for_kv_store(admin, monkeypatch):
+def test_it_waits_for_kv_store_after_a_restart_that_splunk_asks_for(admin, monkeypatch):
     restarts, ready = [], iter([False, False, True])
     admin.service.messages.create("restart_required", value="Splunk must be restarted.", severity="warn")
     monkeypatch.setattr(admin.service, "restart", lambda timeout: restarts.append(timeout))

@@ -1,4 +1,6 @@
-"""A Splunk of somebody else's: touched only if its owner says so, and only in what is ours. It is the stand-in here."""
+"""A Splunk of somebody else's: the tests touch it only with its owner's permission, and only what is theirs. Here it is
+the stand-in.
+"""
 
 import pytest
 
@@ -32,32 +34,32 @@ def admin(owners):
     return Administrator(owners.management, owners.web, owners.hec, owners.password, app="search")
 
 
-def test_it_may_be_used(owners):
+def test_the_owner_can_permit_its_use(owners):
     elsewhere(owners).check()
 
 
 @pytest.mark.parametrize(
     ("variables", "reason"),
     [
-        ({CONSENT: ""}, "its owner has to say %s=yes" % CONSENT),
+        ({CONSENT: ""}, "its owner must set %s=yes" % CONSENT),
         ({"SPLUNK_PASSWORD": "fake-other"}, "does not answer at .* as admin"),
         ({"SPLUNK_URL": "https://127.0.0.1:1"}, "does not answer at https://127.0.0.1:1 "),
     ],
 )
-def test_where_it_may_not_or_cannot_one_line_says_why(owners, variables, reason):
+def test_one_line_says_why_it_may_not_or_cannot_be_used(owners, variables, reason):
     with pytest.raises(NotStarted, match=reason) as raised:
         elsewhere(owners, **variables).check()
     assert "\n" not in str(raised.value)
 
 
-def test_what_has_a_name_of_ours_is_not_touched(owners, admin):
+def test_an_existing_thing_with_a_name_of_ours_is_not_touched(owners, admin):
     admin.service.post("/services/apps/local", name=APP)
     with pytest.raises(NotStarted, match="is not touched: .*app " + APP):
         elsewhere(owners).check()
     admin.service.delete("/services/apps/local/" + APP)
 
 
-def test_what_is_ours_goes_and_what_is_others_stays(owners, admin):
+def test_what_is_ours_is_removed_and_everything_else_stays(owners, admin):
     admin.service.indexes.create("somebodys")
     admin.service.post("/services/apps/local", name=APP)
     admin.add_user(APP + "_sender", "fake-password", "user")

@@ -1,4 +1,4 @@
-"""What is said where containers do not start, and that nothing is left behind; with an engine that is none."""
+"""What is reported when containers do not start, and that nothing is left behind, using a fake engine."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ PROJECT = "segment-bridge-unit"
 
 @pytest.fixture
 def state(tmp_path, monkeypatch) -> Path:
-    """The folder that fake_engine.py works by. Its docker is the only one."""
+    """The folder that fake_engine.py works in. Its docker is the only one on the path."""
     program = tmp_path / "bin/docker"
     program.parent.mkdir()
     program.write_text('#!/bin/sh\nexec %s %s "$@"\n' % (sys.executable, ROOT / "tests/docker/fake_engine.py"))
@@ -49,7 +49,7 @@ def never():
 # --- What does not start --------------------------------------------------------------------------------------------
 
 
-def test_a_container_that_ends_is_said_at_once_with_the_end_of_its_log(state):
+def test_a_container_that_ends_is_reported_at_once_with_the_end_of_its_log(state):
     (state / "fate").write_text("exited", encoding="utf-8")
     engine = Engine(PROJECT)
     engine.start("splunk")
@@ -63,7 +63,7 @@ def test_a_container_that_ends_is_said_at_once_with_the_end_of_its_log(state):
     assert engine.password not in (engine.folder / "splunk.log").read_text(encoding="utf-8")
 
 
-def test_one_that_is_not_ready_in_time_is_said_likewise(state):
+def test_a_container_that_is_not_ready_in_time_is_reported_likewise(state):
     engine = Engine(PROJECT)
     engine.start("splunk")
     with pytest.raises(NotStarted, match=r"^splunk was not ready in 0 s\. The end of its log"):
@@ -85,7 +85,7 @@ def test_an_image_that_cannot_be_had_is_named(state):
         Engine(PROJECT).start("splunk")
 
 
-def test_what_the_engine_refuses_is_said_in_its_words(state):
+def test_the_engines_refusal_is_reported_in_its_words(state):
     (state / "refusal").write_text("Bind for 127.0.0.1:6443 failed: port is already allocated", encoding="utf-8")
     with pytest.raises(NotStarted, match=r"^kubernetes does not start: Bind for 127\.0\.0\.1:6443 failed: port is"):
         Engine(PROJECT).start("kubernetes")
@@ -94,7 +94,7 @@ def test_what_the_engine_refuses_is_said_in_its_words(state):
 def test_a_second_splunk_over_the_first_is_a_mistake_and_leaves_it_alone(state):
     engine = Engine(PROJECT)
     engine.start("splunk")
-    with pytest.raises(RuntimeError, match="there is a Splunk of these tests already"), SplunkContainer(engine):
+    with pytest.raises(RuntimeError, match="the tests have started a Splunk already"), SplunkContainer(engine):
         pass
     assert engine.state("splunk") == "running"
 
@@ -113,7 +113,7 @@ def test_a_second_make_up_keeps_the_password(state):
     assert Engine(PROJECT).password == first.password
 
 
-def test_where_the_cluster_does_not_start_splunk_stays_with_its_password_shown(state, ready, monkeypatch, capsys):
+def test_splunk_stays_and_its_password_is_shown_if_the_cluster_does_not_start(state, ready, monkeypatch, capsys):
     def fail(_cluster):
         raise NotStarted("kubernetes does not start")
 
@@ -129,14 +129,14 @@ def test_where_the_cluster_does_not_start_splunk_stays_with_its_password_shown(s
     assert engine.state("splunk") == "running"
 
 
-def test_what_a_cluster_has_set_itself_is_not_asked_of_another():
-    """A second make up applies the same again, and a real API server refuses to change these."""
+def test_fields_that_a_cluster_sets_itself_are_not_applied_to_another():
+    """A second make up applies the same objects again, and a real API server refuses to change these fields."""
     for thing in (*recorded.namespaces()["items"], *recorded.usersignups()["items"]):
         kept = kubernetes._without_the_servers_own(thing)["metadata"]
         assert not {"uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "generation"} & set(kept)
 
 
-def test_where_splunk_does_not_start_nothing_is_left(state, capsys):
+def test_nothing_is_left_if_splunk_does_not_start(state, capsys):
     (state / "fate").write_text("exited", encoding="utf-8")
     assert commands.main(["up", "dist/package.tar.gz"]) == 1
     assert capsys.readouterr().err.startswith("splunk has ended: ")
@@ -144,7 +144,7 @@ def test_where_splunk_does_not_start_nothing_is_left(state, capsys):
     assert not Engine(PROJECT).shared.exists()
 
 
-def test_make_down_leaves_no_secret_of_it(state):
+def test_make_down_leaves_no_secret(state):
     engine = Engine(PROJECT)
     engine.start("splunk")
     (engine.shared / "token.txt").write_text("fake-token", encoding="utf-8")
@@ -196,7 +196,7 @@ def test_one_run_at_a_time(state, monkeypatch, capsys):
     monkeypatch.setattr(commands, "TEST", PROJECT)
     with commands.alone():
         assert commands.main(["test"]) == 1
-    assert capsys.readouterr().err == "another make test-splunk runs: wait for its end\n"
+    assert capsys.readouterr().err == "another make test-splunk is running: wait until it ends\n"
 
 
 # --- The report -----------------------------------------------------------------------------------------------------

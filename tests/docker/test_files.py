@@ -1,4 +1,4 @@
-"""The container files are right as far as can be told without an engine that runs."""
+"""The container files are right, as far as this can be checked without a running engine."""
 
 import os
 import re
@@ -37,12 +37,12 @@ def test_images_are_named_in_full_and_pinned(compose):
         assert not image.endswith(("latest", "latest}"))
 
 
-def test_variables_that_have_no_default_are_those_that_the_commands_set(compose):
+def test_the_commands_set_all_variables_without_a_default(compose):
     needed = set(re.findall(r"\$\{(\w+):\?\}", COMPOSE.read_text(encoding="utf-8")))
     assert needed == {"SPLUNK_PASSWORD", "SHARED"}
 
 
-def test_folders_of_the_repository_are_there(compose):
+def test_folders_of_the_repository_exist(compose):
     for service in compose["services"].values():
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
@@ -59,7 +59,7 @@ def test_the_kind_is_the_one_that_the_app_lists(compose):
     )
 
 
-def test_compose_takes_the_file():
+def test_compose_accepts_the_file():
     program = next(
         (
             each
@@ -74,8 +74,8 @@ def test_compose_takes_the_file():
     assert done.returncode == 0, done.stderr
 
 
-def test_where_no_engine_runs_one_line_says_so(tmp_path):
-    """With programs on the path that are not what they are called."""
+def test_one_line_says_that_no_engine_runs(tmp_path):
+    """The programs on the path are not what their names say."""
     for name in ("docker", "podman"):
         (tmp_path / name).write_text("#!/bin/sh\necho is not running >&2\nexit 1\n", encoding="utf-8")
         (tmp_path / name).chmod(0o755)

@@ -13,7 +13,9 @@ if not is_real():
 
 
 def files_with(container, *texts):
-    """Splunk's own that hold one of these, which come by standard input: arguments are in the list of processes."""
+    """Splunk's files that contain one of these texts, which are passed on standard input: arguments show in the process
+    list.
+    """
     search = "grep -rlF -f - /opt/splunk/etc /opt/splunk/var || true"
     return container.engine.run("splunk", ["sudo", "-u", "splunk", "sh", "-c", search], "\n".join(texts) + "\n").split()
 
@@ -23,7 +25,7 @@ def test_btool_knows_every_key(container):
     assert [line for line in said.splitlines() if "/apps/segment_bridge/" in line and "nvalid key" in line] == []
 
 
-def test_no_file_of_splunks_holds_a_secret_as_it_is(bridge, container):
+def test_no_file_of_splunks_holds_a_secret_in_clear_text(bridge, container):
     assert not bridge.admin.run_saved_search(JOB).failed
     assert any(file.endswith("/segment_bridge.log") for file in files_with(container, "event=run_end"))
     as_header = base64.b64encode((WRITE_KEY + ":").encode()).decode()

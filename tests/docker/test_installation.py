@@ -1,4 +1,6 @@
-"""What "Check this installation" finds on a real Splunk: by the view, where there is a browser, and by its searches."""
+"""What "Check this installation" finds on a real Splunk, in the view if there is a browser, and through its
+searches.
+"""
 
 import re
 
@@ -31,7 +33,7 @@ def test_its_other_searches_run(bridge, name):
     assert not outcome.failed, outcome.messages
 
 
-def test_an_argument_stands_in_the_search_as_it_is(bridge):
+def test_an_argument_is_put_into_the_search_unchanged(bridge):
     """REST API reference, saved/searches, args.*: args.username=foobar, "when the search is search $username$"."""
     audit_id = "no%20such%22%5D"
     outcome = bridge.admin.run_saved_search(SEARCH + "One event", **{"args.id": audit_id})

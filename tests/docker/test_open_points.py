@@ -1,4 +1,4 @@
-"""What the manuals leave open about Splunk, and the app or the stand-in relies on."""
+"""Facts about Splunk that the manuals leave open, and that the app or the stand-in relies on."""
 
 import uuid
 
@@ -17,14 +17,14 @@ SCHEDULER = 'search index=_internal sourcetype=scheduler savedsearch_id="nobody;
 
 @pytest.fixture(scope="module")
 def scheduled_run(bridge):
-    """The job as the scheduler runs it, with nobody's rights."""
+    """The job as the scheduler runs it, owned by nobody."""
     job = bridge.admin.service.saved_searches[JOB]
     job.update(is_scheduled="1", cron_schedule="* * * * *")
     yield wait(lambda: bridge.segment.accepted, "events of a scheduled run", 180)
     job.update(is_scheduled="0", cron_schedule="7 * * * *")
 
 
-def test_a_scheduled_run_of_nobodys_reads_the_write_key(scheduled_run):
+def test_a_scheduled_run_owned_by_nobody_reads_the_write_key(scheduled_run):
     assert scheduled_run
 
 

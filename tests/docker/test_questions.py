@@ -1,4 +1,6 @@
-"""What neither Splunk's manuals nor its files say. Nothing is expected: what Splunk says goes into the report."""
+"""Questions that neither Splunk's manuals nor its files answer. Nothing is expected: Splunk's answers go into the
+report.
+"""
 
 import json
 
@@ -12,34 +14,34 @@ if not is_real():
     pytest.skip("needs a real Splunk: make test-splunk", allow_module_level=True)
 
 SEARCHES = {
-    "a lookup by two fields finds, where the name is null": (
+    "what a lookup by two fields finds if the name is null": (
         '| makeresults | eval cluster="%s" | lookup usersignups username AS no_name, cluster OUTPUT sso_user_id AS x '
         '| eval x=if(isnull(x), "nothing", "somebody") | table x' % CLUSTER
     ),
-    "a lookup by two fields finds, where the cluster is null": (
+    "what a lookup by two fields finds if the cluster is null": (
         "| inputlookup usersignups | head 1 | fields username | lookup usersignups username, cluster AS nothing_has "
         'OUTPUT sso_user_id AS x | eval x=if(isnull(x), "nothing", "somebody") | table x'
     ),
-    "json_extract by several paths, of which one is missing": (
+    "json_extract with several paths, one of which is missing": (
         r'| makeresults | eval j="{\"a\":1,\"c\":3}", x=json_extract(j, "a", "b", "c") '
         "| eval n=mvcount(json_array_to_mv(x)) | table x n"
     ),
-    "json_array_to_mv of a null and of a list in a list": (
+    "json_array_to_mv of a null and of a nested list": (
         '| makeresults | eval x=json_array_to_mv("[1,null,[2,3]]"), n=mvcount(x) | table x n'
     ),
-    "a phrase with quotes finds, of a text, the word in a text, and the text in capitals": (
+    "which of these a phrase with quotes finds: a text, the word within a text, the text in capitals": (
         "| makeresults count=3 | streamstats count AS n "
         r'| eval _raw=case(n=1, "{\"a\" : \"b\"}", n=2, "{\"a\":\"a b c\"}", n=3, "{\"a\":\"B\"}") '
         r'| search "\"b\"" | table n'
     ),
-    "an empty cell of a command's reply is": (
+    "what an empty cell of a command's reply becomes": (
         '| makeresults | eval userId="u", event="E" | segmentsend dryrun=true '
         '| eval n=if(isnull(segment_reason), "null", "text [".segment_reason."]") | stats count BY n'
     ),
-    "fromjson makes, of objects, arrays and null": (
+    "what fromjson makes of objects, arrays and null": (
         r'| makeresults | eval r="{\"a\":{\"b\":1},\"c\":[{\"d\":2}],\"e\":null}" | fromjson r prefix=z_ | table z_*'
     ),
-    "fromjson makes, of text that is no JSON": r'| makeresults | eval r="{cut" | fromjson r prefix=z_ | table z_*',
+    "what fromjson makes of invalid JSON": r'| makeresults | eval r="{cut" | fromjson r prefix=z_ | table z_*',
     "a whole number as text, after mvrange and relative_time": (
         '| makeresults | eval t=relative_time(1700000000, "@h"), s=mvrange(t, t+7200, 3600) | mvexpand s '
         '| eval k=s."/x", u=t."/x" | table k u'
@@ -51,12 +53,12 @@ SEARCHES = {
         '| makeresults | eval a=mvappend(null_field, "x"), b=mvappend(null_field, other_null_field) | table a b'
     ),
     "mvmap of a single value": '| makeresults | eval a="x", b=mvmap(a, a."!") | table b',
-    "what guards the input": (
+    "the capabilities that guard the input": (
         "| rest /services/authorization/capabilities | fields capabilities | mvexpand capabilities "
         "| search capabilities=edit_modinput_*"
     ),
 }
-"""The question -> the search whose rows are the answer."""
+"""Questions, each with the search whose rows are the answer."""
 
 
 def answer(admin, search, **dispatch):
@@ -72,17 +74,17 @@ def note(record_property):
     return lambda question, said: record_property("answer", (question, said))
 
 
-def test_which_splunk_it_is(bridge, note):
+def test_the_version_of_splunk(bridge, note):
     info = bridge.admin.service.info
     note("its version", "%s, build %s, on %s" % (info["version"], info["build"], info["os_name"]))
 
 
 @pytest.mark.parametrize("question", SEARCHES)
-def test_of_the_search_language(bridge, note, question):
+def test_questions_about_the_search_language(bridge, note, question):
     note(question, answer(bridge.admin, SEARCHES[question]))
 
 
-def test_which_events_are_within_bounds_of_index_time(bridge, note):
+def test_which_events_index_time_bounds_include(bridge, note):
     base = 'search index="%s" ' % AUDIT_INDEX
     first = bridge.admin.search(base + "| stats min(_indextime) AS first", earliest_time="0").rows[0]["first"]
     second = int(float(first))
@@ -97,8 +99,8 @@ def test_which_events_are_within_bounds_of_index_time(bridge, note):
         note("events with " + shown, answer(bridge.admin, base + bounds + " | stats count", earliest_time="0"))
 
 
-def test_what_a_durable_search_does_whose_command_fails(bridge, note):
-    """Asked for by `durable.*` of savedsearches.conf.spec: is it run again, for which time, as whom?"""
+def test_what_a_durable_search_does_when_its_command_fails(bridge, note):
+    """Needed for `durable.*` of savedsearches.conf.spec: is it run again, for which time, as whom?"""
     searches, name = bridge.admin.service.saved_searches, "Segment Bridge - durable"
     try:
         searches.create(
@@ -129,7 +131,7 @@ def test_what_a_durable_search_does_whose_command_fails(bridge, note):
         searches.delete(name)
 
 
-def test_how_long_a_secret_the_password_store_takes(bridge, note):
+def test_the_longest_secret_that_the_password_store_takes(bridge, note):
     passwords = bridge.admin.service.storage_passwords
     for length in (256, 1000):
         try:

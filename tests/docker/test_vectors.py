@@ -1,4 +1,4 @@
-"""The search language's vectors (tests/standin/vectors), each against the Splunk at hand."""
+"""The search language's vectors (tests/standin/vectors), each run in the Splunk under test."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def examiner(bridge):
 
 @pytest.mark.parametrize("identity", VECTORS)
 def test_splunk_gives_what_the_vector_says(examiner, identity, record_property):
-    """But where the vector says that it is our own choice: the report then says what Splunk gives."""
+    """Except where the vector marks its result as our own choice: then the report says what Splunk gives."""
     finding = examiner.ask(identity, VECTORS[identity])
     record_property("vector", tuple(finding))
     assert finding.outcome != OTHER, finding.why

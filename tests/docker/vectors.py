@@ -1,8 +1,8 @@
-"""The search language's vectors (tests/standin/vectors), asked of a Splunk over its REST API.
+"""The search language's vectors (tests/standin/vectors), run in a Splunk over its REST API.
 
-What a vector gives as rows is made by eval, its events are in an index, its lookups and macros in an app of our own. A
-vector that rests on what cannot be had there (the time that it is, a time zone, limits.conf, a made-up endpoint, an
-index of some name) is not asked.
+eval makes the rows that a vector gives; its events are in an index, its lookups and macros in an app of our own. A
+vector is not asked if it depends on what cannot be arranged there: the current time, a time zone, limits.conf, a
+made-up endpoint, an index of a certain name.
 """
 
 import contextlib
@@ -18,10 +18,10 @@ from tests.standin.vectors.test_vectors import written
 from tests.support.administrator import APP, Administrator
 
 NAME = APP + "_vectors"
-"""Of the app, the index and the event collector."""
+"""The name of the app, the index and the event collector."""
 _NOT_THERE = {
     "rest": "a made-up endpoint",
-    "limits": "limits.conf of its own",
+    "limits": "its own limits.conf",
     "utc_offset_h": "another time zone",
     "others": "the other answer to a choice",
     "collected": "summary indexes",
@@ -32,7 +32,7 @@ _SEARCH = re.compile(r"(^\s*|\[\s*)search\b")
 
 
 class Finding(NamedTuple):
-    """For the report: the vector, what it came to, and in what it differs or why it was not asked."""
+    """For the report: the vector, its result, and what differs or why it was not asked."""
 
     vector: str
     outcome: str
@@ -40,21 +40,21 @@ class Finding(NamedTuple):
 
 
 def why_not(vector: Dict[str, Any]) -> str:
-    """What it needs that cannot be had; "" if it can be asked."""
+    """What the vector needs that cannot be arranged; "" if it can be asked."""
     needs = [what for key, what in _NOT_THERE.items() if key in vector]
     searches = [vector["search"], *(macro["definition"] for macro in vector.get("macros", {}).values())]
     made_now = "makeresults" in vector["search"] and '"_time"' in json.dumps(vector.get("result"))
     if made_now or "the search runs on" in vector["known_from"] or any(_TIME.search(search) for search in searches):
-        needs.append("the time that it is")
+        needs.append("the current time")
     if "not known here" in vector.get("error", ""):
-        needs.append("what our own stand-in refuses")
+        needs.append("an error of our own stand-in")
     if "events" in vector and any(_INDEX.search(search) for search in searches):
-        needs.append("an index or a source type of its own")
+        needs.append("its own index or source type")
     return ", ".join(needs)
 
 
 def search_of(vector: Dict[str, Any], identity: str) -> str:
-    """As it is dispatched."""
+    """The search as it is dispatched."""
     if "given" in vector:
         return "%s | %s" % (_rows(vector["given"]), vector["search"])
     text = vector["search"].strip()
@@ -64,7 +64,7 @@ def search_of(vector: Dict[str, Any], identity: str) -> str:
 
 
 def _rows(rows: List[Dict[str, Any]]) -> str:
-    """A search that makes them: each field by its number, so that names may be odd."""
+    """A search that makes the rows. Each field is written as its number, so that names may be odd."""
     if not rows:
         return "| makeresults | where false() | fields - _time"
     names = list(dict.fromkeys(name for row in rows for name in row))
@@ -96,7 +96,7 @@ def _literal(value: Any) -> str:
 
 
 class Examiner:
-    """Asks; a context manager, whose app and index are gone after it."""
+    """Runs vectors. A context manager that removes its app and index at the end."""
 
     def __init__(self, splunk):
         self._stack = contextlib.ExitStack()
@@ -117,7 +117,7 @@ class Examiner:
             self._service.delete(path % NAME)
 
     def index(self, vectors: Dict[str, Dict[str, Any]]) -> None:
-        """The events of all of them, a second apart, each vector's with a source of its name."""
+        """Indexes the events of all vectors, a second apart, each vector's with a source named after it."""
         events = []
         for identity, vector in vectors.items():
             sourcetype = NAME + ":" + identity
@@ -138,7 +138,7 @@ class Examiner:
         self._admin.wait_for_events(NAME, len(events))
 
     def ask(self, identity: str, vector: Dict[str, Any]) -> Finding:
-        """What becomes of a vector whose events are there."""
+        """The result of a vector whose events are indexed."""
         reason = why_not(vector)
         if reason:
             return Finding(identity, NOT_ASKED, "it needs " + reason)
@@ -183,7 +183,7 @@ class Examiner:
 
     @contextlib.contextmanager
     def _stanza(self, conf: str, stanza: str, settings: Dict[str, Any]) -> Iterator[None]:
-        """A stanza of a .conf file of the app's, which is gone afterwards."""
+        """A stanza of one of the app's .conf files, which is removed afterwards."""
         self._service.post("configs/conf-" + conf, name=stanza, **{key: str(each) for key, each in settings.items()})
         yield
         self._service.delete("configs/conf-%s/%s" % (conf, quote(stanza, safe="")))
@@ -194,12 +194,12 @@ class Failed(Exception):
 
 
 def _in_order(fields: List[str]) -> tuple:
-    """Where internal ones are shown is no matter of the language's."""
+    """The order without internal fields, whose place is not part of the language."""
     return [name for name in fields if not name.startswith("_")], {name for name in fields if name.startswith("_")}
 
 
 def _differs(rows: List[Dict[str, Any]], expected: List[Dict[str, Any]]) -> Optional[str]:
-    """As tests/standin/vectors compares: the fields that the vector names, in this order of rows."""
+    """Compares like tests/standin/vectors: the fields that the vector names, with the rows in this order."""
     got = [{field: _shown(field, row[field]) for field in each if field in row} for row, each in zip(rows, expected)]
     wanted = [{field: _shown(field, value) for field, value in each.items() if value is not None} for each in expected]
     if len(rows) == len(expected) and got == wanted:
@@ -211,7 +211,7 @@ def _differs(rows: List[Dict[str, Any]], expected: List[Dict[str, Any]]) -> Opti
 
 
 def _shown(field: str, value: Any) -> Any:
-    """As Splunk writes it. Its REST API shows _time as a date."""
+    """The value as Splunk writes it. Its REST API shows _time as a date."""
     if field == "_time" and "T" in str(value):
         value = datetime.fromisoformat(value).timestamp()
     return written(value)

@@ -1,1 +1,1 @@
-"""What `segmentsend` is measured against: programs that take the same rows to the same endpoint."""
+"""The programs that `segmentsend` is measured against. They send the same rows to the same endpoint."""

@@ -1,4 +1,4 @@
-"""segment-analytics-python as its documentation has it, in a command made with splunklib."""
+"""segment-analytics-python used as its documentation says, in a command made with splunklib."""
 
 import json
 import os

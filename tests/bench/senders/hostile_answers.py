@@ -1,6 +1,6 @@
-"""Posts so many batches to a receiver, and checks what comes of each: url, write key, number of posts, its time limit.
+"""Posts batches to a receiver and checks every answer. Arguments: url, write key, number of posts, their time limit.
 
-The standard library and the app alone; on the path by PYTHONPATH. It prints a line of JSON.
+It uses only the standard library and the app, which PYTHONPATH puts on the path. It prints a line of JSON.
 """
 
 import collections

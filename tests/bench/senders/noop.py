@@ -1,4 +1,4 @@
-"""The least that a command made with splunklib costs: adds three fields, sends nothing."""
+"""The minimum that a command made with splunklib costs: it adds three fields and sends nothing."""
 
 import sys
 

@@ -1,6 +1,6 @@
-"""A sender as one would write it with splunklib and requests: no checks, no retries, one batch after the other.
+"""The obvious sender with splunklib and requests: no checks, no retries, one batch after the other.
 
-Its endpoint is in the environment: SEGMENT_URL, SEGMENT_WRITE_KEY.
+The environment names its endpoint: SEGMENT_URL, SEGMENT_WRITE_KEY.
 """
 
 import json
