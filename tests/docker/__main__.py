@@ -138,7 +138,7 @@ def run_tests(arguments: tuple, variables: dict) -> int:
 
 
 def up(package: str) -> int:
-    """Starts all three, to be set up by hand. Leaves alone what is up already, and keeps Splunk if the cluster fails."""
+    """Starts all three, to be set up by hand. Leaves what is up already, and keeps Splunk if the cluster fails."""
     engine = Engine(BY_HAND)
     fresh = not engine.state("splunk")
     splunk, cluster = SplunkContainer(engine), Kubernetes(engine)
@@ -163,7 +163,9 @@ def up(package: str) -> int:
     token = engine.shared / "token.txt"
     token.touch(0o600)
     token.write_text(cluster.token, encoding="utf-8")
-    print("API server       %s  token in %s, CA file %s\nmake down        ends everything" % (URL, token, cluster.ca_file))
+    print(
+        "API server       %s  token in %s, CA file %s\nmake down        ends everything" % (URL, token, cluster.ca_file)
+    )
     return 0
 
 

@@ -153,7 +153,9 @@ class Engine:
         if self._call([self.program, "image", "inspect", image], capture=True).returncode == 0:
             return
         if self._call([*self._compose(), "pull", service]).returncode:
-            raise NotStarted("%s does not start: the image %s cannot be pulled (the reason is above)" % (service, image))
+            raise NotStarted(
+                "%s does not start: the image %s cannot be pulled (the reason is above)" % (service, image)
+            )
 
     def image(self, service: str) -> str:
         """The image's name, from compose.yaml and the environment."""

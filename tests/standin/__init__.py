@@ -1,1 +1,1 @@
-"""An embedded stand-in for splunkd: its REST API, its search, and how it runs an app's own programs."""
+"""An embedded stand-in for splunkd: its REST API, its search, and its way of running an app's own programs."""

@@ -1,6 +1,6 @@
-"""python -m tests.standin: Splunk's stand-in, on loopback, until it is ended.
+"""python -m tests.standin: runs the stand-in for Splunk on loopback until it is stopped.
 
-Prints a line of JSON with its addresses once it is ready.
+It prints a line of JSON with its addresses once it is ready.
 """
 
 import argparse

@@ -1,7 +1,7 @@
-"""What a triggered alert does: e-mail to a local SMTP server, webhook to an HTTP server, and what apps bring.
+"""What a triggered alert does: sends e-mail to a local SMTP server, calls a webhook, and runs actions that apps bring.
 
 alert_actions.conf.spec, [email], [webhook], is_custom; Alerting Manual, "Email notification action", "Use a webhook
-alert action"; default.meta.conf.spec, by which an app's own action is for other apps, and for whom.
+alert action"; default.meta.conf.spec, which decides whether other apps may use an app's own action, and who may.
 """
 
 import csv
@@ -25,7 +25,7 @@ _LISTED_ROWS = 100
 
 
 def custom(confs: Confs, session: Session, app: str) -> Dict[str, Stanza]:
-    """The actions of apps that a user may use in this app, by name."""
+    """The actions from apps that a user may use in this app, by name."""
     return {
         name: stanza
         for name, stanza in confs.stanzas("alert_actions", app).items()
@@ -38,17 +38,17 @@ def custom(confs: Confs, session: Session, app: str) -> Dict[str, Stanza]:
 
 
 def settings_of(names: Collection[str], settings: Mapping[str, str]) -> Iterator[str]:
-    """Of a saved search's settings those that belong to these actions of apps."""
+    """The part of a saved search's settings that belongs to these actions from apps."""
     prefixes = tuple("action.%s.param." % name for name in names)
     own = {"action." + name for name in names} | {"action.%s.maxtime" % name for name in names}
     return (name for name in settings if name in own or name.startswith(prefixes))
 
 
 def run(splunkd, job, settings: Mapping[str, str], results: Results, number: Optional[int] = None) -> Tuple[str, ...]:
-    """Executes the actions that are on; their names. One that fails is logged, as is one that is not known here.
+    """Executes the actions that are on, and returns their names. Logs one that fails or that is not known here.
 
     Args:
-        number: of the one result that there is, where each is an alert of its own.
+        number: that of the single result, if each result is an alert of its own.
     """
     done = []
     for key, value in settings.items():
@@ -96,7 +96,9 @@ def _custom(splunkd, job, name: str, settings: Mapping[str, str], results: Resul
 
 
 def _filled(splunkd, template: str, job, settings: Mapping[str, str], results: Results) -> str:
-    """With its tokens: $name$, $description$, $app$, $owner$, $job.sid$, ..., $result.FIELD$ of the first row."""
+    """The text with its tokens replaced: $name$, $description$, $app$, $owner$, $job.sid$, ..., $result.FIELD$ of the
+    first row.
+    """
     first = results.rows[0] if results.rows else {}
 
     def value(match) -> str:
@@ -143,7 +145,7 @@ def _email(splunkd, job, settings: Mapping[str, str], results: Results) -> None:
 
 
 def may_get_mail(address: str, domains: str) -> bool:
-    """`domains` is alert_actions.conf's allowedDomainList; it takes recipients away without a word."""
+    """`domains` is allowedDomainList of alert_actions.conf, which silently removes recipients."""
     listed = [each.strip().lower() for each in domains.split(",") if each.strip()]
     return listed in ([], ["allow_all"]) or address.rpartition("@")[2].lower() in listed
 

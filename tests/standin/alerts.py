@@ -1,4 +1,4 @@
-"""When a saved search's results are an alert, and what follows: the list of triggered alerts, suppression, actions.
+"""Decides when a saved search's results are an alert, and what follows: triggered alerts, suppression, actions.
 
 savedsearches.conf.spec, "alert condition", "alert suppression"; Alerting Manual, "Triggered alerts".
 """
@@ -26,7 +26,7 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class FiredAlert(NamedTuple):
-    """An alert that was triggered; `time` and `expires` are epoch seconds."""
+    """An alert that was triggered. `time` and `expires` are epoch seconds."""
 
     name: str
     app: str
@@ -47,7 +47,7 @@ class Alerts:
         self._suppressed: Dict[tuple, float] = {}
 
     def fired(self) -> List[FiredAlert]:
-        """Those that have not expired, the newest first."""
+        """The alerts that have not expired, the newest first."""
         with self._lock:
             self._fired = [alert for alert in self._fired if alert.expires > self._splunkd.clock.now()]
             return sorted(self._fired, key=lambda alert: -alert.time)
@@ -57,7 +57,9 @@ class Alerts:
             self._fired = [alert for alert in self._fired if alert.sid != sid]
 
     def judged(self, job) -> Tuple[str, ...]:
-        """Triggers what the job's results call for; the actions that were executed. A search that failed has none."""
+        """Triggers the alerts that the job's results call for. Returns the executed actions: none for a failed
+        search.
+        """
         stanza = self._splunkd.confs.stanza("savedsearches", job.app, job.saved)
         if stanza is None or job.is_failed:
             return ()
@@ -79,7 +81,7 @@ class Alerts:
         return tuple(done)
 
     def _triggered(self, settings: Mapping[str, str], results: Results, job, number: Optional[int]) -> Tuple[str, ...]:
-        """The actions that were executed for all results, or for the one of this number (alert.digest_mode = 0)."""
+        """Returns the actions executed for all results, or for the result with this number (alert.digest_mode = 0)."""
         if self._is_suppressed(settings, results, job):
             return ()
         done = actions.run(self._splunkd, job, settings, results, number)
@@ -121,7 +123,7 @@ class Alerts:
         return _RELATIONS[relation](number, float(settings.get("quantity", "0")))
 
     def _is_suppressed(self, settings: Mapping[str, str], results: Results, job) -> bool:
-        """Whether it was triggered a short while ago; if not, it is suppressed from now on for that while."""
+        """Whether the alert was triggered within its suppression period. If not, that period starts now."""
         if not is_true(settings.get("alert.suppress", "0")):
             return False
         fields = [name.strip() for name in settings.get("alert.suppress.fields", "").split(",") if name.strip()]
@@ -143,7 +145,7 @@ def _is_tracked(settings: Mapping[str, str]) -> bool:
 
 
 def _seconds(period: str) -> float:
-    """Of a period such as 24h."""
+    """The seconds in a period such as 24h."""
     match = _PERIOD.fullmatch(period.strip())
     if not match:
         raise SplError("'%s' is no period." % period)

@@ -1,4 +1,6 @@
-"""How tests talk to a stand-in in their own process: as users, through splunklib's client; and packages for it."""
+"""How tests talk to a stand-in in their own process: as users, through splunklib's client. Also makes packages for
+it.
+"""
 
 import io
 import tarfile
@@ -27,7 +29,7 @@ version = {1}
 def connect(
     splunkd: Splunkd, user: str = "admin", app: Optional[str] = None, owner: Optional[str] = None
 ) -> splunklib.client.Service:
-    """A session of a user; one that is not there yet has the role of this name."""
+    """A session for a user. A user who does not exist yet is created with the role of the same name."""
     users = splunkd.sessions.users
     if user not in users:
         splunkd.sessions.add(user, PASSWORD, frozenset([user]))
@@ -44,14 +46,14 @@ def connect(
 
 
 def refusal(call: Callable, *arguments: Any, **named: Any) -> Tuple[int, str]:
-    """The status and the text of splunkd's refusal, which there must be."""
+    """The status and the text of splunkd's refusal. It must refuse."""
     with pytest.raises(binding.HTTPError) as refused:
         call(*arguments, **named)
     return refused.value.status, str(refused.value)
 
 
 def _reading(handler):
-    """splunklib leaves connections open whose answers nobody reads."""
+    """Reads answers to their end: splunklib leaves connections open if nobody does."""
 
     def handle(url: str, message: Dict[str, Any], **kwargs: Any) -> Dict[str, Any]:
         answer = handler(url, message, **kwargs)
@@ -62,7 +64,7 @@ def _reading(handler):
 
 
 def package(folder: Path, app: str, files: Optional[Dict[str, str]] = None, version: str = "1.0.0") -> Path:
-    """An app's package, with app.conf and these files."""
+    """A package for an app, with app.conf and these files."""
     path = folder / ("%s-%s.tar.gz" % (app, version))
     contents = {"default/app.conf": _CONF.format(app, version), **(files or {})}
     with tarfile.open(path, "w:gz") as archive:

@@ -26,7 +26,7 @@ UNITS = {
 
 
 class Clock:
-    """`now()` is epoch seconds; tests give their own."""
+    """`now()` is in epoch seconds. Tests pass in their own clock."""
 
     def __init__(self, now: Callable[[], float] = time.time, zone: tzinfo = timezone.utc):
         self.now, self.zone = now, zone
@@ -35,7 +35,7 @@ class Clock:
         """The epoch seconds that a time modifier such as -4h@h, now, 1700000000 or 11/24/2026:01:00:00 means.
 
         Raises:
-            SplError: it is none.
+            SplError: it is not a time modifier.
         """
         start = self.now() if now is None else now
         text = modifier.strip()
@@ -80,7 +80,7 @@ def _unit(name: str) -> str:
 
 def _moved(moment: datetime, amount: int, name: str) -> datetime:
     unit = _unit(name)
-    if unit in _HOURS:  # hours are those of the clock's hands, days are days even where a clock is set forward
+    if unit in _HOURS:  # hours count elapsed time; days remain days even when a clock is set forward
         return datetime.fromtimestamp(moment.timestamp() + amount * _HOURS[unit], moment.tzinfo)
     if unit in _DAYS:
         return moment + timedelta(days=amount * _DAYS[unit])

@@ -1,4 +1,4 @@
-"""A stand-in in the test's own process, whose clock the test moves."""
+"""A stand-in in the test's own process, whose clock the test can move."""
 
 import time
 from datetime import timezone, tzinfo
@@ -12,11 +12,11 @@ from tests.standin.splunkd import Splunkd
 PASSWORD = "changeme"
 
 
-_real_time = time.time  # whatever a test puts in its place for a while, which the scheduler's thread must not go by
+_real_time = time.time  # tests may replace time.time for a while; the scheduler's thread must not follow that
 
 
 class MovedClock(Clock):
-    """Goes as the real one does, from where it was put."""
+    """Runs like the real clock, from the time it was set to."""
 
     def __init__(self, zone: tzinfo = timezone.utc) -> None:
         super().__init__(lambda: _real_time() + self.ahead_s, zone)

@@ -1,7 +1,7 @@
 """Cron schedules: minute, hour, day of the month, month, day of the week.
 
 savedsearches.conf.spec, cron_schedule; inputs.conf.spec, interval: numbers only, no names; days of the week are 0 to 6,
-and 0 is Sunday. If both days are restricted, either will do (crontab(5)).
+and 0 is Sunday. If both kinds of days are restricted, a time need match only one (crontab(5)).
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import FrozenSet, List, NamedTuple
 _RANGES = (("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 6))
 _PART = re.compile(r"(?:\*|(\d+)(?:-(\d+))?)(?:/(\d+))?")
 _FARTHEST = timedelta(days=9 * 366)
-"""From one 29 February to the next there may be eight years."""
+"""There may be eight years between one 29 February and the next."""
 
 
 class CronError(ValueError):
@@ -33,20 +33,21 @@ class _Schedule(NamedTuple):
 
 
 def check(expression: str) -> None:
-    """
+    """Checks a schedule.
+
     Raises:
-        CronError: this is no schedule, or one that no time is in.
+        CronError: it is not a schedule, or matches no time at all.
     """
     next_time(expression, 0, timezone.utc)
 
 
 def next_time(expression: str, after: float, zone: tzinfo) -> float:
-    """The first time later than `after` that a schedule names, both in epoch seconds; `zone` is the schedule's.
+    """The first time after `after` that a schedule matches, both in epoch seconds. `zone` is the schedule's.
 
-    Hours that clocks skip have no times in them, those that they show twice have them twice.
+    A schedule has no times in an hour that the clocks skip, and has them twice in an hour that they repeat.
 
     Raises:
-        CronError: this is no schedule, or one that no time is in.
+        CronError: it is not a schedule, or matches no time at all.
     """
     schedule = _parsed(expression)
     seconds = after // 60 * 60 + 60

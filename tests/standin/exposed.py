@@ -1,7 +1,7 @@
 """What Splunk Web passes on to splunkd: web.conf.spec, [expose:<unique_name>].
 
-Of splunkd's endpoints only those that a stanza of some web.conf names, an app's too. search/v2/jobs is in no list of
-Splunk's, and known to work.
+Splunk Web passes on only those endpoints that a stanza of some web.conf, possibly an app's, names. search/v2/jobs is in
+none of Splunk's lists, but is known to work.
 """
 
 import re
@@ -15,7 +15,7 @@ _NAMESPACE = re.compile("services/|servicesNS/[^/]+/[^/]+/")
 
 
 def is_exposed(stanzas: Dict[str, Stanza], method: str, path: str) -> bool:
-    """`stanzas` are web.conf's; `path` is as splunkd gets it, with its namespace."""
+    """`stanzas` are those of web.conf. `path` is what splunkd receives, with its namespace."""
     namespace = _NAMESPACE.match(path.lstrip("/"))
     if not namespace:
         return False

@@ -1,7 +1,7 @@
 """HTTP Event Collector, on its own port.
 
 Getting Data In, "Format events for HTTP Event Collector" and "Troubleshoot HTTP Event Collector" (its codes); REST API
-reference, collector, collector/event, collector/raw, collector/health. Of a request with an event that is wrong nothing
+reference, collector, collector/event, collector/raw, collector/health. If one event of a request is wrong, none of them
 is indexed. Acknowledgement, metrics and tokens in the query string are not known here.
 """
 
@@ -23,7 +23,7 @@ _PATH = re.compile(r"/services/collector(/event|/raw|/health)?(/1\.0)?/?")
 _BLANKS = re.compile(r"\s*")
 _METADATA = ("host", "source", "sourcetype", "index")
 _KEYS = ("time", "event", "fields", *_METADATA)
-_LATEST_S = 4_102_444_800  # the year 2100; beyond that a number does not count seconds
+_LATEST_S = 4_102_444_800  # the year 2100; a larger number cannot be seconds
 _ERRORS = {
     1: (403, "Token disabled"),
     2: (401, "Token is required"),
@@ -39,7 +39,7 @@ _ERRORS = {
 
 
 class _Wrong(Exception):
-    """`code` is one of _ERRORS, `number` that of the event, counted from 0; `what` is what is not known here."""
+    """`code` is one of _ERRORS, `number` that of the event, counted from 0, and `what` names what is not known here."""
 
     def __init__(self, code: int, number: Optional[int] = None, what: str = ""):
         super().__init__(code)
@@ -54,7 +54,7 @@ class _Wrong(Exception):
 
 
 class Collector:
-    """The application behind the port."""
+    """The application that serves the port."""
 
     def __init__(self, splunkd):
         self._splunkd = splunkd
@@ -78,7 +78,7 @@ class Collector:
             self._splunkd.events.add(events)
         except _Wrong as wrong:
             return wrong.response()
-        except Refusal as refusal:  # what props.conf says of such events is not known here
+        except Refusal as refusal:  # how props.conf treats such events is not known here
             return _Wrong(6, what=refusal.text).response()
         return _json({"text": "Success", "code": 0})
 
@@ -102,7 +102,7 @@ class Collector:
         raise _Wrong(4)
 
     def _events(self, token: Stanza, request: Request, body: str) -> List[Event]:
-        """One of each of the JSON objects, which follow one another without anything in between."""
+        """Yields the JSON objects, which follow one another without separators."""
         known, found = set(self._splunkd.events.indexes()), []
         for number, given in enumerate(_objects(body)):
             if not isinstance(given, dict):
@@ -120,7 +120,7 @@ class Collector:
         return found
 
     def _raw(self, token: Stanza, request: Request, body: str) -> List[Event]:
-        """Text, broken into events and given times as props.conf says."""
+        """Yields the text broken into events, with timestamps, as props.conf says."""
         metadata = _metadata(request.args.to_dict(), token.settings, request, token.name[len(_STANZA) :], None)
         self._check_index(metadata[0], token.settings, set(self._splunkd.events.indexes()), None)
         _, host, source, sourcetype = metadata
@@ -166,7 +166,7 @@ def _objects(body: str) -> Iterator[Any]:
 
 
 def _text(given: Dict[str, Any], number: int) -> str:
-    """The event as it is indexed; what is no text, as JSON without blanks."""
+    """The event as it is indexed. Anything but a text becomes JSON without blanks."""
     event = given.get("event")
     if event is None:
         raise _Wrong(12, number)
@@ -177,7 +177,7 @@ def _text(given: Dict[str, Any], number: int) -> str:
 
 
 def _seconds(value: Any, number: int) -> float:
-    """Since 1970; a number, or a text that is one."""
+    """Seconds since 1970, from a number or a text that is one."""
     try:
         seconds = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else -1
     except ValueError:
@@ -206,7 +206,7 @@ def _metadata(
 
 
 def _fields(given: Any, number: int) -> Dict[str, Any]:
-    """Indexed fields: texts, or lists of texts."""
+    """Indexed fields, whose values are texts or lists of texts."""
     if not isinstance(given, dict):
         raise _Wrong(15, number)
     fields = {}

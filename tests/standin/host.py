@@ -1,4 +1,4 @@
-"""What one search sees of splunkd: it implements spl.host.Host for a user in an app.
+"""What one search sees of splunkd. Implements spl.host.Host for a user in an app.
 
 Knowledge Manager Manual, "Object permissions"; authorize.conf.spec, srchIndexesAllowed; transforms.conf.spec.
 """
@@ -26,12 +26,13 @@ _CAPABILITIES = {
     "outputlookup": "output_file",
     "rest": "rest_access_server_endpoints",
 }
-"""What commands take, as authorize.conf.spec says; it does not say which of the rest command's endpoints are the
-server's, so all are."""
+"""The capabilities that commands require, from authorize.conf.spec. It does not say which endpoints of the rest command
+concern the server, so all of them do.
+"""
 
 
 class SearchHost:
-    """One search job's view; `job` is what its custom commands report to."""
+    """One search job's view. `job` is what its custom commands report to."""
 
     def __init__(self, splunkd, job):
         self._splunkd, self._job = splunkd, job
@@ -71,7 +72,7 @@ class SearchHost:
         return props_for(self._stanzas("props", NOBODY), sourcetype, source, host)
 
     def _stanzas(self, conf: str, user: str) -> Dict[str, Stanza]:
-        """As they are when the search first asks: a search's process loads its configuration once."""
+        """The configuration at the search's first request: a search's process loads its configuration once."""
         if conf not in self._confs:
             self._confs[conf] = self._splunkd.confs.stanzas(conf, self.app, user)
         return self._confs[conf]
@@ -91,7 +92,7 @@ class SearchHost:
         )
 
     def lookup(self, name: str):
-        """A lookup definition, or a CSV file of the app by its name."""
+        """A lookup definition, or one of the app's CSV files by name."""
         stanza = self._readable("transforms", name)
         if stanza is not None:
             return self._defined(stanza)
@@ -193,7 +194,7 @@ class SearchHost:
 
 
 def _row_of(entry: dict) -> Row:
-    """An entry of the REST API as the rest command gives it."""
+    """An entry of the REST API as the rest command returns it."""
     row: Row = {"title": entry["name"], "id": entry["id"], "author": entry["author"], "updated": entry["updated"]}
     flat = {**entry["content"], **{"eai:acl." + name: value for name, value in entry["acl"].items()}}
     for name, value in list(flat.items()):
@@ -244,7 +245,7 @@ class CsvLookup:
             raise SplError("The lookup table '%s' does not exist or is not available." % self._path.name) from None
 
     def write(self, rows: Iterable[Row], append: bool, key_field: Optional[str]) -> None:
-        """With `append` behind what is there, in the columns that are there."""
+        """With `append`, writes after the existing rows, in the existing columns."""
         rows = list(rows)
         names = list(dict.fromkeys(name for row in rows for name in row if not name.startswith("_")))
         if append and self._path.exists():
@@ -259,7 +260,9 @@ class CsvLookup:
 
 
 class KvLookup:
-    """A KV store collection by its lookup definition; `check` raises where the user may not read or write it."""
+    """A KV store collection, through its lookup definition. `check` raises an error if the user may not read or write
+    it.
+    """
 
     kind = "kvstore"
 
@@ -286,7 +289,7 @@ class KvLookup:
             last = page[-1]["_key"]
 
     def write(self, rows: Iterable[Row], append: bool, key_field: Optional[str]) -> None:
-        """Replaces all documents; with `append` or a key field only those with the rows' keys."""
+        """Replaces all documents, or with `append` or a key field only those with the rows' keys."""
         self._check["write"]()
         documents = [self._document(row, key_field) for row in rows]
         if not append and not key_field:

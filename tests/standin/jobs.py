@@ -1,4 +1,4 @@
-"""Search jobs: a thread runs each, results stay until its time to live is over.
+"""Search jobs: each runs in a thread of its own, and its results stay until its time to live is over.
 
 Splunk REST API reference, "search/jobs"; Search Manual, "About jobs and job management"; limits.conf.spec [search] ttl.
 """
@@ -25,17 +25,18 @@ from .stores.conf import NOBODY
 from .values import Message, Results, Row, SplError
 
 DEFAULT_TTL_S = 600
-SAVED_TTL_S = 7200  # twice an hourly search's period; dispatch.ttl = 2p
+SAVED_TTL_S = 7200  # twice the period of an hourly search; dispatch.ttl = 2p
 GRACE_S = 5
-"""Between SIGTERM and SIGKILL of a custom command whose search was cancelled."""
+"""The time between SIGTERM and SIGKILL for a custom command whose search was cancelled."""
 _MAX_CHUNK_ROWS = 50_000
 
 
 def saved_sid(user: str, owner: str, app: str, name: str, now: float, number: int) -> str:
-    """Who dispatched it, whose it is, its app, in base64 where its name has a "_", and the end of its name's MD5.
+    """A sid made of the dispatcher, the owner, the app, in base64 if its name contains "_", and the end of the MD5 of
+    the search's name.
 
-    So public logs of Splunk have it: of "Bucket Copy Trigger" in splunk_archiver,
-    scheduler__nobody_c3BsdW5rX2FyY2hpdmVy__RMD5473cbac83d6c9db7_at_1667128620_1; of "Errors in the last 24 hours" in
+    Public logs of Splunk show this form: for "Bucket Copy Trigger" in splunk_archiver,
+    scheduler__nobody_c3BsdW5rX2FyY2hpdmVy__RMD5473cbac83d6c9db7_at_1667128620_1; for "Errors in the last 24 hours" in
     search, admin__nobody__search__RMD55d9ebac05a79f513_at_1746210162_6.
     """
     place = "_" + base64.b64encode(app.encode()).decode().rstrip("=") if "_" in app else "__" + app
@@ -44,8 +45,9 @@ def saved_sid(user: str, owner: str, app: str, name: str, now: float, number: in
 
 
 class Dispatch(NamedTuple):
-    """What a job is started with. Times are epoch seconds, None is no bound; `saved` is the saved search's name, and
-    who may read that one may see a job of it that `is_shared`."""
+    """What a job is started with. Times are epoch seconds, and None is no bound. `saved` is the saved search's name; if
+    the job `is_shared`, whoever may read that search may see it.
+    """
 
     search: str
     app: str
@@ -63,7 +65,7 @@ class Dispatch(NamedTuple):
 
 
 class Job:
-    """One job. It is what custom commands report to (runner.command.JobView)."""
+    """One job. Custom commands report to it (runner.command.JobView)."""
 
     def __init__(self, splunkd, given: Dispatch):
         self._splunkd, self.given = splunkd, given
@@ -85,10 +87,11 @@ class Job:
         self._thread = threading.Thread(target=self._run, name=self.sid, daemon=True)
 
     def start(self) -> None:
-        """
+        """Starts the job's thread.
+
         Raises:
-            SplError: the search names a command or a macro that there is not. (What else may be wrong with it, its run
-                finds out: it is dispatched, and fails.)
+            SplError: the search names a command or a macro that does not exist. (Any other error shows only when it
+                runs: such a search is dispatched, and fails.)
         """
         host = SearchHost(self._splunkd, self)
         for name, _ in stages(self.search, host):
@@ -110,7 +113,7 @@ class Job:
 
     @property
     def results(self) -> Results:
-        """What there is so far."""
+        """The results so far."""
         return Results(self._fields, self._rows)
 
     @property
@@ -132,7 +135,7 @@ class Job:
             self.state = "FAILED"
             self.message("FATAL", str(error))
             self.log("ERROR", "SearchOrchestrator", str(error))
-        except Exception as error:  # a fault of the stand-in's own: the job must not hang
+        except Exception as error:  # a fault of the stand-in itself must not leave the job hanging
             self.state = "FAILED"
             self.message("FATAL", "internal error: %r" % error)
             raise
@@ -151,7 +154,7 @@ class Job:
                 return
             self._fields.update(dict.fromkeys(chunk.fields))
             self._rows += chunk.rows[: self.given.max_count - len(self._rows)]
-            if time.monotonic() > ends:  # a search that ends early has what it had until then
+            if time.monotonic() > ends:  # a search that ends early keeps what it has found by then
                 self.is_finalized = True
 
     def cancel(self) -> None:
@@ -160,7 +163,7 @@ class Job:
         threading.Thread(target=self._kill_later, daemon=True).start()
 
     def finalize(self) -> None:
-        """Ends reading; what was read goes through the rest of the search."""
+        """Ends reading. What was read goes through the rest of the search."""
         self.is_finalized = True
 
     def _kill_later(self) -> None:
@@ -193,7 +196,7 @@ class Job:
 
 
 class _Counting(SearchHost):
-    """Counts what is read, and stops reading where the job is finalised or cancelled."""
+    """Counts what is read, and stops reading when the job is finalised or cancelled."""
 
     def scan(self, indexes, earliest, latest):
         for event in super().scan(indexes, earliest, latest):
@@ -204,8 +207,9 @@ class _Counting(SearchHost):
 
 
 class Jobs:
-    """All jobs by sid. Tests change `chunk_rows` and `previews`, how custom commands are given rows, and `others`, the
-    choices (see spl.choices) of which the other answer is given."""
+    """All jobs by sid. Tests change `chunk_rows` and `previews`, which decide how custom commands are given rows, and
+    `others`, the choices (see spl.choices) that are answered the other way.
+    """
 
     def __init__(self, splunkd):
         self._splunkd = splunkd
@@ -218,7 +222,7 @@ class Jobs:
         self.others: FrozenSet[str] = frozenset()
 
     def start(self) -> None:
-        """What an earlier splunkd left belongs to no job any more."""
+        """Removes what an earlier splunkd left, which belongs to no job any more."""
         folder = self._splunkd.home / "var" / "run" / "splunk" / "dispatch"
         for left in folder.iterdir():
             shutil.rmtree(left, ignore_errors=True)
@@ -234,7 +238,7 @@ class Jobs:
         """Starts a job.
 
         Raises:
-            Refusal: the search cannot run as it is written, or there is a job with this sid.
+            Refusal: the search cannot run as it is written, or a job with this sid exists.
         """
         with self._lock:
             sid = given.sid or "%.0f.%d" % (self._splunkd.clock.now(), next(self._numbers))
@@ -263,8 +267,8 @@ class Jobs:
         scheduled_time: Optional[float] = None,
         on_end: Optional[Callable[[Job], None]] = None,
     ) -> Job:
-        """Starts a job of a saved search, with the session's rights; `settings` are its stanza's. It is the `owner`'s
-        alone, or shared; `caller` is who dispatches it.
+        """Starts a job for a saved search, with the session's permissions. `settings` is its stanza. The job is private
+        to the `owner`, or shared; `caller` is who dispatches it.
 
         Raises:
             Refusal: the search cannot run as it is written.
@@ -315,12 +319,12 @@ class Jobs:
         return [job for job in self.all() if (job.app, job.saved) == (app, name)]
 
     def keep(self, sid: str, seconds: float) -> None:
-        """The job's time to live begins anew."""
+        """Restarts the job's time to live."""
         self.get(sid)
         self._touched[sid], self._expires[sid] = time.time(), time.time() + seconds
 
     def touched(self, sid: str) -> float:
-        """When its time to live began."""
+        """When the job's time to live began."""
         return self._touched[sid]
 
     def ttl(self, sid: str) -> int:

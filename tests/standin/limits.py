@@ -1,6 +1,6 @@
-"""limits.conf: the settings that the stand-in goes by, with the values that Splunk ships; any other one is refused.
+"""limits.conf: the settings that the stand-in heeds, with the values that Splunk ships. It refuses any other setting.
 
-Relies on: limits.conf.spec; limits.conf as shipped with Splunk 9.3 to 10.4, which have these values alike.
+Relies on: limits.conf.spec; limits.conf as shipped with Splunk 9.3 to 10.4, which all have these values.
 """
 
 from typing import Dict, Mapping, Tuple
@@ -11,7 +11,7 @@ Key = Tuple[str, str]
 """(stanza, setting)"""
 SHIPPED: Dict[Key, int] = {
     ("kv", "limit"): 100,
-    ("kv", "indexed_kv_limit"): 200,  # of fields made at index time, which the stand-in makes none of
+    ("kv", "indexed_kv_limit"): 200,  # for fields made at index time, which the stand-in does not make
     ("kv", "maxchars"): 10_240,
     ("kv", "maxcols"): 512,
     ("spath", "extract_all"): 1,
@@ -25,7 +25,7 @@ class Limits:
     """The limits of a search: limits["kv", "maxchars"].
 
     Raises:
-        SplError: a setting that is not known here, or a value that it cannot have.
+        SplError: a setting that is not known here, or an impossible value.
     """
 
     def __init__(self, stanzas: Mapping[str, Mapping[str, str]]):

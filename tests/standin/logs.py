@@ -1,4 +1,4 @@
-"""splunkd's own log files in var/log/splunk, in the form that it writes them.
+"""splunkd's own log files in var/log/splunk, in splunkd's format.
 
 Troubleshooting Manual, "What Splunk software logs about itself".
 """

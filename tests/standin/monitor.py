@@ -1,7 +1,7 @@
-"""Indexes splunkd's own log files: var/log/splunk/*.log into _internal.
+"""Indexes splunkd's own log files, var/log/splunk/*.log, into _internal.
 
-Getting Data In, "Monitor files and directories" and "How Splunk Enterprise handles log file rotation": one that is
-renamed is not read again, one that is cut short is read from its beginning.
+Getting Data In, "Monitor files and directories" and "How Splunk Enterprise handles log file rotation": a renamed file
+is not read again, and a truncated one is read from its beginning.
 """
 
 import os
@@ -18,14 +18,16 @@ _INDEX, _TAIL_BYTES = "_internal", 256
 
 
 class _Read(NamedTuple):
-    """How far a file has been read, by inode; `tail` is what comes before, to notice a file that was written anew."""
+    """How far a file has been read, by inode. `tail` is the text before that point, to notice when a file was
+    rewritten.
+    """
 
     offset: int
     tail: bytes
 
 
 class Monitor:
-    """`poll` indexes what has been written since the last time; a thread calls it, and a test may."""
+    """`poll` indexes what has been written since the last time. A thread calls it, and a test may."""
 
     def __init__(self, splunkd):
         self._splunkd = splunkd
@@ -39,7 +41,7 @@ class Monitor:
         self._thread.start()
 
     def stop(self) -> None:
-        """What was written last is indexed, too."""
+        """Indexes what was written last, too, before it stops."""
         self._stop.set()
         self._thread.join()
         self.poll()
@@ -59,7 +61,7 @@ class Monitor:
                     self._splunkd.logs.splunkd("ERROR", "TailReader", "%s: %s" % (path, refusal.text))
 
     def _fresh(self, path: Path) -> str:
-        """The whole lines that a file has more than the last time."""
+        """The whole lines that a file has gained since the last time."""
         with open(path, "rb") as file:
             inode = os.fstat(file.fileno()).st_ino
             known = self._read.get(inode, _Read(0, b""))
@@ -73,7 +75,9 @@ class Monitor:
         return whole.decode(errors="replace")
 
     def _events(self, path: Path, text: str) -> List[Event]:
-        """Without a source type in props.conf it is that of a source too small to be recognised."""
+        """Without a source type in props.conf, events get the one that Splunk gives to sources too small to be
+        recognised.
+        """
         source, stanzas = str(path), self._splunkd.confs.stanzas("props")
         sourcetype = props_for(stanzas, "", source, HOST).get("sourcetype", path.name.split(".")[0] + "-too_small")
         return [

@@ -1,4 +1,4 @@
-"""The stand-in as a process of its own, so that it shares nothing with whoever tests against it but its ports."""
+"""The stand-in as a separate process, which shares nothing but its ports with those who test against it."""
 
 import json
 import secrets
@@ -11,9 +11,9 @@ _STOP_S = 30
 
 
 class StandinProcess:
-    """A context manager; `management`, `web` and `hec` are base URLs, `password` is admin's, `home` is $SPLUNK_HOME.
+    """A context manager. `management`, `web` and `hec` are base URLs, `password` is admin's, `home` is $SPLUNK_HOME.
 
-    `user` is that administrator; `options` are further ones of python -m tests.standin.
+    `user` is that administrator. `options` are further options of python -m tests.standin.
     """
 
     def __init__(self, home: Path, *options: str):

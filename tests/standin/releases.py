@@ -1,7 +1,8 @@
-"""Which Splunk the stand-in is: the versions that it knows, and what each ships (splunk/README.md says from where).
+"""Which version of Splunk the stand-in plays: the versions that it knows, and what each ships (sources:
+splunk/README.md).
 
 Pythons: server.conf of 9.3 and 9.4 ships python.version = force_python3, which is 3.9 whatever an app asks for; release
-notes of 10.0 (3.9 alone) and of 10.2 (3.9 and 3.13, python.required).
+notes of 10.0 (only 3.9) and of 10.2 (3.9 and 3.13, python.required).
 """
 
 from pathlib import Path
@@ -11,11 +12,11 @@ from .stores.conf import Settings
 
 FILES = Path(__file__).parent / "splunk"
 CONFS = tuple(sorted(path.stem for path in FILES.glob("*.tsv")))
-"""The configuration files of which there are facts."""
+"""The configuration files for which there are facts."""
 
 
 class Release(NamedTuple):
-    """A version of Splunk; `pythons` are those that it has for apps."""
+    """A version of Splunk. `pythons` are the ones that it offers to apps."""
 
     version: str
     build: str
@@ -23,11 +24,11 @@ class Release(NamedTuple):
 
     @property
     def heeds_python_required(self) -> bool:
-        """Older ones do not know the key, and have but one Python."""
+        """Older versions do not know the key, and have only one Python."""
         return len(self.pythons) > 1
 
     def shipped(self, conf: str) -> Dict[str, Settings]:
-        """What its default file of this name has, as far as it is known here."""
+        """The known stanzas of its default file with this name."""
         found: Dict[str, Settings] = {}
         for line in (FILES / (conf + ".tsv")).read_text("utf-8").splitlines():
             versions, stanza, *pairs = line.split("\t")
@@ -46,5 +47,5 @@ RELEASES = {
         Release("10.4.2", "33c3bf42cd73", ("3.9", "3.13")),
     )
 }
-"""By version, the oldest first: the order of the digits in the files."""
+"""By version, the oldest first, which is the order of the digits in the files."""
 DEFAULT = RELEASES["10.2.0"]

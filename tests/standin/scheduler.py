@@ -1,7 +1,7 @@
-"""Runs saved searches on their schedule, and writes scheduler.log.
+"""Runs saved searches on their schedules, and writes scheduler.log.
 
 savedsearches.conf.spec, "scheduling options"; Reporting Manual, "Configure the priority of scheduled reports". The line
-of a run that failed has another shape than that of one that did not: it has neither status nor savedsearch_name.
+for a failed run differs in shape from that for a successful one: it has neither status nor savedsearch_name.
 """
 
 import threading
@@ -30,7 +30,7 @@ class _Search(NamedTuple):
 
 
 class Scheduler:
-    """`tick` looks at what is due; a thread calls it, and a test may, after it has moved the clock."""
+    """`tick` starts what is due. A thread calls it, and a test may after moving the clock."""
 
     def __init__(self, splunkd):
         self._splunkd = splunkd
@@ -53,15 +53,16 @@ class Scheduler:
             self.tick()
 
     def next_run(self, app: str, name: str) -> Optional[float]:
-        """Epoch seconds; None for a search without a schedule."""
+        """The next run in epoch seconds; None for a search without a schedule."""
         stanza = self._splunkd.confs.stanza("savedsearches", app, name)
         if stanza is None or not _is_scheduled(stanza.settings):
             return None
         return next_time(stanza.settings["cron_schedule"], self._splunkd.clock.now(), self._splunkd.clock.zone)
 
     def tick(self) -> None:
-        """Starts what has become due since the last time. Of several missed slots, only the last is made up for where
-        the schedule is a real-time one; a continuous one makes up for all."""
+        """Starts what has become due since the last time. Of several missed slots, a real-time schedule makes up only
+        the last, a continuous one all of them.
+        """
         with self._lock:
             now = self._splunkd.clock.now()
             for search, settings in self._scheduled():
@@ -84,7 +85,7 @@ class Scheduler:
                     yield _Search(app, name), stanza.settings
 
     def _run(self, search: _Search, settings: Settings, slot: float) -> bool:
-        """False if the slot waits for its turn, which only one of a continuous schedule does."""
+        """False if the slot has to wait for its turn, which happens only with a continuous schedule."""
         running = self._running[search] = [job for job in self._running.get(search, ()) if not job.is_done]
         limit = int(settings.get("max_concurrent", "1"))
         if len(running) >= limit:
@@ -165,7 +166,7 @@ def _is_scheduled(settings: Settings) -> bool:
 
 
 def _last_slot(cron: str, after: float, until: float, zone) -> List[float]:
-    """The only one that counts, if there is one: most often of the last day, however many there were before."""
+    """The only slot that counts, if there is one. It is usually within the last day, however many there were before."""
     recent = list(_slots(cron, max(after, until - _DAY_S), until, zone))
     return (recent or list(_slots(cron, after, until, zone)))[-1:]
 

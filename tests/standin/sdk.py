@@ -1,7 +1,7 @@
-"""splunk-sdk-python's own integration tests, against the stand-in: python -m tests.standin.sdk <a checkout of it>.
+"""Runs splunk-sdk-python's own integration tests against the stand-in: python -m tests.standin.sdk <a checkout of it>.
 
-They run on a real Splunk for every change of the SDK, so what they find wrong is wrong here. The checkout stays as it
-is. What the stand-in does not cover is left out, and said below.
+They run on a real Splunk for every change to the SDK, so whatever they find wrong is wrong here. The checkout stays
+unchanged. Tests of what the stand-in does not cover are left out, and listed below.
 """
 
 import shutil
@@ -60,7 +60,7 @@ LEFT_OUT = {
         "TestSavedSearch and (test_create or test_name_collision)",
     ),
 }
-"""Why -> parts of the tests' names."""
+"""The reasons for leaving tests out, each with parts of the tests' names."""
 _DOTENV = """def dotenv_values(path):
     with open(path) as file:
         return dict(line.strip().split("=", 1) for line in file)

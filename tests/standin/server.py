@@ -1,4 +1,4 @@
-"""HTTP/1.1 servers on loopback: keep-alive, a thread a connection, TLS with a certificate of splunkd's own.
+"""HTTP/1.1 servers on loopback: keep-alive, a thread per connection, TLS with a certificate of splunkd's own.
 
 Requests and responses are werkzeug's.
 """
@@ -22,7 +22,7 @@ App = Callable[[Request], Response]
 
 
 class Server:
-    """Listens as soon as it is made; `port` 0 is any free one. `url` says where."""
+    """Listens as soon as it is created. `port` 0 means any free one. `url` is its address."""
 
     def __init__(self, app: App, port: int, tls: Optional[ssl.SSLContext]):
         self._server = _Server(("127.0.0.1", port), _Handler)
@@ -46,13 +46,13 @@ class _Server(ThreadingHTTPServer):
     tls: Optional[ssl.SSLContext]
 
     def finish_request(self, request, client_address) -> None:
-        """In the connection's own thread, so that a slow handshake keeps nobody waiting."""
+        """Runs in the connection's own thread, so that a slow handshake delays nobody."""
         request.settimeout(_IDLE_S)
         try:
             if self.tls:
                 request = self.tls.wrap_socket(request, server_side=True)
             self.RequestHandlerClass(request, client_address, self)
-        except OSError:  # the client went away, or does not like the certificate
+        except OSError:  # the client went away, or does not accept the certificate
             pass
         finally:
             request.close()
@@ -82,7 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
             if name.lower() != "content-length":
                 self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
-        self.send_header("Connection", "Keep-Alive")  # so splunkd says, whatever it was asked for
+        self.send_header("Connection", "Keep-Alive")  # splunkd sends this, whatever the client asked for
         self.end_headers()
         self.wfile.write(body)
         self.wfile.flush()
@@ -112,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
             "SERVER_PORT": port or "443",
             "SERVER_PROTOCOL": self.request_version,
             "REMOTE_ADDR": self.client_address[0],
-            # A body that is not said to be anything is a form, which splunklib relies on.
+            # A body without a content type is a form, and splunklib relies on that.
             "CONTENT_TYPE": self.headers.get("Content-Type", "application/x-www-form-urlencoded"),
             "CONTENT_LENGTH": str(len(body)),
             "wsgi.url_scheme": "https" if self.server.tls else "http",

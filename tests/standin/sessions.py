@@ -1,6 +1,6 @@
 """Users, roles and sessions.
 
-Splunk REST API reference, "auth/login"; authorize.conf.spec. Session keys of splunkd's own are those of
+Splunk REST API reference, "auth/login"; authorize.conf.spec. splunkd's own session keys are those of
 splunk-system-user, who may do everything.
 """
 
@@ -26,18 +26,19 @@ class Session(NamedTuple):
 
 
 class Sessions:
-    """`users` are name -> (password, roles)."""
+    """`users` maps names to (password, roles)."""
 
     def __init__(self, confs: Confs, users: Dict[str, Tuple[str, FrozenSet[str]]]):
         self._confs, self.users = confs, users
         self._sessions: Dict[str, Session] = {}
         self._lock = threading.Lock()
-        self.cookie = ""  # its name has splunkd's port, which is known once it listens
+        self.cookie = ""  # its name contains splunkd's port, which is known only once it listens
 
     def login(self, user: str, password: str) -> Session:
-        """
+        """Opens a session.
+
         Raises:
-            Refusal: the password is another, or there is no such user.
+            Refusal: the password is wrong, or there is no such user.
         """
         known, _ = self.users.get(user, ("", frozenset()))
         if not known or not hmac.compare_digest(known.encode(), password.encode()):
@@ -45,9 +46,10 @@ class Sessions:
         return self.open(user)
 
     def add(self, user: str, password: str, roles: FrozenSet[str]) -> None:
-        """
+        """Adds a user.
+
         Raises:
-            Refusal: there is such a user, or no such role, or the password is short.
+            Refusal: the user exists, there is no such role, or the password is too short.
         """
         if user in self.users:
             raise Refusal(400, "User name=%s already exists" % user)
@@ -59,23 +61,23 @@ class Sessions:
         self.users[user] = (password, roles)
 
     def remove(self, user: str) -> None:
-        """With their sessions."""
+        """Removes a user, with the user's sessions."""
         with self._lock:
             del self.users[user]
             self._sessions = {key: session for key, session in self._sessions.items() if session.user != user}
 
     def open(self, user: str) -> Session:
-        """A session of a user, or of splunkd's own."""
+        """Opens a session for a user, or for splunkd itself."""
         session = self._now(Session(secrets.token_urlsafe(48), user, frozenset(), frozenset()))
         with self._lock:
             self._sessions[session.key] = session
         return session
 
     def open_of(self, owner: str) -> Session:
-        """A session of the owner of something; nobody's is splunkd's own.
+        """Opens a session for an owner. For nobody it is splunkd's own.
 
         Raises:
-            Refusal: there is no such user any more.
+            Refusal: the user no longer exists.
         """
         if owner == NOBODY:
             return self.open(SYSTEM_USER)
@@ -88,11 +90,11 @@ class Sessions:
             self._sessions.pop(session.key, None)
 
     def of(self, request: Request) -> Session:
-        """The session that a request is part of, with the rights of this moment: by header, by user and password, or by
+        """The session that a request belongs to, with its current permissions: by header, by user and password, or by
         cookie.
 
         Raises:
-            Refusal: by none.
+            Refusal: the request belongs to none.
         """
         scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
         if scheme == "Basic":
@@ -108,7 +110,7 @@ class Sessions:
         return self._now(session)
 
     def _now(self, session: Session) -> Session:
-        """With the roles and the capabilities that its user has now."""
+        """The session with its user's current roles and capabilities."""
         stanzas = self._confs.stanzas("authorize")
         own = frozenset([_SYSTEM_ROLE]) if session.user == SYSTEM_USER else self.users[session.user][1]
         roles: Set[str] = set()

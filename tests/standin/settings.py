@@ -1,7 +1,8 @@
-"""Which settings of .conf files the stand-in goes by. A package or a request with any other is refused by name.
+"""Which settings of .conf files the stand-in heeds. It refuses a package or a request with any other setting, by name.
 
-Nothing is accepted and ignored: what is here is honoured, or has nothing to act on here (looks, words for people, other
-machines, waiting for one's turn). What Splunk knows besides is in splunk/keys.txt, from its *.conf.spec files.
+It accepts nothing only to ignore it: each setting below is either honoured or has nothing to act on here (appearance,
+texts for people, other machines, waiting in a queue). Splunk's other settings are in splunk/keys.txt, from its
+*.conf.spec files.
 """
 
 import re
@@ -173,7 +174,7 @@ HONOURED: Dict[str, Mapping[str, str]] = {
     },
     "web": {"pattern": ANY, "methods": ANY},
 }
-"""File -> key, which may have wildcards -> a regular expression of the values."""
+"""By file and key, which may contain wildcards: a regular expression for the values."""
 IDLE: Dict[str, Mapping[str, str]] = {
     "alert_actions": dict.fromkeys(("description", "icon_path", "label", "priority"), ANY),
     "app": dict.fromkeys(
@@ -207,17 +208,17 @@ IDLE: Dict[str, Mapping[str, str]] = {
     "searchbnf": {"*": ANY},
     "server": {"conf_replication_include.*": ANY},
 }
-"""As above: what has nothing to act on here."""
+"""The same for settings that have nothing to act on here."""
 _META = ("access", "export", "owner", "version")
 
 
 def splunks_files() -> FrozenSet[str]:
-    """The configuration files that Splunk has a specification of."""
+    """The configuration files for which Splunk has a specification."""
     return frozenset(conf for _, conf, _ in _specified())
 
 
 def keys_of(conf: str) -> FrozenSet[str]:
-    """The settings that some version's specification of a file has; a part in <> stands for any text."""
+    """The settings in any version's specification of a file. A part in <> stands for any text."""
     return frozenset(key for _, each, keys in _specified() if each == conf for key in keys.split())
 
 
@@ -226,14 +227,14 @@ def _specified() -> Sequence[Tuple[str, str, str]]:
 
 
 def check(conf: str, stanza: str, settings: Mapping[str, str], own: Collection[str] = ()) -> None:
-    """`own` are settings that the app itself declares for a stanza like this.
+    """Checks a setting. `own` are the settings that the app itself declares for such a stanza.
 
     Raises:
         Refusal: the stand-in does not know the file, the setting, or this value of it. (A file that Splunk does not
             know either is an app's own.)
     """
     if conf == "restmap" and stanza.startswith("validation:"):
-        return None  # its keys are arguments, and its rules are looked at where they are asked for (rest.validation)
+        return None  # its keys are arguments; rest.validation checks its rules when it needs them
     if conf == "limits":
         return _check_limits(stanza, settings)
     tables = [table[conf] for table in (HONOURED, IDLE) if conf in table]
@@ -251,9 +252,10 @@ def check(conf: str, stanza: str, settings: Mapping[str, str], own: Collection[s
 
 
 def check_meta(name: str, stanza: str, settings: Mapping[str, str]) -> None:
-    """
+    """Checks a .meta file.
+
     Raises:
-        Refusal: a setting of a .meta file is not known here.
+        Refusal: it has a setting that is not known here.
     """
     for key in settings:
         if key not in _META:

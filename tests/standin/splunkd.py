@@ -1,6 +1,6 @@
 """One Splunk: its folder, its stores, and what runs in it.
 
-Admin Manual, "How Splunk Enterprise processes start"; the folders are those of $SPLUNK_HOME.
+Admin Manual, "How Splunk Enterprise processes start". The folders are those of $SPLUNK_HOME.
 """
 
 import shutil
@@ -41,7 +41,7 @@ _FILES = Path(__file__).parent / "etc"
 
 
 class Ports(NamedTuple):
-    """0 is any free port."""
+    """0 means any free port."""
 
     management: int = 8089
     web: int = 8000
@@ -49,12 +49,12 @@ class Ports(NamedTuple):
 
 
 class Splunkd:
-    """A context manager, within which it runs; what it keeps lies in `home` and is there again the next time.
+    """A context manager, inside which Splunk runs. Its data stay in `home` and are there again the next time.
 
     Args:
-        clock: what time it is, and in which time zone.
-        release: which Splunk it is.
-        pythons: those that it has for apps; by default those of the release that are found.
+        clock: the time and the time zone.
+        release: the version of Splunk.
+        pythons: the ones that it offers to apps; by default those of the release that are found.
     """
 
     def __init__(
@@ -108,14 +108,14 @@ class Splunkd:
 
     @property
     def environment(self) -> Dict[str, str]:
-        """Of the programs of apps."""
+        """The environment of apps' programs."""
         return environment(self.home, self.clock.zone)
 
     def install(self, archive: Path, update: bool) -> str:
-        """Unpacks an app's package; the app's name.
+        """Unpacks an app's package. Returns the app's name.
 
         Raises:
-            Refusal: it is no package, or the app is there and `update` is off.
+            Refusal: it is not a package, or the app exists and `update` is off.
         """
         app = packages.install(self.etc, archive, update)
         self.handlers.stop()
@@ -136,20 +136,20 @@ class Splunkd:
         self.inputs.refresh()
 
     def changed(self, conf: str) -> None:
-        """A .conf file was changed over REST."""
+        """Must be called when a .conf file was changed over REST."""
         if conf in ("inputs", "app"):
             self.inputs.refresh()
 
     def dispatch_saved(self, app: str, name: str, session: Session, arguments: Dict[str, str]) -> Job:
-        """Runs a saved search now, with its owner's rights or with the session's, as dispatchAs says. `arguments` are
-        dispatch.* settings in place of its own, args.* in place of $...$ in the search, and trigger_actions.
+        """Runs a saved search now, with its owner's permissions or with the session's, as dispatchAs says. `arguments`
+        are dispatch.* settings that override its own, args.* that replace $...$ in the search, and trigger_actions.
 
-        savedsearches.conf.spec, dispatchAs: it is the owner by default, and counts for searches that are shared. REST
-        API reference, saved/searches, args.*: "any saved search template argument, such as args.username=foobar when
-        the search is search $username$".
+        savedsearches.conf.spec, dispatchAs: it is the owner by default, and applies to shared searches. REST API
+        reference, saved/searches, args.*: "any saved search template argument, such as args.username=foobar when the
+        search is search $username$".
 
         Raises:
-            Refusal: the search is wrong, or its owner is gone.
+            Refusal: the search is wrong, or its owner no longer exists.
         """
         stanza = self.confs.stanzas("savedsearches", app, session.user)[name]
         own = {key: value for key, value in arguments.items() if key.startswith("dispatch.")}
@@ -174,10 +174,10 @@ class Splunkd:
         return self.jobs.dispatch_saved(app, name, {**stanza.settings, **own}, owner, caller=session.user, on_end=ended)
 
     def call_rest(self, session: Session, path: str, parameters: Dict[str, str]) -> List[dict]:
-        """The entries that a GET of this path gives this session's user.
+        """The entries that a GET of this path returns to this session's user.
 
         Raises:
-            Refusal: it is refused.
+            Refusal: splunkd refuses it.
         """
         builder = EnvironBuilder(
             path, query_string={**parameters, "output_mode": "json"}, headers={"Authorization": "Splunk " + session.key}
@@ -196,7 +196,7 @@ def _serve(stack: ExitStack, app, port: int, tls) -> str:
 
 
 def _lay_out(etc: Path, var: Path, release: Release) -> None:
-    """The folders of a fresh installation, with the release's own defaults and the app "search"."""
+    """Creates the folders of a fresh installation, with the release's own defaults and the app "search"."""
     for folder in (var / "lib" / "splunk", var / "run" / "splunk" / "dispatch"):
         folder.mkdir(parents=True, exist_ok=True)
     for part in (SYSTEM, "apps"):
@@ -206,10 +206,10 @@ def _lay_out(etc: Path, var: Path, release: Release) -> None:
 
 
 def _filled_in(search: str, arguments: Dict[str, str]) -> str:
-    """A saved search with its arguments, as they are: nothing is quoted.
+    """A saved search with its arguments put in unchanged: nothing is quoted.
 
     Raises:
-        Refusal: it has no such argument. (What Splunk does then is nowhere said.)
+        Refusal: it has no such argument. (No source says what Splunk does then.)
     """
     for argument, value in arguments.items():
         if argument.startswith("args."):

@@ -1,7 +1,7 @@
 """Values of search results, and how Splunk reads and writes them.
 
-A field is null where a row has no key. Stored and extracted data are texts; numbers exist where eval or stats made
-them. A list is a multivalue field of two values or more.
+A field is null if a row has no such key. Stored and extracted data are texts; numbers exist where eval or stats have
+made them. A list is a multivalue field with at least two values.
 
 Relies on: Search Reference, "eval" (Numeric calculations, Rounding, Long numbers).
 """
@@ -31,11 +31,11 @@ class Message(NamedTuple):
 
 
 class SplError(Exception):
-    """What is wrong with a search, in splunkd's words."""
+    """An error in a search, in splunkd's words."""
 
 
 class Decimals(float):
-    """A number that is written with so many decimals, because what it was made of had no more."""
+    """A number written with this many decimals, because what it was computed from had no more."""
 
     decimals = 0
 
@@ -47,7 +47,7 @@ class Decimals(float):
 
 
 def number(value: Optional[Value]) -> Optional[float]:
-    """The number that a scalar is or looks like, else None. A text with blanks around it is none."""
+    """The number that a scalar is or looks like, else None. A text surrounded by blanks is not a number."""
     if isinstance(value, str):
         if value[:1] not in _FIRST or not _NUMBER.match(value):
             return None
@@ -59,7 +59,7 @@ def number(value: Optional[Value]) -> Optional[float]:
 
 
 def text(value: Scalar) -> str:
-    """Splunk's rendering of a scalar: whole numbers without decimals, others with the fewest that tell them apart."""
+    """Splunk's rendering of a scalar: whole numbers without decimals, others with the fewest that distinguish them."""
     if isinstance(value, str):
         return value
     if isinstance(value, int):
@@ -72,7 +72,7 @@ def text(value: Scalar) -> str:
 
 
 def from_list(values: List[Scalar]) -> Optional[Value]:
-    """A field of these values: none at all, one, or several."""
+    """A field with these values: none, one, or several."""
     return values if len(values) > 1 else (values[0] if values else None)
 
 

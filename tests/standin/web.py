@@ -1,8 +1,8 @@
-"""Splunk Web, as far as an app is uploaded, set up and looked at in it.
+"""Splunk Web, as far as is needed to upload an app, set it up and look at it.
 
 Admin Manual, "About installing Splunk add-ons"; Dashboards and Visualizations, "Customize Simple XML" (scripts, styles
-and HTML panels). /splunkd and /splunkd/__raw pass on to splunkd what web.conf exposes. Of a view it shows its HTML
-panels, and refuses one with more. The paths of static files are those of @splunk/splunk-utils, url.js.
+and HTML panels). /splunkd and /splunkd/__raw pass on to splunkd what web.conf exposes. It shows the HTML panels of a
+view, and refuses a view that has others. The paths of static files are those of @splunk/splunk-utils, url.js.
 """
 
 import hmac
@@ -46,7 +46,7 @@ _RULES = Map(
 )
 _RAW = "/__raw"
 _I18N = b'i18n_register({"plural": function(n) { return n == 1 ? 0 : 1; }, "catalog": {}});\n'
-"""What each script of an app begins with; pages have the function."""
+"""Each script of an app begins with this. Pages have the function."""
 _GLOBALS = (
     'window.i18n_register = function () {}; window.$C = {"LOCALE": "%s", "SPLUNKD_PATH": "/%s/splunkd/__raw", '
     '"MRSPARKLE_ROOT_PATH": ""};' % (_LOCALE, _LOCALE)
@@ -65,12 +65,14 @@ code { padding: 2px 4px; border: 1px solid #e1e1e8; color: #d14; background-colo
 h1, h2, h3 { margin: 10px 0; line-height: 40px; }
 ul, ol { margin: 0 0 10px 25px; padding: 0; }
 """
-"""In short what Bootstrap 2.3.2, which Splunk's pages have, does to forms and texts: an app's style is on top of it."""
+"""In short, what Bootstrap 2.3.2, which is in Splunk's pages, does to forms and texts. An app's style comes on top of
+it.
+"""
 _CSRF = "Splunk cannot authenticate the request. CSRF validation failed."
 
 
 class Web:
-    """The application behind the port: sessions are cookies that are named after it."""
+    """The application that serves the port. Sessions are cookies named after the port."""
 
     def __init__(self, splunkd):
         self._splunkd = splunkd
@@ -100,7 +102,7 @@ class Web:
         return "%s_%d" % (name, urlsplit(self._splunkd.web_url).port)
 
     def _login(self, request: Request) -> Response:
-        """The form's `cval` must be the cookie that came with it."""
+        """The form's `cval` must equal the cookie that came with it."""
         if request.method == "GET":
             response = _page(
                 "Login",
@@ -137,14 +139,14 @@ class Web:
         return self._sessions.get(request.cookies.get(self._cookie("splunkd"), ""))
 
     def _is_forged(self, request: Request, key: str) -> bool:
-        """Whether a request that changes something may come from a page of somebody else's."""
+        """Whether a request that changes something may come from somebody else's page."""
         token = request.cookies.get(self._cookie("splunkweb_csrf_token"), "")
         return not token or not hmac.compare_digest(token.encode(), key.encode())
 
     # --- splunkd ----------------------------------------------------------------------------------------------------
 
     def _proxied(self, request: Request, path: str) -> Response:
-        """splunkd's own answer, to the session's user, where web.conf exposes the endpoint."""
+        """splunkd's own answer, given to the session's user if web.conf exposes the endpoint."""
         session = self._session(request)
         if session is None:
             return entries.messages(401, [("WARN", "call not properly authenticated")], as_json=True)
@@ -182,7 +184,7 @@ class Web:
         return _page("Apps", "<ul>%s</ul>" % "".join("<li>%s</li>" % escape(app) for app in readable))
 
     def _upload(self, request: Request) -> Response:
-        """The package goes to splunkd as a file, with the user's rights."""
+        """Passes the package to splunkd as a file, with the user's permissions."""
         session = self._session(request)
         if session is None:
             return _to_login(request)
@@ -219,7 +221,7 @@ class Web:
     # --- Views ------------------------------------------------------------------------------------------------------
 
     def _app(self, request: Request, app: str) -> Response:
-        """To the view that its navigation has for the first, of those that the user may read."""
+        """Redirects to the first view in the app's navigation that the user may read."""
         session = self._session(request)
         if session is None:
             return _to_login(request)
@@ -236,13 +238,13 @@ class Web:
         return self._shown(app, found)
 
     def _setup_view(self, app: str) -> str:
-        """The view that the app's users are led to until it is configured."""
+        """The view to which the app's users are redirected until it is configured."""
         settings = {name: stanza.settings for name, stanza in self._splunkd.confs.stanzas("app", app).items()}
         is_configured = is_true(settings.get("install", {}).get("is_configured", "0"))
         return "" if is_configured else settings.get("ui", {}).get("setup_view", "")
 
     def _static(self, request: Request, app: str, path: str, build: str = "") -> Response:
-        """`build` keeps caches apart: @SPLUNK:APP, and may be anything. Scripts begin with their translations."""
+        """`build` keeps caches apart: @SPLUNK:APP, or anything. Scripts begin with their translations."""
         if build and not build.startswith("@"):
             raise NotFound
         root = (self._splunkd.confs.folder(app) / "appserver" / "static").resolve()
@@ -273,9 +275,10 @@ class Web:
 
 
 def _panels(view: ElementTree.Element) -> str:
-    """
+    """The HTML panels of a view.
+
     Raises:
-        Refusal: there is more than HTML.
+        Refusal: there are others.
     """
     panels: List[str] = []
     for element in view.iter():

@@ -1,4 +1,4 @@
-"""splunkd's REST API, a module a group of endpoints; importing this package registers them all."""
+"""splunkd's REST API, with a module for each group of endpoints. Importing this package registers them all."""
 
 import importlib
 import pkgutil

@@ -1,4 +1,4 @@
-"""Triggered alerts, and what alerts may do: alerts/fired_alerts, alerts/alert_actions.
+"""Triggered alerts, and the actions that alerts may take: alerts/fired_alerts, alerts/alert_actions.
 
 Splunk REST API reference, "Search endpoint descriptions", of the same names.
 """
@@ -21,7 +21,7 @@ _ALL = "-"
 
 
 def _visible(call: Call) -> List[FiredAlert]:
-    """Those of searches that the caller may read, in the namespace's app."""
+    """The triggered alerts of searches that the caller may read, in the namespace's app."""
     return [
         alert
         for alert in call.splunkd.alerts.fired()
@@ -32,7 +32,7 @@ def _visible(call: Call) -> List[FiredAlert]:
 
 @route("GET", _PATH)
 def groups(call: Call) -> Response:
-    """A search with triggered alerts each, and how many there are of it."""
+    """Lists the searches with triggered alerts, and how many each has."""
     alerts = _visible(call)
     apps = {alert.name: alert.app for alert in alerts}
     return call.feed(
@@ -49,7 +49,7 @@ def _group(name: str, app: str, count: int) -> Entry:
 
 @route("GET", _PATH + "/<name>")
 def group(call: Call, name: str) -> Response:
-    """Those of a search, or the one that a job's results have triggered."""
+    """The alerts of a search, or the one that a job's results have triggered."""
     found = [alert for alert in _visible(call) if name in (_ALL, alert.name, alert.sid)]
     if not found and name != _ALL:
         raise Refusal(404, "Could not find object id=%s" % name)

@@ -24,11 +24,11 @@ _STANZAS = {
     "version": ("launcher", "version"),
     "check_for_updates": ("package", "check_for_updates"),
 }
-"""What the API calls a setting of app.conf -> its stanza and key."""
+"""The API's name for a setting of app.conf, with its stanza and key."""
 _BOOLEANS = {"configured": "0", "visible": "1", "check_for_updates": "1"}
-"""With their defaults."""
+"""The settings that are booleans, with their defaults."""
 _CORE = ("search",)
-"""Splunk's own, which cannot be removed or disabled."""
+"""Splunk's own apps, which cannot be removed or disabled."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}")
 
 
@@ -51,7 +51,7 @@ def _entry(call: Call, app: str) -> Entry:
 
 
 def _content(call: Call, app: str) -> Dict[str, Any]:
-    # What app.conf says of the app is not what other apps export.
+    # What other apps export does not describe this app.
     stanzas = {
         name: stanza.settings for name, stanza in call.splunkd.confs.stanzas("app", app).items() if stanza.app == app
     }
@@ -91,7 +91,7 @@ def app(call: Call, name: str) -> Response:
 
 @route("POST", _APPS, "name", "filename", "update", "template", *_STANZAS, capability="edit_local_apps")
 def create(call: Call) -> Response:
-    """Installs the package at a path of this machine (`filename`), or makes an empty app."""
+    """Installs the package at a path on this machine (`filename`), or makes an empty app."""
     name = call.argument("name")
     if is_true(call.argument("filename", "0")):
         return _install(call, Path(name))
@@ -131,7 +131,7 @@ def edit(call: Call, name: str) -> Response:
 
 
 def _configure(call: Call, app: str) -> None:
-    """Writes the settings that the arguments are into local/app.conf."""
+    """Writes the settings in the arguments to local/app.conf."""
     for name in _BOOLEANS:
         if name in call.arguments and call.arguments[name].lower() not in ("0", "1", "true", "false"):
             raise Refusal(

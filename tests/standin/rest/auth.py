@@ -1,4 +1,4 @@
-"""Who calls: auth, authentication and authorization. Roles are those that authorize.conf has.
+"""Callers: auth, authentication and authorization. authorize.conf defines the roles.
 
 Splunk REST API reference, "Access endpoint descriptions"; authorize.conf.spec, edit_user and list_all_users.
 """
@@ -81,7 +81,7 @@ def _known(call: Call, name: str) -> Collection[str]:
 
 @route("POST", _USERS, "name", "password", "roles", capability="edit_user")
 def create_user(call: Call) -> Response:
-    """`roles` may come several times."""
+    """`roles` may occur several times."""
     roles = frozenset(call.request.values.getlist("roles"))
     name = call.argument("name")
     call.splunkd.sessions.add(name, call.argument("password"), roles)

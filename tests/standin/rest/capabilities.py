@@ -1,4 +1,4 @@
-"""Which capabilities an endpoint asks for: restmap.conf.spec, "capability" of its stanzas."""
+"""The capabilities that an endpoint requires: restmap.conf.spec, "capability" of its stanzas."""
 
 import ast
 import re
@@ -8,10 +8,10 @@ from ..stores.conf import Settings, Stanza
 
 
 def allows(required: str, held: Collection[str]) -> bool:
-    """Whether these are what is asked for: names with "and", "or" and parentheses; "" is nothing.
+    """Whether these capabilities meet the requirement: names with "and", "or" and parentheses; "" requires nothing.
 
     Raises:
-        ValueError: it is not written so.
+        ValueError: the requirement is not written like that.
     """
     if not required.strip():
         return True
@@ -31,14 +31,14 @@ def _holds(node: ast.AST, held: Collection[str]) -> bool:
 
 
 def of_stanza(settings: Settings, method: str) -> str:
-    """What a stanza of restmap.conf asks of a request with this method."""
+    """What a stanza of restmap.conf requires of a request with this method."""
     return settings.get("capability." + method.lower(), settings.get("capability", ""))
 
 
 def shipped(stanzas: Dict[str, Stanza], path: str, method: str) -> Iterator[str]:
-    """What Splunk's own restmap.conf asks for a path without its namespace; of stanzas that match, the longest counts.
+    """What Splunk's own restmap.conf requires for a path without its namespace. The longest matching stanza counts.
 
-    [eai:conf-<file>] are about configs/conf-<file>, and tell reading from writing.
+    [eai:conf-<file>] stanzas apply to configs/conf-<file>, and distinguish reading from writing.
     """
     matching = [
         stanza

@@ -84,7 +84,7 @@ def properties(call: Call, conf: str, name: str) -> Response:
 
 @route("GET", "properties/<conf>/<name>/<key>")
 def value(call: Call, conf: str, name: str, key: str) -> Response:
-    """As plain text."""
+    """Answers in plain text."""
     settings = objects.one(call, conf, name).settings
     if key not in settings:
         raise Refusal(404, "Could not find key=%s" % key)

@@ -18,11 +18,12 @@ _UPDATED = "1970-01-01T00:00:00+00:00"
 
 
 class Entry(NamedTuple):
-    """One object. `path` is that of its collection, without namespace; values are texts, numbers, booleans, None, lists
-    and dicts of them. `read` and `write` are roles; `can_write` is about the user who asks; `actions` are what else can
-    be done with the object, below its address.
+    """One object. `path` is that of its collection, without namespace. Values are texts, numbers, booleans, None, and
+    lists and dicts of them. `read` and `write` are roles; `can_write` concerns the user who asks; `actions` are what
+    else can be done with the object, at paths below its own.
 
-    `sharing` is "user", "app", "global" or "system"; a user's own has that user for its namespace, all others "nobody".
+    `sharing` is "user", "app", "global" or "system". A private object has its user in its namespace, all others
+    "nobody".
     """
 
     path: str
@@ -40,7 +41,7 @@ class Entry(NamedTuple):
 
     @property
     def href(self) -> str:
-        """A slash inside the name is encoded twice, as splunkd does."""
+        """splunkd encodes a slash inside the name twice."""
         name = quote(quote(self.name, safe="").replace("%2F", "%252F"), safe="%")
         user = self.owner if self.sharing == "user" else "nobody"
         return "/servicesNS/%s/%s/%s/%s" % (quote(user), quote(self.app), self.path, name)
@@ -117,7 +118,7 @@ def _xml(value: Any) -> str:
 
 
 class Page(NamedTuple):
-    """Which part of a collection a feed has; `size` is the most entries that it may have."""
+    """Which part of a collection a feed shows. `size` is the largest number of entries."""
 
     total: int
     size: int = 30
@@ -134,7 +135,7 @@ def feed(
     status: int = 200,
     page: Optional[Page] = None,
 ) -> Response:
-    """`path` is that of the request."""
+    """`path` is the request's."""
     page = page or Page(len(entries))
     generator = {"build": release.build, "version": release.version}
     if as_json:
@@ -173,7 +174,7 @@ def feed(
 
 
 def messages(status: int, texts: List[tuple], as_json: bool) -> Response:
-    """`texts` are (level, text)."""
+    """`texts` are (level, text) pairs."""
     if as_json:
         return json_response({"messages": [{"type": level, "text": text} for level, text in texts]}, status)
     response = ElementTree.Element("response")
@@ -184,7 +185,7 @@ def messages(status: int, texts: List[tuple], as_json: bool) -> Response:
 
 
 def element(status: int, name: str, value: str, as_json: bool) -> Response:
-    """The small answers <response><sid>...</sid></response>."""
+    """The small answers of the form <response><sid>...</sid></response>."""
     if as_json:
         return json_response({name: value}, status)
     return xml_response("<response><%s>%s</%s></response>" % (name, escape(value), name), status)

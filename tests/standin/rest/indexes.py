@@ -66,7 +66,7 @@ def create(call: Call) -> Response:
 
 @route("DELETE", "data/indexes/<name>", capability="indexes_edit")
 def delete(call: Call, name: str) -> Response:
-    """With its events."""
+    """Deletes an index with its events."""
     answer = objects.remove(call, "indexes", name)
     call.splunkd.events.drop(name)
     return answer
@@ -104,13 +104,15 @@ def receive(call: Call) -> Response:
 
 @route("POST", "receivers/stream", *_EVENT_ARGUMENTS, raw_body=True)
 def receive_stream(call: Call) -> Response:
-    """Events are indexed when the client ends its stream."""
+    """Indexes events when the client ends its stream."""
     _received(call, "http-stream")
     return Response(status=204)
 
 
 def _received(call: Call, source: str) -> Event:
-    """Indexes what the request carries; without a source type it is that of a source too small to be recognised."""
+    """Indexes what the request carries. Without a source type, events get the one for sources too small to be
+    recognised.
+    """
     splunkd = call.splunkd
     try:
         text = call.request.get_data().decode()

@@ -1,4 +1,4 @@
-"""What splunkd says of itself: server/info, server/settings, and the messages to administrators.
+"""What splunkd says about itself: server/info, server/settings, and the messages to administrators.
 
 Splunk REST API reference, "Introspection endpoint descriptions" and "System endpoint descriptions".
 """
@@ -80,7 +80,7 @@ def settings(call: Call) -> Response:
 
 
 class Bulletin(NamedTuple):
-    """A message to administrators; splunkd.bulletins has them by name."""
+    """A message to administrators. splunkd.bulletins holds them by name."""
 
     text: str
     severity: str

@@ -1,7 +1,7 @@
 """Inputs: HTTP Event Collector tokens, and modular inputs.
 
 Splunk REST API reference, "Input endpoint descriptions"; inputs.conf.spec, [http://<name>]; Splunk's "Modular inputs
-configuration". What else Splunk has under data/inputs is not known here.
+configuration". Splunk's other endpoints under data/inputs are not known here.
 """
 
 import re
@@ -156,7 +156,8 @@ def _checked_token(call: Call) -> Dict[str, str]:
 
 
 def _modular(call: Call, kind: str) -> Kind:
-    """
+    """The kind of modular input with this scheme.
+
     Raises:
         Refusal: no app brings such a kind.
     """
@@ -172,10 +173,11 @@ def _modular(call: Call, kind: str) -> Kind:
 
 
 def _changeable(call: Call, kind: str) -> Kind:
-    """
+    """The kind of modular input with this scheme, if the user may change it.
+
     Raises:
-        Refusal: no app brings such a kind; the user may not change inputs of it (authorize.conf.spec,
-            edit_modinput_<scheme>; whether a role has it that was not given it is not documented).
+        Refusal: no app brings such a kind, or the user may not change inputs of it (authorize.conf.spec,
+            edit_modinput_<scheme>; whether a role has it without being given it is not documented).
     """
     shown, capability = _modular(call, kind), "edit_modinput_" + kind
     if capability not in call.session.capabilities:
@@ -197,7 +199,7 @@ def _input_content(call: Call, stanza: Stanza) -> Dict[str, Any]:
 
 
 def _merged(call: Call, stanza: Stanza) -> Dict[str, str]:
-    """With what the stanza of its kind says for all."""
+    """The settings, with the defaults of its kind's stanza."""
     scheme = call.splunkd.confs.stanza("inputs", None, stanza.name.partition("://")[0])
     return {**(scheme.settings if scheme else {}), **stanza.settings}
 

@@ -48,7 +48,7 @@ _RESULTS = ("count", "offset", "f", "field_list", "output_mode", "segmentation")
 
 
 class JobEntry(Entry):
-    """A job's title is its search, its address has its sid."""
+    """A job's title is its search, and its address contains its sid."""
 
     @property
     def href(self) -> str:
@@ -119,7 +119,7 @@ def create(call: Call) -> Response:
 
 
 def _dispatched(call: Call) -> Job:
-    """Starts the search that the arguments ask for."""
+    """Starts the search that the arguments describe."""
     search = call.argument("search").strip()
     if not search.startswith(("|", "search ", "search\n", "[")):
         raise Refusal(
@@ -163,7 +163,7 @@ def _job(call: Call, sid: str, change: bool = False) -> Job:
 
 
 def may_see(call: Call, job: Job) -> bool:
-    """Whoever may read a shared search may see what it has found: Search Manual, "Manage search jobs"."""
+    """Whoever may read a shared search may see its results: Search Manual, "Manage search jobs"."""
     return _is_own(call, job) or (job.given.is_shared and call.may_read("savedsearches", job.saved, job.app))
 
 
@@ -243,7 +243,7 @@ def events(call: Call, sid: str) -> Response:
 @route("GET", "search/v2/jobs/export", *_DISPATCH)
 @route("POST", "search/v2/jobs/export", *_DISPATCH)
 def export(call: Call) -> Response:
-    """Without previews: `preview` is refused unless it is off."""
+    """Returns results without previews: `preview` is refused unless it is off."""
     if call.argument("preview", "false").lower() not in ("0", "f", "false"):
         raise Refusal(400, "preview = true of search/jobs/export is not known here.")
     job = _dispatched(call)
@@ -263,7 +263,7 @@ def export(call: Call) -> Response:
 
 
 def _successful(job: Job) -> Job:
-    """Where the answer is the results themselves, a failure has no other place."""
+    """If the answer is the results themselves, there is no other place to report a failure."""
     if job.is_failed:
         raise Refusal(400, " ".join(message.text for message in job.messages), "FATAL")
     return job
@@ -304,7 +304,7 @@ class _Output(NamedTuple):
 
 
 def _cell(value: Value) -> Any:
-    """A value as the API shows it: texts all."""
+    """A value as the API shows it: always as text."""
     return [text(each) for each in value] if isinstance(value, list) else text(value)
 
 

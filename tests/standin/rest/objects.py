@@ -1,7 +1,7 @@
 """Objects that are stanzas of .conf files: who sees them, where they are changed, and their permissions.
 
-REST API User Manual, "Namespace" and "Access Control List"; default.meta.conf.spec. /servicesNS/nobody/APP is what an
-app shares, /servicesNS/USER/APP what is USER's alone.
+REST API User Manual, "Namespace" and "Access Control List"; default.meta.conf.spec. /servicesNS/nobody/APP holds what
+an app shares, /servicesNS/USER/APP what is private to USER.
 """
 
 import re
@@ -35,9 +35,10 @@ _KEY = re.compile(r"[^\s=\[\]#]([^=\r\n]*[^\s=])?")
 
 
 class Kind(NamedTuple):
-    """A collection of such objects: its path, the .conf file and what the API shows of a stanza.
+    """A collection of such objects: its path, its .conf file and what the API shows of a stanza.
 
-    `actions` are those of an object, below its address; `named` is the object's name, where it is not the stanza's.
+    `actions` are what can be done with an object, at paths below its own. `named` is the object's name if it differs
+    from the stanza's.
     """
 
     path: str
@@ -104,7 +105,8 @@ def may_change(call: Call, conf: str, stanza: Stanza) -> bool:
 
 
 def one(call: Call, conf: str, name: str) -> Stanza:
-    """
+    """The one stanza with this name.
+
     Raises:
         Refusal: there is none that the caller may read.
     """
@@ -115,20 +117,20 @@ def one(call: Call, conf: str, name: str) -> Stanza:
 
 
 def create(call: Call, conf: str, name: str, settings: Settings) -> Stanza:
-    """Writes a stanza into local/ of the namespace's app, or of its user in the app.
+    """Writes a stanza into local/ of the namespace's app, or of its user within the app.
 
     Raises:
-        Refusal: there is one; the caller may not write there.
+        Refusal: the stanza exists, or the caller may not write there.
     """
     user = check_creatable(call, conf, name)
     return _write(call, conf, name, _checked(call, conf, name, settings), user)
 
 
 def check_creatable(call: Call, conf: str, name: str) -> str:
-    """The user whose own it will be, or nobody.
+    """The user who will own it, or nobody.
 
     Raises:
-        Refusal: there is one of this name; the caller may not write there.
+        Refusal: an object of this name exists, or the caller may not write there.
     """
     _check_place(call)
     if not name.strip() or name.startswith("_") or any(mark in name for mark in "[]\r\n"):
@@ -144,10 +146,10 @@ def check_creatable(call: Call, conf: str, name: str) -> str:
 
 
 def edit(call: Call, conf: str, name: str, settings: Settings) -> Stanza:
-    """Changes a stanza where it is: a user's own, or in the namespace's app.
+    """Changes a stanza where it is: among the user's own, or in the namespace's app.
 
     Raises:
-        Refusal: there is none; the caller may not write it.
+        Refusal: there is no such stanza, or the caller may not write it.
     """
     _check_place(call)
     stanza, settings = one(call, conf, name), _checked(call, conf, name, settings)
@@ -180,10 +182,10 @@ def _check_place(call: Call) -> None:
 
 
 def _checked(call: Call, conf: str, name: str, settings: Settings) -> Settings:
-    """As they are written: macros' iseval becomes 0 or 1.
+    """The settings as they are written: a macro's iseval becomes 0 or 1.
 
     Raises:
-        Refusal: a key that none can be, or that is not known here; iseval is no boolean.
+        Refusal: a key that cannot exist or is not known here; an iseval that is not a boolean.
     """
     for key in settings:
         if key.startswith(_OWN) or not _KEY.fullmatch(key):
@@ -208,14 +210,15 @@ def reading(kind: Kind) -> None:
 
 
 def named(call: Call, kind: Kind, name: str) -> Response:
-    """All that the caller may read: in a namespace with wildcards there may be several."""
+    """All objects of this name that the caller may read: a namespace with wildcards may have several."""
     found = [stanza for stanza in visible(call, kind.conf) if stanza.name == name]
     return kind.feed(call, found or [one(call, kind.conf, name)])
 
 
 def writing(kind: Kind, arguments: Sequence[str], checked: Callable[[Call, Optional[Settings]], Settings]) -> None:
-    """Registers how a kind's objects are made and changed. `checked` gives the settings that the arguments mean; it
-    gets those that the object had before, None for a new one."""
+    """Registers how a kind's objects are created and changed. `checked` turns the arguments into settings. It receives
+    the object's previous settings, or None for a new one.
+    """
 
     def make(call: Call) -> Response:
         made = create(call, kind.conf, call.argument("name"), checked(call, None))
@@ -259,10 +262,10 @@ def permissions(kind: Kind) -> None:
 
 
 def share(call: Call, conf: str, name: str) -> Stanza:
-    """Gives an object the sharing, the owner and the readers and writers that the arguments say.
+    """Gives an object the sharing, the owner, and the readers and writers in the arguments.
 
     Raises:
-        Refusal: they are not all there, or wrong; the caller may not change the object.
+        Refusal: arguments are missing or wrong, or the caller may not change the object.
     """
     _check_place(call)
     stanza, confs = one(call, conf, name), call.splunkd.confs
@@ -284,7 +287,7 @@ def share(call: Call, conf: str, name: str) -> Stanza:
     call.check_write("", "", stanza.app)
     access = confs.access(conf, name, stanza.app)
     read, write = (_roles(call, right, getattr(access, right)) for right in ("read", "write"))
-    if stanza.user != NOBODY:  # what was private moves into the app
+    if stanza.user != NOBODY:  # a private object moves into the app
         own = confs.private(conf, stanza.app, name, stanza.user)
         confs.remove(conf, stanza.app, name, stanza.user)
         confs.write(conf, stanza.app, name, own)

@@ -1,4 +1,4 @@
-"""How a request finds its handler, and what a handler knows of it.
+"""Finds the handler for a request, and tells it about the request.
 
 REST API User Manual, "Namespace": /services/PATH and /servicesNS/OWNER/APP/PATH.
 """
@@ -22,13 +22,13 @@ from .entries import Entry
 _PAGING = ("output_mode", "count", "offset", "search", "sort_key", "sort_dir", "sort_mode", "f")
 DEFAULT_COUNT, ALL = 30, 10_000_000
 ANY = "-"
-"""In a namespace: all owners, or all apps."""
+"""In a namespace, this means all owners or all apps."""
 
 
 class Route(NamedTuple):
-    """`arguments` are all that the handler takes; a name may have wildcards. `capability`: what the role must have,
-    besides what restmap.conf says. A
-    `raw_body` is data, and no form."""
+    """`arguments` are all that the handler takes; a name may have wildcards. `capability` is what the role must have,
+    besides what restmap.conf requires. A `raw_body` is data, not a form.
+    """
 
     handler: Callable
     arguments: Collection[str]
@@ -55,7 +55,7 @@ def route(
 
 
 def fallback(*arguments: str):
-    """Registers a handler of all methods of the paths that no other has; it gets the path."""
+    """Registers a handler for all methods of the paths without a handler of their own. It receives the path."""
 
     def register(handler: Callable) -> Callable:
         _fallbacks.append(Route(handler, arguments, "", anonymous=False, raw_body=False))
@@ -65,21 +65,21 @@ def fallback(*arguments: str):
 
 
 def routes() -> Iterator[Tuple[str, str, Route]]:
-    """All (method, path, route)."""
+    """All (method, path, route) triples."""
     for rule in _rules.iter_rules():
         for method in rule.methods - {"HEAD", "OPTIONS"}:
             yield method, rule.rule[1:], rule.endpoint
 
 
 class Call:
-    """A request to splunkd in a namespace; `arguments` are those of the URL and of the form together."""
+    """A request to splunkd in a namespace. `arguments` are those of the URL and of the form together."""
 
     def __init__(self, splunkd, request: Request, owner: Optional[str], app: Optional[str], raw_body: bool):
         self.splunkd, self.request = splunkd, request
         self._owner, self.app = owner, app or "search"
         self.namespaced = app is not None
         self.method = request.method
-        if not request.environ.get("CONTENT_TYPE"):  # what does not say what it is, is a form
+        if not request.environ.get("CONTENT_TYPE"):  # a body without a content type is a form
             request.environ["CONTENT_TYPE"] = "application/x-www-form-urlencoded"
         self.arguments: Dict[str, str] = {**request.args.to_dict(), **({} if raw_body else request.form.to_dict())}
         self.as_json = self.arguments.get("output_mode") == "json"
@@ -95,7 +95,8 @@ class Call:
         return self.request.host_url.rstrip("/")
 
     def argument(self, name: str, default: Optional[str] = None) -> str:
-        """
+        """The argument's value.
+
         Raises:
             Refusal: it is missing.
         """
@@ -109,9 +110,10 @@ class Call:
         return {name: value for name, value in self.arguments.items() if name not in (*without, "output_mode")}
 
     def body_json(self) -> Any:
-        """
+        """The body as JSON.
+
         Raises:
-            Refusal: it is not said to be JSON, or is none.
+            Refusal: its content type is not JSON, or it is not valid JSON.
         """
         if self.request.mimetype != "application/json":
             raise Refusal(415, "Unsupported Content-Type: application/json is expected.")
@@ -121,8 +123,9 @@ class Call:
             raise Refusal(400, "JSON in the request is invalid. ( JSON parse error )") from None
 
     def feed(self, found: Sequence[Entry], status: int = 200) -> Response:
-        """A collection's entries: filtered by `search`, sorted by `sort_key`, a page of `count` from `offset`, and of
-        their content what `f` names."""
+        """A collection's entries: filtered by `search`, sorted by `sort_key`, a page of `count` from `offset`, with
+        only the content that `f` names.
+        """
         found = [entry for entry in found if _matches(entry, self.argument("search", ""))]
         found.sort(
             key=_order(self.argument("sort_key", "name"), self.argument("sort_mode", "auto")),
@@ -153,20 +156,21 @@ class Call:
         )
 
     def done(self) -> Response:
-        """A deletion's answer: what is left, of which nobody reads anything."""
+        """The answer to a deletion. splunkd lists what is left; no client reads that, so here the list is empty."""
         return self._answer([])
 
     def require(self, capability: str) -> None:
-        """
+        """Requires a capability, or several with "and", "or" and parentheses.
+
         Raises:
-            Refusal: the user has it not; it may be several, with "and", "or" and parentheses.
+            Refusal: the user does not have it.
         """
         if not capabilities.allows(capability, self.session.capabilities):
             raise Refusal(403, "insufficient permission to access this resource")
 
     @property
     def is_admin(self) -> bool:
-        """Whether permissions of objects do not count."""
+        """Whether the user may ignore the permissions of objects."""
         return "admin_all_objects" in self.session.capabilities
 
     def may_read(self, kind: str, name: str, app: str) -> bool:
@@ -176,9 +180,10 @@ class Call:
         return self.is_admin or self.splunkd.confs.access(kind, name, app).may_write(self.session.roles)
 
     def check_write(self, kind: str, name: str, app: str) -> None:
-        """
+        """Requires that the user may write the object.
+
         Raises:
-            Refusal: no role of the user's may write the object.
+            Refusal: none of the user's roles may write it.
         """
         if not self.may_write(kind, name, app):
             self.forbid()
@@ -191,9 +196,10 @@ class Call:
         )
 
     def whole(self, name: str, default: int) -> int:
-        """
+        """The argument as a whole number.
+
         Raises:
-            Refusal: the argument is no number.
+            Refusal: it is not a number.
         """
         value = self.argument(name, str(default))
         try:
@@ -203,7 +209,8 @@ class Call:
 
 
 def _order(key: str, mode: str) -> Callable[[Entry], tuple]:
-    """
+    """The sort key for a sort_mode.
+
     Raises:
         Refusal: there is no such sort_mode.
     """
@@ -222,7 +229,7 @@ def _order(key: str, mode: str) -> Callable[[Entry], tuple]:
 
 
 def _matches(entry: Entry, pattern: str) -> bool:
-    """`text`, anywhere in the entry, or `field=value`; both may have wildcards."""
+    """`text`, anywhere in the entry, or `field=value`. Both may have wildcards."""
     name, separator, value = pattern.partition("=")
     if separator:
         field = entry.name if name == "name" else str(entry.content.get(name, ""))
@@ -232,11 +239,11 @@ def _matches(entry: Entry, pattern: str) -> bool:
 
 
 def dispatch(splunkd, request: Request) -> Response:
-    """Finds the handler, checks session, rights and arguments, and answers; refusals become messages."""
+    """Finds the handler, checks session, permissions and arguments, and answers. Refusals become messages."""
     as_json = request.args.get("output_mode") == "json"
     try:
         path, owner, app = _namespace(request.environ["REQUEST_URI"].split("?")[0])
-        # KV store's data are JSON whatever is asked for, and its errors, too.
+        # KV store's data, and its errors, are JSON whatever format is requested.
         as_json = as_json or path.startswith("/storage/collections/data/")
         found, names = _match(path, request.method)
         call = Call(splunkd, request, owner, app, found.raw_body)
@@ -268,9 +275,10 @@ def _namespace(path: str) -> tuple:
 
 
 def _match(path: str, method: str) -> Tuple[Route, Dict[str, str]]:
-    """
+    """The route for a request.
+
     Raises:
-        NotFound, MethodNotAllowed: nobody handles it.
+        NotFound, MethodNotAllowed: no route handles it.
     """
     try:
         return _rules.bind("").match(path, method=method)
@@ -289,7 +297,7 @@ def _check_namespace(call: Call) -> None:
 
 
 def _decoded(name: str) -> str:
-    """splunkd's own links have slashes in names encoded twice; its clients also send a plus for a space."""
+    """Decodes twice: splunkd's own links encode slashes in names twice. Its clients also send a plus for a space."""
     return unquote(unquote_plus(name)) if "%25" in name else unquote_plus(name)
 
 

@@ -31,7 +31,7 @@ _OTHERWISE = (("requireAuthentication", "false"), ("output_modes", "xml"))
 
 @fallback("*")
 def run(call: Call, path: str) -> Response:
-    """Whatever is no endpoint of splunkd's own."""
+    """Handles every path that is not one of splunkd's own endpoints."""
     for name, stanza in call.splunkd.confs.stanzas("restmap").items():
         if name.startswith(_PREFIX) and "/" + path == stanza.settings.get("match"):
             return _answered(call, stanza)

@@ -1,7 +1,7 @@
-"""Saved searches: saved/searches, and what they have run.
+"""Saved searches: saved/searches, and their runs.
 
-Splunk REST API reference, "Search endpoint descriptions", saved/searches; savedsearches.conf.spec. The API has names of
-its own for some settings: is_scheduled for enableSched, alert_type for counttype, and so on.
+Splunk REST API reference, "Search endpoint descriptions", saved/searches; savedsearches.conf.spec. The API uses its own
+names for some settings: is_scheduled for enableSched, alert_type for counttype, and so on.
 """
 
 import fnmatch
@@ -28,7 +28,7 @@ _RENAMED = {
     "alert_comparator": "relation",
     "alert_threshold": "quantity",
 }
-"""The API's name of a setting -> savedsearches.conf's."""
+"""The API's name for a setting, with the name in savedsearches.conf."""
 _BOOLEANS = (
     "is_scheduled",
     "disabled",
@@ -93,7 +93,7 @@ _TEXTS = (
 )
 _ARGUMENTS = (*_BOOLEANS, *_NUMBERS, *_TEXTS)
 _CUSTOM = "action.*"
-"""Of the actions that apps bring, too."""
+"""Includes the actions that apps bring."""
 _ALERT_TYPES = ("always", "custom", "number of events", "number of hosts", "number of sources")
 _COMPARATORS = (
     "greater than",
@@ -110,7 +110,7 @@ _ASKING = (
     ("schedule_window", "edit_search_schedule_window"),
     ("schedule_priority", "edit_search_schedule_priority"),
 )
-"""Settings that take a capability, as authorize.conf.spec says."""
+"""Settings that require a capability, according to authorize.conf.spec."""
 _DISPATCH = ("trigger_actions", "dispatch.*", "args.*", "force_dispatch")
 
 
@@ -140,7 +140,7 @@ def _is_on(value: Any) -> bool:
 
 
 def _actions(call: Call) -> List[str]:
-    """Those that there are for the caller."""
+    """The actions that the caller can use."""
     return [*actions.KNOWN, *_custom(call)]
 
 
@@ -167,10 +167,10 @@ def reload(call: Call) -> Response:
 
 
 def _checked(call: Call, before: Optional[Settings]) -> Settings:
-    """The settings that the arguments are, as savedsearches.conf has them.
+    """The arguments as settings of savedsearches.conf.
 
     Raises:
-        Refusal: a value that is none, or that does not go with the others.
+        Refusal: a value is invalid, or conflicts with the others.
     """
     given = call.settings("name")
     if not (call.argument("search") if before is None else given.get("search", "x")).strip():
@@ -197,9 +197,10 @@ def _checked(call: Call, before: Optional[Settings]) -> Settings:
 
 
 def _check_actions(call: Call, given: Settings) -> None:
-    """
+    """Checks the settings of alert actions.
+
     Raises:
-        Refusal: a setting of an alert action that there is not for the caller.
+        Refusal: a setting belongs to no alert action that the caller can use.
     """
     known = {*actions.settings_of(_custom(call), given)}
     for name in given:
@@ -266,7 +267,7 @@ def dispatch(call: Call, name: str) -> Response:
 
 @route("GET", _PATH + "/<name>/history")
 def history(call: Call, name: str) -> Response:
-    """Its jobs, by sid."""
+    """The search's jobs, by sid."""
     stanza = objects.one(call, _CONF, name)
     return call.feed(
         [

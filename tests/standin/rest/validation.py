@@ -1,7 +1,7 @@
-"""Rules that arguments must keep: restmap.conf.spec, [validation:<handler-name>], Splunk's own and those of apps.
+"""Rules for arguments: restmap.conf.spec, [validation:<handler-name>], Splunk's own and those of apps.
 
-A rule is an eval expression about the arguments. Whether splunkd applies it to an argument that is empty is not
-documented; it is here.
+A rule is an eval expression over the arguments. Whether splunkd applies it to an empty argument is not documented; here
+it does.
 """
 
 import re
@@ -17,7 +17,8 @@ _BOOL = r'match(\1, "(?i)^(0|1|t|f|true|false|y|n|yes|no|on|off)$")'
 
 
 def check(confs: Confs, handlers: tuple, given: Mapping[str, str]) -> None:
-    """
+    """Checks the arguments against the rules.
+
     Raises:
         Refusal: in the rule's words, if it has any.
     """

@@ -21,7 +21,7 @@ _SUFFIXES = {"alerts": "html"}
 
 
 class _File(NamedTuple):
-    """A view, a navigation bar or a form; `kind` is that of its permissions."""
+    """A view, a navigation bar or a form. `kind` is the one that its permissions use."""
 
     kind: str
     app: str
@@ -33,7 +33,7 @@ class _File(NamedTuple):
 
 
 def _files(confs: Confs, kind: str, app: str) -> List[_File]:
-    """Of an app; what is in local/ takes the place of what is in default/."""
+    """The files of an app. Those in local/ replace those in default/."""
     found: Dict[str, _File] = {}
     for layer in ("default", "local"):
         for path in (confs.folder(app) / layer / _FOLDERS[kind]).glob("*." + _SUFFIXES.get(kind, "xml")):
@@ -42,7 +42,7 @@ def _files(confs: Confs, kind: str, app: str) -> List[_File]:
 
 
 def _visible(confs: Confs, session: Session, kind: str, app: str) -> List[_File]:
-    """Those that the user may read, in an app; others' that are exported, too."""
+    """The files that the user may read in an app, including those that other apps export."""
     found: Dict[tuple, _File] = {}
     for each in confs.apps():
         for file in _files(confs, kind, each):
@@ -61,7 +61,7 @@ def find(confs: Confs, session: Session, app: str, name: str) -> ElementTree.Ele
     """A view's XML.
 
     Raises:
-        Refusal: there is none that the user may read, or it is none.
+        Refusal: the user may read no such view, or it is not a valid view.
     """
     for file in _visible(confs, session, "views", app):
         if file.name == name:
@@ -70,15 +70,16 @@ def find(confs: Confs, session: Session, app: str, name: str) -> ElementTree.Ele
 
 
 def may_see(confs: Confs, session: Session, app: str) -> bool:
-    """Whether the user sees an app at all."""
+    """Whether the user can see the app at all."""
     return "admin_all_objects" in session.capabilities or confs.access(app=app).may_read(session.roles)
 
 
 def default_view(confs: Confs, session: Session, app: str) -> str:
-    """The view that the app's navigation begins with: of those that the user may read the default, else the first.
+    """The view that the app's navigation opens first: among those that the user may read, the default, or else the
+    first.
 
     Raises:
-        Refusal: there is no such app; it has no navigation, or none with such a view.
+        Refusal: there is no such app, or it has no navigation with such a view.
     """
     readable = {file.name for file in _visible(confs, session, "views", app)}
     for file in _files(confs, "nav", app) if app in confs.apps() and may_see(confs, session, app) else ():

@@ -1,12 +1,12 @@
-"""A custom alert action: a program that an app brings, started for an alert that was triggered.
+"""A custom alert action: a program that an app brings, started when an alert is triggered.
 
-It is told on stdin what has happened, as JSON, and finds the results in a file. What it writes on stderr is in
-splunkd.log, and it is killed when maxtime is over.
+It learns on stdin, as JSON, what has happened, and finds the results in a file. What it writes to stderr goes to
+splunkd.log, and it is killed after maxtime.
 
 Sources: alert_actions.conf.spec; "Create a custom alert action script" and "Advanced options for working with custom
-alert actions"; payloads and lines of splunkd.log in public repositories, by which `search_uri` has a plus for a blank,
-and one result's own file is per_result_alert/tmp_<number>.csv.gz. Whether maxresults, "the global maximum number of
-search results sent through alerts", is about that file is said nowhere; here it is.
+alert actions"; payloads and lines of splunkd.log in public repositories, which show that `search_uri` has a plus for a
+blank, and that a single result's own file is per_result_alert/tmp_<number>.csv.gz. No source says whether maxresults,
+"the global maximum number of search results sent through alerts", applies to that file; here it does.
 """
 
 import gzip
@@ -34,7 +34,7 @@ def results_link(splunkd, job) -> str:
 
 
 def owner_of(splunkd, job) -> str:
-    """Of the alert that a job is a run of."""
+    """The owner of the alert that the job is a run of."""
     return splunkd.confs.access("savedsearches", job.saved, job.app).owner
 
 
@@ -44,9 +44,9 @@ def execute(
     """Runs the program and waits for its end.
 
     Args:
-        session: of the alert's owner.
-        params: with their tokens filled.
-        number: of the one result that `results` has; None where they are all.
+        session: that of the alert's owner.
+        params: with their tokens replaced.
+        number: that of the one result in `results`; None if they are all of them.
 
     Raises:
         ValueError: there is no such program, or it did not do its work.
@@ -138,9 +138,10 @@ def _run(splunkd, command_line, given: bytes, name: str, maxtime_s: float) -> in
 
 
 def _seconds(period: str) -> float:
-    """
+    """The seconds in a period.
+
     Raises:
-        ValueError: it is no period.
+        ValueError: it is not a period.
     """
     match = _PERIOD.fullmatch(period.strip())
     if not match:

@@ -1,8 +1,8 @@
-"""A custom search command: the program that an app brings, and splunkd's side of talking to it.
+"""A custom search command: the program that an app brings, and splunkd's side of the conversation with it.
 
-When a search is read, the command is started once and only asked what it is; for the search that runs, it is started
-anew. It gets a chunk and answers it, one reply a chunk. Sources: commands.conf.spec (chunked = true); splunklib's and
-MLTK's clients of the protocol; recorded exchanges of Splunk 8.2; how jobs end as measured on 9.4.
+When a search is parsed, the command is started once, only to ask what it is; it is started again for the search itself.
+It receives chunks and sends one reply to each. Sources: commands.conf.spec (chunked = true); splunklib's and MLTK's
+clients of the protocol; exchanges recorded with Splunk 8.2; how jobs end, as measured on 9.4.
 """
 
 import itertools
@@ -30,7 +30,7 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
 class SearchInfo(NamedTuple):
-    """What a command is told of its search; times are epoch seconds, None is no bound."""
+    """What a command is told about its search. Times are epoch seconds, and None is no bound."""
 
     sid: str
     search: str
@@ -45,32 +45,32 @@ class SearchInfo(NamedTuple):
 
 
 class JobView(Protocol):
-    """The job that the search is, as far as its commands have to do with it."""
+    """The job that runs the search, as far as it concerns the search's commands."""
 
     is_cancelled: bool
     is_finalized: bool
     chunk_rows: int
-    """The most rows of a chunk."""
+    """The largest number of rows in a chunk."""
     previews: bool
-    """Whether commands that run in previews get one first."""
+    """Whether commands that run in previews get a preview first."""
     others: FrozenSet[str]
-    """The choices (see spl.choices) of which the other answer is given."""
+    """The choices (see spl.choices) that are answered the other way."""
 
     def message(self, level: str, text: str) -> None: ...
 
     def log(self, level: str, component: str, text: str) -> None:
-        """A line of search.log."""
+        """Writes a line to search.log."""
         ...
 
     def started(self, process: subprocess.Popen) -> None:
-        """From here on until `ended` it is up to the job to signal the process if it is cancelled."""
+        """From here until `ended`, the job signals the process if it is cancelled."""
         ...
 
     def ended(self, process: subprocess.Popen) -> None: ...
 
 
 class Command:
-    """It implements spl.host.ExternalCommand.
+    """Implements spl.host.ExternalCommand.
 
     Args:
         settings: its stanza of commands.conf.
@@ -105,7 +105,7 @@ class Command:
         self._maxwait_s, self._max_chunk_bytes = self._limit("maxwait"), self._limit("maxchunksize")
 
     def _limit(self, name: str) -> int:
-        """0 is none."""
+        """0 means no limit."""
         value = self._settings.get(name, "0").strip()
         if value.isdecimal():
             return int(value)
@@ -113,10 +113,10 @@ class Command:
         return 0
 
     def run(self, arguments: List[str], chunks: Iterator[Results]) -> Iterator[Results]:
-        """Asks the command what it is, and returns what goes on once rows are wanted.
+        """Asks the command what it is. The returned iterator starts it again once rows are wanted.
 
         Raises:
-            SplError: it is not well, or of a kind that is not known here.
+            SplError: it does not work, or is of a kind that is not known here.
         """
         for word in arguments:
             if word == "," or word.startswith("["):
@@ -138,7 +138,7 @@ class Command:
         yield from self._served(getinfo, chunks)
 
     def _served(self, getinfo: Dict[str, Any], chunks: Iterator[Results]) -> Iterator[Results]:
-        """One process, from getinfo to its end."""
+        """Runs one process, from getinfo to its end."""
         with self._process() as process:
             selection = _Selection(self._introduced(process, getinfo))
             for given, finished in self._requests(chunks):
@@ -149,8 +149,9 @@ class Command:
             process.dismiss()
 
     def _requests(self, chunks: Iterator[Results]) -> Iterator[Tuple[Results, bool]]:
-        """What the command is sent, and whether it is the last. Fields without rows come first, and at the end until it
-        says that it has finished. A search that is finalised just ends."""
+        """What the command is sent, each with whether it is the last. Fields without rows come first, and again at the
+        end until the command says that it has finished. A search that is finalised simply ends.
+        """
         fields: List[str] = []
         for number, chunk in enumerate(chunks):
             fields = chunk.fields
@@ -180,7 +181,7 @@ class Command:
             process.close()
 
     def _introduced(self, process: "_Process", getinfo: Dict[str, Any]) -> Dict[str, Any]:
-        """The reply to getinfo. Its messages reach nobody: there is no job yet that they could be shown with."""
+        """The reply to getinfo. Its messages are lost, because there is no job yet to show them."""
         reply = process.exchange(getinfo)
         for _ in reply.messages:
             self._job.log("WARN", _COMPONENT, "Error adding inspector message: invalid level or message already exists")
@@ -263,11 +264,11 @@ class _Deaf(_Ended):
 
 
 class _OutOfOrder(Exception):
-    """A reply's rows are not a selection of those that were sent, in their order."""
+    """A reply's rows are not a selection of the rows sent, in their order."""
 
 
 class _Process:
-    """A command that runs. Replies are read as they come: it never waits for splunkd while splunkd waits for it."""
+    """A running command. Replies are read as they arrive, so it never waits for splunkd while splunkd waits for it."""
 
     def __init__(self, command_line: List[str], env: Mapping[str, str], job: JobView, maxwait_s: int, max_bytes: int):
         self._job, self._maxwait_s, self._max_bytes, self.is_introduced = job, maxwait_s or None, max_bytes, False
@@ -278,7 +279,8 @@ class _Process:
         self._program.in_background(self._read_replies)
 
     def exchange(self, metadata: Dict[str, Any], body: bytes = b"") -> chunked.Reply:
-        """
+        """Sends a chunk and returns the reply.
+
         Raises:
             _Ended, chunked.Malformed: there is no reply.
         """
@@ -301,8 +303,8 @@ class _Process:
         return reply
 
     def dismiss(self) -> int:
-        """The end of a command that has done what it was asked for; its exit status, which does not count once it has
-        said that it has finished.
+        """Ends a command that has done its work. Returns its exit status, which does not count once it has said that it
+        has finished.
 
         Raises:
             chunked.Malformed: it wrote more than it was asked for.
@@ -320,7 +322,9 @@ class _Process:
         return _Ended("No answer within maxwait=%s s" % self._maxwait_s)
 
     def exit_code(self) -> Optional[int]:
-        """Of a process that should end, negative if a signal ended it; None if it would not end by itself."""
+        """The exit status of a process that should end: negative if a signal ended it, None if it does not end by
+        itself.
+        """
         self._program.end_input()
         if self._program.ends_within(GRACE_S):
             return self._program.returncode
@@ -328,7 +332,7 @@ class _Process:
         return None
 
     def close(self) -> None:
-        """Whatever state it is in: it has a little time to see that its input has ended."""
+        """Ends the process in whatever state it is. It gets a little time to notice that its input has ended."""
         self.exit_code()
         self._program.clear_away()
         self._job.ended(self._program)
@@ -353,9 +357,9 @@ class _Process:
 
 
 class _Selection:
-    """Which fields a command wants, required_fields of its reply to getinfo; the others are kept for it meanwhile.
+    """The fields that a command wants (required_fields of its reply to getinfo). The others are kept for it meanwhile.
 
-    A command that names any gets the rows' numbers, too, by which its rows find the fields that it did not get.
+    A command that names any also gets the rows' numbers, which connect its rows to the fields that it did not get.
     """
 
     def __init__(self, getinfo: Mapping[str, Any]):
@@ -372,7 +376,8 @@ class _Selection:
         return chunked.encode_rows([*fields, _INDEX], rows)
 
     def merged(self, given: Results, reply: Results) -> Results:
-        """
+        """A reply's rows with the fields that the command did not get.
+
         Raises:
             _OutOfOrder
         """
@@ -403,7 +408,7 @@ def _how_it_ended(ended: _Ended, code: Optional[int]) -> str:
 
 
 def _required(getinfo: Mapping[str, Any]) -> List[str]:
-    """None is all."""
+    """None means all fields."""
     required = getinfo.get("required_fields") or []
     return [] if required == ["*"] else required
 

@@ -1,4 +1,4 @@
-"""The processes that run REST handlers of apps: one for each Python, as long as splunkd runs.
+"""The processes that run the REST handlers of apps: one for each Python, as long as splunkd runs.
 
 restmap.conf.spec, [script:<uniqueName>], scripttype = persist and driver, which is the same for all apps by default.
 """
@@ -46,7 +46,7 @@ class _Process:
                 if answer is None:
                     raise EOFError(how_it_ended(self._program.wait()))
                 return json.loads(answer)
-            except (OSError, EOFError, ValueError, queue.Empty) as error:  # whatever comes now belongs to no request
+            except (OSError, EOFError, ValueError, queue.Empty) as error:  # a later answer belongs to no request
                 self.stop()
                 raise SplError("its process gave no answer: %r" % error) from None
 
@@ -56,7 +56,7 @@ class _Process:
 
 
 class Handlers:
-    """`ask` may be called by many at once; a process answers them one by one."""
+    """`ask` may be called by many threads at once. A process answers the calls one by one."""
 
     def __init__(self, splunkd):
         self._splunkd = splunkd
@@ -64,7 +64,7 @@ class Handlers:
         self._lock = threading.Lock()
 
     def stop(self) -> None:
-        """They end; the next request finds them anew, with what has become of the scripts since."""
+        """Ends the processes. The next request starts them again, with the scripts as they are then."""
         with self._lock:
             ending = list(self._processes.values())
             self._processes.clear()
@@ -72,11 +72,7 @@ class Handlers:
             process.stop()
 
     def ask(self, python: str, script: Path, request: Dict[str, Any]) -> Dict[str, Any]:
-        """The handler's answer.
-
-        Raises:
-            SplError: it has none.
-        """
+        """The handler's answer."""
         with self._lock:
             if python not in self._processes or not self._processes[python].is_alive:
                 self._processes[python] = _Process(self._splunkd, python)

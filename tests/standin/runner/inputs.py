@@ -1,4 +1,4 @@
-"""Modular inputs: what apps bring, whether a stanza is right, and the processes of those that are enabled.
+"""Modular inputs: the ones that apps bring, the validation of stanzas, and the processes of the enabled ones.
 
 Splunk's "Create modular inputs", "Modular inputs configuration" and "Set up external validation"; inputs.conf.spec.
 """
@@ -45,7 +45,7 @@ class Inputs:
         self._first_look = threading.Thread(target=self.refresh, name="inputs", daemon=True)
 
     def start(self) -> None:
-        """Does not wait for the programs that are asked for their schemes; who asks for `kinds` does."""
+        """Does not wait for the programs that are asked for their schemes. Only callers of `kinds` wait for them."""
         self._is_on = True
         self._first_look.start()
 
@@ -61,13 +61,13 @@ class Inputs:
             run.thread.join()
 
     def kinds(self) -> Dict[str, Kind]:
-        """Those that could be asked for their scheme, by name."""
+        """The inputs whose scheme could be read, by name."""
         self._first_look.join()
         with self._lock:
             return dict(self._kinds)
 
     def refresh(self) -> None:
-        """Apps or inputs.conf have changed: what is new starts, what is gone or other than it was is told to end."""
+        """Follows changes of apps or inputs.conf: starts what is new, ends what is gone or has changed."""
         with self._lock:
             if not self._is_on:
                 return
@@ -84,11 +84,11 @@ class Inputs:
                 self._runs[name] = Run(self._splunkd, kind, stanza, after=self._runs.get(name))
 
     def validate(self, kind: str, name: str, parameters: Dict[str, str]) -> None:
-        """Whether an input of this kind may be called so and have these parameters.
+        """Checks whether an input of this kind may have this name and these parameters.
 
         Raises:
-            Refusal: no, as its interval or its script says. How splunkd puts the script's own words is not on record;
-                what it says for a script that has none is.
+            Refusal: its interval or its script rejects them. No source shows how splunkd presents the script's own
+                words, only what it says if the script has none.
         """
         known = self.kinds()[kind]
         seconds_between(parameters.get("interval", _DEFAULTS["interval"]))
@@ -133,9 +133,10 @@ class Inputs:
         return found
 
     def _kind(self, app: str, name: str, parameters: frozenset, stanzas: Dict[str, ConfStanza]) -> Kind:
-        """
+        """The kind with this name.
+
         Raises:
-            SplError: it cannot be asked for its scheme.
+            SplError: its scheme could not be read.
         """
         if name not in stanzas or "python.version" not in stanzas[name].settings:
             raise SplError("inputs.conf has no [%s] with python.version" % name)
@@ -151,5 +152,5 @@ class Inputs:
 
 
 def _parameters(kind: Kind, settings: Dict[str, str]) -> Dict[str, str]:
-    """What the program is told: of a stanza's settings those that the input has declared, and those that all have."""
+    """What the program is told: those of the stanza's settings that the input has declared or that all inputs have."""
     return {**_DEFAULTS, **{name: value for name, value in settings.items() if name in kind.parameters | IMPLICIT}}

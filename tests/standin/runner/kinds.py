@@ -1,4 +1,4 @@
-"""The modular inputs that apps bring, and what their programs answer when they are asked something.
+"""The modular inputs that apps bring, and how their programs answer questions.
 
 Splunk's "Modular inputs configuration" and "Define a scheme for introspection".
 """
@@ -20,7 +20,7 @@ _BUILT_IN = frozenset(["batch", "fifo", "monitor", "script", "splunktcp", "tcp",
 
 
 class Kind(NamedTuple):
-    """A modular input of an app; its name is its scheme's, its `parameters` are those that the .spec declares."""
+    """An app's modular input. Its name is that of its scheme; its `parameters` are those that the .spec declares."""
 
     name: str
     app: str
@@ -35,7 +35,7 @@ class Kind(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """Of a program; the status is negative if a signal ended it."""
+    """A program's answer. The status is negative if a signal ended the program."""
 
     status: int
     output: str
@@ -68,10 +68,10 @@ def declared(app: Path) -> Dict[str, FrozenSet[str]]:
 
 
 def described(splunkd, name: str, command_line: List[str]) -> xml.Scheme:
-    """What the input says of itself.
+    """The input's description of itself.
 
     Raises:
-        SplError: nothing that could be understood.
+        SplError: the program gave none that can be understood.
     """
     purpose = "Introspecting scheme=" + name
     answer = ask(splunkd, [*command_line, "--scheme"], purpose)
@@ -84,7 +84,7 @@ def described(splunkd, name: str, command_line: List[str]) -> xml.Scheme:
 
 
 def ask(splunkd, command_line: List[str], purpose: str, given: bytes = b"") -> Answer:
-    """Runs a program that has ANSWER_TIMEOUT_S to answer. What it writes on stderr is logged with the purpose."""
+    """Runs a program that has ANSWER_TIMEOUT_S to answer. Logs what it writes to stderr, with the purpose."""
 
     def log(line: str) -> None:
         splunkd.logs.splunkd("ERROR", "ModularInputs", "<stderr> %s: %s" % (purpose, line))

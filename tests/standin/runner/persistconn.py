@@ -1,9 +1,9 @@
 """Runs the REST handlers of apps, one request after another: a line of JSON in, a line of JSON out.
 
-It takes the place of Splunk's own splunk/persistconn/appserver.py (public copies), which keeps one process for the
-handlers of all apps: it loads each script once, by its path, under a name made of its own and its folder's, takes the
-one class that derives from PersistentServerConnectionApplication, makes an object of it for each request, and calls
-handle(). No folder of an app's is on its path. It is run by the apps' Python, and imports nothing of the stand-in's.
+It replaces Splunk's own splunk/persistconn/appserver.py (public copies), which uses one process for the handlers of all
+apps: it loads each script once, by its path, under a name made of its own and its folder's, takes the one class that
+derives from PersistentServerConnectionApplication, creates an object of it for each request, and calls handle(). None
+of the app's folders is on its path. The apps' Python runs it, and it imports nothing from the stand-in.
 """
 
 import importlib.util
@@ -15,7 +15,7 @@ from types import ModuleType
 
 
 class PersistentServerConnectionApplication:
-    """What handlers derive from."""
+    """The class that handlers derive from."""
 
     def handle(self, in_string):
         raise NotImplementedError("handle")

@@ -1,4 +1,4 @@
-"""A program of an app that runs."""
+"""A running program of an app."""
 
 import os
 import signal
@@ -8,14 +8,14 @@ from contextlib import suppress
 from typing import BinaryIO, Callable, List, Mapping, Optional, Sequence
 
 GRACE_S = 5
-"""What a program has between the end of its input and SIGTERM, and between SIGTERM and SIGKILL."""
+"""The time between the end of a program's input and SIGTERM, and between SIGTERM and SIGKILL."""
 
 
 class Program(subprocess.Popen):
-    """It runs in a group of its own: signals go to all that it has started, and none of that outlives it.
+    """Runs in its own process group: signals reach everything that it has started, and none of that outlives it.
 
     Args:
-        on_error_line: takes the lines that it writes on stderr, in a thread of its own.
+        on_error_line: receives the lines that it writes to stderr, in a separate thread.
     """
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str], on_error_line: Callable[[str], None]):
@@ -33,7 +33,7 @@ class Program(subprocess.Popen):
         self.in_background(lambda: _each_line(self.stderr, on_error_line))
 
     def in_background(self, work: Callable[[], None]) -> threading.Thread:
-        """`work` ends with the program: it reads what that writes, say."""
+        """Runs `work`, which must end with the program, for example because it reads the program's output."""
         thread = threading.Thread(target=work, daemon=True)
         self._threads.append(thread)
         thread.start()
@@ -50,29 +50,29 @@ class Program(subprocess.Popen):
                 os.killpg(self.pid, number)
 
     def give(self, data: bytes) -> None:
-        """All that it is told on stdin; a program need not read it."""
+        """Writes the program's whole stdin. The program need not read it."""
         with suppress(OSError):
             self.stdin.write(data)
         self.end_input()
 
     def end_input(self) -> None:
-        with suppress(OSError):  # what is buffered does not get through to a program that is gone
+        with suppress(OSError):  # what is buffered does not reach a program that is gone
             self.stdin.close()
 
     def ends_within(self, seconds: Optional[float]) -> bool:
-        """Waits for its end, without a limit if there is none."""
+        """Waits for the program's end. Without a limit, it waits as long as needed."""
         self._watch.join(seconds)
         return not self._watch.is_alive()
 
     def stop(self) -> None:
-        """SIGTERM, and SIGKILL if that is not enough."""
+        """Sends SIGTERM, and SIGKILL if that is not enough."""
         self.send_signal(signal.SIGTERM)
         if not self.ends_within(GRACE_S):
             self.send_signal(signal.SIGKILL)
             self.ends_within(None)
 
     def clear_away(self) -> None:
-        """After its end: all that it has written is read then, and the pipes are closed."""
+        """Cleans up after the program's end: reads what it has written, and closes the pipes."""
         for thread in self._threads:
             thread.join()
         self.end_input()

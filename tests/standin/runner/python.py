@@ -1,4 +1,4 @@
-"""Which Python a program of an app runs under, and what environment splunkd leaves it.
+"""Chooses the Python that runs a program of an app, and the environment that splunkd gives it.
 
 commands.conf.spec and inputs.conf.spec, python.version and (from 10.2 on) python.required; splunk-launch.conf.
 """
@@ -15,15 +15,15 @@ from ..releases import DEFAULT, Release
 from ..values import SplError
 
 _VERSION = {"python3": "3.9", "python3.7": "3.9", "python3.9": "3.9", "default": "3.9"}
-"""What python.version means; 3.7 is gone since 10.0, and its name leads to 3.9."""
+"""What python.version means. 3.7 is gone since 10.0, and its name leads to 3.9."""
 
 
 class Pythons:
-    """The Pythons of a Splunk.
+    """The Pythons that come with Splunk.
 
     Args:
-        paths: version, such as "3.9", -> interpreter. By default those of the release that this machine has; where it
-            has none of them, whichever runs the stand-in takes their place.
+        paths: interpreters by version, such as "3.9". By default those of the release that this machine has; if it has
+            none of them, the one that runs the stand-in replaces them.
         release: of Splunk.
     """
 
@@ -66,7 +66,7 @@ class Pythons:
 
 
 def environment(home: Path, zone: tzinfo = timezone.utc) -> Dict[str, str]:
-    """All that a program finds in its environment; of the stand-in's own nothing is handed on, a proxy least of all."""
+    """The whole environment of a program. It inherits nothing from the stand-in's own, least of all a proxy."""
     return {
         "SPLUNK_HOME": str(home),
         "SPLUNK_DB": str(home / "var" / "lib" / "splunk"),

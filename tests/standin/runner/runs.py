@@ -1,4 +1,4 @@
-"""The processes of a modular input that is enabled.
+"""The processes of an enabled modular input.
 
 Splunk's "Create modular inputs", "Set up streaming" and "Set up logging"; inputs.conf.spec, interval.
 """
@@ -26,7 +26,7 @@ _TICK_S = 0.1
 
 @contextmanager
 def handed_over(splunkd, kind: str) -> Iterator[Dict[str, str]]:
-    """What an input's program is told of splunkd; the session is the program's, and ends with it."""
+    """What an input's program is told about splunkd. The session belongs to the program, and ends with it."""
     session = splunkd.sessions.open(SYSTEM_USER)
     checkpoints = splunkd.home / "var" / "lib" / "splunk" / "modinputs" / kind
     checkpoints.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ def handed_over(splunkd, kind: str) -> Iterator[Dict[str, str]]:
 
 
 def seconds_between(interval: str) -> Optional[float]:
-    """An interval in seconds, negative for only once; None for a cron schedule.
+    """An interval in seconds, negative for a single run; None for a cron schedule.
 
     Raises:
         Refusal: it is neither.
@@ -60,7 +60,9 @@ def seconds_between(interval: str) -> Optional[float]:
 
 
 class Run:
-    """An enabled stanza: a process whenever it is time for one, none before the run that it comes `after` is over."""
+    """Runs an enabled stanza: starts a process whenever one is due, but not before the run that it comes `after` has
+    ended.
+    """
 
     def __init__(self, splunkd, kind: Kind, stanza: xml.Stanza, after: Optional["Run"]):
         self._splunkd, self.kind, self.stanza = splunkd, kind, stanza
@@ -90,10 +92,10 @@ class Run:
             self._log("ERROR", "%s: %s" % (self.stanza.name, refusal.text))
 
     def _next(self, began: Optional[float]) -> Optional[float]:
-        """When a run is due after the one that began then; None is never.
+        """When the run after the one that began then is due; None for never.
 
         Raises:
-            Refusal: the interval is none.
+            Refusal: the interval is invalid.
         """
         seconds, now = seconds_between(self._interval), self._splunkd.clock.now()
         if seconds is None:
@@ -103,7 +105,7 @@ class Run:
         return None if seconds < 0 else began + seconds
 
     def _wait_until(self, due: float) -> bool:
-        """False if it is over before then."""
+        """Waits. False if the input ends before then."""
         while self._splunkd.clock.now() < due:
             if self._is_ending.wait(_TICK_S):
                 break
@@ -136,7 +138,7 @@ class Run:
 
 
 class _Indexed:
-    """What a run writes becomes events. If it is no stream of events, that is logged, and the rest is thrown away."""
+    """Turns what a run writes into events. If it is not a stream of events, logs that and throws the rest away."""
 
     def __init__(self, splunkd, kind: Kind, stanza: xml.Stanza):
         self._splunkd, self._stanza = splunkd, stanza

@@ -20,7 +20,7 @@ class Argument(NamedTuple):
 
 
 class Scheme(NamedTuple):
-    """What an input says of itself when it is asked for its --scheme."""
+    """An input's description of itself when asked for its --scheme."""
 
     title: str
     description: str
@@ -30,7 +30,7 @@ class Scheme(NamedTuple):
 
 
 class Stanza(NamedTuple):
-    """An input as a run of it is told; `name` is kind://name, to a validation only the name."""
+    """An input as its run is told about it. `name` is kind://name; for a validation, only the name."""
 
     name: str
     app: str
@@ -38,7 +38,7 @@ class Stanza(NamedTuple):
 
 
 class StreamedEvent(NamedTuple):
-    """Text of an input's output, one event if it `is_whole`; None is what the element did not say."""
+    """Text from an input's output, one event if it `is_whole`. None stands for what the element did not say."""
 
     data: str
     is_whole: bool
@@ -50,9 +50,10 @@ class StreamedEvent(NamedTuple):
 
 
 def parse(xml: str) -> Scheme:
-    """
+    """Reads a scheme.
+
     Raises:
-        SplError: it is no scheme, or one of a kind that is not known here.
+        SplError: it is not a scheme, or is of a kind that is not known here.
     """
     try:
         root = ElementTree.fromstring(xml)
@@ -123,7 +124,7 @@ def _finished(root: ElementTree.Element, element: ElementTree.Element, stanza: S
 
 
 def error_message(output: str) -> str:
-    """What a validation that failed says of it; empty if it says nothing."""
+    """The message of a failed validation; empty if there is none."""
     try:
         return ElementTree.fromstring(output).findtext("message", "").strip()
     except ElementTree.ParseError:
@@ -131,10 +132,10 @@ def error_message(output: str) -> str:
 
 
 class Stream:
-    """Reads <stream> as it comes.
+    """Reads <stream> as it arrives.
 
     Raises (from feed and close):
-        SplError: it is no such XML.
+        SplError: it is not such XML.
     """
 
     def __init__(self) -> None:
@@ -151,7 +152,7 @@ class Stream:
             raise SplError("Failed to parse the output as <stream>: %s" % error) from None
 
     def close(self) -> None:
-        """An input may well write nothing at all."""
+        """Ends the stream. An input may well write nothing at all."""
         if self._is_empty:
             return
         try:

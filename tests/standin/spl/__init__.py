@@ -1,7 +1,7 @@
-"""Splunk's search language, as far as the app, its alerts and the documentation's examples use it.
+"""Splunk's search language, as far as the app, its alerts and the examples in the documentation use it.
 
-A search's text becomes stages (pipeline), each stage a command (commands) that makes chunks of results out of chunks;
-expressions are compiled into functions of a row (expressions for eval, search for the search command).
+A search's text becomes stages (pipeline). Each stage is a command (commands) that turns chunks of results into chunks.
+Expressions are compiled into functions of a row (expressions for eval, search for the search command).
 """
 
 from typing import FrozenSet, Iterator, List, Optional
@@ -26,10 +26,10 @@ def run(search: str, host: Host) -> Results:
 
 
 def pipeline(search: str, host: Host, chunks: Iterator[Results], inner: bool = False) -> Iterator[Results]:
-    """The search's results as they come; an `inner` pipeline begins with the given chunks and not with a search.
+    """Yields the search's results as they come. An `inner` pipeline begins with the given chunks instead of a search.
 
     Raises:
-        SplError: now, if the search is wrong in itself; else while the results are read.
+        SplError: at once if the search is wrong in itself, or later, while the results are read.
     """
     context = Context(
         host,
@@ -39,7 +39,7 @@ def pipeline(search: str, host: Host, chunks: Iterator[Results], inner: bool = F
     found = stages(search, host)
     counts = meter.current()
     first_central = next((index for index, stage in enumerate(found) if stage.name not in meter.DISTRIBUTABLE), None)
-    reads_events = found[0].name == "search"  # rows of inputlookup, makeresults and rest are the search head's own
+    reads_events = found[0].name == "search"  # rows of inputlookup, makeresults and rest come from the search head
     for index, stage in enumerate(found):
         if counts and not inner and reads_events and index == first_central:
             chunks = counts.leaving(chunks)
@@ -73,9 +73,9 @@ def _started(stage: Stage, chunks: Iterator[Results], context: Context) -> Itera
 
 
 def _subsearch(source: str, host: Host, most: Optional[int] = None) -> Results:
-    """The results of the text between brackets: it begins with a command, or with what the search command looks for.
+    """The results of the text in brackets, which begins with a command or with terms for the search command.
 
-    `most` rows, or else as many as limits.conf lets through.
+    Returns at most `most` rows, or the number that limits.conf allows.
     """
     source = source.strip()
     first = source.split(None, 1)[0].lower() if source else ""
@@ -91,7 +91,7 @@ def _subsearch(source: str, host: Host, most: Optional[int] = None) -> Results:
 
 
 def _wanted(following: List[Stage]) -> Optional[FrozenSet[str]]:
-    """The fields that a fields or table command right behind keeps, if it names them one by one."""
+    """The fields that a fields or table command right after this one keeps, if it names each of them."""
     if not following or following[0].name not in ("fields", "table"):
         return None
     return named_fields(Arguments(*following[0]))

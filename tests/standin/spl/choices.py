@@ -1,19 +1,19 @@
-"""What Splunk does where no source says it: the stand-in's choices, each with another answer that is as likely.
+"""The stand-in's choices where no source says what Splunk does. For each, another answer is just as likely.
 
-A search may rest on none of them. So a host can be told to give the other answers (Host.others), and the app's searches
-are tried with each. A vector that shows one says so: "known_from": "choice: NULL_IN_LOOKUP".
+No search may depend on any of them. So a host can be told to give the other answers (Host.others), and the app's
+searches are tested with each. A vector that shows a choice says so: "known_from": "choice: NULL_IN_LOOKUP".
 """
 
 NULL_IN_LOOKUP = "a lookup by several fields of which one is null"
-"""Finds nothing; or else looks the row up by the fields that are left."""
+"""Finds nothing. The other answer: finds the row by the remaining fields."""
 MISSING_PATH = "json_extract with several paths of which one is missing"
-"""Is null in the array; or else is left out of it."""
+"""Is null in the array. The other answer: is left out of it."""
 EMPTY_CELL = "an empty cell of a custom command's reply"
-"""Is null; or else an empty text."""
+"""Is null. The other answer: is an empty text."""
 NULL_ELEMENT = "json_array_to_mv of an array with a null"
-"""It is left out; or else is the text null."""
+"""The null is left out. The other answer: it is the text null."""
 NESTED_ARRAY = "json_array_to_mv of an array in an array"
-"""It is one value; or else its elements are."""
+"""It is one value. The other answer: its elements are values."""
 INDEX_LATEST = "an event that was indexed in the very second of _index_latest"
-"""It is not found, as it is with latest; or else it is."""
+"""It is not found, as with latest. The other answer: it is found."""
 CHOICES = (NULL_IN_LOOKUP, MISSING_PATH, EMPTY_CELL, NULL_ELEMENT, NESTED_ARRAY, INDEX_LATEST)

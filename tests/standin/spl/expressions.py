@@ -1,7 +1,7 @@
-"""The eval expression language: text in, a function from row to value out.
+"""The eval expression language: turns text into a function from rows to values.
 
-Precedence, low to high: XOR, OR, AND, NOT, comparisons, concatenation and + -, * / %, unary. A name without quotes or
-in single quotes is a field, double quotes hold a text.
+Precedence, from low to high: XOR, OR, AND, NOT, comparisons, concatenation and + -, * / %, unary. A name without quotes
+or in single quotes is a field; double quotes hold a text.
 
 Relies on: Search Reference, "eval" (Usage).
 """
@@ -39,14 +39,14 @@ def compiled(source: str, host: Host) -> Evaluate:
     """An expression as a function of a row.
 
     Raises:
-        SplError: it is malformed, or has a function that there is not.
+        SplError: it is malformed, or has an unknown function.
     """
     return _of_any_search(source) or _Parser(source, host).whole()
 
 
 @lru_cache(maxsize=5_000)
 def _of_any_search(source: str) -> Optional[Evaluate]:
-    """None where it means something of its own in each search."""
+    """The compiled expression if it means the same in every search, else None."""
     try:
         return _Parser(source, None).whole()
     except HostWanted:
@@ -75,7 +75,7 @@ def unquoted(literal: str) -> str:
 
 
 class Typed(NamedTuple):
-    """A part of an expression, and the type that can be seen without a row: string, number, null, or "" for unknown."""
+    """A part of an expression, with the type that is known without a row: string, number, null, or "" for unknown."""
 
     evaluate: Evaluate
     kind: str = ""
@@ -85,7 +85,7 @@ class _Parser:
     def __init__(self, source: str, host: Optional[Host]):
         self.source, self.host, self.tokens, self.index = source, host, _tokens(source), 0
         self.signs = [*map(_sign, self.tokens), ""]
-        """What each token is as an operator, a keyword or a parenthesis, and behind the last one."""
+        """What each token is as an operator, a keyword or a parenthesis; "" after the last one."""
         self.fields: Set[str] = set()
 
     def whole(self) -> Evaluate:
@@ -208,7 +208,7 @@ class _Parser:
         return Typed(lambda row: row.get(name))
 
     def arguments(self) -> List[Argument]:
-        """Those up to the closing parenthesis."""
+        """The arguments up to the closing parenthesis."""
         found: List[Argument] = []
         if self.take(")"):
             return found
@@ -240,7 +240,7 @@ _LOGIC = {"XOR": exclusion, "OR": disjunction, "AND": conjunction}
 
 
 def _combined(operator: str, left: Typed, right: Typed) -> Typed:
-    """Two operands of an operator, if their types fit it as far as they can be seen."""
+    """Combines an operator's two operands, if their types, as far as they are known, fit it."""
     if operator in _LOGIC:
         return Typed(_LOGIC[operator](left.evaluate, right.evaluate))
     kinds = {left.kind, right.kind}

@@ -1,8 +1,8 @@
-"""The fields that Splunk finds in an event by itself at search time, with the limits that limits.conf has by default.
+"""The fields that Splunk extracts from an event automatically at search time, within the default limits of limits.conf.
 
-KV_MODE=auto finds key=value pairs in the first 10,240 characters, and the keys of an event that is a JSON object in its
-first 5,000 bytes; KV_MODE=json only the latter; KV_MODE=none nothing. No more than 100 fields are made. A key in an
-object is named by its path with dots, one in an array a{}.b, and has as many values as there are.
+KV_MODE=auto extracts key=value pairs from the first 10,240 characters, and the keys of an event that is a JSON object
+from its first 5,000 bytes. KV_MODE=json extracts only the latter, KV_MODE=none nothing. At most 100 fields are made. A
+key in an object is named by its path with dots, one in an array a{}.b, and has all the values found.
 
 Relies on: props.conf.spec, KV_MODE and AUTO_KV_JSON; limits.conf.spec, [kv] maxchars, limit and maxcols (0 is no
 limit), [spath] extraction_cutoff.
@@ -22,12 +22,12 @@ _SIGN = re.compile(r"\s*([{}\[\],:])\s*")
 _TEXT = re.compile(r'\s*("(?:[^"\\]|\\.)*")\s*', re.S)
 _LITERAL = re.compile(r"\s*(true|false|null|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*")
 _OTHERS = ("EXTRACT-", "REPORT-", "FIELDALIAS-", "EVAL-", "LOOKUP-")
-"""What else makes fields at search time; none of it is known here."""
+"""Other settings that make fields at search time. None of them is known here."""
 _FALSE = frozenset(("0", "false", "f", "no", "n"))
 
 
 def extracted(event: Row, props: Dict[str, str], limits: Limits) -> Row:
-    """The event with its fields; those that it has from indexing stay as they are."""
+    """The event with its fields. Those that it has from indexing stay unchanged."""
     for name in props:
         if name.startswith(_OTHERS):
             raise SplError("props.conf: %s is not known here." % name)
@@ -56,7 +56,7 @@ def first_bytes(source: str, count: int) -> str:
 
 
 def json_fields(source: str) -> Iterator[Tuple[str, str]]:
-    """(path, value) of each leaf, in order, as far as the text goes."""
+    """(path, value) for each leaf, in order, as far as the text goes."""
     counts = meter.current()
     if counts:
         counts.json(source)
@@ -82,7 +82,7 @@ def json_fields(source: str) -> Iterator[Tuple[str, str]]:
                 key = None
             continue
         token = _TEXT.match(source, at) or _LITERAL.match(source, at)
-        # A literal that ends where the text is cut may go on.
+        # A literal at the end of the cut text may be incomplete.
         if not token or not containers or (token.end() == len(source) and not token.group(1).startswith('"')):
             return
         at = token.end()

@@ -1,4 +1,4 @@
-"""What the search language asks of the rest of splunkd, and gets from nowhere else."""
+"""What the search language needs from the rest of splunkd. It gets this from nowhere else."""
 
 from typing import Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Protocol, Sequence
 
@@ -8,7 +8,7 @@ from ..values import Results, Row
 
 
 class Macro(NamedTuple):
-    """A search macro as macros.conf has it."""
+    """A search macro from macros.conf."""
 
     definition: str
     args: Sequence[str] = ()
@@ -26,19 +26,19 @@ class LookupTable(Protocol):
     case_sensitive: bool
 
     def rows(self, query: Optional[dict] = None) -> Iterable[Row]:
-        """The records; `query` in the KV store's query language, for kind "kvstore"."""
+        """The records. `query` is in the KV store's query language, for kind "kvstore"."""
         ...
 
     def write(self, rows: Iterable[Row], append: bool, key_field: Optional[str]) -> None: ...
 
 
 class ExternalCommand(Protocol):
-    """A custom search command of an app that is visible here."""
+    """A custom search command of an app, visible here."""
 
     generating: bool
 
     def run(self, arguments: List[str], chunks: Iterator[Results]) -> Iterator[Results]:
-        """`arguments` as typed, quotes kept.
+        """Runs the command. `arguments` are as typed, with their quotes.
 
         Raises:
             SplError: in splunkd's words.
@@ -47,12 +47,12 @@ class ExternalCommand(Protocol):
 
 
 class Host(Protocol):
-    """One search's view of splunkd. Times are epoch seconds; None is no bound."""
+    """One search's view of splunkd. Times are epoch seconds, and None is no bound."""
 
     clock: Clock
     limits: Limits
     others: FrozenSet[str]
-    """The choices (see choices) of which this host gives the other answer."""
+    """The choices (see choices) that this host answers the other way."""
     app: str
     owner: str
     sid: str
@@ -61,14 +61,17 @@ class Host(Protocol):
     latest: Optional[float]
 
     def allow(self, command: str) -> None:
-        """
+        """Checks that the user may run a command.
+
         Raises:
             SplError: the user may not run a command of this name.
         """
         ...
 
     def scan(self, indexes: Sequence[str], earliest: Optional[float], latest: Optional[float]) -> Iterator[Row]:
-        """Events, newest first: _raw, _time, _indextime, index, host, source, sourcetype, splunk_server, _cd, _bkt."""
+        """Events, newest first, with _raw, _time, _indextime, index, host, source, sourcetype, splunk_server, _cd,
+        _bkt.
+        """
         ...
 
     def props(self, sourcetype: str, source: str, host: str) -> Dict[str, str]: ...

@@ -1,7 +1,7 @@
-"""JSON values in fields: read, written, and walked by paths.
+"""JSON values in fields: reading them, writing them, and following paths in them.
 
-A path is a.b{0}.c: keys between dots, {n} an element of an array (from 0), {} all of them. A key with a dot in it
-cannot be named by a path.
+A path is a.b{0}.c: keys separated by dots, {n} for an element of an array (from 0), {} for all of them. A path cannot
+name a key that contains a dot.
 
 Relies on: Search Reference, "JSON functions", "spath".
 """
@@ -19,7 +19,7 @@ Steps = List[Union[str, int, None]]
 
 
 class Number:
-    """A JSON number as it is written, where that is not how Python writes a whole number."""
+    """A JSON number as it is written, if Python would not write it that way."""
 
     __slots__ = ("written",)
 
@@ -41,13 +41,14 @@ def _not_json(name: str) -> None:
 _DECODER = json.JSONDecoder(parse_int=_whole, parse_float=Number, parse_constant=_not_json)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
 
-# An event's functions come one after another, and take what others gave: a few texts are enough to read each once.
+# The functions for one event run one after another, each on the others' results: a cache of a few texts lets each be
+# read once.
 _MOST_TEXTS = 2_000
 _texts: Dict[str, Any] = {}
 
 
 def parsed(source: str) -> Any:
-    """The value of a JSON text, which nobody may change.
+    """The value of a JSON text. Callers must not change it.
 
     Raises:
         ValueError: it is not valid JSON.
@@ -71,7 +72,7 @@ def _known(source: str, value: Any) -> Any:
 
 
 def value_of(source: Optional[Value]) -> Any:
-    """The JSON value of a field, or None where it is none; so a JSON null is none, too."""
+    """The JSON value of a field, or None if it is not JSON. A JSON null is None, too."""
     if source is None or isinstance(source, list):
         return None
     try:
@@ -84,7 +85,7 @@ _encoded = _ENCODER.encode
 
 
 def dumped(value: Any) -> str:
-    """Compact JSON text; numbers as they were written."""
+    """Compact JSON text. Numbers are written as they were."""
     try:
         return _encoded(value)
     except TypeError:
@@ -92,7 +93,7 @@ def dumped(value: Any) -> str:
 
 
 def _with_numbers(value: Any) -> str:
-    """The same of what the encoder cannot write."""
+    """The same for values that the encoder cannot write."""
     if isinstance(value, dict):
         return "{" + ",".join(_encoded(key) + ":" + _with_numbers(member) for key, member in value.items()) + "}"
     if isinstance(value, list):
@@ -101,7 +102,7 @@ def _with_numbers(value: Any) -> str:
 
 
 def native(value: Any) -> Optional[Value]:
-    """What an eval field can hold of a JSON value: null is null, objects and arrays are their text."""
+    """What an eval field holds for a JSON value: null for null, and the text of objects and arrays."""
     if isinstance(value, Number):
         return number(value.written)
     if isinstance(value, bool):
@@ -118,7 +119,7 @@ _STEP = re.compile(r"([^.{}]+)|\{(\d*)\}|\.")
 
 @lru_cache(maxsize=1000)
 def steps(path: str) -> Optional[Steps]:
-    """The steps of a path, or None where it is none."""
+    """The steps of a path, or None if it is not a path."""
     found: Steps = []
     position = 0
     while position < len(path):
@@ -134,7 +135,7 @@ def steps(path: str) -> Optional[Steps]:
 
 
 def at_path(value: Any, path: str) -> Any:
-    """The value at a path, or None; with {} a flat list of all that there are; {} alone of an object is the object."""
+    """The value at a path, or None. With {} a flat list of all values; {} alone of an object is the object."""
     if path == "{}" and isinstance(value, dict):
         return value
     way = steps(path)
@@ -158,7 +159,7 @@ def _at(value: Any, way: Steps) -> Any:
 
 
 def walked(value: Any, way: Steps) -> List[Any]:
-    """Each value at a path, in order; JSON nulls are left out."""
+    """Each value at a path, in order. JSON nulls are left out."""
     if None not in way:
         end = _at(value, way)
         return [] if end is None else [end]

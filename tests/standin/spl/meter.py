@@ -1,7 +1,7 @@
-"""What a search costs: what passes the index's terms, what of it is read as JSON, what leaves the indexers.
+"""What a search costs: how much passes the index's terms, is parsed as JSON, and leaves the indexers.
 
-The commands that indexers run are those before the first one that they cannot: Search Reference, "Command types". That
-the indexers may do a part of the next one as well (prestats, prededup) is left out: a bound, not the exact traffic.
+Indexers run the commands before the first one that they cannot run: Search Reference, "Command types". That they may
+also run a part of the next one (prestats, prededup) is not counted, so this is an upper bound, not the exact traffic.
 """
 
 from contextlib import contextmanager
@@ -13,13 +13,14 @@ from ..values import Results, as_list, text
 DISTRIBUTABLE = frozenset(
     ("search", "eval", "where", "fields", "rename", "rex", "spath", "makemv", "mvexpand", "fillnull", "bin", "bucket")
 )
-"""Distributable streaming commands. (A lookup is one, but not that of a KV store collection: collections.conf.spec,
-replicate, is off by default.)"""
+"""Distributable streaming commands. (A lookup is one, but not one in a KV store collection: collections.conf.spec,
+replicate, is off by default.)
+"""
 
 
 @dataclass
 class Meter:
-    """Counters; `json_*` are those of all texts that were read as JSON, each as often as a function is given it."""
+    """Counters. `json_*` cover all texts parsed as JSON, each counted every time a function is given it."""
 
     events: int = 0
     event_bytes: int = 0
@@ -37,7 +38,7 @@ class Meter:
         self.json_bytes += _bytes(source)
 
     def leaving(self, chunks: Iterator[Results]) -> Iterator[Results]:
-        """The rows that leave the indexers, counted by their values; names of fields cost nothing."""
+        """Counts the rows that leave the indexers, by their values. Field names cost nothing."""
         for chunk in chunks:
             rows = list(chunk.rows)
             self.sent_rows += len(rows)
@@ -56,7 +57,7 @@ _current: Optional[Meter] = None
 
 @contextmanager
 def metered() -> Iterator[Meter]:
-    """Counts what searches in this process cost from here on."""
+    """Counts from here on what searches in this process cost."""
     global _current
     _current = Meter()
     try:
@@ -66,5 +67,5 @@ def metered() -> Iterator[Meter]:
 
 
 def current() -> Optional[Meter]:
-    """What counts at the moment, if anything does."""
+    """The current meter, if there is one."""
     return _current

@@ -1,9 +1,9 @@
 """The operators of eval expressions.
 
-Numbers are compared as numbers where both sides look like one, else as texts, by code points and case. Arithmetic is
-that of double precision, and its results are written with no more digits than what they are made of: a sum with the
-fewest decimals, a product or quotient with the fewest significant digits; whole numbers do not limit them. What is not
-numbers gives null, but + of two texts joins them. A null on either side gives null.
+Values are compared as numbers if both look like numbers, else as texts, by code points and case. Arithmetic is in
+double precision, and its results are written with no more digits than their operands: a sum with the fewest decimals, a
+product or quotient with the fewest significant digits; whole numbers do not limit them. Anything else than numbers
+gives null, except that + joins two texts. A null on either side gives null.
 
 Relies on: Search Reference, "eval" (Numeric calculations, Rounding, Operators, Boolean expressions).
 """
@@ -18,7 +18,7 @@ MOST_EXACT = 2**53
 
 
 def truth(value: Any) -> Optional[bool]:
-    """A predicate's value; anything else is no predicate."""
+    """A predicate's value. Anything else is not a predicate."""
     if value is None or value is True or value is False:
         return value
     raise SplError("The expression is malformed. A predicate is expected, and a value was given.")
@@ -84,7 +84,7 @@ def order(one: Any, other: Any) -> int:
 
 
 def written(value: Any) -> str:
-    """A predicate has no text of its own to compare; it has the one that tostring gives it."""
+    """A predicate is compared as the text that tostring gives it."""
     return ("True" if value else "False") if isinstance(value, bool) else text(value)
 
 
@@ -123,7 +123,7 @@ Compute = Callable[[float, float], Optional[float]]
 
 
 def of_numbers(compute: Compute, is_sum: bool = False) -> Callable[[Any, Any], Optional[float]]:
-    """The operation with operands that look like numbers, and its result with the digits that they allow."""
+    """Applies the operation if its operands look like numbers. The result has the digits that they allow."""
 
     def apply(one: Any, other: Any) -> Optional[float]:
         first, second = number(one), number(other)
@@ -146,7 +146,9 @@ def of_numbers(compute: Compute, is_sum: bool = False) -> Callable[[Any, Any], O
 
 
 def _decimals(value: Any) -> Optional[int]:
-    """How many decimals a number is written with; None of whole numbers and functions' results, which limit nothing."""
+    """The number of decimals that a number is written with. None for whole numbers and functions' results, which limit
+    nothing.
+    """
     if isinstance(value, Decimals):
         return value.decimals
     is_written = isinstance(value, str) and "." in value and "e" not in value.lower()
@@ -154,13 +156,13 @@ def _decimals(value: Any) -> Optional[int]:
 
 
 def _digits(value: Any) -> Optional[int]:
-    """The same of significant digits."""
+    """The same for significant digits."""
     decimals = _decimals(value)
     return None if decimals is None else max(1, decimals + _digits_before_point(float(value)))
 
 
 def _digits_before_point(amount: float) -> int:
-    """2 of 12.3; 0 of 0.5; -1 of 0.05: the digits that do not count."""
+    """2 for 12.3; 0 for 0.5; -1 for 0.05: the digits that do not count."""
     return math.floor(math.log10(abs(amount))) + 1 if amount else 1
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from ..values import SplError
 
-# What PCRE writes otherwise than Python does, or what Python does not have. Escaped characters are passed over.
+# Syntax that PCRE writes differently than Python, or that Python lacks. Escaped characters are skipped.
 _DIFFERENT = re.compile(
     r"\\(?P<escape>.)|\(\?<(?P<name>[A-Za-z_]\w*)>|\(\?'(?P<quoted>[A-Za-z_]\w*)'|"
     r"\[:(?P<class>\^?[a-z]+):\]|(?P<unknown>\(\?(?:R\)|\||[+-]?\d+\)|&))",
@@ -30,9 +30,10 @@ _ESCAPES = {"z": r"\Z", "Z": r"(?=\n?\Z)", "h": r"[ \t]", "R": r"(?:\r\n|[\n\r\f
 
 @lru_cache(maxsize=1000)
 def compiled(source: str, flags: int = 0) -> "re.Pattern[str]":
-    """
+    """The expression compiled for Python.
+
     Raises:
-        SplError: the expression is wrong, or has what Python's engine has not.
+        SplError: the expression is wrong, or uses what Python's engine lacks.
     """
 
     def translated(match: "re.Match[str]") -> str:
@@ -47,12 +48,12 @@ def compiled(source: str, flags: int = 0) -> "re.Pattern[str]":
         return "(?P<%s>" % (match.group("name") or match.group("quoted"))
 
     try:
-        # In PCRE \d, \w and \s mean ASCII characters unless it is told otherwise.
+        # In PCRE, \d, \w and \s mean ASCII characters by default.
         return re.compile(_DIFFERENT.sub(translated, source), flags | re.ASCII)
     except re.error as error:
         raise SplError("The regex '%s' is invalid: %s." % (source, error)) from None
 
 
 def replacement(source: str) -> str:
-    r"""A replacement text with \1 for groups, as re.sub takes it."""
+    r"""A replacement text with \1 for groups, in the form of re.sub."""
     return re.sub(r"\\(\d)|\\", lambda match: r"\g<%s>" % match.group(1) if match.group(1) else r"\\", source)

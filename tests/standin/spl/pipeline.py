@@ -1,4 +1,4 @@
-"""A search's text as a pipeline of commands: comments and macros out, cut at the pipes.
+"""A search's text as a pipeline of commands: without comments, with macros expanded, cut at the pipes.
 
 Relies on: Search Manual, "Use search macros in searches", "Add comments to searches", "About subsearches";
 macros.conf.spec.
@@ -28,7 +28,7 @@ class Stage(NamedTuple):
 
 
 def stages(search: str, host: Host) -> List[Stage]:
-    """The commands of a search. One that begins without a pipe begins with the search command.
+    """The commands of a search. If it begins without a pipe, the first is the search command.
 
     Raises:
         SplError: it cannot be read as a pipeline.
@@ -54,7 +54,7 @@ def stages(search: str, host: Host) -> List[Stage]:
 
 
 def expanded(source: str, host: Host, depth: int = 0) -> str:
-    """The text with its macros replaced by their definitions, and those in them."""
+    """The text with its macros, and those inside them, replaced by their definitions."""
     if depth > MAX_DEPTH:
         raise SplError("Reached maximum recursion depth (%d) while expanding macros." % MAX_DEPTH)
     if source.count("`") % 2:
@@ -66,7 +66,7 @@ def expanded(source: str, host: Host, depth: int = 0) -> str:
 
 
 def _definition(call_text: str, host: Host) -> str:
-    """What a macro's call stands for."""
+    """The text that a macro's call stands for."""
     call = _CALL.match(call_text)
     if not call:
         raise SplError("Error in 'SearchParser': The search macro '%s' is malformed." % call_text)
@@ -97,8 +97,9 @@ def _filled(source: str, given: Dict[str, str]) -> str:
 
 
 def _validate(macro: Macro, given: Dict[str, str], host: Host) -> None:
-    """The validation sees the arguments, as texts in place of $name$ and as fields (splunk-sdk-python's own tests have
-    both); it is a predicate, or gives the error's text or null."""
+    """Checks the arguments. The validation sees them both as texts in place of $name$ and as fields
+    (splunk-sdk-python's own tests use both). It is a predicate, or returns the error's text or null.
+    """
     from .expressions import compiled
 
     value = compiled(_filled(macro.validation, given), host)(given)
@@ -109,7 +110,9 @@ def _validate(macro: Macro, given: Dict[str, str], host: Host) -> None:
 
 
 def _is_predicate(validation: str) -> bool:
-    """macros.conf.spec: with an errormsg it is a Boolean expression; validate() and the like give a message or null."""
+    """macros.conf.spec: with an errormsg it is a Boolean expression; validate() and the like return a message or
+    null.
+    """
     return not validation.lstrip().startswith(("validate(", "case("))
 
 
@@ -126,7 +129,7 @@ def _evaluated(name: str, definition: str, host: Host) -> str:
 
 
 def _named(macro: Macro, values: List[str]) -> List[str]:
-    """Values in the order of the macro's arguments; each may be given as name=value."""
+    """The values in the order of the macro's arguments. Each may be given as name=value."""
     by_name = {name.strip(): value for name, equals, value in (value.partition("=") for value in values) if equals}
     if len(by_name) == len(values) and set(by_name) == set(macro.args):
         return [_bare(by_name[name]) for name in macro.args]
@@ -151,7 +154,7 @@ def _arguments(listed: str) -> List[str]:
 
 @lru_cache(maxsize=1_000)
 def cut(source: str) -> Tuple[str, ...]:
-    """At the pipes that are neither quoted nor in a subsearch."""
+    """Cuts the text at the pipes that are neither quoted nor in a subsearch."""
     parts, depth, last = [], 0, 0
     for match in _PIECE.finditer(source):
         sign = match.group()
@@ -163,7 +166,7 @@ def cut(source: str) -> Tuple[str, ...]:
 
 
 def closing(source: str, at: int) -> int:
-    """The index of the bracket that closes the one at this index; quoted ones do not count."""
+    """The index of the bracket that closes the one at this index. Quoted ones do not count."""
     depth = 0
     for match in _PIECE.finditer(source, at):
         depth += {"[": 1, "]": -1}.get(match.group(), 0)

@@ -1,10 +1,10 @@
-"""How a command is registered, and how it reads its arguments.
+"""Registers commands, and reads their arguments.
 
     @command("head")
     def head(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]: ...
 
-A function is called once a search, when the pipeline is built, and should be a plain function that reads its arguments
-and returns a generator, so that a mistake in them is reported before anything runs.
+The function is called once per search, when the pipeline is built. It should be a plain function that reads its
+arguments and returns a generator, so that mistakes in them are reported before anything runs.
 """
 
 import fnmatch
@@ -19,7 +19,7 @@ from .pipeline import closing
 COMMANDS: Dict[str, Callable] = {}
 GENERATING, TAKING_SEARCHES, ORDERING = set(), set(), set()
 APPENDING = {"inputlookup"}
-"""Those of the generating commands that may come later, too, if their arguments say so."""
+"""The generating commands that may also come later, if their arguments allow it."""
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _PARENTHESES = "(?!)"
@@ -38,11 +38,11 @@ _ARGUMENT = re.compile(
 
 
 def command(names: str, generating: bool = False, takes_searches: bool = False, orders: bool = False):
-    """Registers a command under its name and its aliases, with blanks between them.
+    """Registers a command under its name and its aliases, separated by blanks.
 
-    One that is `generating` may only come first. One that `takes_searches` runs what is in brackets itself; for the
-    others it is a subsearch, whose result stands in its place. One that `orders` gives the fields an order, which
-    otherwise is that of their names.
+    A `generating` command may only come first. A command that `takes_searches` runs the text in brackets itself; for
+    the others it is a subsearch, and its result replaces it. A command that `orders` gives the fields an order;
+    otherwise they are ordered by name.
     """
 
     def register(function):
@@ -70,9 +70,9 @@ class Context(NamedTuple):
 
     host: Host
     subsearch: Callable[..., Results]
-    """Runs the text between the brackets of a subsearch; a second argument takes the place of limits.conf's maxout."""
+    """Runs the text in a subsearch's brackets. A second argument overrides maxout of limits.conf."""
     pipeline: Callable[[str, Iterator[Results]], Iterator[Results]]
-    """Runs a subpipeline, the text between brackets, on the given rows."""
+    """Runs a subpipeline, the text in brackets, on the given rows."""
     wanted: Optional[FrozenSet[str]] = None
     """The only fields that the commands after this one can see, if they are known."""
     is_first: bool = False
@@ -80,9 +80,9 @@ class Context(NamedTuple):
 
 
 class Arguments:
-    """A command's arguments: `source` as it stands (macros expanded), and `words`, cut at blanks and commas.
+    """A command's arguments: `source` as written (with macros expanded), and `words`, cut at blanks and commas.
 
-    A word keeps its quotes, and parentheses hold it together; a comma is a word of its own; a subsearch is one word
+    A word keeps its quotes, and parentheses hold it together. A comma is a word of its own. A subsearch is one word
     that begins with a bracket.
     """
 
@@ -97,11 +97,11 @@ class Arguments:
         return SplError("Error in '%s' command: %s" % (self.name, text))
 
     def options(self, keep_others: bool = False, **kinds: Callable) -> Dict[str, Any]:
-        """Takes name=value words, wherever they stand, out of `words`; `kinds` gives each option's type.
+        """Removes name=value words from anywhere in `words` and returns their values. `kinds` gives each option's type.
 
         Raises:
-            SplError: a name=value that is given twice, has a value that it cannot have, or is no option of the command
-                (unless the command finds that out itself, and wants to `keep_others`).
+            SplError: a name=value occurs twice, has an impossible value, or is not an option of the command (unless the
+                command checks that itself, with `keep_others`).
         """
         found, rest = {}, []
         for word in self._joined():
@@ -128,7 +128,7 @@ class Arguments:
             ) from None
 
     def _joined(self) -> List[str]:
-        """The words, with `name = value` put together."""
+        """The words, with `name = value` joined."""
         joined: List[str] = []
         for word in self.words:
             if joined and (joined[-1].endswith("=") or word.startswith("=")) and not joined[-1].startswith('"'):
@@ -138,7 +138,9 @@ class Arguments:
         return joined
 
     def clause(self, *keywords: str) -> Optional[List[str]]:
-        """Takes the words after the first of these keywords (in any case), and it, out of `words`."""
+        """Removes the first of these keywords (in any case), and the words after it, from `words`, and returns those
+        words.
+        """
         for index, word in enumerate(self.words):
             if word.upper() in keywords:
                 taken = self.words[index + 1 :]
@@ -151,13 +153,13 @@ class Arguments:
         return [unquote(word) for word in (self.words if words is None else words) if word != ","]
 
     def only_word(self, expected: str) -> str:
-        """The only word that is left."""
+        """The only remaining word."""
         if len(self.words) != 1:
             raise self.error("Invalid argument: '%s'" % self.words[1] if self.words else expected)
         return self.words[0]
 
     def nothing(self) -> None:
-        """Checks that no word is left."""
+        """Checks that no words are left."""
         if self.words:
             raise self.error("The argument '%s' is invalid." % self.words[0])
 
@@ -179,7 +181,7 @@ _KINDS = {boolean: "boolean", natural: "non-negative integer", int: "integer"}
 
 
 def unquote(word: str) -> str:
-    """Without the quotes around it, of either kind."""
+    """The text without the quotes around it, of either kind."""
     if len(word) > 1 and word[0] == word[-1] and word[0] in "\"'":
         return re.sub(r"\\([\"'\\])", r"\1", word[1:-1])
     return word
@@ -191,7 +193,7 @@ def _wildcard(pattern: str) -> "re.Pattern[str]":
 
 
 def matching(names: Iterable[str], pattern: str) -> List[str]:
-    """The field names that a name, which may hold asterisks, stands for."""
+    """The field names that a name, which may contain asterisks, matches."""
     if "*" not in pattern:
         return [name for name in names if name == pattern]
     expression = _wildcard(pattern)

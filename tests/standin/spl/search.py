@@ -1,9 +1,9 @@
-"""The search command's expression: which indexes and times are read, and which rows stay.
+"""The search command's expression: which indexes and times to read, and which rows to keep.
 
-A term without a field is looked for in _raw: its words at the segment boundaries of segmenters.conf, in any case, an
-asterisk standing for any characters of a segment. A comparison with = or != is one of texts, in any case and with
-asterisks ("1" is not "1.0"), or of an address with a subnet; one with < or > is of numbers, else of texts. AND is
-implied; OR binds tighter than AND.
+A term without a field is looked for in _raw: its words at the segment boundaries of segmenters.conf, in any case, where
+an asterisk stands for any characters of a segment. A comparison with = or != compares texts, in any case and with
+asterisks ("1" is not "1.0"), or an address with a subnet; one with < or > compares numbers, else texts. AND is implied,
+and OR binds tighter than AND.
 
 Relies on: Search Reference, "search"; Search Manual, "Use CASE() and TERM() to match phrases", "Boolean expressions";
 segmenters.conf.
@@ -54,7 +54,7 @@ UNKNOWN = (
     "minutesago",
     "splunk_server_group",
 )
-"""Of these the search command knows more than a field's name says."""
+"""For these the search command has a special meaning, beyond that of a field's name."""
 _RAW = frozenset(("_raw",))
 INDEXED = frozenset(
     (
@@ -71,7 +71,7 @@ INDEXED = frozenset(
         "linecount",
     )
 )
-"""The fields that an event has before any are found in its text."""
+"""The fields that an event has before any are extracted from its text."""
 
 
 class Term(NamedTuple):
@@ -83,8 +83,9 @@ class Term(NamedTuple):
 
 
 class Search(NamedTuple):
-    """What a search expression says. Times are epoch seconds; None is no bound. Those of index time narrow a search's
-    time range down, they do not take its place: Search Reference, "Time modifiers"."""
+    """A parsed search expression. Times are epoch seconds, and None is no bound. Index time bounds narrow a search's
+    time range instead of replacing it: Search Reference, "Time modifiers".
+    """
 
     indexes: List[str]
     earliest: Optional[float]
@@ -99,7 +100,7 @@ class Search(NamedTuple):
 
 
 def parse(source: str, clock: Clock) -> Search:
-    """Reads a search expression.
+    """Parses a search expression.
 
     Raises:
         SplError: it is malformed.
@@ -161,7 +162,7 @@ class _Parser:
         return [Term(lambda row: any(test(row) for test in tests), _fields(term for part in parts for term in part))]
 
     def check_bounds(self, before: Dict[str, Optional[float]]) -> None:
-        """A time bounds all that is read, so it cannot be a part of OR or NOT."""
+        """A time bounds everything that is read, so it cannot be part of OR or NOT."""
         for name in _TIMES:
             if self.bounds[name] != before[name]:
                 raise SplError("Error in 'search' command: '%s' within OR or NOT is not known here." % name)
@@ -173,7 +174,7 @@ class _Parser:
         bounds, indexes = dict(self.bounds), list(self.indexes)
         inner = _all(self.negation())
         self.check_bounds(bounds)
-        self.indexes = indexes  # what is not looked for is not read for it
+        self.indexes = indexes  # NOT index=... names no index to read
         return [Term(lambda row: not inner.holds(row), inner.fields)]
 
     def term(self) -> List[Term]:
@@ -185,7 +186,7 @@ class _Parser:
             )
         self.index += 1
         if token == "(":
-            # What a subsearch without results becomes is NOT ( ), which nothing fulfils.
+            # A subsearch without results becomes NOT ( ), which nothing matches.
             inner = [] if self.peek() == ("paren", ")") else self.conjunction()
             if self.peek() != ("paren", ")"):
                 raise _error("unbalanced parentheses.")
@@ -256,7 +257,7 @@ def _all(terms: List[Term]) -> Term:
 
 
 def field_is(name: str, operator: str, wanted: str, is_case: bool = False) -> Predicate:
-    """A comparison of a field; of a multivalue field it holds if it holds for one of the values."""
+    """Compares a field. For a multivalue field it holds if it holds for one of the values."""
     if operator in ("=", "!="):
         expression = re.compile(".*".join(map(re.escape, wanted.split("*"))), re.S | (0 if is_case else re.I))
         is_subnet = re.fullmatch(r"[\da-fA-F.:]+/\d{1,3}", wanted) is not None
@@ -285,14 +286,14 @@ def _words(phrase: str) -> Predicate:
 
 
 def _term(term: str, is_case: bool) -> Predicate:
-    """TERM(): a whole segment between major breakers; CASE(): in this case."""
+    """TERM(): a whole segment between major breakers. CASE(): matches case."""
     return _in_raw(term, _BREAKER if is_case else _MAJOR, "", is_case)
 
 
 def _in_raw(phrase: str, breakers: str, free: str, is_case: bool) -> Predicate:
-    """Whether it is in the text between breakers, both in lower case where case does not matter.
+    """Whether the term is in the text between breakers. Both are in lower case if case does not matter.
 
-    An end that is an asterisk, or one of the `free` characters itself, needs no breaker next to it. The longest part
+    An end that is an asterisk, or itself one of the `free` characters, needs no breaker next to it. The longest part
     without an asterisk is looked for first, which is cheap.
     """
     phrase = phrase if is_case else phrase.lower()
@@ -338,7 +339,7 @@ _last: Tuple[str, str] = ("", "")
 
 
 def _lowered(raw: str) -> str:
-    """The text in lower case, made once an event."""
+    """The text in lower case, computed once per event."""
     global _last
     if _last[0] is not raw:
         _last = (raw, raw.lower())

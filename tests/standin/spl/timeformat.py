@@ -81,7 +81,7 @@ WRITABLE: Dict[str, Callable[[datetime], str]] = {
 
 
 def written(seconds: float, style: str, zone: tzinfo) -> Optional[str]:
-    """Epoch seconds as a text; None where there is no such time."""
+    """Epoch seconds as a text; None if there is no such time."""
     try:
         moment = datetime.fromtimestamp(round(seconds * 1_000_000) / 1_000_000, zone)
     except (ValueError, OverflowError, OSError):
@@ -129,7 +129,7 @@ def _pattern(style: str) -> "re.Pattern[str]":
     for match in _VARIABLE.finditer(style):
         if match.group("name") not in READABLE:
             raise SplError("The time format variable '%s' is not known here." % match.group())
-        # A fraction that the text does not have is none: its point may be missing, too.
+        # The text may lack a fraction, and then its point, too.
         literal = re.escape(style[at : match.start()])
         if match.group("name")[-1] in "NQf":
             parts.append(r"(?:%s%s)?" % (literal, READABLE[match.group("name")]))
@@ -140,7 +140,7 @@ def _pattern(style: str) -> "re.Pattern[str]":
 
 
 def read(source: str, style: str, zone: tzinfo, now: float) -> Optional[float]:
-    """The epoch seconds that a text says; without a date it is today, None where it does not fit."""
+    """The epoch seconds that a text denotes, or None if it does not match the format. Without a date it means today."""
     found = _pattern(style).match(source)
     if not found:
         return None

@@ -1,7 +1,7 @@
 """Configuration files: their layers, what one app sees of another, and changes, which go into local/.
 
-Admin Manual, "Configuration file precedence"; default.meta.conf.spec. The files are read and written by ksconf. What is
-private to a user lies in etc/users/USER/APP/local, above all other layers, and nobody else sees it.
+Admin Manual, "Configuration file precedence"; default.meta.conf.spec. ksconf reads and writes the files. Private
+settings of a user are in etc/users/USER/APP/local, above all other layers, and nobody else sees them.
 """
 
 import fnmatch
@@ -24,7 +24,7 @@ _ROLES = re.compile(r"(read|write)\s*:\s*\[([^\]]*)\]")
 class Access(NamedTuple):
     """Which roles may read and write an object; "*" is everyone. `exported`: whether other apps see it.
 
-    `above` are the readers of its app and of its kind in the app: who is not among them does not see it either.
+    `above` are the readers of its app and of its kind in the app. Nobody else sees it either.
     """
 
     read: FrozenSet[str]
@@ -41,8 +41,9 @@ class Access(NamedTuple):
 
 
 class Stanza(NamedTuple):
-    """A stanza, all layers merged; `app` is the one whose layer is the highest; `removable` if only local has it;
-    `user` is the one whose it is alone, or nobody."""
+    """A stanza with all layers merged. `app` is the app of the highest layer; `removable` means that only local has it;
+    `user` is the user to whom it is private, or nobody.
+    """
 
     name: str
     settings: Settings
@@ -52,7 +53,7 @@ class Stanza(NamedTuple):
 
 
 class Confs:
-    """`etc` has the folders system, users and apps, each of whose apps has default, local and metadata."""
+    """`etc` contains the folders system, users and apps. Each app has default, local and metadata."""
 
     def __init__(self, etc: Path):
         self._etc = etc
@@ -68,11 +69,11 @@ class Confs:
         return self._etc / SYSTEM if app == SYSTEM else self._etc / "apps" / app
 
     def apps(self) -> List[str]:
-        """Those that are installed, disabled ones too."""
+        """The installed apps, including disabled ones."""
         return sorted(path.name for path in (self._etc / "apps").iterdir() if not path.name.startswith("."))
 
     def users(self) -> List[str]:
-        """Those who have something private."""
+        """The users who have something private."""
         return sorted(path.name for path in (self._etc / "users").glob("*"))
 
     def is_disabled(self, app: str) -> bool:
@@ -95,9 +96,10 @@ class Confs:
         )
 
     def stanzas(self, conf: str, app: Optional[str] = None, user: str = NOBODY) -> Dict[str, Stanza]:
-        """What a user's search or request in this app sees; without an app, what splunkd itself goes by (inputs, say).
+        """What a user's search or request sees in this app. Without an app: what splunkd itself uses (for inputs, for
+        example).
 
-        [default] is part of every stanza, and none itself.
+        [default] is part of every stanza, and is not one itself.
         """
         seen, version = (conf, app, user), self._version(conf, app, user)
         known = self._merged.get(seen)
@@ -106,7 +108,9 @@ class Confs:
         return dict(known[1])
 
     def _version(self, conf: str, app: Optional[str], user: str) -> tuple:
-        """Of all files that say what this app sees of a conf: to merge them takes much longer than to look at them."""
+        """A version for all files that determine what this app sees of a conf: merging them takes much longer than
+        checking them.
+        """
         apps, file = os.listdir(self._apps), conf + ".conf"
         files = ["%s/%s/%s" % (self._system, layer, file) for layer in ("default", "local")]
         for each in apps:
@@ -145,14 +149,14 @@ class Confs:
         return self.stanzas(conf, app, user).get(name)
 
     def private(self, conf: str, app: str, name: str, user: str) -> Settings:
-        """What a user's own layer alone has of a stanza."""
+        """The settings of a stanza in a user's own layer alone."""
         return self._read(self.folder(app, user) / "local" / (conf + ".conf")).get(name, {})
 
     def write(self, conf: str, app: str, name: str, settings: Settings, user: str = NOBODY) -> None:
-        """Sets settings in the local layer of the app, or of a user in it; the stanza need not be there.
+        """Writes settings to the local layer of the app, or of a user in it. The stanza need not exist.
 
         Raises:
-            Refusal: a value ends with a backslash, which a .conf file has no way to say.
+            Refusal: a value ends with a backslash, which a .conf file cannot express.
         """
         fresh = {}
         for key, value in settings.items():
@@ -166,17 +170,17 @@ class Confs:
             self._save(path, content)
 
     def create(self, conf: str, app: str) -> None:
-        """Makes a file without stanzas in local/ of an app, where the app has none."""
+        """Makes a file without stanzas in local/ of an app, if the app has none."""
         with self._lock:
             path = self.folder(app) / "local" / (conf + ".conf")
             if not path.exists():
                 self._save(path, {})
 
     def remove(self, conf: str, app: str, name: str, user: str = NOBODY) -> None:
-        """Removes what local/ has of a stanza, and its permissions.
+        """Removes a stanza from local/, with its permissions.
 
         Raises:
-            Refusal: it has none, or there is more of it in default/.
+            Refusal: it is not in local/, or it is also in default/.
         """
         with self._lock:
             stanza = self.stanza(conf, app, name, user)
@@ -194,7 +198,9 @@ class Confs:
                 )
 
     def access(self, kind: str = "", name: str = "", app: str = SYSTEM) -> Access:
-        """Permissions of an object: its own, else those of its kind, else those of the app; without a kind, these."""
+        """The permissions of an object: its own, else those of its kind, else those of the app. Without a kind, those
+        of the app.
+        """
         files = ["%s/metadata/%s" % (self.folder(app), file) for file in ("default.meta", "local.meta")]
         asked, version = (kind, name, app), tuple(map(_file_version, files))
         known = self._accesses.get(asked)
@@ -241,7 +247,7 @@ class Confs:
         return any(self.access(conf, name, app).exported for file in files for name in self._read(file))
 
     def _layers(self, conf: str, app: Optional[str], user: str = NOBODY) -> Iterator[Tuple[Path, str]]:
-        """Files and the app that each belongs to, from the lowest precedence to the highest."""
+        """The files, each with its app, from the lowest precedence to the highest."""
         file = conf + ".conf"
         others = [each for each in reversed(self.apps()) if each != app and not self.is_disabled(each)]
         order = [(SYSTEM, "default")]
@@ -263,7 +269,7 @@ class Confs:
                 return {}
             if name not in self._parsed or self._parsed[name][0] != version:
                 content = parse_conf(name, PARSECONF_STRICT_NC)
-                outside = content.pop(GLOBAL_STANZA, {})  # of any stanza: the same as in [default]
+                outside = content.pop(GLOBAL_STANZA, {})  # settings outside any stanza are the same as in [default]
                 if outside:
                     content["default"] = {**outside, **content.get("default", {})}
                 self._parsed[name] = (version, content)
@@ -277,11 +283,11 @@ class Confs:
 
 
 _APP_FILES = ("default/app.conf", "local/app.conf", "metadata/default.meta", "metadata/local.meta")
-"""Whether an app is disabled, and what it exports."""
+"""These files say whether an app is disabled, and what it exports."""
 
 
 def _file_version(path: str) -> Optional[tuple]:
-    """What changes when a file does; None where there is none."""
+    """A value that changes when the file does; None if there is no file."""
     try:
         status = os.stat(path)
     except FileNotFoundError:
@@ -294,13 +300,13 @@ def _meta_name(kind: str, name: str) -> str:
 
 
 def matches_source(pattern: str, source: str) -> bool:
-    """props.conf's [source::PATTERN]: "..." is any text, "*" any without a slash."""
+    """props.conf's [source::PATTERN]: "..." is any text, "*" any text without a slash."""
     parts = ["[^/\\\\]*".join(re.escape(part) for part in each.split("*")) for each in pattern.split("...")]
     return re.fullmatch(".*".join(parts), source) is not None
 
 
 def props_for(stanzas: Dict[str, Stanza], sourcetype: str, source: str, host: str) -> Settings:
-    """The merged settings of an event's source type, host and source; the source's win, then the host's.
+    """The merged settings of an event's source type, host and source. The source's win, then the host's.
 
     props.conf.spec, "[<spec>]".
     """

@@ -25,8 +25,9 @@ _COLUMNS = "id, time, indextime, idx, host, source, sourcetype, raw, fields"
 
 
 class Event(NamedTuple):
-    """An event on its way in; `seconds` since 1970, or None for the time that its text says; `fields` are indexed.
-    `indexed` is when, in seconds since 1970, or None for now."""
+    """An incoming event. `seconds` is its time since 1970, or None to take it from the text. `fields` are indexed.
+    `indexed` is the index time in seconds since 1970, or None for now.
+    """
 
     raw: str
     seconds: Optional[float]
@@ -39,7 +40,7 @@ class Event(NamedTuple):
 
 
 class Events:
-    """All indexes; a search reads on a connection of its own, so it sees what was there when it began."""
+    """All indexes. Each search reads on its own connection, so it sees the events as they were when it began."""
 
     def __init__(self, path: Path, confs: Confs, clock: Clock):
         self._path, self._confs, self._clock = path, confs, clock
@@ -57,7 +58,7 @@ class Events:
             self._database.close()
 
     def indexes(self) -> List[str]:
-        """Those that are enabled."""
+        """The enabled indexes."""
         return sorted(
             name
             for name, stanza in self._confs.stanzas("indexes").items()
@@ -65,7 +66,8 @@ class Events:
         )
 
     def check_index(self, name: str) -> None:
-        """
+        """Checks that an index exists.
+
         Raises:
             Refusal: there is no such index.
         """
@@ -73,10 +75,10 @@ class Events:
             raise Refusal(400, "The index '%s' does not exist or is disabled." % name)
 
     def add(self, events: Iterable[Event]) -> None:
-        """Cuts texts at TRUNCATE bytes, and finds times where none are given.
+        """Adds events. Cuts texts at TRUNCATE bytes, and finds times for those without one.
 
         Raises:
-            Refusal: there is no such index; props.conf has a time format that is not known here.
+            Refusal: there is no such index, or props.conf has a time format that is not known here.
         """
         stanzas, now, known = self._confs.stanzas("props"), self._clock.now(), set(self.indexes())
         props_of: Dict[tuple, Settings] = {}
@@ -110,11 +112,11 @@ class Events:
             self._database.execute("COMMIT")
 
     def selected(self, patterns: Sequence[str]) -> List[str]:
-        """The indexes that names and wildcards stand for."""
+        """The indexes that names and wildcards match."""
         return [name for name in self.indexes() if any(_selects(pattern, name) for pattern in patterns)]
 
     def scan(self, indexes: Sequence[str], earliest: Optional[float], latest: Optional[float]) -> Iterator[Row]:
-        """Events of indexes by name or wildcard, newest first; `latest` itself is not in the time range."""
+        """Events of indexes by name or wildcard, newest first. The time range excludes `latest` itself."""
         names = self.selected(indexes)
         where = ["idx IN (%s)" % ", ".join("?" * len(names))]
         values: List[object] = list(names)
@@ -142,7 +144,7 @@ class Events:
         )
 
     def drop(self, index: str) -> None:
-        """Forgets all events of an index."""
+        """Deletes all events of an index."""
         with self._lock:
             self._database.execute("DELETE FROM events WHERE idx = ?", (index,))
 
@@ -155,7 +157,7 @@ class Events:
 
 
 def _selects(pattern: str, index: str) -> bool:
-    """A wildcard finds internal indexes only if it begins with an underscore itself."""
+    """A wildcard matches internal indexes only if it begins with an underscore itself."""
     return fnmatch.fnmatchcase(index, pattern) and (index[0] != "_" or pattern[0] == "_")
 
 
@@ -194,7 +196,7 @@ def truncated(raw: str, props: Dict[str, str]) -> str:
 
 
 def lines(text: str, props: Dict[str, str]) -> List[str]:
-    """The events of a stream of text; LINE_BREAKER's first group is what lies between two of them.
+    """The events in a stream of text. The first group of LINE_BREAKER matches what separates two events.
 
     Raises:
         Refusal: lines are to be merged into events, which is not known here.

@@ -1,4 +1,4 @@
-"""KV store's query language: conditions, order and choice of fields.
+"""KV store's query language: conditions, sorting and selection of fields.
 
 Splunk REST API reference, "KV store endpoint descriptions", query, sort and fields.
 """
@@ -27,10 +27,10 @@ _SQL = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 
 
 def matcher(query: Any) -> Test:
-    """Whether a document matches.
+    """A test of whether a document matches.
 
     Raises:
-        Refusal: an operator that KV store does not have, or a query of another shape.
+        Refusal: an operator that KV store does not have, or a query with another structure.
     """
     if not isinstance(query, dict):
         raise Refusal(400, "The query is not a JSON object.")
@@ -63,7 +63,7 @@ def _combined(some: Callable, name: str, parts: Any) -> Test:
 
 
 class _Choice(NamedTuple):
-    """Alternatives that all ask for a value of the same field, as a lookup of many rows does."""
+    """Alternatives that all compare the same field with a value, as in a lookup of many rows."""
 
     name: str
     values: List[Any]
@@ -104,7 +104,7 @@ def _comparison(name: str, operator: str, other: Any) -> Test:
 
 
 def _any_of(name: str, test: Callable[[Any], bool]) -> Test:
-    """Of an array, one element is enough."""
+    """For an array, one matching element is enough."""
 
     def tested(document: Document) -> bool:
         value = _at(document, name)
@@ -114,7 +114,7 @@ def _any_of(name: str, test: Callable[[Any], bool]) -> Test:
 
 
 def _at(document: Document, name: str) -> Any:
-    """A field, or with dots one of an object's in it; None where there is none."""
+    """A field, or for a name with dots a field of a nested object; None if there is none."""
     if name in document:
         return document[name]
     head, _, rest = name.partition(".")
@@ -142,10 +142,10 @@ def _path(name: str) -> str:
 
 
 def condition(query: Dict[str, Any], fields: Dict[str, str]) -> Tuple[str, List[Any]]:
-    """SQL that is true of every document that the query matches, and of few others; and its values.
+    """An SQL condition that is true of every document that the query matches, and of few others; and its values.
 
-    The query is a right one (`matcher`). It knows equality and order of fields at the top, and takes an index where a
-    field's type in `fields` rules arrays out.
+    The query must be valid (`matcher`). The condition covers equality and order of top-level fields, and uses an index
+    if a field's type in `fields` rules out arrays.
     """
     found = [_necessary(name, wanted, fields) for name, wanted in query.items()]
     return _joined(" AND ", [each for each in found if each is not None]) or ("1", [])
@@ -185,7 +185,7 @@ def _either_array(test: str, values: List[Any], name: str, fields: Dict[str, str
 
 
 def column(name: str) -> str:
-    """A field at the top of a document, as SQL."""
+    """A top-level field of a document, in SQL."""
     return "key" if name == "_key" else "json_extract(document, %s)" % _path(name)
 
 
@@ -201,24 +201,26 @@ def order_key(value: Any) -> Tuple[int, Any]:
 
 
 def sort_keys(text: str) -> List[Tuple[str, int]]:
-    """`a:-1,b:1` or `a`."""
+    """Parses `a:-1,b:1` or `a`."""
     keys = []
     for part in filter(None, text.split(",")):
         name, _, direction = part.partition(":")
-        if direction not in ("", "1", "-1") or name.startswith(("-", "+")):  # which sorts elsewhere in Splunk's REST
+        if direction not in ("", "1", "-1") or name.startswith(("-", "+")):  # a sign sorts elsewhere in Splunk's REST
             raise Refusal(400, "Invalid sort order '%s'." % part)
         keys.append((name.strip(), int(direction or 1)))
     return keys
 
 
 def projection(text: str) -> Callable[[Document], Document]:
-    """`a,b` keeps these and _key, `a:0` leaves a out; only the key goes with the first form, as _key:0 or _id:0."""
+    """`a,b` keeps these fields and _key; `a:0` omits a. In the first form, only the key may be omitted, by _key:0 or
+    _id:0.
+    """
     wanted, unwanted = [], []
     for part in filter(None, text.split(",")):
         name, _, flag = part.partition(":")
         if flag not in ("", "0", "1"):
             raise Refusal(400, "Invalid field '%s'." % part)
-        name = {"_id": "_key"}.get(name.strip(), name.strip())  # which is what it is in the database below
+        name = {"_id": "_key"}.get(name.strip(), name.strip())  # the key's name in the underlying database
         (unwanted if flag == "0" else wanted).append(name)
     if wanted and set(unwanted) - {"_key"}:
         raise Refusal(400, "Fields to include and fields to exclude cannot be mixed.")

@@ -1,4 +1,4 @@
-"""KV store: collections of JSON documents, in SQLite, a table each.
+"""KV store: collections of JSON documents, each in a table of SQLite.
 
 Splunk REST API reference, "KV store endpoint descriptions"; limits.conf.spec [kvstore]; collections.conf.spec.
 """
@@ -34,8 +34,9 @@ Document = Dict[str, Any]
 
 
 class KvStore:
-    """Documents of all collections, by app, collection, owner and `_key`. While `status` is anything but READY, nothing
-    can be had."""
+    """Documents of all collections, by app, collection, owner and `_key`. While `status` is anything but READY, none
+    can be read or written.
+    """
 
     def __init__(self, path: Path, confs: Confs):
         self._confs = confs
@@ -52,7 +53,7 @@ class KvStore:
         """A collection that this app sees.
 
         Raises:
-            Refusal: KV store is not up; collections.conf has none of that name, or a wrong definition.
+            Refusal: KV store is not up, or collections.conf has no such collection, or a wrong definition.
         """
         if self.status != READY:
             raise Refusal(
@@ -68,7 +69,7 @@ class KvStore:
         return Collection(self._database, self._lock, stanza.app, name, owner, definition)
 
     def drop(self, app: str, collection: str = "") -> None:
-        """Forgets the documents of a collection, or of all of an app's."""
+        """Deletes the documents of a collection, or of all collections of an app."""
         with self._lock:
             tables = [row[0] for row in self._database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             for table in tables:
@@ -77,7 +78,9 @@ class KvStore:
 
 
 class Definition(NamedTuple):
-    """What collections.conf says: the fields' types, whether they are enforced, and the fields of each acceleration."""
+    """The definition in collections.conf: the fields' types, whether they are enforced, and the fields of each
+    acceleration.
+    """
 
     fields: Dict[str, str]
     enforced: bool
@@ -85,7 +88,8 @@ class Definition(NamedTuple):
 
 
 def check_definition(settings: Settings) -> Definition:
-    """
+    """Checks a definition.
+
     Raises:
         Refusal: it is wrong.
     """
@@ -116,7 +120,7 @@ def check_definition(settings: Settings) -> Definition:
 
 
 class Collection:
-    """One owner's documents of a collection. A document that is written replaces the one with its `_key` as a whole."""
+    """One owner's documents in a collection. Writing a document replaces the one with the same `_key` as a whole."""
 
     def __init__(self, database: sqlite3.Connection, lock, app: str, name: str, owner: str, definition: Definition):
         self._database, self._lock = database, lock
@@ -144,7 +148,7 @@ class Collection:
     def find(
         self, query: Optional[dict] = None, *, sort: str = "", fields: str = "", skip: int = 0, limit: int = 0
     ) -> List[Document]:
-        """At most MAX_ROWS_PER_QUERY, as KV store does, which says nothing of the rest."""
+        """Returns at most MAX_ROWS_PER_QUERY documents and, like KV store, says nothing about the rest."""
         if skip < 0 or limit < 0:
             raise Refusal(400, "skip and limit cannot be negative.")
         project, order = projection(fields), sort_keys(sort)
@@ -183,7 +187,7 @@ class Collection:
             self._write([self._checked({**_object(document), _KEY: key})], "REPLACE")
 
     def save(self, documents: Any) -> List[str]:
-        """Inserts or replaces; all of them or none."""
+        """Inserts or replaces documents, either all of them or none."""
         if not isinstance(documents, list):
             raise Refusal(400, "JSON in the request is invalid: batch_save takes an array of documents.")
         if len(documents) > MAX_DOCUMENTS_PER_BATCH_SAVE:
@@ -197,7 +201,7 @@ class Collection:
         return [document[_KEY] for document in checked]
 
     def delete(self, query: Optional[dict] = None) -> None:
-        """Without a query, all."""
+        """Deletes the documents that match the query, or all of them without one."""
         with self._lock:
             if not query:
                 self._database.execute("DELETE FROM %s WHERE owner=?" % self._table, (self._owner,))
@@ -217,9 +221,9 @@ class Collection:
         self._database.execute("COMMIT")
 
     def _matching(self, query: Optional[dict], is_reversed: bool = False) -> Iterator[Document]:
-        """In the order of their keys. SQLite finds those that may match, kvquery decides."""
+        """The matching documents in the order of their keys. SQLite finds candidates, kvquery decides."""
         matches, (where, values) = matcher(query) if query else None, condition(query or {}, self.fields)
-        # Where an acceleration finds few, SQLite must not go through all keys to have them in order: a plus forbids it.
+        # If an acceleration finds few, SQLite must not walk all keys just to have them in order: a plus prevents that.
         is_accelerated = any("%s %s " % (column, sign) in where for column in self._accelerated for sign in ("=", "IN"))
         plus = "+" if is_accelerated else ""
         rows = self._database.execute(
@@ -241,8 +245,9 @@ class Collection:
             self._database.execute("COMMIT")
 
     def _checked(self, document: Any) -> Document:
-        """As it is stored: with `_key` and `_user`. Where types are not enforced, texts of numbers become numbers, and
-        fields of other types are left out."""
+        """The document as it is stored: with `_key` and `_user`. If types are not enforced, texts of numbers become
+        numbers, and fields with other types are dropped.
+        """
         stored = {}
         for name, value in _object(document).items():
             if name.startswith("$") or "\0" in name:
@@ -269,7 +274,7 @@ def _document(text: str) -> Document:
 
 @lru_cache(maxsize=10_000)
 def _flat(text: str) -> Optional[Document]:
-    """A document, which is read again and again; `find` copies it. None if that would leave lists or objects shared."""
+    """A document, which is read repeatedly and copied by `find`; None if a copy would share lists or objects."""
     document = json.loads(text)
     return None if any(isinstance(value, (dict, list)) for value in document.values()) else document
 

@@ -1,7 +1,7 @@
 """Unpacks an app's package into etc/apps.
 
-Splunk's "Package apps for Splunk Cloud or Splunk Enterprise"; app.conf.spec. Of an app that is there already, what
-users have made stays: local/, metadata/local.meta, and lookup files that the package does not have.
+Splunk's "Package apps for Splunk Cloud or Splunk Enterprise"; app.conf.spec. An upgrade keeps what users have made:
+local/, metadata/local.meta, and lookup files that the package does not contain.
 """
 
 import gzip
@@ -22,10 +22,10 @@ from ..settings import check, check_meta
 
 
 def install(etc: Path, archive: Path, update: bool) -> str:
-    """The name of the app.
+    """Installs a package. Returns the app's name.
 
     Raises:
-        Refusal: the file is no package; the app is there already, and `update` is off.
+        Refusal: the file is not a package, or the app exists and `update` is off.
     """
     apps = etc / "apps"
     with tempfile.TemporaryDirectory(dir=etc, prefix=".bundle_tmp_") as folder:
@@ -42,7 +42,7 @@ def install(etc: Path, archive: Path, update: bool) -> str:
 
 
 def _unpacked(archive: Path, folder: Path) -> Path:
-    """The app's folder in `folder`."""
+    """Unpacks into `folder`. Returns the app's folder in it."""
 
     def refuse(why: str) -> Refusal:
         return Refusal(
@@ -50,7 +50,7 @@ def _unpacked(archive: Path, folder: Path) -> Path:
         )
 
     try:
-        whole = gzip.decompress(archive.read_bytes())  # all of it, so that one that is cut off is noticed
+        whole = gzip.decompress(archive.read_bytes())  # all of it, to notice a truncated file
         with tarfile.open(fileobj=io.BytesIO(whole), mode="r:") as tar:
             members = tar.getmembers()
             for member in members:
@@ -73,7 +73,8 @@ def _unpacked(archive: Path, folder: Path) -> Path:
 
 
 def _check_member(member: tarfile.TarInfo) -> None:
-    """
+    """Checks a member of the archive.
+
     Raises:
         ValueError: it cannot be part of an app.
     """
@@ -91,7 +92,9 @@ def _check_member(member: tarfile.TarInfo) -> None:
 
 
 def _check(unpacked: Path) -> None:
-    """That app.conf is there, can be read, and agrees with the folder's name; and so all other .conf files."""
+    """Checks that app.conf exists, can be read, and agrees with the folder's name, and that all other .conf files can
+    be read.
+    """
     app = unpacked.name
     if not (unpacked / "default" / "app.conf").is_file():
         raise Refusal(400, "Error during app install: the app '%s' has no default/app.conf." % app)
@@ -111,7 +114,7 @@ def _check(unpacked: Path) -> None:
 
 
 def _check_settings(unpacked: Path, path: Path, content: Dict[str, Dict[str, str]]) -> None:
-    """That the stand-in goes by all settings of a file."""
+    """Checks that the stand-in heeds all settings of a file."""
     inputs = declared(unpacked) if path.name == "inputs.conf" else {}
     for stanza, found in content.items():
         given = {key: value for key, value in found.items() if not key.startswith("#")}

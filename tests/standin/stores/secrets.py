@@ -18,7 +18,7 @@ _PARTS = re.compile(r"((?:\\.|[^:\\])*):((?:\\.|[^:\\])*):", re.S)
 
 
 class Secret(NamedTuple):
-    """`name` is that of its resource: realm:username: with a backslash before each colon and backslash inside."""
+    """`name` is the resource's name: realm:username: with a backslash before each colon and backslash inside."""
 
     name: str
     realm: str
@@ -28,7 +28,7 @@ class Secret(NamedTuple):
 
 
 class Secrets:
-    """`key_file` is etc/auth/splunk.secret, which is made where it is missing."""
+    """`key_file` is etc/auth/splunk.secret, which is created if it is missing."""
 
     def __init__(self, confs: Confs, key_file: Path):
         self._confs = confs
@@ -39,7 +39,7 @@ class Secrets:
         self._cipher = Fernet(key_file.read_bytes())
 
     def list(self, app: str) -> List[Secret]:
-        """Those that this app sees."""
+        """The secrets that this app sees."""
         found = []
         for name, stanza in sorted(self._confs.stanzas("passwords", app).items()):
             if name.startswith(_STANZA):
@@ -49,7 +49,7 @@ class Secrets:
         return found
 
     def get(self, app: str, name: str) -> Secret:
-        """The colon at the name's end may be missing."""
+        """The colon at the end of the name may be missing."""
         by_name: Dict[str, Secret] = {secret.name: secret for secret in self.list(app)}
         found = by_name.get(name) or by_name.get(name + ":")
         if not found:

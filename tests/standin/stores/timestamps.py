@@ -1,4 +1,4 @@
-"""The time that an event's text says.
+"""Finds the time in an event's text.
 
 props.conf.spec, TIME_PREFIX, TIME_FORMAT, MAX_TIMESTAMP_LOOKAHEAD; Getting Data In, "Configure timestamp recognition".
 """
@@ -26,12 +26,13 @@ _PARTS = {
     "%%": "%",
 }
 _FORMATS = ("%Y-%m-%d %H:%M:%S.%N %z", "%m-%d-%Y %H:%M:%S.%N %z", "%Y-%m-%dT%H:%M:%S.%N%z", "%Y-%m-%dT%H:%M:%S%z")
-"""What is recognised without TIME_FORMAT: splunkd's own logs, and ISO 8601."""
+"""Formats recognised without TIME_FORMAT: those of splunkd's own logs, and ISO 8601."""
 
 
 def extracted_time(raw: str, props: Dict[str, str], otherwise: float, zone: tzinfo) -> float:
-    """Seconds since 1970; `otherwise` where the text says no time, as splunkd does with a new source. `zone` is the
-    server's, in which times are that do not say theirs."""
+    """Seconds since 1970, or `otherwise` if the text contains no time, as splunkd does with a new source. `zone` is the
+    server's, and applies to times without a zone of their own.
+    """
     if props.get("DATETIME_CONFIG", "").upper() in ("CURRENT", "NONE"):
         return otherwise
     prefix = re.search(props.get("TIME_PREFIX", ""), raw)
@@ -50,7 +51,8 @@ def extracted_time(raw: str, props: Dict[str, str], otherwise: float, zone: tzin
 
 
 def _pattern(time_format: str):
-    """
+    """The regular expression for a time format.
+
     Raises:
         Refusal: a part of the format is not known here.
     """

@@ -28,7 +28,9 @@ JOURNEY_FIELDS = (
 
 
 def app_lookups(journeys=()):
-    """The CSV files, what the usersignups input makes of the recorded cluster (KV store: texts), and rows."""
+    """The CSV files, the user map that the input makes from the recorded cluster (KV store: as texts), and extra
+    rows.
+    """
     users = [
         {
             "username": item.get("status", {}).get("compliantUsername"),

@@ -1,4 +1,4 @@
-"""splunkd, as far as a search of the compliance tests needs it: macros, lookups and events in memory."""
+"""The parts of splunkd that a search of the compliance tests needs: macros, lookups and events in memory."""
 
 from typing import Dict, Iterable, Iterator, List, Optional, Sequence
 
@@ -11,7 +11,7 @@ NOW = 1_700_000_000  # 2023-11-14T22:13:20Z
 
 
 class Lookup:
-    """A lookup in memory; reading is counted."""
+    """A lookup in memory that counts its reads."""
 
     case_sensitive = True
 
@@ -23,7 +23,9 @@ class Lookup:
         return self._rows
 
     def write(self, rows, append: bool, key_field: Optional[str]) -> None:
-        """As a CSV file is written: texts, the internal fields left out; behind what is there, in its columns."""
+        """Writes like a CSV file: as texts, without internal fields. Appends rows after the existing ones, in their
+        columns.
+        """
         if not append:
             self._rows, self.fields = (
                 [],
@@ -33,7 +35,7 @@ class Lookup:
 
 
 class Host:
-    """One search's view; `events` are raw texts, oldest first, a second apart, or rows with what differs."""
+    """One search's view. `events` are raw texts, oldest first, a second apart, or rows with what differs."""
 
     app, owner, sid, search, earliest, latest = "search", "admin", "1", "", None, None
 

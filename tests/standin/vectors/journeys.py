@@ -1,7 +1,7 @@
-"""What is a journey, and what Segment gets to know of it, said a second time: plainly, of one event after another.
+"""A second, plain implementation of what is a journey and what Segment learns of it, one event after another.
 
-The job's search says the same in the search language, cheaply. It is held against this on events that nobody has
-thought of.
+The job's search says the same in the search language, efficiently. The tests compare it with this on events that nobody
+has thought of.
 """
 
 import csv
@@ -17,9 +17,9 @@ Event = Dict[str, Any]
 
 
 def messages(events: Iterable[Event]) -> Dict[str, Tuple[str, dict]]:
-    """By auditID, the journey's name and the message, but for whose it is.
+    """By auditID, the journey's name and its message, without the user.
 
-    Each event has an ID and a time of its own.
+    Each event has its own ID and time.
     """
     found: Dict[str, Tuple[str, dict]] = {}
     pull_requests = set()
@@ -103,7 +103,7 @@ def journey(event: Event) -> Optional[str]:
 
 
 def _verb(event: Event) -> Optional[str]:
-    """A patch that is answered 201 made the object."""
+    """A patch answered with 201 has created the object."""
     is_made = event.get("verb") == "patch" and _at(event, "responseStatus", "code") == 201
     return "create" if is_made else event.get("verb")
 
@@ -196,13 +196,13 @@ def _condition(event: Event) -> dict:
 
 
 def _status(event: Event) -> dict:
-    """That of a Status, which a delete is answered with, is a text."""
+    """In a Status, the answer to a delete, `status` is a text."""
     found = _at(event, "responseObject", "status")
     return found if isinstance(found, dict) else {}
 
 
 def _scan(status: dict) -> Optional[dict]:
-    """The result of the scan, of v1 or of v1beta1."""
+    """The result of the scan, from v1 or v1beta1."""
     return next(
         (
             each

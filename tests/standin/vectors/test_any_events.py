@@ -1,10 +1,10 @@
-"""The job's search finds what a plain reading of the events finds, whatever is in them and however it is written.
+"""The job's search finds what the plain implementation finds, whatever the events contain and however they are written.
 
-Recorded events are changed at random: in what they say (everything that a journey depends on, and what looks like it),
-and in how they say it. What may be written how: encoding/json of Go escapes < > & and U+2028 (func appendString),
-PHP and html-safe writers the slash, Python what is not ASCII; none escapes another character of ASCII. What Tekton
-writes: with v1beta1 it could hold the TaskRuns' status in the PipelineRun's (feature flag embedded-status), with v1 it
-does not; its messages are in pkg/reconciler/pipelinerun/resources/pipelinerunstate.go (GetPipelineConditionStatus).
+Recorded events are changed at random, both in content (everything that a journey depends on, and what looks like it)
+and in notation. Sources for the notation: Go's encoding/json escapes < > & and U+2028 (func appendString), PHP and
+html-safe writers escape the slash, Python everything that is not ASCII; none escapes any other ASCII character. What
+Tekton writes: with v1beta1 the PipelineRun's status could contain the TaskRuns' (feature flag embedded-status), with v1
+it does not; its messages are in pkg/reconciler/pipelinerun/resources/pipelinerunstate.go (GetPipelineConditionStatus).
 """
 
 import copy
@@ -55,7 +55,7 @@ MANAGED = [
 
 @pytest.fixture(scope="module")
 def pool():
-    """Those of the recorded events that have the verbs of journeys, half of them journeys."""
+    """The recorded events with the verbs of journeys, half of them journeys."""
     known = recorded.expected_messages()
     lines = (line.raw for line in recorded.audit_lines() if line.raw.endswith("}") and len(line.raw) < MOST_BYTES)
     events = [
@@ -71,7 +71,7 @@ def pool():
 
 
 def put(event, path, value):
-    """At the path; an object on the way that there is not is made, and nothing is put into what is none."""
+    """Puts a value at the path. Creates missing objects on the way, and puts nothing into anything but an object."""
     *parents, key = path
     for parent in parents:
         if not isinstance(event, dict):
@@ -157,7 +157,7 @@ PUT = [
 
 
 def changed(event, chance, number):
-    """The event with some changes in what it says; what was sent and what is held stay alike."""
+    """The event with some changes to its content. The request's and the response's objects stay alike."""
     event = copy.deepcopy(event)
     for _ in range(chance.choice([0, 1, 1, 2, 4])):
         path, values = chance.choice(PUT)
@@ -221,7 +221,7 @@ def written(event, chance):
 
 
 def normal(message):
-    """Without what depends on the lookups."""
+    """The journeys without what depends on the lookups."""
     return {
         **{name: value for name, value in message.items() if name != "userId"},
         "properties": {name: value for name, value in message["properties"].items() if name != "workspaceID"},
@@ -231,7 +231,7 @@ def normal(message):
 @pytest.mark.parametrize(
     ("seed", "others"), [(1, ()), (2, (MISSING_PATH,)), (3, (NULL_ELEMENT,)), (4, (NESTED_ARRAY,)), (5, CHOICES)]
 )
-def test_they_give_what_a_plain_reading_gives(pool, seed, others):
+def test_the_search_agrees_with_the_plain_implementation(pool, seed, others):
     chance = random.Random(seed)
     events = [changed(chance.choice(pool[number % 2]), chance, number) for number in range(EVENTS)]
     expected = plainly.messages(events)
@@ -249,7 +249,7 @@ def test_they_give_what_a_plain_reading_gives(pool, seed, others):
     assert len({name for name, _ in expected.values()}) == 8 and len(expected) > EVENTS / 5
 
 
-def test_the_plain_reading_gives_what_is_expected_of_the_recorded_events():
+def test_the_plain_implementation_gives_the_expected_messages_of_the_recorded_events():
     events = {}
     for line in recorded.audit_lines():
         event = json.loads(line.raw) if line.raw.endswith("}") else {}

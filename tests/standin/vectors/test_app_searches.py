@@ -1,4 +1,6 @@
-"""Every search that the app ships can be read: its commands, functions, options, macros and lookups are known here."""
+"""Every search that the app ships can be parsed: the stand-in knows its commands, functions, options, macros and
+lookups.
+"""
 
 import json
 import re
@@ -15,7 +17,7 @@ DEFAULT = Path(__file__).parents[3] / "default"
 
 
 class PassedOn:
-    """An app's command, as far as the search around it is concerned."""
+    """Stands in for an app's command: passes its rows on."""
 
     generating = False
 
@@ -63,7 +65,7 @@ def searches():
 
 
 def whole_query(sources, name):
-    """A data source's options, with the queries of those that it extends before its own."""
+    """A data source's options, preceded by the queries of those that it extends."""
     options = sources[name]["options"]
     if "extend" not in options:
         return options
@@ -71,7 +73,7 @@ def whole_query(sources, name):
 
 
 @pytest.mark.parametrize("search", searches())
-def test_search_can_be_read_and_runs_without_data(search):
+def test_search_can_be_parsed_and_runs_without_data(search):
     plain = search if search.lstrip().startswith("|") else "search " + search
-    tokens = re.sub(r"\$[\w.:|]+\$", "0", plain)  # a dashboard's
+    tokens = re.sub(r"\$[\w.:|]+\$", "0", plain)  # a dashboard's tokens
     assert run(tokens, AppHost()).fields is not None

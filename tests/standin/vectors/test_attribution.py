@@ -1,7 +1,7 @@
-"""Whose an event is where several clusters have users or tenants: the macro segment_bridge_attribution.
+"""Whose an event is if several clusters have users or tenants: the macro segment_bridge_attribution.
 
-No manual says what a lookup by two fields finds where one of them is null: nothing, or what the other one finds. What
-comes of an event is the same either way.
+No manual says whether a lookup by two fields, one of which is null, finds nothing or what the other field finds. The
+outcome for an event is the same either way.
 """
 
 import pytest
@@ -24,7 +24,7 @@ NAMESPACES = [
 
 @pytest.fixture(params=[(), (choices.NULL_IN_LOOKUP,)])
 def attributed(request):
-    """A row's user and workspace's owner, with either answer."""
+    """A row's user and its workspace's owner, with either answer."""
     lookups = {
         "usersignups": Lookup(
             ("cluster", "username", "sso_user_id"),
@@ -56,22 +56,22 @@ def attributed(request):
 
 
 @pytest.mark.parametrize(("cluster", "sso_user_id"), [("eu", "1"), ("us", "2")])
-def test_a_username_is_its_own_clusters(attributed, cluster, sso_user_id):
+def test_a_username_is_looked_up_on_its_own_cluster(attributed, cluster, sso_user_id):
     assert attributed(cluster=cluster, username="ivo") == (sso_user_id, None)
 
 
 @pytest.mark.parametrize(("cluster", "owner"), [("eu", "1"), ("us", "3")])
-def test_so_is_a_namespace(attributed, cluster, owner):
+def test_a_namespace_is_looked_up_on_its_own_cluster(attributed, cluster, owner):
     assert attributed(cluster=cluster, namespace="shared-tenant") == (owner, owner)
 
 
-def test_a_cluster_lends_nobody_to_another(attributed):
+def test_no_user_is_taken_from_another_cluster(attributed):
     assert attributed(cluster="eu", username="amelia") == (None, None)
     assert attributed(cluster="eu", namespace="amelia-tenant") == (None, None)
     assert attributed(cluster="gone", username="ivo", namespace="shared-tenant") == (None, None)
 
 
-def test_where_no_cluster_is_named_any_will_do(attributed):
+def test_an_event_without_a_cluster_matches_any(attributed):
     assert attributed(username="amelia") == ("3", None)
     assert attributed(namespace="amelia-tenant") == ("3", "3")
     assert attributed(username="ivo")[0] in ("1", "2")
@@ -92,12 +92,12 @@ def test_usernames_are_compared_exactly(attributed):
         ("ivo", "owner", "3"),
     ],
 )
-def test_whose_it_is_the_journey_says(attributed, username, who, user):
+def test_the_journey_decides_between_user_and_owner(attributed, username, who, user):
     assert attributed(cluster="us", username=username, namespace="amelia-tenant", who=who) == (user, "3")
 
 
-def test_an_event_without_a_namespace_or_of_one_that_is_not_known_is_nobodys(attributed):
-    """Whoever of that cluster a lookup without a name might find."""
+def test_an_event_without_a_known_namespace_belongs_to_nobody(attributed):
+    """A lookup without a name might find anybody on that cluster."""
     assert attributed(cluster="eu", username="system:x") == (None, None)
     assert attributed(cluster="eu", username="system:x", namespace="gone") == (None, None)
     assert attributed(username="system:x") == (None, None)
@@ -105,7 +105,7 @@ def test_an_event_without_a_namespace_or_of_one_that_is_not_known_is_nobodys(att
 
 
 class TestTenantsOnMemberClusters:
-    """Their namespaces are looked up on the event's own cluster, their owners and people on the host cluster."""
+    """Their namespaces are looked up on the event's own cluster, but owners and people on the host cluster."""
 
     @pytest.mark.parametrize(("member", "owner"), [("eu-member", "1"), ("us-member", "3")])
     def test_one_host_cluster_for_each(self, attributed, member, owner):
@@ -116,12 +116,12 @@ class TestTenantsOnMemberClusters:
         assert attributed('"us"', cluster=member, namespace="far-tenant") == (owner, owner)
         assert attributed('"us"', cluster=member, username="ivo", who="person") == ("2", None)
 
-    def test_one_for_all_without_a_word_on_where_an_event_is_from(self, attributed):
+    def test_one_for_all_if_events_do_not_name_their_cluster(self, attributed):
         assert attributed('"us"', namespace="amelia-tenant") == ("3", "3")
         assert attributed('"us"', username="ivo")[0] == "2"
 
-    def test_any_where_none_is_named(self, attributed):
+    def test_any_if_none_is_named(self, attributed):
         assert attributed("null()", cluster="us-member", namespace="far-tenant") == ("3", "3")
 
-    def test_a_host_cluster_lends_no_namespace(self, attributed):
+    def test_no_namespace_is_taken_from_the_host_cluster(self, attributed):
         assert attributed('"us"', cluster="eu-member", namespace="amelia-tenant") == (None, None)

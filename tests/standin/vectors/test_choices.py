@@ -1,5 +1,6 @@
-"""Every choice of the language is shown with each of its answers. (That the app's searches hang on none of them is in
-tests/system/end_to_end.)"""
+"""A vector shows each answer to each choice of the language. (tests/system/end_to_end shows that the app's searches
+depend on none of them.)
+"""
 
 import json
 
@@ -9,10 +10,10 @@ from tests.standin.spl import choices
 from tests.standin.vectors.test_vectors import FOLDER
 
 NAMES = ["NULL_IN_LOOKUP", "MISSING_PATH", "NULL_ELEMENT", "NESTED_ARRAY", "INDEX_LATEST"]
-"""EMPTY_CELL is not the language's: tests/standin/test_runner_command.py shows both of its answers."""
+"""EMPTY_CELL is not a choice of the language: tests/standin/test_runner_command.py shows both of its answers."""
 
 
-def test_all_choices_are_here():
+def test_all_choices_are_listed():
     assert {*(getattr(choices, name) for name in NAMES), choices.EMPTY_CELL} == set(choices.CHOICES)
 
 

@@ -1,4 +1,4 @@
-"""COVERAGE.md says what the code knows."""
+"""COVERAGE.md agrees with the code."""
 
 from tests.standin import coverage
 

@@ -1,4 +1,4 @@
-"""The hourly job's search, without segmentsend, on the recorded audit events: exactly the expected messages."""
+"""The hourly job's search, without segmentsend, turns the recorded audit events into exactly the expected messages."""
 
 import json
 import re
@@ -36,12 +36,12 @@ def recorded_events():
 
 @pytest.fixture(scope="module", params=[(), CHOICES], ids=["", "the other answers"])
 def results(request):
-    """Whatever Splunk does where no manual says it."""
+    """Results with both answers of each choice: whatever Splunk does where no manual says it."""
     return journeys(recorded_events(), request.param)
 
 
 def messages(rows):
-    """What segmentsend makes of rows that all have a user. A cell is text, and a null an empty one."""
+    """What segmentsend makes of rows that all have a user. A cell is a text, and a null an empty one."""
     built = builder(max_event_bytes=1_000_000).build(
         *laid_out(*({name: text(value) for name, value in row.items()} for row in rows))
     )
@@ -70,7 +70,7 @@ def test_events_have_the_names_that_they_should(results):
     )
 
 
-def test_nobody_is_found_for_the_reasons_that_there_are():
+def test_events_without_a_user_have_the_expected_reasons():
     reasons = defaultdict(Counter)
     for row in journeys(recorded_events(), search=ATTRIBUTED).rows:
         if "userId" not in row:
@@ -87,7 +87,7 @@ def test_nobody_is_found_for_the_reasons_that_there_are():
     }
 
 
-def test_nothing_is_put_together_by_functions_that_go_by_looks_or_of_which_no_manual_says_what_a_null_does():
+def test_no_message_is_built_by_functions_that_guess_types_or_whose_nulls_are_undocumented():
     macros = app_macros()
     named, left = set(), ["segment_bridge_events"]
     while left:

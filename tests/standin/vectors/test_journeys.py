@@ -1,8 +1,8 @@
-"""Which audit events are journeys, and under which id: kinds of events that came out wrong, and their siblings.
+"""Which audit events are journeys, and under which id: kinds of events that once came out wrong, and similar ones.
 
-What is right is in Kubernetes: a delete's options in its body (cli-runtime's resource helper, the API server's delete
-handler), the query's dryRun (metav1.CreateOptions), 201 for what server-side apply makes (the API server's patch
-handler), Audit-ID as the client gives it (the API server's filter WithAuditID). Names of the scan's result: Konflux's
+Kubernetes settles what is right: a delete's options in its body (cli-runtime's resource helper, the API server's delete
+handler), dryRun in the query (metav1.CreateOptions), 201 for objects that server-side apply creates (the API server's
+patch handler), the client's own Audit-ID (the API server's filter WithAuditID). Names of the scan's result: Konflux's
 task clair-scan, 0.1 and 0.2.
 """
 
@@ -19,7 +19,7 @@ BUILD_REQUEST = "build.appstudio.openshift.io/request"
 
 
 def event(name, **changes):
-    """A case's event with other values: at the keys, which have __ for a dot."""
+    """A case's event with other values at the keys, which use __ for a dot."""
     found = json.loads(recorded.case(name))
     for path, value in changes.items():
         *parents, key = path.split("__")
@@ -31,12 +31,12 @@ def event(name, **changes):
 
 
 def sent(*events):
-    """The messages of these events, and events without a user, in the order in which they are sent."""
+    """The messages from these events, including events without a user, in the order in which they are sent."""
     return messages([{"userId": "?", **row} for row in journeys([json.dumps(each) for each in events]).rows])
 
 
 class TestDryRun:
-    """It changes nothing: never a journey."""
+    """A dry run changes nothing and is never a journey."""
 
     def test_a_delete_says_it_in_the_body(self):
         assert sent(json.loads(recorded.case("dryrun-delete-in-body"))) == []
@@ -50,7 +50,7 @@ class TestDryRun:
             None,
         ],
     )
-    def test_a_delete_that_does_not_is_one(self, options):
+    def test_a_delete_without_it_is_a_journey(self, options):
         (found,) = sent(event("dryrun-delete-in-body", requestObject=options))
         assert found["event"] == "Component deleted"
 
@@ -66,7 +66,7 @@ class TestDryRun:
             "dryRun=%41ll",
         ],
     )
-    def test_a_query_says_it_however_it_is_encoded(self, query):
+    def test_the_query_says_it_in_any_encoding(self, query):
         uri = "/apis/appstudio.redhat.com/v1alpha1/namespaces/plain-sandbox/applications?" + query
         assert sent(event("ssa-create-application", requestURI=uri)) == []
         assert sent(event("ssa-create-application", requestURI=uri, verb="create")) == []
@@ -87,13 +87,13 @@ class TestDryRun:
         (found,) = sent(event("ssa-create-application", requestURI=uri))
         assert found["event"] == "Application created"
 
-    def test_an_object_of_that_name_is_an_object(self):
-        """Only a delete's body has options."""
+    def test_an_object_with_a_field_of_that_name_is_a_journey(self):
+        """Only a delete's body contains options."""
         assert sent(event("ssa-create-application", requestObject__dryRun=["All"]))
 
 
 class TestServerSideApply:
-    """A patch that is answered 201 made the object."""
+    """A patch answered with 201 has created the object."""
 
     def test_an_application(self):
         (found,) = sent(event("ssa-create-application"))
@@ -113,7 +113,7 @@ class TestServerSideApply:
         (found,) = sent(event("hash-branch-word", verb="patch"))
         assert found["event"] == "Build PipelineRun created"
 
-    def test_nothing_that_was_not_kept(self):
+    def test_nothing_that_was_not_persisted(self):
         found = event("ssa-create-application")
         del found["responseObject"]["metadata"]["resourceVersion"]
         assert sent(found) == []
@@ -121,7 +121,7 @@ class TestServerSideApply:
     @pytest.mark.parametrize(
         ("value", "name"), [("configure-pac", "Component configure-pac"), ("", "Component patched")]
     )
-    def test_a_build_requested_of_what_there_was(self, value, name):
+    def test_a_build_requested_of_an_existing_component(self, value, name):
         (found,) = sent(
             event(
                 "ssa-create-application",
@@ -151,7 +151,7 @@ class TestScan:
             name: found["properties"].get("vulnerabilities_" + name) for name in ("critical", "high", "medium", "low")
         } == {"critical": 1, "high": 0, "medium": None, "low": None}
 
-    def test_as_it_was_met(self):
+    def test_a_recorded_event(self):
         (found,) = sent(event("clair-scan-output"))
         assert found["event"] == "Clair scan TaskRun completed"
         assert (found["properties"]["vulnerabilities_critical"], found["properties"]["vulnerabilities_high"]) == (1, 0)
@@ -183,7 +183,7 @@ class TestScan:
             ("9" * 400, None),
         ],
     )
-    def test_a_count_is_sent_as_what_it_is_or_left_out_and_takes_nothing_with_it(self, written, sent_as):
+    def test_a_count_is_sent_unchanged_or_left_out_without_affecting_others(self, written, sent_as):
         result = {"name": "SCAN_OUTPUT", "value": '{"vulnerabilities":{"high":2,"critical":%s}}' % written}
         found, other = sent(
             event("clair-scan-output", responseObject__status=self.status(result)),
@@ -195,13 +195,13 @@ class TestScan:
         assert "Infinity" in written or written == "NaN" or found["properties"]["vulnerabilities_high"] == 2
 
     @pytest.mark.parametrize("value", ["", "{", "null", "[]", '"text"', '{"vulnerabilities":"none"}', "{}"])
-    def test_a_result_that_says_nothing_is_one_all_the_same(self, value):
+    def test_an_empty_result_is_still_a_result(self, value):
         result = {"name": "SCAN_OUTPUT", "value": value}
         (found,) = sent(event("clair-scan-output", responseObject__status=self.status(result)))
         assert not [name for name in found["properties"] if name.startswith("vulnerabilities")]
 
     @pytest.mark.parametrize("name", ["SCAN_OUTPUTS", "scan_output", "TEST_OUTPUT", None])
-    def test_another_result_is_none(self, name):
+    def test_another_result_is_not_the_scans(self, name):
         assert sent(event("clair-scan-output", responseObject__status=self.status({"name": name, "value": "{}"}))) == []
 
 
@@ -246,7 +246,7 @@ TEXTS = [
 
 
 class TestTexts:
-    """A text that a person names arrives as the text that it is, whatever it begins with, ends with or holds."""
+    """A text that a person chose arrives unchanged, whatever it begins with, ends with or contains."""
 
     @pytest.mark.parametrize("text", TEXTS)
     def test_everywhere(self, text):
@@ -333,9 +333,9 @@ class TestTexts:
 
 
 class TestIds:
-    """An auditID is the client's word: of different requests with one, neither makes the other vanish."""
+    """The client chooses the auditID. If different requests share one, none of them makes another disappear."""
 
-    def test_the_first_keeps_it(self):
+    def test_the_first_request_keeps_the_id(self):
         first = event("ssa-create-application", auditID="mine")
         others = [
             event("ssa-create-application", auditID="mine", impersonatedUser__username="eitan"),
@@ -368,7 +368,7 @@ class TestIds:
         again = {**one, "hostname": "another", "stageTimestamp": "2026-11-23T19:52:09Z"}
         assert len(sent(one, again, one)) == 1
 
-    def test_a_request_is_an_event_whatever_of_it_was_not_logged(self):
+    def test_a_request_is_one_event_whichever_parts_were_not_logged(self):
         bare = event("hash-branch-word", objectRef={"apiGroup": "tekton.dev", "resource": "pipelineruns"})
         found = sent(
             *(
@@ -384,7 +384,7 @@ class TestIds:
         + [written % word for word in sorted(ids._NONE) for written in ("%s", "(%s)", "[%s]")]
         + ["Null", "-", "{}", "", " "],
     )
-    def test_one_that_might_pass_for_another_or_for_none_is_not_used(self, audit_id):
+    def test_an_id_that_could_be_taken_for_another_or_for_none_is_not_used(self, audit_id):
         found = sent(
             event("ssa-create-application", auditID="mine", objectRef__name="first"),
             event("ssa-create-application", auditID=audit_id),

@@ -1,4 +1,4 @@
-"""The vectors notice a changed rule: each change below, in a copy of the language in memory, fails at least one."""
+"""The vectors notice changed rules: each change below, made to a copy of the language in memory, fails at least one."""
 
 import contextlib
 import importlib
@@ -17,7 +17,7 @@ class Mutation(NamedTuple):
     was: str
     becomes: str
     group: str
-    """The file of vectors that is looked into first."""
+    """The file of vectors to try first."""
 
 
 MUTATIONS = [
@@ -145,7 +145,7 @@ class _Loader(importlib.machinery.SourceFileLoader):
     mutation = None
 
     def path_stats(self, path):
-        raise OSError  # no bytecode: it would be that of the source as it is
+        raise OSError  # no bytecode: it would be that of the unchanged source
 
     def source_to_code(self, data, path, *, _optimize=-1):
         source = data.decode()
@@ -156,7 +156,7 @@ class _Loader(importlib.machinery.SourceFileLoader):
 
 
 class _Finder:
-    """Finds the language's modules, and this folder's, for a loader of its own."""
+    """Finds the language's modules, and this folder's, for its own loader."""
 
     def __init__(self, mutation):
         self.loader = type("Loader", (_Loader,), {"mutation": mutation})
@@ -175,7 +175,7 @@ def _is_copied(name):
 
 @contextlib.contextmanager
 def copy_of_the_vectors_test(mutation):
-    """tests.standin.vectors.test_vectors on a language of its own, with the mutation in it."""
+    """tests.standin.vectors.test_vectors running on its own copy of the language, with the mutation in it."""
     kept = {name: module for name, module in sys.modules.items() if _is_copied(name)}
     for name in kept:
         del sys.modules[name]
@@ -195,7 +195,7 @@ def copy_of_the_vectors_test(mutation):
 
 
 def failures(mutation, group):
-    """The ids of the vectors that fail, up to the first; those of the group come first."""
+    """The ids of the failing vectors, up to the first failure. Those of the group come first."""
     ordered = sorted(vectors(), key=lambda each: not each.id.startswith(group + "-"))
     with copy_of_the_vectors_test(mutation) as copy:
         for each in ordered:

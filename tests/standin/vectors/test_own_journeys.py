@@ -1,4 +1,4 @@
-"""Journeys that are rows: a made-up product's, the app's own as a site has changed them, and rows that are wrong."""
+"""Journeys defined as rows: a made-up product's, the app's own as a site has changed them, and wrong rows."""
 
 import json
 import re
@@ -17,7 +17,7 @@ JOB = "search `segment_bridge_audit` `segment_bridge_candidates` | `segment_brid
 
 
 def row(key, **fields):
-    """A row that is right."""
+    """A valid row."""
     return {
         "_key": key, "journey": key.title(), "api_group": "greenhouse.example", "resource": "beds", "verb": "create",
         "event": "Bed created", "who": "person", "enabled": 1, **fields,
@@ -25,7 +25,7 @@ def row(key, **fields):
 
 
 def request(resource="beds", verb="create", code=201, user="fern", group="greenhouse.example", number=1, **event):
-    """An audit event of the greenhouse's cluster."""
+    """An audit event from the greenhouse's cluster."""
     ref = {"apiVersion": "v1", "resource": resource, "namespace": "north", "name": "one", **event.pop("ref", {})}
     return json.dumps(
         {
@@ -68,7 +68,7 @@ def properties(found):
 
 @pytest.fixture(params=[(), CHOICES], ids=["", "the other answers"])
 def others(request):
-    """Whatever Splunk does where no manual says it."""
+    """Both answers of each choice: whatever Splunk does where no manual says it."""
     return request.param
 
 
@@ -94,7 +94,7 @@ PRODUCT = [
 
 
 class TestMadeUpProduct:
-    """Ten rows of CRDs that nobody has seen, without a word of SPL."""
+    """Ten rows for CRDs that nobody has seen, without any SPL."""
 
     def test_each_request_is_the_journey_of_its_row(self, others):
         events = [
@@ -108,8 +108,8 @@ class TestMadeUpProduct:
             request("secrets", group="", number=8, responseObject=None),
             request("diaries", "get", 200, number=9),
             request("tools", number=10),
-            request("beds", number=11, verb="patch", code=201),  # server-side apply made it
-            request("beds", number=12, user="system:gardener"),  # a controller is no person
+            request("beds", number=11, verb="patch", code=201),  # created by server-side apply
+            request("beds", number=12, user="system:gardener"),  # a controller is not a person
             request("beds", number=13, code=409),
             request("beds", number=14, requestURI="/apis/greenhouse.example/v1/beds?dryRun=All"),
             request("beds", number=15, group="other.example"),
@@ -135,7 +135,7 @@ class TestMadeUpProduct:
         }  # fmt: skip
 
     def test_the_jobs_own_journeys_are_as_they_were(self, others):
-        """All that the recorded cluster did, with ten rows more."""
+        """Everything that the recorded cluster did, with ten more rows."""
         host = Host(
             app_macros(),
             app_lookups(PRODUCT),
@@ -177,11 +177,11 @@ class TestProperties:
             ("p = cluster", None),
         ],
     )
-    def test_is_what_is_at_its_place(self, line, value, others):
+    def test_a_property_is_the_value_at_its_path(self, line, value, others):
         (found,) = sent([row("bed", properties=line)], request(), others=others)
         assert properties(found) == ({} if value is None else {"p": value})
 
-    def test_without_bodies_there_is_what_the_reference_says(self, others):
+    def test_without_bodies_the_object_reference_is_used(self, others):
         """At level Metadata the API server logs no bodies."""
         own = row(
             "bed", properties="name = objectRef.name\nsize = label a.example/b\nlength = responseObject.spec.length"
@@ -189,14 +189,14 @@ class TestProperties:
         (found,) = sent([own], request(responseObject=None), others=others)
         assert properties(found) == {"name": "one"}
 
-    def test_the_cluster_is_one_where_it_is_known(self):
+    def test_a_known_cluster_is_a_property(self):
         macros = app_macros()
         macros["segment_bridge_cluster"] = macros["segment_bridge_cluster"]._replace(definition='"eu"')
         rows = [row("bed", properties="where = cluster")]
         host = Host(macros, app_lookups(rows), [{"index": "k8s_audit", "_raw": request()}])
         assert properties(run(JOB, host).rows[0]) == {"where": "eu"}
 
-    def test_what_is_sent_anyway_can_be_left_out_or_replaced(self):
+    def test_standard_properties_can_be_left_out_or_replaced(self):
         (found,) = sent([row("bed", properties="apiGroup = -\nkind = text Bed\napiVersion:digest")], request())
         assert not [key for key in found if key.startswith("properties.")]
         assert properties(found) == {"kind": "Bed"}
@@ -204,7 +204,7 @@ class TestProperties:
 
 
 class TestTheAppsOwn:
-    """What a row of segment_journeys changes of them."""
+    """What a row of segment_journeys changes about the app's own journeys."""
 
     CREATED = event("ssa-create-application")
 
@@ -216,7 +216,7 @@ class TestTheAppsOwn:
         assert len(sent([self.change(enabled=1)], json.dumps(self.CREATED))) == 1
         assert len(sent([], json.dumps(self.CREATED))) == 1
 
-    def test_makes_room_for_a_sites_own_when_it_is_off(self):
+    def test_makes_room_for_a_sites_own_journey_when_switched_off(self):
         own = row("own", api_group="appstudio.redhat.com", resource="applications", event="App made")
         (found,) = sent([own], json.dumps(self.CREATED))
         assert found["event"] == "Application created"
@@ -231,7 +231,7 @@ class TestTheAppsOwn:
         (found,) = sent([self.change(event=event)], json.dumps(self.CREATED))
         assert (found["event"], found["journey"]) == (name, "Application created")
 
-    def test_has_further_properties_and_others_less(self):
+    def test_gains_and_loses_properties(self):
         change = self.change(properties="name = -\napplication:digest\nns = objectRef.namespace\nkind = text App")
         (found,) = sent([change], json.dumps(self.CREATED))
         ref = self.CREATED["objectRef"]
@@ -241,7 +241,7 @@ class TestTheAppsOwn:
             "properties.apiGroup:string", "properties.apiVersion:string",
         }  # fmt: skip
 
-    def test_finds_a_scan_by_another_name_of_its_result(self, others):
+    def test_finds_a_scan_whose_result_has_another_name(self, others):
         scans = [each for each in recorded_events() if "CLAIR_SCAN_RESULT" in each["_raw"]]
         renamed = [
             {**each, "_raw": each["_raw"].replace("CLAIR_SCAN_RESULT", "NEW_NAME").replace("SCAN_OUTPUT", "NEW_NAME")}
@@ -310,7 +310,7 @@ class TestTheAppsOwn:
         ({"properties": "\n".join("a%d = objectRef.name" % each for each in range(51))}, "properties_many"),
     ],
 )  # fmt: skip
-def test_a_wrong_row_is_told_and_passed_over_while_others_go_on(fields, problem):
+def test_a_wrong_row_is_reported_and_skipped_while_others_work(fields, problem):
     wrong = {**row("wrong", resource="wrongs"), **fields}
     rows = [wrong, row("bed"), row("lamp", resource="lamps", event="Lamp created")]
     told = {each["id"]: each.get("problem") for each in sent(rows, search="| `segment_bridge_journey_rows(-)`")}
@@ -329,7 +329,7 @@ def test_a_wrong_row_is_told_and_passed_over_while_others_go_on(fields, problem)
         (row("again", journey="Application created", resource="lamps"), "Application created"),
     ],
 )
-def test_the_same_thing_twice_is_wrong_the_second_time(second, detail):
+def test_the_second_of_two_equal_rows_is_wrong(second, detail):
     told = {
         each["id"]: each
         for each in sent([row("bed"), {**second, "_key": "z"}], search="| `segment_bridge_journey_rows(-)`")
@@ -340,7 +340,7 @@ def test_the_same_thing_twice_is_wrong_the_second_time(second, detail):
     assert not [each for each in sent(off, search="| `segment_bridge_journey_rows(-)`") if "problem" in each]
 
 
-def test_a_row_that_is_tried_stands_in_place_of_all():
+def test_a_row_being_tried_replaces_all_rows():
     """The page tries rows before it saves them."""
     tried = quote(json.dumps([{**row("bed", journey="Bäd", resource="lamps", event="Lamp"), "id": "bed"}]), safe="")
     search = "search `segment_bridge_audit` `segment_bridge_candidates(%s)` | `segment_bridge_journeys(%s)`" % (
@@ -352,7 +352,7 @@ def test_a_row_that_is_tried_stands_in_place_of_all():
     assert (found["event"], found["journey"]) == ("Lamp", "Bäd")
 
 
-def test_the_heartbeat_is_off_until_it_is_switched_on_and_has_what_segment_asks_for():
+def test_the_heartbeat_is_off_by_default_and_has_the_fields_that_segment_requires():
     beat = "| makeresults | where false() | `segment_bridge_heartbeat`"
     assert sent([], search=beat) == []
     (found,) = sent([{"_key": "heartbeat", "enabled": 1, "event": "Alive"}], search=beat)
@@ -360,13 +360,13 @@ def test_the_heartbeat_is_off_until_it_is_switched_on_and_has_what_segment_asks_
     assert found["messageId"].startswith("segment-bridge-heartbeat-") and "userId" not in found
 
 
-def test_a_wrong_row_is_a_trouble_that_the_alert_tells_of():
+def test_the_alert_reports_a_wrong_row_as_a_trouble():
     (found,) = sent([row("wrong", verb="make"), row("bed")], search="| `segment_bridge_trouble_journeys`")
     assert (found["about"], found["level"]) == ("wrong", "degraded")
     assert found["news"] == "journey Wrong is passed over: verb (make)"
 
 
-def test_what_people_did_is_counted_and_says_what_is_a_journey():
+def test_peoples_actions_are_counted_and_marked_as_journeys():
     events = [
         request(number=1),
         request(number=2, user="rose"),
@@ -380,7 +380,7 @@ def test_what_people_did_is_counted_and_says_what_is_a_journey():
 
 
 def test_each_collection_has_rights_of_its_own():
-    """An analyst may read collections, as the page needs one: the others name who may (default.meta.conf.spec)."""
+    """An analyst may read collections, because the page needs one. The others name who may (default.meta.conf.spec)."""
     collections, rights = (
         set(re.findall(pattern, (ROOT / file).read_text("utf-8"), re.MULTILINE))
         for pattern, file in (

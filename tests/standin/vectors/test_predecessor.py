@@ -1,7 +1,7 @@
-"""The eight searches of the app's predecessor, on its events, give the eight results that its Splunk gave.
+"""The eight searches of the app's predecessor, run on its events, give the eight results that its Splunk gave.
 
-They are in the history of github.com/konflux-ci/segment-bridge, whose last commit with them is COMMIT. To run this:
-PREDECESSOR=<a clone of it> make test ARGS=tests/standin/vectors/test_predecessor.py (Go makes the searches).
+They are in the history of github.com/konflux-ci/segment-bridge; COMMIT is the last commit that contains them. To run
+this: PREDECESSOR=<a clone of it> make test ARGS=tests/standin/vectors/test_predecessor.py (Go generates the searches).
 """
 
 import json

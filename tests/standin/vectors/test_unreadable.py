@@ -1,7 +1,7 @@
 """Audit events that cannot become journeys because of how they are logged: the macro segment_bridge_unreadable.
 
-Sources: Kubernetes, "Auditing" (levels; the annotation audit.k8s.io/truncated is in k8s.io/apiserver's plugin for
-truncation); OpenShift, "Configuring the audit log policy" (WriteRequestBodies); props.conf.spec (TRUNCATE,
+Sources: Kubernetes, "Auditing" (levels; the annotation audit.k8s.io/truncated comes from k8s.io/apiserver's truncation
+plugin); OpenShift, "Configuring the audit log policy" (WriteRequestBodies); props.conf.spec (TRUNCATE,
 SHOULD_LINEMERGE).
 """
 
@@ -28,7 +28,7 @@ def without(event, *names):
 
 
 def found(*events):
-    """The kinds, with their number and cure, of these events: objects, or texts as they are."""
+    """The kinds, with their number and cure, in these events: objects, or texts as they are."""
     texts = [event if isinstance(event, str) else json.dumps(event) for event in events]
     rows = [{"index": "k8s_audit", "_raw": text, "sourcetype": "kube:audit"} for text in texts]
     return run("search `segment_bridge_unreadable`", Host(app_macros(), events=rows, props={"KV_MODE": "auto"})).rows
@@ -95,7 +95,7 @@ def test_none_of_them_is_a_journey(given):
         ("structured", {"structured": BARE}),
     ],
 )
-def test_the_field_that_wraps_one_is_named(field, given):
+def test_the_wrapping_field_is_named(field, given):
     (row,) = found(given)
     assert row["what"].endswith("in the field " + field)
 
@@ -125,11 +125,11 @@ def test_kinds_are_counted():
         {"log_type": "audit", "message": "type=SYSCALL auditID create tekton.dev"},
     ],
 )
-def test_what_could_be_no_journey_anyway_is_not(given):
+def test_events_that_could_not_be_journeys_are_not_reported(given):
     assert found(given) == []
 
 
-def test_of_the_recorded_events_those_that_are_cut():
+def test_truncated_recorded_events_are_found():
     (row,) = found(*(line.raw for line in recorded.audit_lines()))
     assert (row["kind"], row["events"]) == ("cut", 3)
 
@@ -140,7 +140,9 @@ def policy():
 
 
 def level(rules, seen):
-    """Of the first rule that fits, as the API server's policy checker takes it: a subresource has to be named."""
+    """The level of the first rule that matches, as in the API server's policy checker: a subresource has to be
+    named.
+    """
     reference = seen["objectRef"]
     resource = "/".join(filter(None, (reference["resource"], reference.get("subresource"))))
     for rule in rules:
@@ -152,7 +154,7 @@ def level(rules, seen):
     return "None"
 
 
-def test_the_policy_of_the_readme_logs_the_bodies_of_all_journeys():
+def test_the_readmes_policy_logs_the_bodies_of_all_journeys():
     expected = recorded.expected_messages()
     events = (json.loads(line.raw) for line in recorded.audit_lines() if line.raw.endswith("}"))
     levels = [level(policy()["rules"], each) for each in events if each.get("auditID") in expected]

@@ -1,28 +1,28 @@
-"""The search language against conformance vectors: given rows, a search, and its results or its error.
+"""Conformance vectors for the search language: given rows, a search, and its results or its error.
 
 A file holds a group of vectors, each an object:
 
-    {"about": "...",                     what is shown
+    {"about": "...",                     what it shows
      "known_from": "Search Reference, dedup, example 1",   or "recorded behaviour: ...", or "choice: why"
-     "given": [{"field": "value", ...}], the rows before the search, which then begins behind a pipe; or
+     "given": [{"field": "value", ...}], the rows before the search, which then continues after a pipe; or
      "events": ["raw text", ...],        an index's events, oldest first, for a search that begins with the search
-                                         command; an object has what else it has: _time, index, ...
-     "props": {"KV_MODE": "none"},       props.conf of those events
+                                         command; an object may set more: _time, index, ...
+     "props": {"KV_MODE": "none"},       props.conf for those events
      "limits": {"kv": {"limit": "0"}},    limits.conf
     "lookups": {"name": [{...}]},       CSV lookups
      "macros": {"name(1)": {"args": "x", "definition": "..."}},
      "rest": {"/services/x": [{...}]},   the rows of an endpoint
      "utc_offset_h": -7,                 the time zone
-    "others": ["NULL_IN_LOOKUP"],       the choices of which the other answer is given (see spl/choices.py)
+    "others": ["NULL_IN_LOOKUP"],       the choices that are answered the other way (see spl/choices.py)
      "search": "eval ...",
-     "result": [{...}],                  all rows; null is a field that must not be there; and, or
+     "result": [{...}],                  all rows; null means that the field must be absent; and, or
      "fields": ["a", "b"],               the order of the fields,
      "written": {"name": [{...}]},       the lookups afterwards,
-     "collected": [{...}],               what was written into indexes; or
+     "collected": [{...}],               what was written to indexes; or
      "error": "..."}                     part of the error's text
 
-It is 2023-11-14T22:13:20Z. Values are compared as Splunk writes them. Where the manual prints a result, known_from
-names the example; where its rows are not in the manual, the vector says so. The manual is that of Splunk 9.x and 10.0.
+The time is 2023-11-14T22:13:20Z. Values are compared as Splunk writes them. If the manual prints a result, known_from
+names the example; if its rows are not in the manual, the vector says so. The manual is that of Splunk 9.x and 10.0.
 """
 
 import json
@@ -42,7 +42,7 @@ FOLDER = Path(__file__).parent
 
 
 def host_of(vector):
-    """splunkd as the vector describes it."""
+    """The splunkd that the vector describes."""
     macros = {name: macro(stanza) for name, stanza in vector.get("macros", {}).items()}
     lookups = {
         name: Lookup(dict.fromkeys(field for row in rows for field in row), rows)

@@ -1,4 +1,4 @@
-"""The commands, a module a group; importing this package registers them all."""
+"""The commands, with a module for each group. Importing this package registers them all."""
 
 import importlib
 import pkgutil

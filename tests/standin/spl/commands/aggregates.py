@@ -1,8 +1,8 @@
-"""The statistical functions of stats, eventstats, streamstats, chart and timechart: one object a function and a group.
+"""The statistical functions of stats, eventstats, streamstats, chart and timechart: one object per function and group.
 
-An aggregate is fed the values of its field one at a time, in the order of the events (each value of a multivalue
-field by itself), and gives a value, or None for "no field". Values that are not numbers do not exist for the numeric
-functions. Not known, hence refused by name: sparkline, estdc_error, rate.
+An aggregate receives the values of its field one at a time, in the order of the events (each value of a multivalue
+field separately), and returns a value, or None for "no field". Numeric functions skip values that are not numbers.
+Refused by name because not known: sparkline, estdc_error, rate.
 
 Relies on: Search Reference, "Aggregate functions", "Event order functions", "Multivalue stats and chart functions",
 "Time functions"; limits.conf, [stats].
@@ -18,10 +18,10 @@ LIST_MAXSIZE = 100  # limits.conf [stats] list_maxsize
 
 
 class Aggregate:
-    """What one function knows of one group so far."""
+    """What one function knows so far about one group."""
 
     def add(self, value: Scalar, time: float) -> None:
-        """Takes a value of the field and the _time (epoch seconds) of its event."""
+        """Takes a value of the field, and the _time of its event in epoch seconds."""
         raise NotImplementedError
 
     def result(self) -> Optional[Value]:
@@ -40,7 +40,7 @@ class Count(Aggregate):
 
 
 class DistinctCount(Aggregate):
-    """Also estdc, whose estimate is exact below 1,000 values; here it always is."""
+    """Also estdc, whose estimate is exact below 1,000 values; here it is always exact."""
 
     def __init__(self) -> None:
         self.seen = set()
@@ -53,14 +53,14 @@ class DistinctCount(Aggregate):
 
 
 class Values(DistinctCount):
-    """Distinct values in lexicographical order."""
+    """The distinct values in lexicographical order."""
 
     def result(self) -> Optional[Value]:
         return from_list(sorted(self.seen))
 
 
 class ListOf(Aggregate):
-    """The values in the order of the events, the first hundred."""
+    """The first hundred values, in the order of the events."""
 
     def __init__(self) -> None:
         self.values: List[Scalar] = []
@@ -74,7 +74,7 @@ class ListOf(Aggregate):
 
 
 class Mode(Aggregate):
-    """The most frequent value; of equally frequent ones the first seen."""
+    """The most frequent value. Of equally frequent ones, the one seen first."""
 
     def __init__(self) -> None:
         self.counts: Dict[str, int] = {}
@@ -105,7 +105,9 @@ class Last(First):
 
 
 class Latest(First):
-    """Of events of the same time the first seen is the latest, the last seen the earliest: events come newest first."""
+    """Of events with the same time, the one seen first is the latest and the one seen last the earliest: events come
+    newest first.
+    """
 
     time = -math.inf
 
@@ -133,7 +135,7 @@ class EarliestTime(Earliest):
 
 
 class Extreme(Aggregate):
-    """max: of the numbers if there are any, else of the texts. The value keeps its notation."""
+    """The maximum of the numbers if there are any, else of the texts. The value keeps its notation."""
 
     sign = 1
 
@@ -160,7 +162,7 @@ class Minimum(Extreme):
 
 
 class Numeric(Aggregate):
-    """The base of functions of numbers; `all_numbers` is what allnum=true asks for."""
+    """The base of numeric functions. `all_numbers` implements allnum=true."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -216,7 +218,7 @@ class Range(Numeric):
 
 
 class Percentile(Numeric):
-    """Interpolated between the two nearest ranks, as the manual's examples are; exact for any number of values."""
+    """Interpolates between the two nearest ranks, like the manual's examples. Exact for any number of values."""
 
     def __init__(self, percent: float) -> None:
         super().__init__()
@@ -236,7 +238,7 @@ class Percentile(Numeric):
 
 
 class Median(Percentile):
-    """Of an even number of values the mean of the two in the middle, a half of it rounded up."""
+    """For an even number of values, the mean of the two in the middle, with a half rounded up."""
 
     def __init__(self) -> None:
         super().__init__(50)
@@ -278,7 +280,7 @@ PERCENTILE = re.compile(r"(?:exactperc|upperperc|perc|p)(\d+(?:\.\d+)?)\Z")
 
 
 def aggregate(name: str) -> Optional[Callable[[], Aggregate]]:
-    """The maker of the aggregate that `name` means (perc95, p99.9, median, dc, ...), or None."""
+    """A factory for the aggregate that `name` denotes (perc95, p99.9, median, dc, ...), or None."""
     percentile = PERCENTILE.match(name)
     if percentile and float(percentile.group(1)) < 100:
         return lambda: Percentile(float(percentile.group(1)))

@@ -1,6 +1,6 @@
-"""bin, also called bucket: values become the sets that they are in.
+"""bin, also called bucket: replaces values with the sets that contain them.
 
-Not known, hence refused: bins=, start= and end= for anything but time; how splunkd then chooses a span is not
+Refused because not known: bins=, start= and end= for anything but time; how splunkd then chooses a span is not
 documented.
 
 Relies on: Search Reference, "bin".
@@ -60,7 +60,7 @@ def _with(row: Row, field: str, output: str, label: Callable[[Scalar], Optional[
 def labels(
     field: str, options: Dict[str, Any], arguments: Arguments, context: Context
 ) -> Callable[[Scalar], Optional[Scalar]]:
-    """What the values of a field become with a span: a time's beginning, else "from-to"; None is "as it was"."""
+    """What a span turns the values of a field into: the start of a time span, else "from-to"; None keeps the value."""
     spec = options["span"]
     if field == "_time":
         return time_label(given_span(options, arguments, context))
@@ -96,7 +96,7 @@ def given_span(options: Dict[str, Any], arguments: Arguments, context: Context) 
 
 
 def chosen_span(duration_s: float, options: Dict[str, Any], arguments: Arguments, context: Context) -> TimeSpan:
-    """The span where none is given."""
+    """The span to use if none is given."""
     zone, least = context.host.clock.zone, 0.0
     if "minspan" in options:
         span = time_span(options["minspan"], zone)

@@ -17,7 +17,7 @@ _BRACES = re.compile(r"\{([^{}]*)\}")
 
 
 def compiled(source: str, arguments: Arguments, context: Context) -> Callable[[Row], Any]:
-    """An eval expression as a function of a row; what is wrong with it is an error of the command."""
+    """An eval expression as a function of a row. An error in it becomes an error of the command."""
     try:
         return expressions.compiled(source, context.host)
     except SplError as error:
@@ -66,7 +66,7 @@ def _assignment(part: str, arguments: Arguments, context: Context) -> Assignment
 
 
 def _name(name: str, arguments: Arguments) -> Name:
-    """The destination: {field} in it stands for the field's value; without one there is no destination."""
+    """The destination. {field} in it stands for the field's value; if the field is missing, there is no destination."""
     if name.count("{") != name.count("}"):
         raise arguments.error("The destination field is invalid. {} brackets must be closed.")
     fields = _BRACES.findall(name)
@@ -86,7 +86,7 @@ def _name(name: str, arguments: Arguments) -> Name:
 
 @lru_cache(maxsize=1_000)
 def _at_commas(source: str) -> Tuple[str, ...]:
-    """Cut at the commas that are neither quoted nor in parentheses."""
+    """Cuts at the commas that are neither quoted nor in parentheses."""
     parts, depth, last = [], 0, 0
     for match in _PIECES.finditer(source):
         sign = match.group()

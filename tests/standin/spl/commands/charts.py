@@ -1,6 +1,6 @@
-"""chart and timechart: a table with an x-axis down the side and, if split, a column a series.
+"""chart and timechart: a table with the x-axis down the side and, if split, one column per series.
 
-Not known, hence refused: functions of aggregates (`eval(avg(a)*avg(b))`), spans of the split-by field, `agg=`,
+Refused because not known: functions of aggregates (`eval(avg(a)*avg(b))`), spans of the split-by field, `agg=`,
 sparklines.
 
 Relies on: Search Reference, "chart", "timechart"; messages.conf, [NEW_CHART_PROCESSOR].
@@ -25,7 +25,7 @@ RATES = {"per_second": 1, "per_minute": 60, "per_hour": 3600, "per_day": 86400} 
 
 
 class Limit(NamedTuple):
-    """How many series are kept, from which end; 0 is all."""
+    """How many series to keep, and from which end. 0 keeps all."""
 
     bottom: bool
     count: int
@@ -45,7 +45,7 @@ SERIES_OPTIONS: Dict[str, Callable[[str], Any]] = {
 
 
 class Field(NamedTuple):
-    """A field after BY or OVER, and the options that stand behind it."""
+    """A field after BY or OVER, with the options that follow it."""
 
     name: str
     options: Dict[str, Any]
@@ -117,7 +117,7 @@ def chart(arguments: Arguments, chunks: Iterator[Results], context: Context) -> 
 
 
 def _by_start(value: Scalar) -> Tuple[float, str]:
-    """The order of ranges such as "-1-0" and "2-4"."""
+    """The sort key for ranges such as "-1-0" and "2-4"."""
     match = re.match(r"-?[\d.]+(?:e[-+]?\d+)?", text(value))
     return (float(match.group()) if match else float("inf"), text(value))
 
@@ -168,7 +168,7 @@ def _continuous(start: float, last: float, span: TimeSpan) -> List[float]:
 
 @dataclass(frozen=True)
 class Split:
-    """How rows are split into series, and which series have a column of their own."""
+    """How rows are split into series, and which series get their own column."""
 
     field: str
     options: Dict[str, Any]
@@ -176,7 +176,7 @@ class Split:
     """(values of each series, rows of each series) -> the series to keep"""
 
     def series(self, row: Row) -> List[Optional[str]]:
-        """The series of a row; None is that of rows without the field."""
+        """The series of a row. None stands for rows without the field."""
         values = [text(value) for value in as_list(row.get(self.field))]
         if self.options.get("dedup_splitvals", False):
             values = list(dict.fromkeys(values))
@@ -184,7 +184,7 @@ class Split:
         return found or ([None] if self.options.get("usenull", True) else [])
 
     def name(self, term: Term, series: str, single: bool) -> str:
-        """The column of a function and a series."""
+        """The column for a function and a series."""
         if single:
             return series
         pattern = self.options.get("format", "$AGG$%s$VAL$" % self.options.get("sep", ": "))
@@ -227,7 +227,7 @@ _WHERE = re.compile(r"(\w+)\s*(?:(in|notin)\s+(top|bottom)\s*(\d+)|([<>])\s*(-?\
 
 
 def _where(words: List[str], arguments: Arguments) -> Callable[[Dict[str, List[float]], Dict[str, int]], List[str]]:
-    """`max in top5`, `sum > 100`: a function of the values of a series says whether it is kept."""
+    """`max in top5`, `sum > 100`: a function that decides from their values which series to keep."""
     source = " ".join(words)
     match = _WHERE.match(source)
     # count is the sum of counts: "yields results similar to using the sum function".
@@ -254,7 +254,7 @@ def _where(words: List[str], arguments: Arguments) -> Callable[[Dict[str, List[f
 
 
 class Table:
-    """Rows by x and series, and what becomes of them."""
+    """Rows by x and series, and the results made from them."""
 
     def __init__(self, split: Optional[Split], terms: Sequence[Term], span: Optional[TimeSpan] = None):
         self.split, self.terms, self.span = split, terms, span
@@ -293,7 +293,7 @@ class Table:
         return values
 
     def _span_of(self, x: Scalar) -> Row:
-        """The hidden fields in which timechart leaves its span."""
+        """The hidden fields in which timechart records its span."""
         if isinstance(self.span, Seconds):
             return {"_span": float(self.span.length)}
         if isinstance(self.span, Days):

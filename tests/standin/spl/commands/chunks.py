@@ -1,4 +1,4 @@
-"""What commands do with chunks of rows: gather them, cut them, tell which fields they have."""
+"""Operations on chunks of rows: gathering them, cutting them, finding out which fields they have."""
 
 from typing import Dict, Iterable, Iterator, List
 
@@ -7,11 +7,13 @@ from ...values import Results, Row
 MAX_ROWS = 50_000  # limits.conf [searchresults] maxresultrows
 CHUNK_ROWS = 2_500
 BATCH_ROWS = 50
-"""As events are read, few go through all commands together: what is kept of an event's text is there for them all."""
+"""While events are read, few pass through all commands together, so that what is cached about an event's text serves
+them all.
+"""
 
 
 def gathered(chunks: Iterable[Results]) -> Results:
-    """All rows, and all fields in the order in which they first come up."""
+    """All rows, and all fields in the order in which they first occur."""
     fields: Dict[str, None] = {}
     rows: List[Row] = []
     for chunk in chunks:
@@ -21,13 +23,15 @@ def gathered(chunks: Iterable[Results]) -> Results:
 
 
 def cut(results: Results) -> Iterator[Results]:
-    """The results in chunks that a command may be given; at least one, so that the fields are known without rows."""
+    """The results in chunks of a size that commands may be given. There is at least one, to carry the fields if there
+    are no rows.
+    """
     for start in range(0, max(1, len(results.rows)), MAX_ROWS):
         yield Results(results.fields, results.rows[start : start + MAX_ROWS])
 
 
 def merged(chunks: Iterable[Results]) -> Iterator[Results]:
-    """The same rows in chunks of a size worth handing on."""
+    """The same rows in chunks large enough to be worth passing on."""
     waiting: List[Results] = []
     for chunk in chunks:
         waiting.append(chunk)
@@ -39,7 +43,9 @@ def merged(chunks: Iterable[Results]) -> Iterator[Results]:
 
 
 def with_fields(fields: Iterable[str], added: Iterable[str], rows: Iterable[Row]) -> List[str]:
-    """The fields, and at their end those added ones that a row has: a field that is null everywhere does not exist."""
+    """The fields, followed by those of the added ones that a row has: a field that is null everywhere does not
+    exist.
+    """
     known = dict.fromkeys(fields)
     new = [name for name in dict.fromkeys(added) if name not in known]
     return [*known, *(name for name in new if any(name in row for row in rows))]

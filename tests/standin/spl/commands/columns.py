@@ -1,4 +1,4 @@
-"""Which columns there are, and what they are called: fields, table, rename, fillnull, transpose, addtotals.
+"""Commands that select and name columns: fields, table, rename, fillnull, transpose, addtotals.
 
 Relies on: Search Reference, the pages of these commands.
 """
@@ -12,7 +12,7 @@ from .chunks import cut, gathered, is_internal, with_fields
 
 
 def named(fields: List[str], patterns: List[str]) -> List[str]:
-    """The fields that a list of names and wildcards stands for. A leading asterisk finds no internal fields."""
+    """The fields that a list of names and wildcards matches. A leading asterisk matches no internal fields."""
     return list(
         dict.fromkeys(
             name
@@ -24,13 +24,13 @@ def named(fields: List[str], patterns: List[str]) -> List[str]:
 
 
 def named_fields(arguments: Arguments) -> Optional[FrozenSet[str]]:
-    """What fields or table keep, if each is named; None of wildcards, and of fields taken away."""
+    """The fields that fields or table keep, if each is named; None if there are wildcards, or if fields are removed."""
     sign, words = _signed(arguments)
     return None if sign == "-" or any("*" in word for word in words) else frozenset(words)
 
 
 def _signed(arguments: Arguments) -> Tuple[str, List[str]]:
-    """+ or -, and the names behind it; the sign may stand alone or right before the first name."""
+    """+ or -, and the names after it. The sign may stand alone or right before the first name."""
     words = arguments.fields()
     if words and words[0] in ("+", "-"):
         return words[0], words[1:]
@@ -60,7 +60,7 @@ def _projected(chunk: Results, names: List[str]) -> Results:
 
 @command("table", orders=True)
 def table(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    """Wildcards find fields in alphabetical order; without any of the fields there are no rows."""
+    """Wildcards match fields in alphabetical order. If none of the fields exists, there are no rows."""
     words = arguments.fields()
     if not words:
         raise arguments.error("Must specify at least one valid field name (can contain wildcards).")
@@ -104,7 +104,7 @@ def rename(arguments: Arguments, chunks: Iterator[Results], context: Context) ->
 
 
 def _names(old: str, new: str, known: List[str]) -> Dict[str, str]:
-    """What each field is called after the rename; a name without wildcard is renamed even where it does not exist."""
+    """The name of each field after the rename. A name without a wildcard is renamed even if no such field exists."""
     if "*" not in old:
         return {old: new}
     return {field: filled(new, captured(old, field)) for field in named(known, [old])}
@@ -118,14 +118,14 @@ def captured(pattern: str, name: str) -> Tuple[str, ...]:
 
 
 def filled(pattern: str, parts: Tuple[str, ...]) -> str:
-    """A pattern with parts in the places of its asterisks."""
+    """The pattern with its asterisks replaced by these parts."""
     found = iter(parts)
     return re.sub(r"\*", lambda star: next(found), pattern)
 
 
 @command("fillnull")
 def fillnull(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    """Without fields, all that at least one row has, which only the last row tells."""
+    """Without arguments, fills every field that at least one row has, which is known only after the last row."""
     value = arguments.options(value=str).get("value", "0")
     names = arguments.fields()
     for index, name in enumerate(names):

@@ -1,4 +1,4 @@
-"""rex and spath: fields out of a field's text.
+"""rex and spath: extract fields from a field's text.
 
 Relies on: Search Reference, "rex", "spath"; limits.conf, [spath] extraction_cutoff, [rex] max_match.
 """
@@ -104,7 +104,7 @@ def _translated(one: str, other: str, arguments: Arguments) -> Callable[[str], s
 
 
 def _replaced(expression: str, by: str, flags: str) -> Callable[[str], str]:
-    """All matches with g, else the first, or the one of that number."""
+    """Replaces all matches with g, else the first, or the one with that number."""
     pattern, template = compiled(expression), replacement(by)
     if flags == "g":
         return lambda value: pattern.sub(template, value)
@@ -121,7 +121,7 @@ def _replaced(expression: str, by: str, flags: str) -> Callable[[str], str]:
 
 @command("spath")
 def spath(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    """Of JSON; XML is refused."""
+    """Handles JSON and refuses XML."""
     options = arguments.options(input=str, output=str, path=str)
     words = arguments.fields()
     path = options.get("path", words.pop(0) if words else None)
@@ -152,7 +152,7 @@ def _json(row: Row, source: str, arguments: Arguments) -> str:
 
 
 def _all_extracted(chunks: Iterator[Results], source: str, cutoff: int, arguments: Arguments) -> Iterator[Results]:
-    """Each leaf of the first bytes as a field of its own."""
+    """Each leaf within the first bytes as a field of its own."""
     for chunk in chunks:
         rows, added = [], {}
         for row in chunk.rows:

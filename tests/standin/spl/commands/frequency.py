@@ -1,6 +1,6 @@
 """top and rare: the most and the least frequent values.
 
-Of values that are equally frequent, top has the last in lexicographical order first, rare the first.
+Of equally frequent values, top puts the lexicographically last one first, rare the first one.
 
 Relies on: Search Reference, "top" (Lexicographic order of results), "rare".
 """
@@ -71,6 +71,6 @@ def _ranked(arguments: Arguments, chunks: Iterator[Results], is_reverse: bool) -
 
 
 def _figures(options: Dict[str, Any]) -> Dict[str, str]:
-    """The columns that are added: name -> count or percent."""
+    """The added columns: count or percent by column name."""
     named = (("count", "countfield", "showcount"), ("percent", "percentfield", "showperc"))
     return {options.get(field, kind): kind for kind, field, shown in named if options.get(shown, True)}

@@ -1,4 +1,4 @@
-"""Commands that make rows of something else than events: makeresults, rest.
+"""Commands that make rows from something other than events: makeresults, rest.
 
 Relies on: Search Reference, "makeresults", "rest".
 """
@@ -64,7 +64,7 @@ def _of_json(data: str, now: int) -> Results:
 
 
 def _of_csv(data: str, now: int) -> Results:
-    """A row has no time, and no field where a cell is empty or missing."""
+    """A row has no time, and lacks the fields whose cells are empty or missing."""
     lines = [line for line in csv.reader(io.StringIO(data.strip("\n")), skipinitialspace=True) if line]
     names = [name.strip() for name in lines[0]] if lines else []
     return Results(names, ({name: cell for name, cell in zip(names, line) if cell} for line in lines[1:]))
@@ -72,7 +72,7 @@ def _of_csv(data: str, now: int) -> Results:
 
 @command("rest", generating=True, orders=True)
 def rest(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    """A row for each entry of the endpoint; name=value words go to it as arguments."""
+    """A row for each entry of the endpoint. name=value words are passed to it as arguments."""
     words = [word for word in arguments.words if word != ","]
     paths = [word for word in words if "=" not in word]
     if len(paths) != 1 or not paths[0].startswith("/"):

@@ -1,8 +1,8 @@
-"""tstats: statistics of fields that are indexed, without a look at the events.
+"""tstats: statistics of indexed fields, without looking at the events.
 
-Known are the functions below, of the fields below, WHERE, and BY with a span of _time. The rest of the manual's page is
-refused: data models, prestats, PREFIX(), words. What Splunk says of a field that is not indexed is not in the manual:
-here it is an error.
+It knows the functions below, of the fields below, WHERE, and BY with a span of _time. It refuses the rest of the
+manual's page: data models, prestats, PREFIX(), words. The manual does not say what Splunk answers for a field that is
+not indexed; here it is an error.
 
 Relies on: Search Reference, "tstats".
 """

@@ -1,4 +1,4 @@
-"""addinfo: what search this is.
+"""addinfo: adds information about the search.
 
 Relies on: Search Reference, "addinfo".
 """
@@ -13,7 +13,7 @@ _FIELDS = ("info_min_time", "info_max_time", "info_sid", "info_search_time")
 
 @command("addinfo")
 def addinfo(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    """The bounds are those of the search as a whole, not those that stand in its first command."""
+    """The bounds are those of the search as a whole, not those written in its first command."""
     arguments.nothing()
     host = context.host
     latest = "+Infinity" if host.latest is None else "%.3f" % host.latest

@@ -17,7 +17,7 @@ Pairs = List[Tuple[str, str]]
 
 
 def _table(arguments: Arguments, context: Context) -> LookupTable:
-    """The table that the first word names; takes the word away."""
+    """The table that the first word names. Removes the word."""
     if not arguments.words:
         raise arguments.error("A lookup table name is required.")
     name = unquote(arguments.words.pop(0))
@@ -44,7 +44,7 @@ def _pairs(arguments: Arguments, words: List[str]) -> Pairs:
 
 @command("lookup")
 def lookup(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    """Without OUTPUT all fields that are not looked up by are given; where nothing is found they become null."""
+    """Without OUTPUT, returns all fields except those looked up by. If nothing is found they become null."""
     arguments.options(local=boolean, update=boolean)
     new_only = any(word.upper() == "OUTPUTNEW" for word in arguments.words)
     outputs = arguments.clause("OUTPUT", "OUTPUTNEW")
@@ -77,7 +77,7 @@ def lookup(arguments: Arguments, chunks: Iterator[Results], context: Context) ->
 
 
 class _Found:
-    """The table by the values of the fields that are looked up by."""
+    """The table, by the values of the fields that are looked up by."""
 
     def __init__(self, table: LookupTable, inputs: Pairs, wanted: Pairs, new_only: bool, skips_nulls: bool):
         self.wanted, self.new_only, self.skips_nulls = wanted, new_only, skips_nulls
@@ -95,7 +95,7 @@ class _Found:
         return self.by_fields[fields]
 
     def _keys(self, row: Row, fields: Sequence[str]) -> List[Tuple[str, ...]]:
-        """One for each combination of values; none if a field is null."""
+        """One key for each combination of values, or none if a field is null."""
         keys: List[Tuple[str, ...]] = [()]
         for field in fields:
             values = map(text, as_list(row.get(field)))
@@ -140,7 +140,7 @@ def inputlookup(arguments: Arguments, chunks: Iterator[Results], context: Contex
 
 @command("outputlookup")
 def outputlookup(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    """Passes the rows on. No rows empty the table, unless override_if_empty=false."""
+    """Passes the rows on. If there are none it empties the table, unless override_if_empty=false."""
     options = arguments.options(append=boolean, key_field=str, max=natural, override_if_empty=boolean)
     table = _table(arguments, context)
     arguments.nothing()

@@ -49,7 +49,7 @@ def _tokens(expression: str, arguments: Arguments) -> Callable[[str], List[str]]
 
 @command("mvexpand")
 def mvexpand(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    """A row that lacks the field stays one row."""
+    """A row that lacks the field remains a single row."""
     limit = arguments.options(limit=natural).get("limit", 0)
     field = unquote(arguments.only_word("A field name is expected."))
     if is_internal(field):

@@ -1,7 +1,7 @@
-"""The order of values: what sort, dedup's sortby, chart and timechart agree on.
+"""The order of values that sort, dedup's sortby, chart and timechart share.
 
-`auto` decides anew for each pair of values: numbers if both are, addresses if both are, else text by code points. A
-row that lacks the field comes last, in either direction.
+`auto` decides for each pair of values: as numbers if both are numbers, as addresses if both are, else as text by code
+points. A row that lacks the field comes last, in either direction.
 
 Relies on: Search Reference, "sort" (Usage, Sort field options).
 """
@@ -15,7 +15,7 @@ from ...values import Row, Scalar, Value, number, text
 
 
 def address(value: Scalar) -> Optional[Tuple[int, int]]:
-    """An IPv4 or IPv6 address as something that sorts, or None."""
+    """An IPv4 or IPv6 address in a sortable form, or None."""
     try:
         ip = ipaddress.ip_address(text(value).strip())
     except ValueError:
@@ -24,7 +24,7 @@ def address(value: Scalar) -> Optional[Tuple[int, int]]:
 
 
 def compare(one: Scalar, other: Scalar) -> int:
-    """auto, of two values: negative, 0 or positive."""
+    """Compares two values by `auto`: negative, 0 or positive."""
     for kind in (number, address, text):
         first, second = kind(one), kind(other)
         if first is not None and second is not None:
@@ -33,12 +33,12 @@ def compare(one: Scalar, other: Scalar) -> int:
 
 
 def _flat(value: Value) -> Scalar:
-    """A multivalue field is compared as its values one a line."""
+    """A multivalue field is compared as its values, one per line."""
     return "\n".join(map(text, value)) if isinstance(value, list) else value
 
 
 def _kind_first(kind: Callable[[Scalar], Any]) -> Callable[[Scalar], Any]:
-    """Orders by kind; what is not of the kind comes after all that is, as text."""
+    """Orders by kind. Values of another kind come after all others, as text."""
 
     def key(value: Scalar) -> Any:
         amount = kind(value)
@@ -48,7 +48,7 @@ def _kind_first(kind: Callable[[Scalar], Any]) -> Callable[[Scalar], Any]:
 
 
 def _automatic(values: Sequence[Scalar]) -> Callable[[Scalar], Any]:
-    """A key function that orders these values as compare() does, the cheapest that can."""
+    """A key function that orders these values like compare(), the cheapest one that can."""
     numbers = sum(number(value) is not None for value in values)
     if numbers == len(values):
         return number
@@ -68,7 +68,7 @@ class SortKey:
 
 
 def sorted_rows(rows: Iterable[Row], keys: Sequence[SortKey]) -> List[Row]:
-    """The rows in order of the keys; equal ones stay in the order in which they came."""
+    """The rows in the order of the keys. Equal ones keep the order in which they came."""
     ordered = list(rows)
     for by in reversed(keys):
         present = [(_flat(row[by.field]), row) for row in ordered if by.field in row]

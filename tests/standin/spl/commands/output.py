@@ -18,7 +18,7 @@ _DEFAULT_FIELDS = ("host", "source", "sourcetype", "index", "splunk_server", "li
 
 @command("collect")
 def collect(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    """Writes rows into an index when the search is done, and passes them on."""
+    """Writes rows to an index when the search is done, and passes them on."""
     options = arguments.options(
         index=str, source=str, sourcetype=str, host=str, marker=str, testmode=boolean, addtime=boolean
     )
@@ -57,7 +57,7 @@ def collect(arguments: Arguments, chunks: Iterator[Results], context: Context) -
 
 
 SKIPPED = object()
-"""A value that its type does not allow."""
+"""Stands for a value that its type does not allow."""
 _WORDS = {"true": True, "t": True, "yes": True, "false": False, "f": False, "no": False}
 
 
@@ -133,7 +133,7 @@ def tojson(arguments: Arguments, chunks: Iterator[Results], context: Context) ->
 
 
 def _typed_field(word: str, default: str, arguments: Arguments) -> Tuple[str, str]:
-    """(field or pattern, datatype) of a name, or of type(name)."""
+    """(field or pattern, datatype) from a name or from type(name)."""
     kind, parenthesis, rest = word.partition("(")
     if not parenthesis:
         return unquote(word), default

@@ -17,7 +17,7 @@ from .statistics import Key, expand, read_terms
 from .terms import Group, groups_of, time_of
 
 MAX_WINDOW = 10_000
-# The manual writes reset_after="("<expression>")" with the expression's quotes escaped; "<expression>" does as well.
+# The manual writes reset_after="("<expression>")" with the expression's quotes escaped; "<expression>" works as well.
 _RESET = re.compile(r'\b(reset_before|reset_after)\s*=\s*(?:"\("((?:[^"\\]|\\.)*)"\)"|"((?:[^"\\]|\\.)*)")', re.S)
 
 
@@ -49,7 +49,7 @@ def streamstats(arguments: Arguments, chunks: Iterator[Results], context: Contex
     def streamed() -> Iterator[Results]:
         run: Optional[_Run] = None
         for chunk in chunks:
-            if run is None:  # a wildcard finds the fields of the first chunk
+            if run is None:  # a wildcard matches the fields of the first chunk
                 found = expand(terms, chunk.fields, by)
                 make = partial(Group, found, options.get("allnum", False))
                 if window or seconds is not None:
@@ -64,7 +64,7 @@ def streamstats(arguments: Arguments, chunks: Iterator[Results], context: Contex
 
 
 def _no_expression(text: str) -> None:
-    """What is left of reset_before and reset_after is not an expression in quotes."""
+    """Refuses what remains of reset_before and reset_after: it is not an expression in quotes."""
     raise ValueError(text)
 
 
@@ -97,7 +97,9 @@ class _Totals:
 
 
 class _Window:
-    """The last rows: of all groups together when `shared`, else of each; at most `size`, and of the last `seconds`."""
+    """The last rows, of all groups together if `shared`, else of each group: at most `size`, and from the last
+    `seconds`.
+    """
 
     def __init__(
         self, make: Callable[[], Group], shared: bool, size: int, seconds: Optional[float], arguments: Arguments
@@ -150,7 +152,7 @@ class _Run:
         self.last: Optional[List[Key]] = None
 
     def extended(self, row: Row) -> Row:
-        """The row with the statistics up to it. A row that lacks a BY field has none and changes none."""
+        """The row with the statistics up to it. A row that lacks a BY field gets none and changes none."""
         keys = groups_of(row, self.by)
         if not keys:
             return row

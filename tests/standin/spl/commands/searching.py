@@ -1,4 +1,4 @@
-"""search: reads the indexes at the beginning of a search, filters rows anywhere else.
+"""search: reads the indexes if it is a search's first command, else filters rows.
 
 Relies on: Search Reference, "search", "Time modifiers".
 """
@@ -26,14 +26,14 @@ def search(arguments: Arguments, chunks: Iterator[Results], context: Context) ->
 
 
 def read_indexes(arguments: Arguments, context: Context) -> Iterator[Results]:
-    """The search command where it comes first: events of the indexes, newest first."""
+    """The search command in first place: reads events from the indexes, newest first."""
     return _read(parse(arguments.source, context.host.clock), context)
 
 
 def scanned(query: Search, context: Context) -> Iterator[Row]:
-    """The events of a search's indexes and times, newest first, whatever its other terms say.
+    """The events in a search's indexes and time range, newest first, whatever its other terms say.
 
-    A time in the search takes the place of the job's time range; without a latest time that is now.
+    A time in the search replaces the job's time range. Without a latest time, it ends now.
     """
     host = context.host
     earliest, latest = host.earliest, host.latest
@@ -45,7 +45,7 @@ def scanned(query: Search, context: Context) -> Iterator[Row]:
 
 
 def _read(query: Search, context: Context) -> Iterator[Results]:
-    """What an event has before its fields are found is looked at first; fields that nobody asks for are not found."""
+    """Tests first what an event has before its fields are extracted. Fields that nobody asks for are not extracted."""
     host, counts = context.host, meter.current()
     quick = [term.holds for term in query.terms if term.fields <= INDEXED]
     slow = [term.holds for term in query.terms if not term.fields <= INDEXED]
@@ -72,7 +72,9 @@ def _read(query: Search, context: Context) -> Iterator[Results]:
 
 
 def _is_of_index_time(query: Search, event: Row, includes_latest: bool) -> bool:
-    """An event's index time is whole seconds: so _indextime has them, and Splunk's own searches round them."""
+    """An event's index time is in whole seconds: _indextime has whole seconds, and Splunk's own searches round to
+    them.
+    """
     earliest, latest = query.index_earliest, query.index_latest
     if earliest is None and latest is None:
         return True

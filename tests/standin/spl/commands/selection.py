@@ -1,4 +1,4 @@
-"""Which rows stay and in which order: head, tail, sort, dedup, reverse.
+"""Commands that select and order rows: head, tail, sort, dedup, reverse.
 
 Relies on: Search Reference, the pages of these commands; limits.conf.
 """
@@ -19,7 +19,7 @@ _SORT_FIELD = re.compile(r"(auto|num|ip|str)\((.*)\)\Z", re.S)
 
 @command("head")
 def head(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    """The first rows: so many, or until an expression is false."""
+    """The first rows: a number of them, or those before an expression turns false."""
     options = Arguments(arguments.name, " ".join(map("=".join, _HEAD_OPTION.findall(arguments.source)))).options(
         limit=natural, null=boolean, keeplast=boolean
     )
@@ -60,7 +60,7 @@ def _first(count: int, chunks: Iterator[Results]) -> Iterator[Results]:
 
 @command("tail")
 def tail(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    """The last rows, the very last first."""
+    """The last rows, in reverse order."""
     words = arguments.fields()
     if len(words) > 1 or (words and (not words[0].isdecimal() or int(words[0]) == 0)):
         raise arguments.error("The number of results must be a positive number.")
@@ -124,7 +124,9 @@ def _sort_keys(words: List[str], arguments: Arguments) -> List[SortKey]:
 
 @command("dedup")
 def dedup(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    """Keeps the first rows of each combination of values; a multivalue field is one value with all its values."""
+    """Keeps the first rows of each combination of values. A multivalue field counts as one value made of all its
+    values.
+    """
     options = arguments.options(keepevents=boolean, keepempty=boolean, consecutive=boolean)
     sortby = arguments.clause("SORTBY")
     words = arguments.fields()
@@ -162,7 +164,7 @@ class _Duplicates:
         self.seen: Dict[Tuple, int] = {}
 
     def kept(self, row: Row) -> Optional[Row]:
-        """What goes on of a row: it, what is left of it, or None."""
+        """What remains of a row: all of it, a part, or None."""
         if any(field not in row for field in self.fields):
             return row if self.keepempty else None
         key = tuple(

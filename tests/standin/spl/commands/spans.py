@@ -1,7 +1,7 @@
 """Spans: how bin, chart and timechart cut numbers and times into sets.
 
-A time span below a day counts from the epoch (or from aligntime); days and weeks count from 1970-01-01 in the time
-zone of the search, so a plain week begins on a Thursday; months, quarters and years are those of the calendar.
+A time span below a day counts from the epoch (or from aligntime). Days and weeks count from 1970-01-01 in the search's
+time zone, so a plain week begins on a Thursday. Months, quarters and years follow the calendar.
 
 Relies on: Search Reference, "bin" and "timechart" (Span options, Default time spans, Subsecond bin time spans).
 """
@@ -60,7 +60,7 @@ class Seconds:
 
 @dataclass(frozen=True)
 class Days:
-    """Whole days of the time zone; `weekday` (0 is Sunday) moves the beginning of a span of weeks."""
+    """Whole days in the time zone. `weekday` (0 is Sunday) moves the start of a span of weeks."""
 
     count: int
     zone: tzinfo
@@ -101,7 +101,7 @@ TimeSpan = Union[Seconds, Days, Months]
 
 @dataclass(frozen=True)
 class Range:
-    """Sets of equal length: 25 with span=10 is in "20-30"."""
+    """Sets of equal length: with span=10, 25 is in "20-30"."""
 
     length: Decimal
 
@@ -125,7 +125,7 @@ class Logarithm:
 
 
 def time_span(spec: str, zone: tzinfo, align: float = 0.0) -> Optional[TimeSpan]:
-    """`30s`, `5m`, `1d`, `mon`, `w@w1`, ... or None when it says no time. A plain number is seconds."""
+    """`30s`, `5m`, `1d`, `mon`, `w@w1`, ... or None if the text is not a time span. A plain number is in seconds."""
     if NUMBER.match(spec):
         return Seconds(Decimal(spec), align) if Decimal(spec) > 0 else None
     match = TIME.match(spec)
@@ -154,7 +154,7 @@ def number_span(spec: str) -> Union[Range, Logarithm, None]:
     return Logarithm(coefficient, base) if base > 1 and 1 <= coefficient < base else None
 
 
-# The spans that are chosen from when none is given, and their seconds.
+# The spans to choose from if none is given, with their seconds.
 STEPS = {
     "1s": 1,
     "5s": 5,

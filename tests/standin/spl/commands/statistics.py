@@ -14,7 +14,7 @@ Key = Tuple[str, ...]
 
 
 def read_terms(arguments: Arguments, context: Context) -> Tuple[List[Term], List[str]]:
-    """The functions and the BY fields that are left of the arguments."""
+    """Reads the functions and the BY fields from the remaining arguments."""
 
     def invalid(source: str) -> SplError:
         return arguments.error("The argument '%s' is invalid." % source)
@@ -35,7 +35,7 @@ def expand(terms: Sequence[Term], fields: Sequence[str], by: Sequence[str]) -> L
 
 @command("stats", orders=True)
 def stats(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    """A row for each group, in the order of the groups' values as text; without BY one row."""
+    """A row for each group, in the order of the groups' values as text; without BY a single row."""
     options = arguments.options(keep_others=True, allnum=boolean, dedup_splitvals=boolean, partitions=natural)
     terms, by = read_terms(arguments, context)
     all_numbers, distinct = options.get("allnum", False), options.get("dedup_splitvals", False)
@@ -54,7 +54,7 @@ def stats(arguments: Arguments, chunks: Iterator[Results], context: Context) -> 
                     if group is None:
                         group = groups[key] = Group(found, all_numbers)
                     group.add(row)
-        # Without BY, no row at all where no function has a value.
+        # Without BY, there is no row at all if no function has a value.
         rows = [row for key in sorted(groups) if (row := {**dict(zip(by, key)), **groups[key].results()})]
         yield from cut(Results([*by, *(term.output for term in found)], rows))
 
@@ -63,7 +63,7 @@ def stats(arguments: Arguments, chunks: Iterator[Results], context: Context) -> 
 
 @command("eventstats")
 def eventstats(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    """Each row with the results of its group; of several groups, those of the first."""
+    """Adds to each row the results of its group. If it is in several groups, those of the first."""
     all_numbers = arguments.options(keep_others=True, allnum=boolean).get("allnum", False)
     terms, by = read_terms(arguments, context)
 

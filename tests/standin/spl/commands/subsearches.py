@@ -1,4 +1,4 @@
-"""append, appendpipe, and what a subsearch becomes in the search around it: format and return.
+"""append, appendpipe, and the commands that turn a subsearch into a part of the outer search: format and return.
 
 Relies on: Search Reference, the pages of these commands; Search Manual, "About subsearches".
 """
@@ -11,11 +11,11 @@ from .chunks import gathered, is_internal
 
 MAX_OUT = 50_000  # Search Reference, append: maxout
 _VERBATIM = ("search", "query")
-"""Fields whose values are part of a search as they are."""
+"""Fields whose values become part of a search unchanged."""
 
 
 class Format(NamedTuple):
-    """What stands around and between rows and columns."""
+    """The texts around and between rows and columns."""
 
     row_prefix: str = "("
     column_prefix: str = "("
@@ -28,7 +28,7 @@ class Format(NamedTuple):
 
 
 def formatted(results: Results) -> str:
-    """What a subsearch becomes: format's and return's result the text that they made, all else a search expression."""
+    """What a subsearch turns into: the text that format or return made, else a search expression."""
     if len(results.rows) == 1 and list(results.rows[0]) == ["search"]:
         return text(as_list(results.rows[0]["search"])[0])
     return _expression(results.rows, Format())
@@ -46,7 +46,7 @@ def _expression(given: List[Row], style: Format) -> str:
 
 
 def _terms(row: Row, style: Format) -> List[str]:
-    """name="value" of each field, in the alphabetical order of the names."""
+    """name="value" for each field, in alphabetical order of the names."""
     found = []
     for name in sorted(row):
         if is_internal(name):
@@ -100,7 +100,7 @@ def return_(arguments: Arguments, chunks: Iterator[Results], context: Context) -
 
 
 def _output(word: str) -> Tuple[Optional[str], str]:
-    """(name, field): alias=field, field, or (None, field) of $field."""
+    """(name, field) for alias=field, field, or (None, field) for $field."""
     if word.startswith("$"):
         return None, unquote(word[1:])
     alias, equals, field = word.partition("=")
@@ -116,7 +116,7 @@ def _returned(row: Row, outputs: List[Tuple[Optional[str], str]]) -> List[str]:
 
 
 def _in_brackets(arguments: Arguments) -> str:
-    """The only argument that is left: what is in the brackets."""
+    """The only remaining argument: the text in brackets."""
     word = arguments.only_word("A subsearch in brackets is expected.")
     if not word.startswith("["):
         raise arguments.error("A subsearch in brackets is expected. Instead got '%s'." % word)

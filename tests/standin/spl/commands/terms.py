@@ -1,4 +1,4 @@
-"""What stats and its kin are asked for: functions of fields, their names, and the BY fields.
+"""The terms of stats and its relatives: functions of fields, their names, and the BY fields.
 
     count, sum(bytes) AS total, avg(*lay), count(eval(status="404")) AS missing BY host, user
 
@@ -22,7 +22,7 @@ _EVAL = re.compile(r"\s*eval\s*\((.*)\)\s*\Z", re.S)
 
 @dataclass(frozen=True)
 class Term:
-    """One function of one field, of an expression, or (count) of the row itself."""
+    """One function of a field, of an expression, or (for count) of the row itself."""
 
     function: str
     make: Callable[[], Aggregate]
@@ -35,14 +35,14 @@ class Term:
         return self.expression is None and "*" in self.field
 
     def values(self, row: Row) -> List[Any]:
-        """What the function is fed of a row. Of a condition that holds it is 1, else nothing."""
+        """The values of a row that the function receives. A condition gives 1 if it holds, else nothing."""
         if self.expression is None:
             return as_list(row.get(self.field)) if self.field else [1]
         value = self.expression(row)
         return ([1] if value else []) if isinstance(value, bool) else as_list(value)
 
     def expanded(self, fields: Sequence[str], by: Sequence[str]) -> List["Term"]:
-        """A term a field that the wildcard finds, in alphabetical order; never a BY field."""
+        """One term for each field that the wildcard matches, in alphabetical order, but not for BY fields."""
         if not self.has_wildcard:
             return [self]
         return [
@@ -58,10 +58,10 @@ Functions = Callable[[str], Optional[Callable[[], Aggregate]]]
 def parsed_terms(
     arguments: Arguments, context: Context, invalid: Callable[[str], Exception], functions: Functions = aggregate
 ) -> List[Term]:
-    """All of the arguments' words as terms.
+    """Parses all words of the arguments as terms.
 
     Raises:
-        SplError: `invalid` makes the one of a word that is none.
+        SplError: made by `invalid`, for a word that is not a term.
     """
     terms: List[Term] = []
     sources: Dict[str, str] = {}
@@ -118,7 +118,7 @@ def _term(
 
 
 def by_fields(arguments: Arguments) -> List[str]:
-    """Takes the BY clause out of the arguments."""
+    """Removes the BY clause from the arguments."""
     words = arguments.clause("BY")
     if words is None:
         return []
@@ -132,7 +132,7 @@ def by_fields(arguments: Arguments) -> List[str]:
 
 
 def groups_of(row: Row, by: Sequence[str], distinct: bool = False) -> List[Tuple[str, ...]]:
-    """The groups of a row: none if it lacks a BY field, one for each combination of multivalue fields' values.
+    """The groups of a row: none if it lacks a BY field, else one for each combination of multivalue fields' values.
 
     A value that a field has twice counts twice, unless `distinct`.
     """
@@ -145,7 +145,7 @@ def groups_of(row: Row, by: Sequence[str], distinct: bool = False) -> List[Tuple
 
 
 def time_of(row: Row) -> float:
-    """For the functions of time; rows without a time are all of the same."""
+    """For functions of time. Rows without a time all count as having the same one."""
     value = row.get("_time")
     amount = None if isinstance(value, list) else number(value)
     return 0.0 if amount is None else float(amount)
@@ -165,7 +165,7 @@ class Group:
                 state.add(value, time)
 
     def results(self) -> Dict[str, Value]:
-        """A field a function; none where it has no value."""
+        """One field for each function that has a value."""
         found = {}
         for term, state in zip(self.terms, self.aggregates):
             value = state.result()

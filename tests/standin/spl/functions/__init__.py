@@ -1,4 +1,4 @@
-"""The eval functions, a module a group of the manual; importing this package registers them all.
+"""The eval functions, with a module for each group in the manual. Importing this package registers them all.
 
 Relies on: Search Reference, "Evaluation functions".
 """

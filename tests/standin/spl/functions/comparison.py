@@ -31,7 +31,7 @@ def case(arguments, host):
 
 @lazy("validate", 2, MANY)
 def validate(arguments, host):
-    """The value of the first condition that is false; a condition that is null is not."""
+    """The value for the first false condition. A null condition is not false."""
     if len(arguments) % 2:
         raise invalid("validate")
     pairs = [(condition.evaluate, value.evaluate) for condition, value in zip(arguments[::2], arguments[1::2])]
@@ -88,7 +88,7 @@ def text_of(value):
 
 @function("in", 2, MANY, nulls=True)
 def in_(value, *choices):
-    """Null where there is nothing to compare; a choice that is null is passed over."""
+    """Null if there is nothing to compare. A null choice is skipped."""
     if value is None:
         return None
     return any(order(one, each) == 0 for one in as_list(value) for choice in choices for each in as_list(choice))
@@ -120,7 +120,7 @@ def _network(cidr):
 
 
 def in_network(cidr: str, ip: str) -> bool:
-    """Whether an address is in a subnet; what is no address or no subnet is in none."""
+    """Whether an address is in a subnet. False if either is invalid."""
     network = _network(cidr)
     try:
         return network is not None and ipaddress.ip_address(ip) in network

@@ -13,7 +13,7 @@ from .registry import MANY, function, invalid, lazy
 
 @lazy("tonumber", 1, 2)
 def tonumber(arguments, host):
-    """A text in the search that is no number is an error, a field's is null."""
+    """A literal text that is not a number is an error; a field's is null."""
     evaluate = arguments[0].evaluate
     base = arguments[1].evaluate if len(arguments) > 1 else lambda row: 10
 
@@ -97,7 +97,7 @@ def tomv(value):
 
 @lazy("tostring", 1, 2)
 def tostring(arguments, host):
-    """Of a null the text "Null"; a text that is no number stays as it is in any format."""
+    """A null gives the text "Null". A text that is not a number stays unchanged in every format."""
     evaluate = arguments[0].evaluate
     style = arguments[1].evaluate({}) if len(arguments) > 1 else None
     if len(arguments) > 1 and style not in _STYLES:
@@ -118,7 +118,7 @@ def tostring(arguments, host):
 
 
 def _duration(amount):
-    """[D+]HH:MM:SS, and a fraction if there is one."""
+    """[D+]HH:MM:SS, with a fraction if there is one."""
     seconds = math.floor(abs(amount))
     days, rest = divmod(seconds, 86400)
     fraction = ("%.6f" % (abs(amount) - seconds))[1:] if abs(amount) != seconds else ""
@@ -157,7 +157,7 @@ _ALIASES = {"i": "d", "u": "d", "z": "s", "p": "X"}
 
 @function("printf", 1, MANY, nulls=True)
 def printf(template, *values):
-    """As C's sprintf; a null is the text Null, or 0, and %c of a text its first character."""
+    """Like C's sprintf. A null is the text Null, or 0; %c of a text is its first character."""
     left = list(values)
 
     def taken():

@@ -1,6 +1,6 @@
 """Informational functions.
 
-A field's value is a number if it looks like one; a text between quotes in the search is a text, whatever it looks like.
+A field's value is a number if it looks like one. A quoted text in the search is a text, whatever it looks like.
 
 Relies on: Search Reference, "Informational functions".
 """

@@ -45,7 +45,7 @@ def json_extract_exact(source, *keys, host):
 
 
 def _extracted(value, found: List[Any], host: Host):
-    """The value itself where no path was given, that of one path, or an array of those of several."""
+    """The value itself if no path is given, that at a single path, or an array of those at several."""
     if len(found) < 2:
         return native(found[0] if found else value)
     if MISSING_PATH in host.others:
@@ -97,15 +97,15 @@ def json_array(*elements):
     return dumped([jsonable(element) for element in elements])
 
 
-# Functions that change a JSON text make a new one; the text that was read stays as it is.
+# Functions that change a JSON text make a new one; the parsed text stays unchanged.
 
 Change = Callable[[Any], Any]
 
 
 def _changed(value: Any, way: Steps, change: Change, create: bool = False) -> Any:
-    """The value with what is at the path changed; a path that does not fit changes nothing.
+    """The value with a change at the path. A path that does not fit changes nothing.
 
-    With `create` keys on the way that there are not are made.
+    With `create`, missing keys on the way are created.
     """
     if not way:
         return change(value)
@@ -120,7 +120,7 @@ def _changed(value: Any, way: Steps, change: Change, create: bool = False) -> An
 
 
 def _with_pairs(name: str, source: Any, pairs: tuple, changed: Callable[[Any, Steps, Any], Any]) -> Any:
-    """The pairs of path and value, from left to right, each on what the one before made."""
+    """Applies the pairs of path and value from left to right, each to the result of the one before."""
     if not pairs or len(pairs) % 2:
         raise invalid(name)
     value = value_of(source)
@@ -173,7 +173,7 @@ def json_set_exact(source, *pairs):
 
 @function("json_delete", 2, MANY, nulls=True)
 def json_delete(source, *keys):
-    """Without the keys, which are names or paths of names, or JSON arrays of such; there is no indexing of arrays."""
+    """Removes the keys, which are names or paths of names, or JSON arrays of them. Arrays cannot be indexed."""
     value = value_of(source)
     if not isinstance(value, dict):
         return None

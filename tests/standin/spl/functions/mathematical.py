@@ -46,7 +46,7 @@ _of_number("tan", math.tan)
 
 @function("pow", 2, takes="numbers")
 def pow_(base, exponent):
-    """With the digits that its operands allow, like a product."""
+    """Has the digits that its operands allow, like a product."""
     return None if isinstance(base, list) or isinstance(exponent, list) else _power(base, exponent)
 
 
@@ -55,12 +55,12 @@ _power = of_numbers(lambda base, exponent: float(base) ** float(exponent))
 
 @function("round", 1, 2, takes="numbers")
 def round_(value, digits=0):
-    """Halves away from zero, of the number as it is written."""
+    """Rounds halves away from zero, in the number as it is written."""
     amount, places = number(value), number(digits)
     if amount is None or places is None or places < 0:
         return None
     rounded = Decimal(repr(float(amount))).quantize(Decimal(1).scaleb(-int(places)), ROUND_HALF_UP)
-    # Decimals that were asked for are shown, zeros too.
+    # Requested decimals are shown, including zeros.
     return format(rounded, "f") if places else int(rounded)
 
 
@@ -103,7 +103,7 @@ def avg(arguments, host):
 def _of_all(name, choose):
     @lazy(name, 1, MANY)
     def build(arguments, host):
-        """Texts are greater than numbers, and a text in the search is one; nulls do not count."""
+        """Texts are greater than numbers, and a literal text is a text whatever it looks like. Nulls do not count."""
 
         def rank(pair):
             value, is_text = pair

@@ -30,7 +30,7 @@ def mvdedup(value):
 
 @lazy("mvfilter", 1)
 def mvfilter(arguments, host):
-    """The values for which the expression holds; it may name one field only."""
+    """The values for which the expression holds. It may name only one field."""
     condition, fields = arguments[0].evaluate, arguments[0].fields
     if len(fields) != 1:
         raise invalid("mvfilter")
@@ -65,7 +65,7 @@ def mvjoin(value, delimiter):
 
 @lazy("mvmap", 2)
 def mvmap(arguments, host):
-    """The expression for each value of the first argument, whose field is that value in the expression."""
+    """Evaluates the expression for each value of the first argument, whose field holds that value meanwhile."""
     source, expression = arguments[0].evaluate, arguments[1].evaluate
     if len(arguments[0].fields) != 1:
         raise invalid("mvmap")
@@ -80,9 +80,9 @@ def mvmap(arguments, host):
 
 @lazy("mvrange", 2, 3, hosted=True)
 def mvrange(arguments, host):
-    """From the start up to, but not with, the end; the step is a number, or a span of time such as 7d.
+    """The numbers from the start up to the end, excluding it. The step is a number, or a time span such as 7d.
 
-    A start that is written with decimals, such as a time of relative_time, gives numbers written like the others.
+    A start written with decimals, such as a time from relative_time, gives numbers written like the others.
     """
     start, end = arguments[0].evaluate, arguments[1].evaluate
     step = arguments[2].evaluate if len(arguments) > 2 else lambda row: 1

@@ -1,12 +1,12 @@
-"""How an eval function is registered, and how its arguments reach it.
+"""Registers eval functions, and passes them their arguments.
 
 @function("lower", 1)
-def lower(value): ...                      of values; null where an argument is null
+def lower(value): ...                      receives values; null if an argument is null
 
 @lazy("if", 3)
-def if_(arguments, host): ...              of unevaluated arguments; makes an Evaluate
+def if_(arguments, host): ...              receives unevaluated arguments; returns an Evaluate
 
-Only one that is `hosted` is given the host: expressions without such a function mean the same in all searches.
+Only a function that is `hosted` receives the host: expressions without such a function mean the same in all searches.
 """
 
 import math
@@ -17,18 +17,18 @@ from ...values import Row, SplError, Value, number
 from ..host import Host
 
 Evaluate = Callable[[Row], Any]
-"""A row -> its value: None for null, True or False for a predicate, else a Scalar or a list."""
+"""From a row to its value: None for null, True or False for a predicate, else a Scalar or a list."""
 MANY = math.inf
 
 
 class Argument(NamedTuple):
-    """An argument of a function: what it evaluates to, and what can be seen of it without a row."""
+    """A function's argument: what it evaluates to, and what is known of it without a row."""
 
     evaluate: Evaluate
     kind: str = ""
-    """string, number or null, where that can be seen."""
+    """string, number or null, if known."""
     is_literal: bool = False
-    """Whether it is a text or a number that stands in the search."""
+    """Whether it is a literal text or number."""
     fields: FrozenSet[str] = frozenset()
     """The fields that it reads."""
 
@@ -45,11 +45,12 @@ FUNCTIONS: Dict[str, Function] = {}
 
 
 class HostWanted(Exception):
-    """A function asks the host, and there is none."""
+    """A function needs the host, and there is none."""
 
 
 def call(name: str, arguments: List[Argument], host: Optional[Host]) -> Evaluate:
-    """
+    """Calls a function.
+
     Raises:
         HostWanted
         SplError: there is no such function, or it does not take such arguments.
@@ -76,7 +77,9 @@ def _add(names: str, entry: Function) -> None:
 
 
 def lazy(names: str, low: int, high: Optional[float] = None, hosted: bool = False):
-    """A function that is given its arguments unevaluated. `names` are its name and its aliases, with blanks between."""
+    """Registers a function that receives its arguments unevaluated. `names` are its name and its aliases, separated by
+    blanks.
+    """
 
     def register(build: Callable[[List[Argument], Optional[Host]], Evaluate]):
         _add(names, Function(low, low if high is None else high, build, build.__module__, hosted))
@@ -94,11 +97,11 @@ def function(
     takes: str = "",
     hosted: bool = False,
 ):
-    """A function of values; without `nulls` it is null where an argument is, and null() itself is refused.
+    """Registers a function of values. Without `nulls` it is null if an argument is, and refuses null() itself.
 
-    With `each` the first argument's values are taken one by one, else a multivalue field is a list. A function that
-    `takes` text refuses a first argument that is a number by its looks, one that takes numbers any that is a text and
-    no number; what a field holds is another matter. A `hosted` one is given the host by that name.
+    With `each`, it receives the first argument's values one by one; otherwise a multivalue field is a list. A function
+    that `takes` text refuses a first argument that is recognisably a number, and one that takes numbers refuses a text
+    that is not one; this does not apply to what a field holds. A `hosted` function receives the host under that name.
     """
 
     def register(implementation: Callable[..., Any]):

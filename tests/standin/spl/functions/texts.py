@@ -16,7 +16,7 @@ BLANKS = " \t"
 
 @function("len", 1, takes="text")
 def len_(value):
-    """Code points; not of a multivalue field."""
+    """The number of code points. A multivalue field has no length."""
     return None if isinstance(value, list) else len(text(value))
 
 
@@ -48,7 +48,7 @@ def replace(value, pattern, by):
 
 @function("substr", 2, 3, takes="text")
 def substr(value, start, length=None):
-    """SQLite's: the first character is 1, a negative start counts from the end."""
+    """Works like SQLite's: the first character is 1, a negative start counts from the end."""
     first, count = number(start), number(length) if length is not None else None
     if isinstance(value, list) or first is None or (length is not None and count is None):
         return None
