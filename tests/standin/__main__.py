@@ -23,19 +23,21 @@ from .splunkd import Ports, Splunkd
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.standin", description=__doc__)
     parser.add_argument("--package", type=Path, action="append", default=[], help="an app to install at start")
-    parser.add_argument("--port", type=int, default=8089, help="of splunkd's REST API; 0 is any free one")
+    parser.add_argument("--port", type=int, default=8089, help="port of splunkd's REST API; 0 means any free one")
     parser.add_argument("--web-port", type=int, default=8000)
     parser.add_argument("--hec-port", type=int, default=8088)
-    parser.add_argument("--password", default="changeme", help="of the user admin")
-    parser.add_argument("--home", type=Path, help="$SPLUNK_HOME, which is kept; without it, one that vanishes")
-    parser.add_argument("--chunk-rows", type=int, help="the most rows of a chunk that a custom command gets")
+    parser.add_argument("--password", default="changeme", help="password of the user admin")
+    parser.add_argument("--home", type=Path, help="$SPLUNK_HOME, which is kept; by default a temporary folder")
+    parser.add_argument("--chunk-rows", type=int, help="the largest number of rows in a chunk for custom commands")
     parser.add_argument("--previews", action="store_true", help="show previews to commands that run in them")
     parser.add_argument(
         "--other-answers",
         action="store_true",
-        help="what no source says of Splunk is the other way round: tests.standin.spl.choices",
+        help="reverse the choices made where no source says what Splunk does: tests.standin.spl.choices",
     )
-    parser.add_argument("--splunk-version", choices=RELEASES, default=DEFAULT.version, help="which Splunk it is")
+    parser.add_argument(
+        "--splunk-version", choices=RELEASES, default=DEFAULT.version, help="the version of Splunk to play"
+    )
     parser.add_argument("--timezone", type=_zone, default=timezone.utc, help="the server's, such as Europe/Berlin")
     options = parser.parse_args()
 

@@ -124,7 +124,7 @@ def _email(splunkd, job, settings: Mapping[str, str], results: Results) -> None:
     named = [each.strip() for each in re.split("[,;]", get("to")) if each.strip()]
     recipients = [each for each in named if may_get_mail(each, get("allowedDomainList"))]
     if not recipients:
-        raise ValueError("action.email.to is empty" if not named else "allowedDomainList lets no recipient through")
+        raise ValueError("action.email.to is empty" if not named else "allowedDomainList allows none of the recipients")
     message = EmailMessage()
     message["From"], message["To"] = get("from", "splunk"), ", ".join(recipients)
     message["Subject"] = _filled(splunkd, get("subject", "Splunk Alert: $name$"), job, settings, results)
@@ -162,7 +162,7 @@ def _table(results: Results) -> str:
 def _webhook(splunkd, job, settings: Mapping[str, str], results: Results) -> None:
     url = settings.get("action.webhook.param.url", "")
     if not url.startswith(("http://", "https://")):
-        raise ValueError("action.webhook.param.url is no URL")
+        raise ValueError("action.webhook.param.url is not a URL")
     first = results.rows[0] if results.rows else {}
     body = {
         "search_name": job.saved,

@@ -148,5 +148,5 @@ def _seconds(period: str) -> float:
     """The seconds in a period such as 24h."""
     match = _PERIOD.fullmatch(period.strip())
     if not match:
-        raise SplError("'%s' is no period." % period)
+        raise SplError("'%s' is not a period." % period)
     return int(match.group(1)) * _SECONDS[match.group(2)]

@@ -77,7 +77,8 @@ def _parsed(expression: str) -> _Schedule:
             sets.append(frozenset(number for part in field.split(",") for number in _numbers(part, least, most)))
         except ValueError:
             raise CronError(
-                "Invalid cron schedule '%s': '%s' is no %s, which is %d to %d." % (expression, field, name, least, most)
+                "Invalid cron schedule '%s': '%s' is not a %s, which is %d to %d."
+                % (expression, field, name, least, most)
             ) from None
     return _Schedule(*sets, either_day=not fields[2].startswith("*") and not fields[4].startswith("*"))
 

@@ -50,5 +50,5 @@ def _number(stanza: str, name: str, value: str) -> int:
             raise SplError("limits.conf: %s = %s in [%s] is not known here." % (name, value, stanza))
         return 1
     if not value.isdecimal():
-        raise SplError("limits.conf: %s = %s in [%s] is no number." % (name, value, stanza))
+        raise SplError("limits.conf: %s = %s in [%s] is not a number." % (name, value, stanza))
     return int(value)

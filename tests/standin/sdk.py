@@ -28,7 +28,7 @@ MODULES = (
     "storage_passwords",
 )
 LEFT_OUT = {
-    "what Splunk's own app search has: confs, saved searches, indexes, kinds of inputs": (
+    "the content of Splunk's own app search: confs, saved searches, indexes, kinds of inputs": (
         "TestRead",
         "test_collection_inputs_getitem",
         "test_getitem_with_namespace_sample_in_changelog",
@@ -39,9 +39,9 @@ LEFT_OUT = {
         "test_paging",
         "test_metadata",
     ),
-    "the message that Splunk is to be restarted after an app was deleted": ("TestConfs",),
-    "a type of a field that KV store does not know, which splunkd takes without a word": ("test_create_fields",),
-    "the SDK's own apps, of which its repository has none": (
+    "the message that Splunk must be restarted after deleting an app": ("TestConfs",),
+    "a field type that KV store does not know, which splunkd silently accepts": ("test_create_fields",),
+    "the SDK's own test apps, which its repository does not contain": (
         "test_enable_preview",
         "test_setpriority",
         "test_read_normal_results",
@@ -49,12 +49,12 @@ LEFT_OUT = {
         "test_read_raw_field",
         "test_results_reader",
     ),
-    "jobs that pause, are searched again, or show what only Splunk's own do": (
+    "jobs that pause, are searched again, or have fields that only Splunk's have": (
         "pause",
         "test_v1_job_fallback",
         "test_read_jobs",
     ),
-    "searches of one user's own on a schedule, and what is left of a suppression": (
+    "scheduled private searches, and the time left of a suppression": (
         "test_scheduled_times",
         "test_suppress",
         "TestSavedSearch and (test_create or test_name_collision)",
@@ -69,7 +69,7 @@ _DOTENV = """def dotenv_values(path):
 
 def main(source: Path) -> int:
     if not (source / "tests" / "integration").is_dir():
-        sys.exit("%s is no checkout of splunk-sdk-python: it has no tests/integration" % source)
+        sys.exit("%s is not a checkout of splunk-sdk-python: it has no tests/integration" % source)
     with tempfile.TemporaryDirectory(prefix="sdk-") as folder, StandinProcess(Path(folder) / "splunk") as splunk:
         copy = Path(folder) / "sdk"
         shutil.copytree(source, copy, ignore=shutil.ignore_patterns(".git", "docs"))

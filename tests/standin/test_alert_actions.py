@@ -1,4 +1,4 @@
-"""Alert actions that apps bring: for whom they are, what they are told, and what becomes of them."""
+"""Alert actions that apps bring: who may use them, what they are told, and what becomes of them."""
 
 import csv
 import gzip
@@ -37,7 +37,7 @@ export = system
 
 
 class Telling:
-    """An app whose action writes down what it is told; `told` is that."""
+    """An app whose action writes down what it is told. `told` holds that."""
 
     def __init__(self, splunkd, folder):
         self.splunkd, self.file = splunkd, folder / "told"
@@ -57,7 +57,7 @@ class Telling:
         )
 
     def alert(self, search, name="An alert", **settings):
-        """Saves an alert in the app "search" and lets it be triggered."""
+        """Saves an alert in the app "search" and has it triggered."""
         self.service.saved_searches.create(name, search, actions="tell", **settings)
         return self.trigger(name)
 
@@ -85,8 +85,8 @@ def rows(payload):
 TWO = '| makeresults count=2 | streamstats count AS n | eval who=if(n=1, "ann", split("bob;b$b", ";")) | table n who'
 
 
-def test_it_is_told_what_happened_and_finds_the_results_in_a_file(telling):
-    """Payloads in public repositories have these keys; the script's manual has the argument."""
+def test_it_learns_what_happened_and_finds_the_results_in_a_file(telling):
+    """Payloads in public repositories have these keys; the manual for scripts has the argument."""
     (told,) = telling.alert(TWO, name="An alert & more")
     assert told["argv"] == ["--execute"]
     assert told["app"] == "search" and told["owner"] == "nobody" and told["search_name"] == "An alert & more"
@@ -101,7 +101,7 @@ def test_it_is_told_what_happened_and_finds_the_results_in_a_file(telling):
     ]
 
 
-def test_its_settings_are_the_actions_and_the_alerts_with_the_first_rows_fields(telling):
+def test_its_settings_merge_the_actions_and_the_alerts_with_the_first_rows_fields(telling):
     (told,) = telling.alert(TWO, **{"action.tell.param.more": "$result.n$ $job.resultCount$"})
     assert told["configuration"] == {
         "status": "0",
@@ -128,7 +128,7 @@ def test_it_gets_no_more_results_than_maxresults(telling):
     assert [row["n"] for row in rows(told)] == ["1", "2", "3"]
 
 
-def test_it_has_the_rights_of_the_alerts_owner(telling):
+def test_it_has_the_permissions_of_the_alerts_owner(telling):
     connect(telling.splunkd, "power")
     telling.service.saved_searches.create("Theirs", TWO, actions="tell", **{"action.tell.param.sleep": "1"})
     telling.service.saved_searches["Theirs"].acl_update(sharing="app", owner="power")
@@ -142,7 +142,7 @@ def test_it_has_the_rights_of_the_alerts_owner(telling):
     assert key not in telling.splunkd.sessions._sessions, "it is for the action alone"
 
 
-def test_one_that_fails_or_writes_on_stderr_is_in_splunkds_log(telling):
+def test_failures_and_stderr_go_to_splunkds_log(telling):
     telling.alert(TWO, **{"action.tell.param.status": "3"})
     assert "ERROR sendmodalert - action=tell STDERR -  INFO it began" in telling.log
     assert "WARN  sendmodalert - action=tell - Alert action script returned error code=3" in telling.log
@@ -161,7 +161,7 @@ def test_an_alert_may_have_a_maxtime_of_its_own(telling):
     assert "it took longer than maxtime" in telling.log
 
 
-def test_who_may_not_read_it_neither_sees_nor_uses_it(telling):
+def test_users_who_may_not_read_it_neither_see_nor_use_it(telling):
     connect(telling.splunkd, "user")
     mine = connect(telling.splunkd, "user", "search", "user")
     listed = [entry["name"] for entry in listing(mine, "alerts/alert_actions")]
@@ -173,7 +173,7 @@ def test_who_may_not_read_it_neither_sees_nor_uses_it(telling):
     assert 'Alert action "tell" not found' in telling.log
 
 
-def test_who_may_read_it_sees_it_in_every_app(telling):
+def test_users_who_may_read_it_see_it_in_every_app(telling):
     theirs = connect(telling.splunkd, "power", "search", "power")
     assert "tell" in [entry["name"] for entry in listing(theirs, "alerts/alert_actions")]
     assert (
@@ -186,21 +186,21 @@ def listing(service, path):
     return json.loads(service.get(path, output_mode="json", count=0).body.read())["entry"]
 
 
-def test_its_script_is_looked_for_in_the_app_that_changed_it_last(telling):
-    """As a public report has it: a stanza in another app's local/ is enough."""
+def test_its_script_must_be_in_the_app_that_changed_it_last(telling):
+    """As a public report shows, a stanza in another app's local/ is enough."""
     telling.splunkd.confs.write("alert_actions", "search", "tell", {})
     assert telling.alert(TWO) == []
     assert 'Unable to find alert action script for action="tell" in app="search"' in telling.log
 
 
-def test_settings_of_an_action_that_there_is_not_are_refused(telling):
+def test_settings_of_an_unknown_action_are_refused(telling):
     status, text = refusal(telling.service.saved_searches.create, "s", TWO, **{"action.sing.param.song": "x"})
     assert (status, "action.sing.param.song" in text) == (400, True)
     assert refusal(telling.service.saved_searches.create, "s", TWO, actions="sing")[0] == 400
     assert refusal(telling.service.saved_searches.create, "s", TWO, **{"action.tell.color": "red"})[0] == 400
 
 
-def test_a_schedule_runs_with_the_rights_of_the_owner(telling, clock):
+def test_a_schedule_runs_with_the_owners_permissions(telling, clock):
     clock.move_to(1_700_000_000 // 3600 * 3600 + 600)
     connect(telling.splunkd, "power")
     settings = {"is_scheduled": "1", "cron_schedule": "7 * * * *"}

@@ -1,4 +1,4 @@
-"""Cron schedules: which times they name."""
+"""Cron schedules: which times they match."""
 
 from datetime import datetime, timedelta, timezone, tzinfo
 
@@ -10,7 +10,7 @@ UTC = timezone.utc
 
 
 class _Summer(tzinfo):
-    """One hour ahead of UTC; two from 01:00 UTC on 29 March 2026 until 01:00 UTC on 25 October 2026."""
+    """One hour ahead of UTC, or two from 01:00 UTC on 29 March 2026 until 01:00 UTC on 25 October 2026."""
 
     BEGIN, END = datetime(2026, 3, 29, 1), datetime(2026, 10, 25, 1)
 
@@ -69,7 +69,7 @@ def test_the_next_time_is_later_than_now(expression, start, expected):
         ("2026-12-11T00:00:00", "2026-12-13T00:00"),  # the 13th, a Sunday
     ],
 )
-def test_of_two_days_that_are_restricted_either_will_do(start, expected):
+def test_a_time_matches_either_of_two_restricted_days(start, expected):
     assert after("0 0 13 * 5", start) == expected
 
 
@@ -78,7 +78,7 @@ def test_a_day_with_a_step_from_all_does_not_restrict_the_other():
 
 
 class TestZones:
-    def test_hours_are_those_of_the_zone(self):
+    def test_hours_are_in_the_schedules_zone(self):
         assert next_time("0 6 * * *", at("2026-11-24T00:00:00"), timezone(timedelta(hours=5, minutes=30))) == at(
             "2026-11-24T00:30:00"
         )
@@ -86,7 +86,7 @@ class TestZones:
     def test_an_hour_that_clocks_skip_has_no_times(self):
         assert after("30 2 * * *", "2026-03-28T12:00:00", _Summer()) == "2026-03-30T02:30"
 
-    def test_hourly_times_go_on_over_the_change(self):
+    def test_hourly_times_continue_across_the_change(self):
         starts = [at("2026-03-28T23:30:00"), at("2026-10-24T22:30:00")]
         for start in starts:
             times = [start]
@@ -94,7 +94,7 @@ class TestZones:
                 times.append(next_time("0 * * * *", times[-1], _Summer()))
             assert [later - earlier for earlier, later in zip(times[1:], times[2:])] == [3600] * 5
 
-    def test_an_hour_that_clocks_show_twice_has_its_times_twice(self):
+    def test_an_hour_that_clocks_repeat_has_its_times_twice(self):
         first = next_time("30 2 * * *", at("2026-10-24T12:00:00"), _Summer())
         assert next_time("30 2 * * *", first, _Summer()) - first == 3600
 
@@ -124,7 +124,7 @@ class TestZones:
         ("0 0 30 2 *", "no such day"),
     ],
 )
-def test_what_is_no_schedule_is_refused_and_named(expression, named):
+def test_an_invalid_schedule_is_refused_and_named(expression, named):
     with pytest.raises(CronError, match=named) as raised:
         check(expression)
     assert "Invalid cron schedule '%s'" % expression in str(raised.value)

@@ -1,4 +1,4 @@
-"""The HTTP Event Collector, as its clients see it: what is indexed, and the code of each refusal."""
+"""The HTTP Event Collector, as its clients see it: what it indexes, and the code of each refusal."""
 
 import gzip
 import json
@@ -13,7 +13,7 @@ UNKNOWN = "00000000-0000-0000-0000-000000000000"
 
 
 class Client:
-    """Of a collector, with one token."""
+    """A client of a collector, with one token."""
 
     def __init__(self, splunkd, token):
         self._splunkd, self.headers = splunkd, {"Authorization": "Splunk " + token}
@@ -54,13 +54,13 @@ def collector(splunkd, token):
 
 
 def code(answer):
-    """The status, the code and the number of the event that is wrong."""
+    """The status, the code and the number of the wrong event."""
     said = answer.json()
     return answer.status_code, said["code"], said.get("invalid-event-number")
 
 
 class TestEvents:
-    def test_one_has_its_own_metadata(self, service, collector):
+    def test_an_event_has_its_own_metadata(self, service, collector):
         service.indexes.create("other")
         assert collector.send(
             {"event": "text", "time": 1700000000.5, "host": "h", "source": "s", "sourcetype": "st", "index": "other"}
@@ -74,7 +74,7 @@ class TestEvents:
             "st",
         )
 
-    def test_one_has_the_tokens_metadata_otherwise(self, collector):
+    def test_an_event_without_metadata_has_the_tokens(self, collector):
         before = time.time() - 1
         collector.send({"event": "text"})
         (event,) = collector.events()
@@ -82,7 +82,7 @@ class TestEvents:
         assert event["host"].startswith("127.0.0.1:")
         assert before < float(event["_time"]) < time.time() + 1
 
-    def test_what_is_no_text_is_indexed_as_json_without_blanks(self, collector):
+    def test_anything_but_text_is_indexed_as_json_without_blanks(self, collector):
         for event in ({"b": [1, "ü"], "a": None}, [1, 2], 5, True):
             collector.send({"event": event})
         assert {event["_raw"] for event in collector.events()} == {'{"b":[1,"ü"],"a":null}', "[1,2]", "5", "true"}
@@ -92,7 +92,7 @@ class TestEvents:
         collector.send(between.join('{"event": "e%d", "time": "170000000%d"}' % (each, each) for each in range(3)))
         assert [event["_raw"] for event in collector.events()] == ["e2", "e1", "e0"]
 
-    def test_a_long_one_is_cut_as_props_say(self, service, collector):
+    def test_a_long_event_is_cut_as_props_conf_says(self, service, collector):
         service.confs["props"].create("made:up", TRUNCATE="10")
         collector.send({"event": "0123456789abc"})
         assert collector.events()[0]["_raw"] == "0123456789"
@@ -124,7 +124,7 @@ class TestRefusals:
             ({"Authorization": "Splunk " + UNKNOWN}, (403, 4, None)),
         ],
     )
-    def test_who_has_no_token(self, collector, headers, expected):
+    def test_a_request_without_a_token(self, collector, headers, expected):
         assert code(collector.send({"event": "x"}, headers=headers)) == expected
         assert collector.events() == []
 
@@ -132,7 +132,7 @@ class TestRefusals:
         token = collector.headers["Authorization"].split()[1]
         assert collector.send({"event": "x"}, headers={}, auth=("any", token)).status_code == 200
 
-    def test_a_token_that_is_disabled(self, splunkd, service, collector):
+    def test_a_disabled_token(self, splunkd, service, collector):
         service.post("data/inputs/http/http%3A%2F%2Ft/disable")
         assert code(collector.send({"event": "x"})) == (403, 1, None)
         service.post("data/inputs/http/http%3A%2F%2Ft/enable")
@@ -168,7 +168,7 @@ class TestRefusals:
             ('{"event": "x", "fields": {"": "a"}}', (400, 15, 0)),
         ],
     )
-    def test_what_is_wrong_has_a_code_and_nothing_is_indexed(self, collector, body, expected):
+    def test_each_error_has_a_code_and_nothing_is_indexed(self, collector, body, expected):
         assert code(collector.send(body)) == expected
         assert collector.events() == []
 
@@ -179,7 +179,7 @@ class TestRefusals:
         assert collector.send({"event": "x"}).status_code == 200
         assert code(collector.send({"event": "x", "index": "other"})) == (400, 7, 0)
 
-    def test_what_is_not_known_here_is_named(self, collector):
+    def test_unknown_features_are_named(self, collector):
         assert "color" in collector.send({"event": "x", "color": "red"}).json()["text"]
         assert "channel" in collector.send({"event": "x"}, "/services/collector?channel=1").json()["text"]
 
@@ -192,7 +192,7 @@ class TestRefusals:
             ("POST", "/", 404),
         ],
     )
-    def test_addresses_and_methods_that_there_are_not(self, splunkd, collector, method, path, status):
+    def test_unknown_addresses_and_methods(self, splunkd, collector, method, path, status):
         answer = requests.request(
             method,
             splunkd.hec_url + path,
@@ -202,13 +202,13 @@ class TestRefusals:
         )
         assert (answer.status_code, answer.json()["code"]) == (status, status)
 
-    def test_nobody_without_trust_in_its_certificate_gets_through(self, splunkd):
+    def test_a_client_that_does_not_trust_its_certificate_cannot_connect(self, splunkd):
         with pytest.raises(requests.exceptions.SSLError):
             requests.get(splunkd.hec_url + "/services/collector/health", timeout=10)
 
 
 class TestRaw:
-    def test_text_is_broken_into_events_with_times_of_their_own(self, service, collector):
+    def test_text_is_broken_into_events_with_their_own_times(self, service, collector):
         service.confs["props"].create("lines", TIME_FORMAT="%Y-%m-%dT%H:%M:%S%z", SHOULD_LINEMERGE="false")
         body = "2026-11-24T01:00:00Z one\n2026-11-24T02:00:00Z two\n"
         assert collector.send(body, "/services/collector/raw?sourcetype=lines&host=h").json()["code"] == 0
@@ -218,16 +218,16 @@ class TestRaw:
         ]
 
     @pytest.mark.parametrize(("name", "value"), [("SHOULD_LINEMERGE", "true"), ("TIME_FORMAT", "%B")])
-    def test_what_is_not_known_here_of_props_is_named(self, splunkd, collector, name, value):
+    def test_unknown_settings_of_props_are_named(self, splunkd, collector, name, value):
         splunkd.confs.write("props", "search", "made:up", {name: value})
         answer = collector.send("x", "/services/collector/raw")
         assert (answer.status_code, name in answer.json()["text"]) == (400, True)
         assert collector.events() == []
 
-    def test_nothing_but_empty_lines_is_no_data(self, collector):
+    def test_empty_lines_alone_are_not_data(self, collector):
         assert code(collector.send("\n\n", "/services/collector/raw")) == (400, 5, None)
 
-    def test_an_index_that_there_is_not(self, collector):
+    def test_an_unknown_index(self, collector):
         assert code(collector.send("x", "/services/collector/raw?index=none")) == (400, 7, None)
 
 

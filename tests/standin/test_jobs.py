@@ -1,4 +1,6 @@
-"""Search jobs through splunklib's client: what it starts, reads, ends; and what an app's search command has of one."""
+"""Search jobs through splunklib's client: what it starts, reads and ends, and what an app's search command sees of
+one.
+"""
 
 import json
 import threading
@@ -79,7 +81,7 @@ class TestNormal:
         assert "<field>b</field>\n<field>a</field>" in text
         assert '<field k="b"><value><text>&lt;&amp;&gt;</text></value>' in text
 
-    def test_results_are_not_there_before_the_end(self, service, splunkd, monkeypatch):
+    def test_there_are_no_results_before_the_end(self, service, splunkd, monkeypatch):
         goes_on = threading.Event()
         monkeypatch.setattr(splunkd.alerts, "judged", lambda job: goes_on.wait(10) and ())
         splunkd.confs.write("savedsearches", "search", "slow", {"search": "| makeresults"})
@@ -112,7 +114,7 @@ class TestErrors:
         assert raised.value.status == 400
         assert text in str(raised.value)
 
-    def test_a_search_that_is_wrong_in_itself_is_dispatched_and_fails(self, service):
+    def test_an_invalid_search_is_dispatched_and_fails(self, service):
         job = finished(service.jobs.create("| makeresults | where 1="))
         assert (job["isFailed"], job["dispatchState"]) == ("1", "FAILED")
         assert "Error in 'where' command" in str(job["messages"])
@@ -122,19 +124,19 @@ class TestErrors:
             service.jobs.oneshot("| makeresults | where 1=")
         assert raised.value.status == 400
 
-    def test_times_that_are_none(self, service):
+    def test_invalid_times(self, service):
         with pytest.raises(HTTPError) as raised:
             service.jobs.create("search index=main", earliest_time="yesterdayish")
         assert raised.value.status == 400
         assert "yesterdayish" in str(raised.value)
 
-    def test_an_argument_that_is_not_known_is_refused(self, service):
+    def test_an_unknown_argument_is_refused(self, service):
         with pytest.raises(HTTPError) as raised:
             service.jobs.create("| makeresults", reuse_max_seconds_ago=5)
         assert raised.value.status == 400
         assert "reuse_max_seconds_ago" in str(raised.value)
 
-    def test_without_a_session_nothing_is_told(self, splunkd):
+    def test_nothing_is_answered_without_a_session(self, splunkd):
         anonymous = splunklib.client.Service(
             host="127.0.0.1", port=int(splunkd.management_url.rpartition(":")[2]), token="none", verify=False
         )
@@ -146,7 +148,7 @@ class TestOtherModes:
     def test_oneshot_answers_with_the_results(self, service, events):
         assert rows(service.jobs.oneshot("search index=main | stats count", output_mode="json")) == [{"count": "10"}]
 
-    def test_export_answers_with_a_line_a_row(self, service, events):
+    def test_export_answers_with_one_line_per_row(self, service, events):
         stream = service.jobs.export("search index=main | stats count", output_mode="json", preview="false")
         assert rows(stream) == [{"count": "10"}]
 
@@ -167,13 +169,13 @@ class TestRights:
             verify=False,
         )
 
-    def test_a_user_does_not_see_another_ones_job(self, service, user):
+    def test_a_user_does_not_see_another_users_job(self, service, user):
         job = finished(service.jobs.create("| makeresults"))
         with pytest.raises(HTTPError) as raised:
             user.get("search/jobs/" + job.sid)
         assert raised.value.status == 404
 
-    def test_a_role_searches_the_indexes_that_it_is_allowed(self, service, user, splunkd):
+    def test_a_role_searches_only_its_allowed_indexes(self, service, user, splunkd):
         splunkd.events.add([Event("x", time.time(), "_internal", "h", "s", "st")])
         search = "search index=_internal sourcetype=st | stats count"
         counts = [rows(each.jobs.oneshot(search, output_mode="json")) for each in (service, user)]
@@ -218,14 +220,14 @@ class TestCommands:
             ("| makeresults | append [| inputlookup none.csv]", "input_file"),
         ],
     )
-    def test_a_command_takes_a_capability(self, splunkd, tmp_path, search, capability):
+    def test_a_command_requires_a_capability(self, splunkd, tmp_path, search, capability):
         splunkd.install(package(tmp_path, "one", {"default/authorize.conf": "[role_lone]\nsearch = enabled\n"}), False)
         job = finished(connect(splunkd, "lone").jobs.create(search))
         assert "capability='%s'" % capability in str(job["messages"])
 
 
 class TestWhatTheSdkTests:
-    """What splunk-sdk-python's own integration tests say of a real Splunk (test_job)."""
+    """What splunk-sdk-python's own integration tests (test_job) show about a real Splunk."""
 
     def test_a_touch_is_an_update(self, service):
         job = finished(service.jobs.create("| makeresults"))
@@ -235,7 +237,7 @@ class TestWhatTheSdkTests:
         assert job.refresh().state.updated > before
 
     @pytest.mark.parametrize("kind", ["results", "results_preview", "events"])
-    def test_results_are_had_by_post_too(self, service, events, kind):
+    def test_results_can_be_fetched_by_post(self, service, events, kind):
         job = finished(service.jobs.create("search index=main | head 3"))
         answer = service.post("search/v2/jobs/%s/%s" % (job.sid, kind), output_mode="json")
         assert len(json.loads(answer.body.read())["results"]) == 3

@@ -20,7 +20,7 @@ def log(splunkd):
 
 @pytest.fixture
 def read(splunkd, log):
-    """The lines that were indexed, from the first on."""
+    """The indexed lines, from the first on."""
 
     def lines():
         splunkd.monitor.poll()
@@ -42,7 +42,7 @@ def test_lines_are_indexed_with_their_source_type_and_time(splunkd, log, read):
     assert (event["sourcetype"], event["_time"]) == ("app:log", "1795482123.456")
 
 
-def test_each_line_once_and_only_when_it_is_whole(log, read):
+def test_each_line_is_indexed_once_and_only_when_complete(log, read):
     append(log, "a\nb")
     assert read() == ["a"]
     assert read() == ["a"]
@@ -50,7 +50,7 @@ def test_each_line_once_and_only_when_it_is_whole(log, read):
     assert read() == ["a", "bc", "d"]
 
 
-def test_a_file_that_is_rotated_is_not_read_again(log, read):
+def test_a_rotated_file_is_not_read_again(log, read):
     append(log, "a\n")
     assert read() == ["a"]
     append(log, "b\n")
@@ -59,21 +59,21 @@ def test_a_file_that_is_rotated_is_not_read_again(log, read):
     assert sorted(read()) == ["a", "b", "c"]
 
 
-def test_a_file_that_is_cut_short_is_read_from_its_beginning(log, read):
+def test_a_truncated_file_is_read_from_its_beginning(log, read):
     append(log, "first line\n")
     assert read() == ["first line"]
     log.write_text("x\n")
     assert read() == ["first line", "x"]
 
 
-def test_a_file_that_is_written_anew_is_read_from_its_beginning(log, read):
+def test_a_rewritten_file_is_read_from_its_beginning(log, read):
     append(log, "one line\n")
     assert read() == ["one line"]
     log.write_text("another line, longer\n")
     assert read() == ["one line", "another line, longer"]
 
 
-def test_a_file_that_cannot_be_read_is_reported_and_does_not_keep_others_from_it(splunkd, log, read):
+def test_an_unreadable_file_is_reported_and_does_not_block_others(splunkd, log, read):
     splunkd.confs.write("props", "one", "source::...odd.log", {"SHOULD_LINEMERGE": "true"})
     append(log.with_name("a-odd.log"), "x\n")
     append(log, "a\n")

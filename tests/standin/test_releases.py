@@ -1,4 +1,6 @@
-"""Which Splunk the stand-in is: one option, one truth everywhere. Where the facts are from, splunk/README.md says."""
+"""The version of Splunk that the stand-in plays: one option decides it everywhere. splunk/README.md names the
+sources.
+"""
 
 import json
 
@@ -19,19 +21,19 @@ NEW_IN_10_4 = "auto_refresh_dashboards"
 
 @pytest.fixture(params=RELEASES)
 def old_or_new(request, tmp_path):
-    """One of each release."""
+    """A stand-in of either release."""
     with Splunkd(tmp_path / "splunk", release=RELEASES[request.param]) as running:
         yield running
 
 
-def test_each_says_everywhere_that_it_is_this_one(old_or_new):
+def test_each_release_reports_its_version_everywhere(old_or_new):
     service, release = connect(old_or_new), old_or_new.release
     assert (service.info["version"], service.info["build"]) == (release.version, release.build)
     answer = json.loads(service.get("apps/local", output_mode="json").body.read())
     assert answer["generator"] == {"version": release.version, "build": release.build}
 
 
-def test_each_has_the_roles_that_it_ships(old_or_new):
+def test_each_release_has_the_roles_that_it_ships(old_or_new):
     roles = {role.name: role for role in connect(old_or_new).roles}
     assert {"user", "power", "admin", "can_delete"} <= set(roles)
     assert (NEW_IN_10_4 in roles["admin"]["capabilities"]) == (old_or_new.release.version == "10.4.2")
@@ -39,14 +41,14 @@ def test_each_has_the_roles_that_it_ships(old_or_new):
     assert all(everybody <= set(role["capabilities"]) for role in roles.values())
 
 
-def test_the_option_says_which(tmp_path):
+def test_the_option_selects_the_release(tmp_path):
     with StandinProcess(tmp_path / "splunk", "--splunk-version", "9.4.3") as splunk:
         admin = Administrator(splunk.management, splunk.web, splunk.hec, splunk.password)
         assert admin.service.info["version"] == "9.4.3"
 
 
 @pytest.mark.parametrize("conf", CONFS)
-def test_no_version_has_a_key_of_a_stanza_twice(conf):
+def test_no_version_has_duplicate_keys_in_a_stanza(conf):
     for number in range(len(RELEASES)):
         rows = [line.split("\t") for line in (FILES / (conf + ".tsv")).read_text("utf-8").splitlines()]
         keys = [(row[1], key) for row in rows if row[0][number] == "1" for key in row[2::2]]
@@ -54,7 +56,7 @@ def test_no_version_has_a_key_of_a_stanza_twice(conf):
 
 
 def status_of(call, *arguments, **named):
-    """HTTP's, of a call that may be refused."""
+    """The HTTP status of a call that may be refused."""
     try:
         return call(*arguments, **named).status
     except HTTPError as error:
@@ -98,11 +100,11 @@ class TestExposed:
             ("a", "a/", True),
         ],
     )
-    def test_a_star_is_one_step_and_two_are_any(self, pattern, path, expected):
+    def test_one_star_is_one_segment_and_two_are_any_number(self, pattern, path, expected):
         stanzas = {"expose:x": Stanza("expose:x", {"pattern": pattern, "methods": "POST, GET"}, "one", False)}
         assert is_exposed(stanzas, "GET", "/services/" + path) is expected
 
-    def test_without_methods_it_is_get(self):
+    def test_the_default_method_is_get(self):
         stanzas = {"expose:x": Stanza("expose:x", {"pattern": "a"}, "one", False)}
         assert is_exposed(stanzas, "GET", "/services/a")
         assert not is_exposed(stanzas, "POST", "/services/a")
@@ -143,12 +145,12 @@ class TestCapabilities:
             ("GET", "search/jobs", True),
         ],
     )
-    def test_a_plain_user_gets_what_restmap_conf_lets_him(self, splunkd, method, path, allowed):
+    def test_a_plain_user_may_do_what_restmap_conf_allows(self, splunkd, method, path, allowed):
         service = connect(splunkd, "user")
         status = status_of(getattr(service, method.lower()), path)
         assert (status != 403) is allowed, status
 
-    def test_they_are_those_of_the_moment_and_not_of_the_login(self, splunkd, tmp_path):
+    def test_they_are_the_current_ones_and_not_those_at_login(self, splunkd, tmp_path):
         service = connect(splunkd, "user")
         assert status_of(service.get, "server/settings") == 403
         splunkd.install(
@@ -156,7 +158,7 @@ class TestCapabilities:
         )
         assert status_of(service.get, "server/settings") == 200
 
-    def test_who_may_not_search_may_not(self, splunkd, tmp_path):
+    def test_a_user_without_the_search_capability_cannot_search(self, splunkd, tmp_path):
         splunkd.install(
             package(tmp_path, "one", {"default/authorize.conf": "[role_mute]\nget_metadata = enabled\n"}), False
         )

@@ -33,7 +33,7 @@ class TestInstalling:
         assert install(service, newer, update="1").status == 200
         assert service.apps["one"]["version"] == "2.0.0"
 
-    def test_a_package_that_is_none_is_400_with_the_reason(self, service, tmp_path):
+    def test_an_invalid_package_is_400_with_the_reason(self, service, tmp_path):
         (tmp_path / "text").write_text("no package")
         with pytest.raises(HTTPError, match=r"failed to extract app from .*text") as refused:
             install(service, tmp_path / "text")
@@ -44,7 +44,7 @@ class TestInstalling:
             install(connect(splunkd, "power"), package(tmp_path, "one"))
         assert refused.value.status == 403
 
-    def test_an_app_that_is_removed_is_gone_with_its_records(self, splunkd, service, tmp_path):
+    def test_a_removed_app_is_gone_with_its_records(self, splunkd, service, tmp_path):
         files = {"default/collections.conf": "[c]\n"}
         install(service, package(tmp_path, "one", files))
         connect(splunkd, app="one", owner="nobody").kvstore["c"].data.insert('{"a": 1}')
@@ -53,7 +53,7 @@ class TestInstalling:
         install(service, package(tmp_path, "one", files))
         assert connect(splunkd, app="one", owner="nobody").kvstore["c"].data.query() == []
 
-    def test_what_is_part_of_splunk_stays(self, service):
+    def test_splunks_own_apps_cannot_be_removed(self, service):
         for call in (service.apps["search"].disable, service.apps["search"].delete):
             with pytest.raises(HTTPError) as refused:
                 call()
@@ -75,13 +75,13 @@ class TestConfiguring:
         assert service.apps["one"].refresh()["configured"] == "1"
         assert service.get("apps/local/one/_reload").status == 200
 
-    def test_an_argument_that_there_is_not_is_refused(self, service, tmp_path):
+    def test_an_unknown_argument_is_refused(self, service, tmp_path):
         install(service, package(tmp_path, "one"))
         with pytest.raises(HTTPError, match="color") as refused:
             service.apps["one"].update(color="red")
         assert refused.value.status == 400
 
-    def test_a_value_that_is_no_boolean_is_refused(self, service, tmp_path):
+    def test_a_value_that_is_not_a_boolean_is_refused(self, service, tmp_path):
         install(service, package(tmp_path, "one"))
         with pytest.raises(HTTPError, match="configured"):
             service.apps["one"].update(configured="perhaps")
@@ -124,7 +124,7 @@ class TestExports:
         assert {macro.name for macro in service.macros.list()} == names
 
     @pytest.mark.parametrize(("app", "works"), [("one", True), ("two", False)])
-    def test_so_does_a_search_in_it(self, splunkd, two_apps, app, works):
+    def test_a_search_in_another_app_sees_only_what_is_exported(self, splunkd, two_apps, app, works):
         service = connect(splunkd, app=app)
         search = "| makeresults | eval a=`own`"
         if works:
@@ -140,12 +140,12 @@ class TestExports:
             ("own", "one", "app"),
         }
 
-    def test_a_namespace_of_no_app_is_404(self, splunkd):
+    def test_the_namespace_of_an_unknown_app_is_404(self, splunkd):
         with pytest.raises(HTTPError, match="Application does not exist: none") as refused:
             connect(splunkd, app="none", owner="nobody").macros.list()
         assert refused.value.status == 404
 
-    def test_an_app_that_a_role_may_not_read_is_not_there(self, splunkd, service, tmp_path):
+    def test_an_app_that_a_role_may_not_read_is_invisible(self, splunkd, service, tmp_path):
         install(service, package(tmp_path, "one", {"metadata/default.meta": "[]\naccess = read : [ power ]\n"}))
         assert "one" in [app.name for app in connect(splunkd, "power").apps.list()]
         plain = connect(splunkd, "user")

@@ -16,7 +16,7 @@ def service(splunkd):
 
 
 def context(splunkd, **options):
-    """Who splunkd takes a request for, or the status of its refusal."""
+    """The user whom splunkd sees in a request, or the status of its refusal."""
     answer = requests.get(
         splunkd.management_url + "/services/authentication/current-context?output_mode=json",
         timeout=10,
@@ -27,12 +27,12 @@ def context(splunkd, **options):
 
 
 class TestSessions:
-    def test_a_password_gets_one_and_a_wrong_one_none(self, splunkd):
+    def test_a_password_opens_a_session_and_a_wrong_one_does_not(self, splunkd):
         host, _, port = splunkd.management_url.partition("://")[2].partition(":")
         with pytest.raises(AuthenticationError):
             splunklib.client.connect(host=host, port=int(port), username="admin", password="wrong", verify=False)
 
-    def test_it_is_shown_by_header_by_cookie_or_by_password(self, splunkd, service):
+    def test_a_request_proves_it_by_header_cookie_or_password(self, splunkd, service):
         login = requests.post(
             splunkd.management_url + "/services/auth/login",
             timeout=10,
@@ -46,7 +46,7 @@ class TestSessions:
         assert context(splunkd, auth=("admin", "changeme")) == "admin"
         assert context(splunkd, auth=("admin", "wrong")) == context(splunkd) == 401
 
-    def test_it_ends(self, splunkd):
+    def test_a_session_ends(self, splunkd):
         session = splunkd.sessions.open("admin")
         headers = {"Authorization": "Splunk " + session.key}
         assert context(splunkd, headers=headers) == "admin"
@@ -56,7 +56,7 @@ class TestSessions:
 
 
 class TestUsers:
-    def test_one_is_made_used_and_removed(self, splunkd, service):
+    def test_a_user_is_created_used_and_removed(self, splunkd, service):
         service.users.create("ann", PASSWORD, ["power", "user"])
         assert service.users["ann"].content["roles"] == ["power", "user"]
         ann = connect(splunkd, "ann")
@@ -75,12 +75,12 @@ class TestUsers:
             ("ann", "short", "user", "complexity"),
         ],
     )
-    def test_one_that_cannot_be(self, service, name, password, role, said):
+    def test_an_impossible_user(self, service, name, password, role, said):
         with pytest.raises(HTTPError, match=said) as refused:
             service.users.create(name, password, [role])
         assert refused.value.status == 400
 
-    def test_only_administrators_have_to_do_with_them(self, splunkd):
+    def test_only_administrators_manage_users(self, splunkd):
         for call in (connect(splunkd, "power").users.list, lambda: connect(splunkd, "power").users.delete("admin")):
             with pytest.raises(HTTPError) as refused:
                 call()

@@ -1,4 +1,4 @@
-"""Indexes, what puts events into them, and what splunkd says of itself, over REST."""
+"""Indexes, the receivers that put events into them, and splunkd's information about itself, over REST."""
 
 import json
 import time
@@ -25,7 +25,7 @@ def events(splunkd, index="main"):
 
 
 class TestIndexes:
-    def test_one_is_there_at_once(self, splunkd, service):
+    def test_a_new_index_exists_at_once(self, splunkd, service):
         service.indexes.create("fresh")
         index = service.indexes["fresh"]
         assert (index["totalEventCount"], index["disabled"]) == ("0", "0")
@@ -33,33 +33,33 @@ class TestIndexes:
         assert events(splunkd, "fresh") == [("hello", "st", "s", "h")]
         assert index.refresh()["totalEventCount"] == "1"
 
-    def test_nothing_grows_old_so_no_age_is_taken(self, service):
+    def test_an_age_limit_is_refused_because_nothing_expires(self, service):
         assert refusal(service.indexes.create, "fresh", frozenTimePeriodInSecs="86400")[0] == 400
 
     @pytest.mark.parametrize("name", ["Upper", "_internal2", "-dash", "with space", "kvstore1", ""])
-    def test_a_name_that_cannot_be(self, service, name):
+    def test_an_impossible_name(self, service, name):
         assert status(service.post, "data/indexes", name=name) == 400
 
-    def test_there_is_one_of_a_name(self, service):
+    def test_a_second_index_of_a_name_is_refused(self, service):
         assert status(service.indexes.create, "main") == 409
 
-    def test_one_that_is_disabled_takes_nothing(self, service):
+    def test_a_disabled_index_takes_nothing(self, service):
         service.indexes.create("fresh").disable()
         assert status(service.indexes["fresh"].submit, "x", sourcetype="st") == 400
         service.indexes["fresh"].enable()
         service.indexes["fresh"].submit("x", sourcetype="st")
 
-    def test_one_that_is_deleted_is_gone_with_its_events(self, splunkd, service):
+    def test_a_deleted_index_is_gone_with_its_events(self, splunkd, service):
         service.indexes.create("fresh").submit("x", sourcetype="st")
         service.indexes.delete("fresh")
         assert "fresh" not in service.indexes
         service.indexes.create("fresh")
         assert events(splunkd, "fresh") == []
 
-    def test_those_of_splunk_cannot_be_deleted(self, service):
+    def test_splunks_own_indexes_cannot_be_deleted(self, service):
         assert status(service.delete, "data/indexes/main") == 403
 
-    def test_only_administrators_make_them(self, splunkd):
+    def test_only_administrators_create_indexes(self, splunkd):
         assert status(connect(splunkd, "power").indexes.create, "fresh") == 403
 
 
@@ -68,11 +68,11 @@ class TestReceivers:
         service.indexes["main"].submit("one\ntwo\n", sourcetype="st")
         assert [event[0] for event in events(splunkd)] == ["two", "one"]
 
-    def test_what_looks_like_a_form_is_an_event_too(self, splunkd, service):
+    def test_a_body_that_looks_like_a_form_is_an_event(self, splunkd, service):
         service.indexes["main"].submit("a=1&b=2", sourcetype="st")
         assert events(splunkd)[0][0] == "a=1&b=2"
 
-    def test_one_without_a_source_type_is_too_small_to_be_recognised(self, splunkd, service):
+    def test_a_body_without_a_source_type_is_too_small_to_be_recognised(self, splunkd, service):
         service.indexes["main"].submit("x")
         assert events(splunkd)[0][1:3] == ("http-simple-too_small", "http-simple")
 
@@ -86,26 +86,26 @@ class TestReceivers:
             time.sleep(0.02)
         assert events(splunkd) == [("two", "st", "s", "h"), ("one", "st", "s", "h")]
 
-    def test_an_index_that_there_is_not(self, service):
+    def test_an_unknown_index(self, service):
         assert status(service.post, "receivers/simple", body="x", index="none", sourcetype="st") == 400
 
-    def test_an_argument_that_there_is_not(self, service):
+    def test_an_unknown_argument(self, service):
         assert status(service.post, "receivers/simple", body="x", color="red") == 400
 
-    def test_not_everybody_may(self, splunkd):
+    def test_sending_events_requires_permission(self, splunkd):
         assert status(connect(splunkd, "user").indexes["main"].submit, "x") == 403
 
 
 class TestInformation:
-    def test_splunklib_knows_the_version(self, service):
+    def test_splunklib_finds_the_version(self, service):
         assert service.splunk_version >= (9, 3)
         assert "search_head" in service.info["server_roles"]
         assert service.info["kvStoreStatus"] == "ready"
 
-    def test_settings_tell_the_ports(self, splunkd, service):
+    def test_settings_contain_the_ports(self, splunkd, service):
         assert splunkd.web_url.endswith(":" + service.settings["httpport"])
 
-    def test_messages_are_left_read_and_taken_away(self, splunkd, service):
+    def test_messages_are_created_read_and_removed(self, splunkd, service):
         message = service.messages.create("restart", value="Splunk must be restarted.", severity="warn")
         assert (message.value, message["severity"]) == ("Splunk must be restarted.", "warn")
         assert [each.name for each in connect(splunkd, "user").messages] == ["restart"]

@@ -53,7 +53,7 @@ class TestModularInputs:
         assert kind.arguments["word"]["required_on_create"] == "1"
         assert kind.arguments["loud"]["data_type"] == "boolean"
 
-    def test_one_that_is_created_has_what_was_given_and_what_its_kind_has(self, service, echo):
+    def test_a_new_input_has_its_own_settings_and_those_of_its_kind(self, service, echo):
         assert (echo["word"], echo["interval"], echo["loud"], echo["disabled"]) == ("hello", "900", "1", "1")
         assert (echo["index"], echo.access.app, echo.access.sharing) == ("default", "one", "app")
         assert [each.name for each in service.inputs.list("echo")] == ["a"]
@@ -71,13 +71,13 @@ class TestModularInputs:
     def test_its_stanza_is_in_the_apps_local_folder(self, splunkd, echo):
         assert (splunkd.etc / "apps" / "one" / "local" / "inputs.conf").read_text().startswith("[echo://a]\n")
 
-    def test_what_the_script_says_against_it_is_the_answer(self, service):
+    def test_the_scripts_objection_is_the_answer(self, service):
         status, text = refusal(service.inputs.create, "b", "echo", word="bad")
         assert status == 400
         assert "bad is a bad word, loud=1" in text
         assert service.inputs.list("echo") == []
 
-    def test_so_it_is_at_a_change(self, service, echo):
+    def test_the_scripts_objection_to_a_change_is_the_answer(self, service, echo):
         assert "bad is a bad word" in refusal(echo.update, word="bad")[1]
         assert echo.refresh()["word"] == "hello"
 
@@ -93,18 +93,18 @@ class TestModularInputs:
             ({"word": "x", "interval": "soon"}, "soon"),
         ],
     )
-    def test_what_is_wrong_with_one_is_said(self, service, settings, said):
+    def test_errors_are_explained(self, service, settings, said):
         status, text = refusal(service.inputs.create, "b", "echo", **settings)
         assert (status, said in text) == (400, True), text
         assert service.inputs.list("echo") == []
 
-    def test_a_second_of_a_name_is_409_and_one_that_there_is_not_404(self, service, echo):
+    def test_a_duplicate_name_is_409_and_an_unknown_one_404(self, service, echo):
         assert refusal(service.inputs.create, "a", "echo", word="x")[0] == 409
         assert refusal(service.post, "data/inputs/echo/none", word="x")[0] == 404
         assert refusal(service.post, "data/inputs/none", name="x")[0] == 404
         assert refusal(service.post, "data/inputs/echo/a/explode")[0] == 404
 
-    def test_who_changes_one_needs_the_capability_of_its_kind(self, splunkd, echo):
+    def test_changing_an_input_requires_the_capability_of_its_kind(self, splunkd, echo):
         service = connect(splunkd, "power", "one", "nobody")
         for call, path in (
             (service.post, "data/inputs/echo/a"),
@@ -121,7 +121,7 @@ class TestModularInputs:
 
 
 class TestTokens:
-    def test_one_is_made_and_found_by_its_full_name(self, service):
+    def test_a_token_is_created_and_found_by_its_full_name(self, service):
         service.post("data/inputs/http", name="t", index="main", sourcetype="st")
         reply = json.loads(service.get("data/inputs/http/http%3A%2F%2Ft", output_mode="json").body.read())
         (entry,) = reply["entry"]
@@ -134,7 +134,7 @@ class TestTokens:
             False,
         )
 
-    def test_two_have_different_tokens(self, service):
+    def test_two_tokens_have_different_values(self, service):
         tokens = {service.inputs.create(name, "http")["token"] for name in ("a", "b")}
         assert len(tokens) == 2
 
@@ -157,11 +157,11 @@ class TestTokens:
             ({"useACK": "1"}, 400, "useACK"),
         ],
     )
-    def test_what_is_wrong_with_one_is_said(self, service, settings, status, said):
+    def test_errors_are_explained(self, service, settings, status, said):
         assert refusal(service.post, "data/inputs/http", name="t", **settings)[0] == status
         assert said in refusal(service.post, "data/inputs/http", name="t", **settings)[1]
 
-    def test_a_token_value_is_given_once(self, service):
+    def test_a_token_value_cannot_be_given_twice(self, service):
         value = service.inputs.create("a", "http")["token"]
         assert refusal(service.post, "data/inputs/http", name="b", token=value)[0] == 409
         assert refusal(service.post, "data/inputs/http", name="a")[0] == 409

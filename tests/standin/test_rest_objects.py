@@ -42,7 +42,7 @@ def app(splunkd, tmp_path):
 
 @pytest.fixture
 def shared(splunkd, app):
-    """user -> what the app shares, as that user sees it."""
+    """By user, what the app shares, as that user sees it."""
     return lambda user: connect(splunkd, user, app, "nobody")
 
 
@@ -55,30 +55,30 @@ def status(call, *arguments, **named):
 
 
 class TestRights:
-    def test_who_may_not_read_an_object_does_not_see_it(self, shared):
+    def test_users_who_may_not_read_an_object_do_not_see_it(self, shared):
         assert "secret" in shared("power").confs["macros"]
         assert "secret" not in shared("user").confs["macros"]
         assert status(shared("user").get, "configs/conf-macros/secret") == 404
 
-    def test_who_may_not_write_it_is_forbidden(self, shared):
+    def test_users_who_may_not_write_an_object_are_forbidden(self, shared):
         assert status(shared("power").confs["macros"]["secret"].update, definition="2") == 403
         assert status(shared("user").confs["macros"]["m1"].update, definition="2") == 403
         shared("power").confs["macros"]["m1"].update(definition="7")
         assert shared("user").confs["macros"]["m1"]["definition"] == "7"
 
-    def test_an_administrator_may_everything(self, shared):
+    def test_an_administrator_may_do_everything(self, shared):
         shared("admin").confs["macros"]["secret"].update(definition="2")
         assert shared("admin").confs["macros"]["secret"]["definition"] == "2"
 
-    def test_a_kind_that_cannot_be_read_hides_what_could(self, shared):
+    def test_an_unreadable_kind_hides_readable_objects(self, shared):
         assert "open" not in [each["name"] for each in answer(shared("power"), "data/transforms/lookups")["entry"]]
         assert "open" in [each["name"] for each in answer(shared("admin"), "data/transforms/lookups")["entry"]]
 
-    def test_only_who_may_write_the_app_adds_to_it(self, shared):
+    def test_only_users_who_may_write_the_app_add_to_it(self, shared):
         assert status(shared("user").macros.create, "new", "1") == 403
         assert shared("power").macros.create("new", "1").name == "new"
 
-    def test_the_entry_says_what_this_user_may(self, shared):
+    def test_the_entry_says_what_the_user_may_do(self, shared):
         acl = answer(shared("power"), "configs/conf-macros/m1")["entry"][0]["acl"]
         assert (acl["can_write"], acl["removable"], acl["sharing"], acl["owner"]) == (True, False, "app", "nobody")
         assert acl["perms"] == {"read": ["*"], "write": ["admin", "power"]}
@@ -97,7 +97,7 @@ class TestRights:
             ("server/settings", "power"),
         ],
     )
-    def test_an_endpoint_asks_for_a_capability(self, shared, path, user):
+    def test_an_endpoint_requires_a_capability(self, shared, path, user):
         assert status(shared(user).get, path) == 403
 
     @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ class TestAcl:
         acl = answer(shared("power"), "configs/conf-macros/m1/acl")["entry"][0]["acl"]
         assert (acl["sharing"], acl["perms"]) == ("global", {"read": ["power"], "write": ["admin"]})
 
-    def test_what_is_made_global_is_seen_elsewhere(self, splunkd, shared):
+    def test_a_global_object_is_visible_in_other_apps(self, splunkd, shared):
         elsewhere = connect(splunkd, app="search", owner="nobody")
         assert "m1" not in elsewhere.confs["macros"] if "macros" in elsewhere.confs else True
         shared("admin").confs["macros"]["m1"].acl_update(sharing="global", owner="nobody")
@@ -146,12 +146,12 @@ class TestAcl:
             ({"sharing": "app", "owner": "nobody", "color": "red"}, "color"),
         ],
     )
-    def test_what_is_wrong_with_a_change_is_said(self, shared, arguments, reason):
+    def test_errors_in_a_change_are_explained(self, shared, arguments, reason):
         with pytest.raises(HTTPError, match=reason) as refused:
             shared("admin").post("configs/conf-macros/m1/acl", body=arguments)
         assert refused.value.status == 400
 
-    def test_who_may_not_write_the_object_may_not_share_it(self, shared):
+    def test_users_who_may_not_write_an_object_may_not_share_it(self, shared):
         body = {"sharing": "app", "owner": "nobody"}
         assert status(shared("user").post, "configs/conf-macros/m1/acl", body=body) == 403
 
@@ -163,7 +163,7 @@ class TestPrivateObjects:
         service.saved_searches.create("Mine", "| makeresults")
         return service
 
-    def test_a_user_without_rights_in_an_app_has_objects_of_their_own(self, own):
+    def test_a_user_without_permissions_in_an_app_has_private_objects(self, own):
         entry = answer(own, "saved/searches/Mine")["entry"][0]
         assert (entry["acl"]["sharing"], entry["acl"]["owner"], entry["acl"]["perms"]) == ("user", "user", None)
         assert entry["links"]["edit"] == "/servicesNS/user/one/saved/searches/Mine"
@@ -173,63 +173,63 @@ class TestPrivateObjects:
         assert status(connect(splunkd, "power", "one", "user").get, "saved/searches/Mine") == 404
         assert "Mine" in connect(splunkd, "admin", "one", "user").saved_searches
 
-    def test_nobody_else_makes_them(self, splunkd, own):
+    def test_nobody_else_creates_them(self, splunkd, own):
         assert status(connect(splunkd, "power", "one", "user").saved_searches.create, "Yours", "| makeresults") == 403
 
-    def test_they_run(self, own):
+    def test_private_searches_run(self, own):
         job = own.saved_searches["Mine"].dispatch()
         while not job.is_done():
             pass
         assert job["resultCount"] == "1"
 
-    def test_a_macro_of_ones_own_counts_in_ones_own_searches(self, own, shared):
+    def test_a_private_macro_works_in_its_owners_searches(self, own, shared):
         own.macros.create("m1", "5")
         search = "| makeresults | eval a=`m1` | table a"
         assert own.jobs.oneshot(search, output_mode="csv").read() == b"a\n5\n"
         assert shared("power").jobs.oneshot(search, output_mode="csv").read() == b"a\n1\n"
 
-    def test_one_is_shared_by_who_may_write_the_app(self, splunkd, own, shared):
+    def test_sharing_requires_write_permission_on_the_app(self, splunkd, own, shared):
         assert status(own.saved_searches["Mine"].acl_update, sharing="app", owner="user") == 403
         connect(splunkd, "admin", "one", "user").saved_searches["Mine"].acl_update(sharing="app", owner="user")
         entry = answer(shared("power"), "saved/searches/Mine")["entry"][0]
         assert (entry["acl"]["sharing"], entry["author"]) == ("app", "user")
         assert entry["id"].endswith("/servicesNS/nobody/one/saved/searches/Mine")
 
-    def test_one_is_deleted_by_its_owner(self, own):
+    def test_its_owner_can_delete_one(self, own):
         own.saved_searches.delete("Mine")
         assert "Mine" not in own.saved_searches
 
 
 class TestNamespaces:
-    def test_nothing_is_written_in_one_with_wildcards(self, splunkd, app):
+    def test_nothing_is_written_in_a_namespace_with_wildcards(self, splunkd, app):
         for owner, name in (("-", app), ("nobody", "-")):
             assert status(connect(splunkd, "admin", name, owner).macros.create, "new", "1") == 400
 
-    def test_a_user_that_there_is_not(self, splunkd, app):
+    def test_an_unknown_user(self, splunkd, app):
         assert status(connect(splunkd, "admin", app, "stranger").macros.list) == 404
 
-    def test_what_default_has_cannot_be_deleted_and_what_local_has_can(self, shared):
+    def test_objects_in_default_cannot_be_deleted_but_those_in_local_can(self, shared):
         service = shared("admin")
         assert status(service.confs["macros"].delete, "m1") == 403
         service.macros.create("new", "1")
         service.macros.delete("new")
         assert "new" not in service.confs["macros"]
 
-    def test_a_second_object_of_a_name_is_409(self, shared):
+    def test_a_duplicate_name_is_409(self, shared):
         assert status(shared("admin").macros.create, "m1", "1") == 409
 
-    def test_an_object_that_there_is_not_is_404(self, shared):
+    def test_an_unknown_object_is_404(self, shared):
         assert status(shared("admin").post, "admin/macros/none", definition="1") == 404
         assert status(shared("admin").delete, "admin/macros/none") == 404
 
-    def test_a_method_that_an_endpoint_does_not_have_is_405(self, shared):
+    def test_an_unknown_method_is_405(self, shared):
         assert status(shared("admin").delete, "server/info") == 405
 
-    def test_an_endpoint_that_there_is_not_is_404(self, shared):
+    def test_an_unknown_endpoint_is_404(self, shared):
         assert status(shared("admin").get, "nonsense") == 404
 
     @pytest.mark.parametrize("name", ["a/b", "a b", "a+b", "ü", "a&b?c#d"])
-    def test_any_name_is_found_again(self, shared, name):
+    def test_an_object_with_any_name_can_be_found(self, shared, name):
         service = shared("admin")
         service.saved_searches.create(name, "| makeresults")
         entry = answer(service, "saved/searches", count=0, search="name=%s" % name)["entry"][0]
@@ -240,7 +240,7 @@ class TestNamespaces:
 
 
 class TestPages:
-    def test_a_page_has_thirty_unless_asked_otherwise(self, shared):
+    def test_a_page_has_thirty_entries_by_default(self, shared):
         found = answer(shared("admin"), "configs/conf-macros")
         assert (len(found["entry"]), found["paging"]) == (30, {"total": 41, "perPage": 30, "offset": 0})
         rest = answer(shared("admin"), "configs/conf-macros", offset=30)
@@ -277,15 +277,15 @@ class TestPages:
         ("name", "value", "said"),
         [("count", "many", "many"), ("sort_mode", "magic", "magic"), ("color", "red", "color")],
     )
-    def test_what_is_wrong_with_the_arguments_is_said(self, shared, name, value, said):
+    def test_errors_in_arguments_are_explained(self, shared, name, value, said):
         with pytest.raises(HTTPError, match=said):
             answer(shared("admin"), "configs/conf-macros", **{name: value})
 
 
 class TestWhatTheSdkTests:
-    """What splunk-sdk-python's own integration tests say of a real Splunk (test_macro, test_conf)."""
+    """What splunk-sdk-python's own integration tests (test_macro, test_conf) show about a real Splunk."""
 
-    def test_iseval_is_0_or_1_however_it_was_said(self, splunkd):
+    def test_iseval_is_stored_as_0_or_1(self, splunkd):
         service = connect(splunkd, app="search", owner="nobody")
         for said, kept in (("True", "1"), ("false", "0"), ("1", "1")):
             service.post("configs/conf-macros", name="m" + said, definition="1", iseval=said)
@@ -293,7 +293,7 @@ class TestWhatTheSdkTests:
             assert entry["content"]["iseval"] == kept
         assert refusal(service.post, "configs/conf-macros/m1", iseval="perhaps")[0] == 400
 
-    def test_a_name_stands_for_all_that_there_are_of_it(self, splunkd):
+    def test_a_name_can_match_several_objects(self, splunkd):
         for owner in ("nobody", "admin"):
             connect(splunkd, app="search", owner=owner).post("configs/conf-macros", name="m", definition=owner)
         found = answer(connect(splunkd, app="-", owner="-"), "configs/conf-macros/m")["entry"]

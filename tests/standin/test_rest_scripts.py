@@ -1,4 +1,4 @@
-"""REST handlers of apps: one process for all of them, which loads each by its path."""
+"""REST handlers of apps: one process for all of them, which loads each script by its path."""
 
 import json
 
@@ -30,7 +30,7 @@ STANZA = (
 
 
 class Apps:
-    """Makes apps of one handler each, and asks these."""
+    """Creates apps with one handler each, and sends requests to these."""
 
     def __init__(self, splunkd, folder):
         self.splunkd, self._folder = splunkd, folder
@@ -60,7 +60,7 @@ def test_it_gets_the_request(apps):
     assert ["a", "1"] in apps.ask("one", method="post", a="1")["form"]
 
 
-def test_all_share_a_process_that_loads_each_once_and_makes_an_object_for_each_request(apps):
+def test_one_process_loads_each_script_once_and_makes_an_object_for_each_request(apps):
     said = "return [os.getpid(), len(calls), self.number, __name__]"
     for app in ("one", "two"):
         apps.install(app, said)
@@ -70,7 +70,7 @@ def test_all_share_a_process_that_loads_each_once_and_makes_an_object_for_each_r
     assert other == first
 
 
-def test_no_folder_of_an_apps_nor_of_the_stand_ins_is_on_its_path(apps):
+def test_neither_an_apps_nor_the_stand_ins_folders_are_on_its_path(apps):
     apps.install("one", "return sys.path")
     assert not [each for each in apps.ask("one") if "one" in each.split("/") or "standin" in each]
     apps.install("two", "import beside", files={"bin/beside.py": ""})
@@ -78,14 +78,14 @@ def test_no_folder_of_an_apps_nor_of_the_stand_ins_is_on_its_path(apps):
     assert (status, "No module named 'beside'" in text) == (500, True)
 
 
-def test_what_a_handler_puts_first_on_the_path_the_others_get(apps):
+def test_a_handlers_change_to_the_path_affects_the_others(apps):
     mine = "sys.path.insert(0, os.path.dirname(__file__)); import splunklib; return splunklib.of"
     apps.install("one", mine, files={"bin/splunklib.py": "of = 'one'"})
     apps.install("two", mine, files={"bin/splunklib.py": "of = 'two'"})
     assert (apps.ask("one"), apps.ask("two")) == ("one", "one")
 
 
-def test_one_that_fails_or_ends_its_process_is_500_and_the_next_request_is_answered(apps):
+def test_a_failed_handler_is_500_and_the_next_request_is_answered(apps):
     apps.install("one", "return 1 / len(dict(request['query']))")
     status, text = apps.refusal("one")
     assert (status, "ZeroDivisionError" in text) == (500, True)
@@ -95,7 +95,7 @@ def test_one_that_fails_or_ends_its_process_is_500_and_the_next_request_is_answe
     assert apps.ask("one", a="1") == 1
 
 
-def test_one_that_prints_breaks_the_line_to_splunkd(apps):
+def test_a_handler_that_prints_breaks_the_protocol(apps):
     apps.install("one", "print('hello')")
     assert apps.refusal("one")[0] == 500
 
@@ -108,7 +108,7 @@ def test_a_script_has_one_handler(apps, script):
     assert "it must have one" in apps.refusal("one")[1]
 
 
-def test_after_an_upgrade_it_is_the_new_one(apps):
+def test_the_new_script_runs_after_an_upgrade(apps):
     apps.install("one", "return 1")
     assert apps.ask("one") == 1
     apps.install("one", "return 2", update=True)
@@ -124,7 +124,7 @@ def test_after_an_upgrade_it_is_the_new_one(apps):
         ("capability.post = schedule_search", "user", True),
     ],
 )
-def test_it_is_for_who_has_the_capability(apps, settings, user, allowed):
+def test_it_requires_its_capability(apps, settings, user, allowed):
     apps.install("one", "return 1", settings)
     if allowed:
         assert apps.ask("one", user) == 1
@@ -132,7 +132,7 @@ def test_it_is_for_who_has_the_capability(apps, settings, user, allowed):
         assert apps.refusal("one", user)[0] == 403
 
 
-def test_splunkds_own_rights_are_lent_if_the_stanza_says_so(apps):
+def test_it_gets_splunkds_own_session_if_the_stanza_says_so(apps):
     apps.install(
         "one", "return request['system_authtoken'] != request['session']['authtoken']", "passSystemAuth = true"
     )

@@ -43,12 +43,12 @@ def run(search, **arguments):
 
 
 class TestSettings:
-    def test_the_api_has_names_of_its_own_for_some(self, shipped):
+    def test_the_api_has_its_own_names_for_some_settings(self, shipped):
         names = ("is_scheduled", "alert_type", "alert_comparator", "alert_threshold")
         assert [shipped[name] for name in names] == ["0", "number of events", "greater than", "2"]
         assert not {"enableSched", "counttype", "relation", "quantity"} & set(shipped.content)
 
-    def test_one_that_is_scheduled_says_when_it_runs_next(self, splunkd, clock, shipped):
+    def test_a_scheduled_search_says_when_it_runs_next(self, splunkd, clock, shipped):
         clock.move_to(datetime(2026, 11, 24, 10, 0, tzinfo=clock.zone).timestamp())
         assert shipped["next_scheduled_time"] is None
         shipped.update(is_scheduled="1")
@@ -57,7 +57,7 @@ class TestSettings:
         assert [each.minute for each in times] == [7, 7, 7]
         assert "enableSched = 1" in (splunkd.etc / "apps" / "one" / "local" / "savedsearches.conf").read_text()
 
-    def test_one_is_made_changed_disabled_and_deleted(self, service):
+    def test_a_search_is_created_changed_disabled_and_deleted(self, service):
         search = service.saved_searches.create(
             "New",
             "index=main | head 1",
@@ -101,7 +101,7 @@ class TestSettings:
             ({"actions": "explode"}, "explode"),
         ],
     )
-    def test_what_is_wrong_with_one_is_said(self, service, settings, said):
+    def test_errors_are_explained(self, service, settings, said):
         status, text = refusal(service.saved_searches.create, "New", "| makeresults", **settings)
         assert (status, said in text) == (400, True), text
         assert "New" not in service.saved_searches
@@ -111,7 +111,7 @@ class TestSettings:
         assert refusal(service.post, "saved/searches", search="| makeresults")[0] == 400
         assert refusal(service.saved_searches.create, "New", " ")[0] == 400
 
-    def test_scheduling_needs_a_capability_and_an_app(self, splunkd, service, app):
+    def test_scheduling_requires_a_capability_and_an_app(self, splunkd, service, app):
         connect(splunkd, "user")
         own = connect(splunkd, "user", app, "user")
         settings = {"is_scheduled": "1", "cron_schedule": "7 * * * *"}
@@ -123,12 +123,12 @@ class TestSettings:
 
 
 class TestRuns:
-    def test_a_dispatched_one_is_a_job_and_in_its_history(self, shipped):
+    def test_a_dispatched_search_is_a_job_in_its_history(self, shipped):
         job = run(shipped)
         assert job["resultCount"] == "3"
         assert [each.sid for each in shipped.history()] == [job.sid]
 
-    def test_a_dispatch_has_times_of_its_own(self, service):
+    def test_a_dispatch_may_have_its_own_times(self, service):
         search = service.saved_searches.create(
             "Range", "| makeresults | addinfo | table info_min_time", **{"dispatch.earliest_time": "100"}
         )
@@ -136,7 +136,7 @@ class TestRuns:
         job = run(search, **{"dispatch.earliest_time": "200"})
         assert json.loads(job.results(output_mode="json").read())["results"][0]["info_min_time"] == "200.000"
 
-    def test_a_dispatch_has_arguments_that_stand_in_the_search_as_they_are(self, service):
+    def test_a_dispatchs_arguments_are_put_into_the_search_unchanged(self, service):
         """REST API reference, saved/searches, args.*: args.username=foobar, "when the search is search $username$"."""
         search = service.saved_searches.create("Said", '| makeresults | eval a="$a$", b="$b$$a$" | table a b')
         job = run(search, **{"args.a": "x", "args.b": "y z"})
@@ -145,10 +145,10 @@ class TestRuns:
         assert json.loads(job.results(output_mode="json").read())["results"] == [{"a": "$a$", "b": "$b$$a$"}]
 
     @pytest.mark.parametrize("arguments", [{"color": "red"}, {"dispatch.color": "red"}, {"args.a": "1"}])
-    def test_a_dispatch_takes_nothing_that_it_does_not_know(self, shipped, arguments):
+    def test_a_dispatch_refuses_unknown_arguments(self, shipped, arguments):
         assert refusal(shipped.dispatch, **arguments)[0] == 400
 
-    def test_whoever_may_read_it_may_run_it_and_sees_all_its_runs(self, splunkd, app, shipped):
+    def test_users_who_may_read_a_search_may_run_it_and_see_all_its_runs(self, splunkd, app, shipped):
         job = run(shipped)
         theirs = connect(splunkd, "user", app, "nobody").saved_searches["Shipped"]
         assert {each.sid for each in theirs.history()} == {job.sid}
@@ -157,7 +157,7 @@ class TestRuns:
 
 
 class TestRights:
-    """Whose rights a search runs with, and who sees what it found."""
+    """The permissions that a search runs with, and who sees its results."""
 
     WHO = "| rest /services/authentication/current-context | table username"
 
@@ -179,26 +179,26 @@ class TestRights:
             ("user", "admin", "user"),
         ],
     )
-    def test_a_shared_one_runs_as_its_owner_unless_it_says_otherwise(
-        self, service, plain, dispatch_as, owner, expected
-    ):
+    def test_a_shared_search_runs_as_its_owner_by_default(self, service, plain, dispatch_as, owner, expected):
         search = service.saved_searches.create("Who", self.WHO, **({"dispatchAs": dispatch_as} if dispatch_as else {}))
         search.acl_update(sharing="app", owner=owner)
         assert self.who(plain, "Who") == [expected]
 
-    def test_ones_own_runs_as_oneself(self, splunkd, app):
+    def test_a_private_search_runs_as_its_user(self, splunkd, app):
         own = connect(splunkd, "user", app, "user")
         own.saved_searches.create("Mine", self.WHO)
         assert self.who(own, "Mine") == ["user"]
 
-    def test_an_owner_who_is_gone_runs_nothing(self, splunkd, service, plain):
+    def test_a_search_whose_owner_is_gone_does_not_run(self, splunkd, service, plain):
         connect(splunkd, "power")
         service.saved_searches.create("Who", self.WHO).acl_update(sharing="app", owner="power")
         service.delete("authentication/users/power")
         assert "owner 'power' does not exist" in refusal(plain.saved_searches["Who"].dispatch)[1]
 
     @pytest.mark.parametrize("meta", ["[savedsearches]\n", "[savedsearches/Shipped]\n"])
-    def test_who_may_not_read_one_sees_neither_it_nor_what_it_found(self, splunkd, shipped, plain, tmp_path, meta):
+    def test_users_who_may_not_read_a_search_see_neither_it_nor_its_results(
+        self, splunkd, shipped, plain, tmp_path, meta
+    ):
         job = run(shipped)
         assert plain.job(job.sid)["resultCount"] == "3"
         splunkd.install(
@@ -221,12 +221,12 @@ class TestRights:
         assert refusal(plain.post, "saved/searches/Shipped/dispatch")[0] == 404
         assert connect(splunkd, "power", "one", "nobody").job(job.sid)["resultCount"] == "3"
 
-    def test_who_may_not_change_one_does_not_end_its_jobs(self, shipped, plain):
+    def test_users_who_may_not_change_a_search_cannot_end_its_jobs(self, shipped, plain):
         job = run(shipped)
         assert refusal(plain.delete, "search/jobs/%s" % job.sid)[0] == 403
         assert refusal(plain.post, "search/jobs/%s/control" % job.sid, action="cancel")[0] == 403
 
-    def test_a_search_that_is_none_is_ones_own(self, service, plain):
+    def test_an_ad_hoc_search_is_private(self, service, plain):
         job = service.jobs.create("| makeresults")
         assert refusal(plain.get, "search/jobs/%s" % job.sid)[0] == 404
 
@@ -250,12 +250,12 @@ class TestAlerts:
             alert["trigger_time_rendered"]
         )
 
-    def test_one_expires(self, splunkd, clock, service, shipped):
+    def test_a_triggered_alert_expires(self, splunkd, clock, service, shipped):
         run(shipped, trigger_actions="1")
         clock.move_to(time.time() + 25 * HOUR)
         assert [group.name for group in service.fired_alerts] == ["-"]
 
-    def test_one_is_deleted_by_who_may_write_its_search(self, splunkd, app, service, shipped):
+    def test_deleting_one_requires_write_permission_on_its_search(self, splunkd, app, service, shipped):
         sid = run(shipped, trigger_actions="1").sid
         other = connect(splunkd, "user", app, "nobody")
         assert [group.name for group in other.fired_alerts] == ["-", "Shipped"]
@@ -266,7 +266,7 @@ class TestAlerts:
 
 
 class TestKnowledge:
-    def test_macros_have_an_endpoint_of_their_own(self, service):
+    def test_macros_have_their_own_endpoint(self, service):
         service.post("admin/macros", name="m(1)", args="a", definition="eval x=$a$")
         assert service.macros["m(1)"].definition == "eval x=$a$"
         service.post("admin/macros/m%281%29", definition="eval y=$a$")

@@ -37,7 +37,7 @@ def service(splunkd, app):
 
 
 class TestPasswords:
-    def test_one_is_stored_read_changed_and_deleted(self, service):
+    def test_a_password_is_stored_read_changed_and_deleted(self, service):
         stored = service.storage_passwords.create("secret", "user", "realm")
         assert (stored.name, stored.clear_password, stored.realm, stored.username) == (
             "realm:user:",
@@ -50,13 +50,13 @@ class TestPasswords:
         service.storage_passwords.delete("user", "realm")
         assert service.storage_passwords.list() == []
 
-    def test_colons_in_names_are_no_separators(self, service):
+    def test_colons_in_names_are_not_separators(self, service):
         service.storage_passwords.create("one", "a:b", "r")
         service.storage_passwords.create("two", "b", "r:a")
         found = {(each.realm, each.username): each.clear_password for each in service.storage_passwords.list()}
         assert found == {("r", "a:b"): "one", ("r:a", "b"): "two"}
 
-    def test_a_file_never_has_it_in_the_clear(self, splunkd, service):
+    def test_no_file_contains_it_in_clear_text(self, splunkd, service):
         service.storage_passwords.create("the-secret-itself", "user", "realm")
         texts = [path.read_bytes() for path in splunkd.home.rglob("*") if path.is_file()]
         assert not any(b"the-secret-itself" in text for text in texts)
@@ -66,23 +66,23 @@ class TestPasswords:
         assert connect(splunkd, app="search", owner="nobody").storage_passwords.list() == []
 
     @pytest.mark.parametrize("password", ["", "x" * 256])
-    def test_one_that_cannot_be_stored(self, service, password):
+    def test_an_impossible_password(self, service, password):
         assert refusal(service.storage_passwords.create, password, "user", "realm")[0] == 400
 
-    def test_a_second_of_a_name_is_409_and_none_404(self, service):
+    def test_a_duplicate_name_is_409_and_an_unknown_one_404(self, service):
         service.storage_passwords.create("secret", "user", "realm")
         assert refusal(service.storage_passwords.create, "secret", "user", "realm")[0] == 409
         assert refusal(service.delete, "storage/passwords/realm:none:")[0] == 404
 
     @pytest.mark.parametrize("user", ["user", "power"])
-    def test_only_administrators_have_to_do_with_them(self, splunkd, service, user):
+    def test_only_administrators_access_passwords(self, splunkd, service, user):
         other = connect(splunkd, user, "one", "nobody")
         assert refusal(other.storage_passwords.list)[0] == 403
         assert refusal(other.storage_passwords.create, "x", "y")[0] == 403
 
 
 class TestCollections:
-    def test_one_is_made_changed_and_deleted_with_its_documents(self, service):
+    def test_a_collection_is_created_changed_and_deleted_with_its_documents(self, service):
         service.kvstore.create("fresh", fields={"n": "number"}, accelerated_fields={"by_n": {"n": 1}})
         collection = service.kvstore["fresh"]
         assert (collection["field.n"], collection["accelerated_fields.by_n"]) == ("number", {"n": 1})
@@ -103,7 +103,7 @@ class TestCollections:
             ("fresh", {"color": "red"}),
         ],
     )
-    def test_one_that_cannot_be(self, service, name, settings):
+    def test_an_impossible_collection(self, service, name, settings):
         assert refusal(service.post, "storage/collections/config", name=name, **settings)[0] == 400
 
     def test_collections_belong_to_nobody(self, splunkd, app):
@@ -126,7 +126,7 @@ class TestDocuments:
             data.delete_by_id(key)
             assert refusal(data.query_by_id, key)[0] == 404
 
-    def test_queries_have_all_their_options(self, data):
+    def test_queries_support_all_options(self, data):
         found = data.query(query=json.dumps({"n": {"$gt": 0}}), sort="n:-1", fields="n,_key:0", limit=1, skip=1)
         assert found == [{"n": 1}]
 
@@ -139,7 +139,7 @@ class TestDocuments:
         data.delete()
         assert data.query() == []
 
-    def test_an_insert_says_its_key(self, data):
+    def test_an_insert_returns_the_key(self, data):
         key = data.insert('{"n": 5}')["_key"]
         assert data.query_by_id(key)["n"] == 5
         assert refusal(data.insert, json.dumps({"_key": key}))[0] == 409
@@ -155,11 +155,11 @@ class TestDocuments:
             {"fields": "n,m:0"},
         ],
     )
-    def test_a_query_that_is_none_is_400_in_json(self, data, options):
+    def test_an_invalid_query_is_400_in_json(self, data, options):
         status, text = refusal(data.query, **options)
         assert (status, '"messages"' in text) == (400, True)
 
-    def test_what_is_no_document_is_400_and_no_json_415(self, service, data):
+    def test_an_invalid_document_is_400_and_another_content_type_415(self, service, data):
         assert refusal(data.insert, "[]")[0] == 400
         assert refusal(data.insert, "{")[0] == 400
         assert refusal(service.post, "storage/collections/data/open", body='{"n": 1}')[0] == 415
@@ -171,10 +171,10 @@ class TestDocuments:
         assert (status, "max_size_per_batch_save_mb" in text) == (400, True)
         assert refusal(data.batch_find, *({} for _ in range(kvstore.MAX_QUERIES_PER_BATCH + 1)))[0] == 400
 
-    def test_a_namespace_with_wildcards_has_none(self, splunkd, app):
+    def test_a_namespace_with_wildcards_has_no_documents(self, splunkd, app):
         assert refusal(connect(splunkd, app="-", owner="nobody").get, "storage/collections/data/open")[0] == 400
 
-    def test_an_owner_has_their_own(self, splunkd, app, data):
+    def test_each_owner_has_their_own_documents(self, splunkd, app, data):
         own, url = connect(splunkd, "user", app, "user"), "storage/collections/data/open"
         assert json.loads(own.get(url).body.read()) == []
         own.post(url, body='{"n": 9}', headers=[("Content-Type", "application/json")])
@@ -194,7 +194,7 @@ class TestRights:
             ("admin", "own", 200, 201),
         ],
     )
-    def test_a_role_reads_and_writes_what_it_may(self, splunkd, app, user, collection, read, write):
+    def test_a_role_reads_and_writes_only_what_it_may(self, splunkd, app, user, collection, read, write):
         connect(splunkd, user)
         auth = (user, splunkd.sessions.users[user][0])
         url = "%s/servicesNS/nobody/one/storage/collections/data/%s" % (splunkd.management_url, collection)
@@ -202,12 +202,12 @@ class TestRights:
         assert requests.get(url, auth=auth, verify=ca, timeout=10).status_code == read
         assert requests.post(url, auth=auth, verify=ca, timeout=10, json={"n": 1}).status_code == write
 
-    def test_another_app_has_none_of_it(self, splunkd, app):
+    def test_another_app_cannot_access_it(self, splunkd, app):
         assert refusal(connect(splunkd, app="search", owner="nobody").get, "storage/collections/data/open")[0] == 404
 
 
 class TestLookups:
-    """What a search has of a collection, by its lookup definition."""
+    """What a search sees of a collection, through its lookup definition."""
 
     def rows(self, service, search):
         reply = service.jobs.oneshot(search, output_mode="json", count=0)
@@ -234,10 +234,10 @@ class TestLookups:
         for search in ("| inputlookup open", "| makeresults | eval n=1 | lookup open n OUTPUT _key AS k"):
             assert "KV Store initialization has not completed yet." in self.failure(service, search)
 
-    def test_a_collection_that_there_is_not_is_named(self, service):
+    def test_an_unknown_collection_is_named(self, service):
         assert "collection with name=none" in self.failure(service, "| inputlookup none")
 
-    def test_types_that_are_enforced_fail_the_search(self, service):
+    def test_a_violation_of_enforced_types_fails_the_search(self, service):
         assert "'n' is not of type 'number'" in self.failure(
             service, '| makeresults | eval n="many" | outputlookup strict'
         )
@@ -273,7 +273,9 @@ class TestLife:
 
 
 class TestWhatTheSdkTests:
-    """What splunk-sdk-python's own integration tests say of a real Splunk (test_storage_passwords, test_kvstore_*)."""
+    """What splunk-sdk-python's own integration tests (test_storage_passwords, test_kvstore_*) show about a real
+    Splunk.
+    """
 
     def test_backslashes_and_colons_of_names_are_escaped(self, splunkd):
         passwords = connect(splunkd, app="search", owner="nobody").storage_passwords
@@ -294,14 +296,14 @@ class TestWhatTheSdkTests:
         passwords["r:u"].delete()
         assert "r:u:" not in passwords
 
-    def test_the_key_is_left_out_by_its_inner_name_too(self, splunkd):
+    def test_the_key_can_be_omitted_by_its_internal_name(self, splunkd):
         service = connect(splunkd, app="search", owner="nobody")
         service.kvstore.create("c")
         service.kvstore["c"].data.insert(json.dumps({"_key": "1", "a": 1, "b": 2}))
         for fields in ("a,_id:0", "a,_key:0"):
             assert service.kvstore["c"].data.query(fields=fields) == [{"a": 1}]
 
-    def test_a_text_of_a_number_becomes_one_where_types_are_not_enforced(self, splunkd):
+    def test_a_text_of_a_number_becomes_a_number_if_types_are_not_enforced(self, splunkd):
         service = connect(splunkd, app="search", owner="nobody")
         service.kvstore.create("c")
         service.kvstore["c"].post(**{"field.a": "number"})
@@ -309,7 +311,7 @@ class TestWhatTheSdkTests:
             service.kvstore["c"].data.insert(json.dumps({"_key": str(key), "a": value}))
         assert [document.get("a") for document in service.kvstore["c"].data.query(sort="_key")] == [39, 1.5, None, None]
 
-    def test_two_apps_may_have_a_collection_of_one_name(self, splunkd):
+    def test_two_apps_may_have_collections_with_the_same_name(self, splunkd):
         service = connect(splunkd, app="system", owner="nobody")
         service.kvstore.create("c")
         service.namespace["app"] = "search"
@@ -318,7 +320,7 @@ class TestWhatTheSdkTests:
         service.kvstore["c"].delete()
         assert service.kvstore["c"]["eai:appName"] == "system"
 
-    def test_definitions_are_nobodys(self, splunkd):
+    def test_definitions_belong_to_nobody(self, splunkd):
         service = connect(splunkd)
         for path in ("storage/collections/config", "storage/collections/config/c"):
             assert "user context of 'nobody'" in refusal(service.get, path, owner="admin", app="search")[1]

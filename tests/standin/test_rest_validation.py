@@ -38,7 +38,7 @@ def service(splunkd):
         ("dispatch.auto_pause", "1.5", "non-negative integer"),
     ],
 )
-def test_what_breaks_a_rule_is_refused_in_its_words(service, name, value, said):
+def test_an_argument_that_breaks_a_rule_is_refused_in_its_words(service, name, value, said):
     status, text = refusal(service.saved_searches.create, "s", "| makeresults", **{name: value})
     assert status == 400 and said in text
     assert "s" not in service.saved_searches
@@ -58,11 +58,11 @@ def test_what_breaks_a_rule_is_refused_in_its_words(service, name, value, said):
         ("action.email.priority", "1"),
     ],
 )
-def test_what_keeps_them_is_taken(service, name, value):
+def test_arguments_that_follow_the_rules_are_accepted(service, name, value):
     assert service.saved_searches.create("s", "| makeresults", **{name: value})[name] == value
 
 
-def test_a_rule_without_words_of_its_own_gets_some(tmp_path):
+def test_a_rule_without_words_gets_default_ones(tmp_path):
     with Splunkd(tmp_path / "splunk", release=RELEASES["9.3.0"]) as splunkd:
         service = connect(splunkd, app="search", owner="nobody")
         status, text = refusal(service.saved_searches.create, "s", "| makeresults", **{"alert.severity": "7"})
@@ -78,7 +78,7 @@ action.webhook.param.url = validate(match('action.webhook.param.url', "^https:")
     assert "only https" in refusal(service.saved_searches.create, "s", "| makeresults", **url)[1]
 
 
-def test_one_that_is_not_known_is_named(splunkd, service, tmp_path):
+def test_an_unknown_rule_is_named(splunkd, service, tmp_path):
     splunkd.install(
         package(
             tmp_path,
@@ -104,7 +104,7 @@ def test_one_that_is_not_known_is_named(splunkd, service, tmp_path):
         ("is_scheduled", "1", "schedule_search"),
     ],
 )
-def test_some_settings_take_a_capability(splunkd, tmp_path, name, value, capability):
+def test_some_settings_require_a_capability(splunkd, tmp_path, name, value, capability):
     splunkd.install(
         package(
             tmp_path,

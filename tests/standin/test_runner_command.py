@@ -1,4 +1,4 @@
-"""Custom search commands: small ones, that behave well or badly, in an app of their own."""
+"""Custom search commands: small ones that behave well or badly, in an app of their own."""
 
 import json
 import os
@@ -77,7 +77,7 @@ EXITED = "External search command exited unexpectedly."
 
 
 class Job:
-    """What a command reports to; cancelled as a search job is."""
+    """What a command reports to. It can be cancelled like a search job."""
 
     def __init__(self, folder):
         self.dispatch_dir = folder
@@ -144,7 +144,7 @@ class App:
         return [row for chunk in self.run(script, *chunks, **more) for row in chunk.rows]
 
     def error(self, script, *chunks, **more):
-        """Of a search that fails, without the part that all errors of a command begin with."""
+        """The error of a failing search, without the part that begins all errors of a command."""
         with pytest.raises(SplError) as raised:
             self.run(script, *chunks, **more)
         prefix = "Error in 'probe' command: "
@@ -187,7 +187,7 @@ def numbered(count, start=0):
 
 
 class TestWhatACommandIsTold:
-    def test_getinfo_has_all_that_splunkd_says(self, app):
+    def test_getinfo_contains_everything_that_splunkd_sends(self, app):
         app.run(RECORDER, numbered(1), arguments=["x=1", '"take my"', r'y="a \"b\""'])
         _, (real, *_) = app.seen()
         assert real[0] == {
@@ -213,19 +213,19 @@ class TestWhatACommandIsTold:
             },
         }
 
-    def test_a_search_that_is_read_asks_it_once_and_ends_its_input(self, app):
+    def test_parsing_a_search_asks_the_command_once_and_ends_its_input(self, app):
         app.write(RECORDER)
         app.command().run([], iter([numbered(1)]))
         (process,) = app.seen()
         assert [metadata["action"] for metadata, _ in process] == ["getinfo", "EOF"]
 
-    def test_the_search_that_runs_starts_it_anew(self, app):
+    def test_running_the_search_starts_the_command_again(self, app):
         app.run(RECORDER, numbered(1))
         first, second = app.seen()
         assert [metadata["action"] for metadata, _ in first] == ["getinfo", "EOF"]
         assert [metadata["action"] for metadata, _ in second] == ["getinfo", "execute", "execute", "execute", "EOF"]
 
-    def test_its_environment_is_what_splunkd_gives_and_no_more(self, app, monkeypatch):
+    def test_its_environment_is_only_what_splunkd_gives(self, app, monkeypatch):
         for name in ("PYTHONPATH", "https_proxy", "HTTPS_PROXY", "VIRTUAL_ENV", "HOME"):
             monkeypatch.setenv(name, "/nowhere")
         app.run(
@@ -303,7 +303,7 @@ class TestChunks:
     def test_null_and_empty_are_both_an_empty_cell_and_come_back_as_null(self, app):
         assert app.rows(ECHO, Results(["a", "b"], [{"a": "", "b": "1"}, {"b": "2"}])) == [{"b": "1"}, {"b": "2"}]
 
-    def test_or_else_as_an_empty_text(self, app):
+    def test_by_the_other_choice_they_come_back_as_an_empty_text(self, app):
         app.job.others = {EMPTY_CELL}
         assert app.rows(ECHO, Results(["a", "b"], [{"a": "", "b": "1"}, {"b": "2"}])) == [
             {"a": "", "b": "1"},
@@ -313,7 +313,7 @@ class TestChunks:
     def test_numbers_are_texts_to_a_command(self, app):
         assert app.rows(ECHO, Results(["a", "b"], [{"a": 1.5, "b": 3.0}])) == [{"a": "1.5", "b": "3"}]
 
-    def test_megabytes_both_ways_at_once_do_not_wait_for_each_other(self, app):
+    def test_megabytes_in_both_directions_do_not_deadlock(self, app):
         long = "x" * 1_000_000
         rows = app.rows(
             """
@@ -343,7 +343,7 @@ class TestReplies:
         (chunk,) = [chunk for chunk in results if chunk.rows]
         assert (chunk.fields, chunk.rows) == (["z", "n", "a"], [{"z": "1", "n": "2"}])
 
-    def test_columns_and_their_twins_may_take_turns(self, app):
+    def test_columns_and_their_twins_may_alternate(self, app):
         assert app.rows(
             """
             introduce()
@@ -367,7 +367,7 @@ class TestReplies:
             numbered(1),
         ) == [{"n": "0"}, {"n": "1"}]
 
-    def test_a_command_that_has_not_finished_is_asked_on(self, app):
+    def test_a_command_that_has_not_finished_is_asked_again(self, app):
         assert app.rows(
             """
             introduce()
@@ -408,7 +408,7 @@ class TestReplies:
             ('write({"finished": False}); write({"finished": False})', "A reply to no chunk"),
         ],
     )
-    def test_what_splunkd_cannot_read_fails_the_search(self, app, reply, reason):
+    def test_a_reply_that_splunkd_cannot_read_fails_the_search(self, app, reply, reason):
         script = "introduce()\ntake()\n%s\nwhile read(): write({'finished': True})" % reply
         assert app.error(script, numbered(1)) == INVALID
         assert reason in app.job.log_text()
@@ -436,7 +436,7 @@ class TestReplies:
             'write({"generating": "false"})',
         ],
     )
-    def test_what_splunkd_cannot_read_as_a_reply_to_getinfo_is_a_fault_of_the_setup(self, app, reply):
+    def test_an_unreadable_reply_to_getinfo_is_a_setup_error(self, app, reply):
         assert app.error("take()\n" + reply, numbered(1)) == INVALID.replace("during search", "during setup")
 
     def test_a_chunk_may_be_as_large_as_maxchunksize(self, app):
@@ -448,7 +448,7 @@ class TestReplies:
 
 
 class TestMessagesAndErrors:
-    def test_messages_of_replies_are_the_jobs(self, app):
+    def test_messages_in_replies_become_the_jobs(self, app):
         app.rows(
             """
             introduce()
@@ -512,7 +512,7 @@ class TestMessagesAndErrors:
     def test_an_end_without_a_reply_or_a_status(self, app, end):
         assert app.error("introduce()\ntake()\n" + end, numbered(1)) == EXITED
 
-    def test_an_end_in_the_midst_of_reading(self, app):
+    def test_an_end_while_it_is_being_sent_rows(self, app):
         row = {"a": "x" * 500_000}
         error = app.error("introduce()\nsys.stdin.buffer.read(10) and sys.exit(7)", Results(["a"], [row]))
         assert error == "External search command exited unexpectedly with non-zero error code 7."
@@ -531,13 +531,13 @@ class TestMessagesAndErrors:
         )
         assert error == "Failed to send message to external search command, see search.log."
 
-    def test_a_script_that_does_not_even_start_is_told_of_when_the_search_is_read(self, app):
+    def test_a_script_that_does_not_start_is_reported_when_the_search_is_parsed(self, app):
         app.write("import nothing_of_that_name")
         with pytest.raises(SplError, match="exited unexpectedly with non-zero error code 1"):
             app.command().run([], iter([]))
         assert "ModuleNotFoundError: No module named 'nothing_of_that_name'" in app.job.log_text()
 
-    def test_an_option_that_it_does_not_take_is_told_of_when_the_search_is_read_and_nobody_hears_why(self, app):
+    def test_an_option_that_it_rejects_is_reported_when_the_search_is_parsed_without_the_reason(self, app):
         app.write("""
             take()
             write({"type": "stateful", "inspector": {"messages": [["ERROR", "Unrecognized option: bad=1"]]}})
@@ -597,11 +597,11 @@ class TestWhatIsNotKnownHere:
     def test_kinds_of_arguments(self, app, arguments):
         assert "not known here" in app.error(ECHO, arguments=arguments)
 
-    def test_a_file_that_is_not_there(self, app):
+    def test_a_missing_file(self, app):
         app.settings["filename"] = "other.py"
         assert app.error(ECHO) == "Could not find file: 'other.py'."
 
-    def test_a_limit_that_is_no_number_is_none_and_a_warning(self, app):
+    def test_an_invalid_limit_means_none_and_gives_a_warning(self, app):
         app.settings["maxwait"] = "-1"
         assert len(app.rows(ECHO, numbered(1))) == 1
         assert app.job.messages == [("WARN", "Invalid maxwait value in commands.conf: must be a non-negative integer.")]
@@ -621,7 +621,7 @@ class TestSelectedFields:
         [{"_time": "1", "a": ["x", "y"], "b": "1"}, {"_time": "2", "a": "z"}, {"_time": "3", "b": "3"}],
     )
 
-    def test_only_those_come_and_a_number_of_the_row(self, app):
+    def test_only_selected_fields_and_the_rows_number_are_sent(self, app):
         app.rows(SELECTIVE % "[]", self.GIVEN)
         bodies = [json.loads(line) for line in (app.job.dispatch_dir / "bodies").read_text().splitlines()]
         header = '"_time",b,"_chunked_idx","__mv__time","__mv_b","__mv__chunked_idx"\n'
@@ -639,7 +639,7 @@ class TestSelectedFields:
         assert results[0].fields == ["_time", "a", "b", "new"]
 
     @pytest.mark.parametrize("numbers", [["1", "0"], ["0", "0"], ["3"], ["-1"], [""], ["x"]])
-    def test_rows_that_were_not_sent_or_not_in_this_order(self, app, numbers):
+    def test_rows_that_were_not_sent_or_are_in_another_order(self, app, numbers):
         lines = "".join("b,%s\\n" % number for number in numbers)
         reply = '[b"b,_chunked_idx\\n", *[b"%s"] * (body.count(b"\\n") > 1)]' % lines
         assert app.error(SELECTIVE % reply, self.GIVEN) == (
@@ -683,7 +683,7 @@ class TestTheEndOfASearch:
         assert [metadata.get("finished") for metadata, _ in seen] == [False, False, None]
         assert seen[-1][0] == {"action": "EOF"}
 
-    def test_who_needs_no_more_rows_ends_the_input(self, app):
+    def test_a_later_command_that_needs_no_more_rows_ends_the_input(self, app):
         app.write(RECORDER)
         results = app.command().run([], iter([numbered(1), numbered(1)]))
         next(results)
@@ -697,11 +697,11 @@ class TestTheEndOfASearch:
         script = "info = introduce()\ntake()\nnote(info['dispatch_dir'], 'hangs', '')\n" + stop
         self.cancelled(app, script, lambda: (app.job.dispatch_dir / "hangs").exists())
 
-    def test_so_does_one_that_does_not_read(self, app):
+    def test_a_command_that_does_not_read_ends_with_its_search(self, app):
         rows = Results(["a"], [{"a": "x" * 2_000_000}])
         self.cancelled(app, "if not is_first(introduce()): signal.pause()", lambda: len(app.job.pids) == 2, rows)
 
-    def test_so_does_what_it_has_started(self, app):
+    def test_processes_that_it_has_started_end_with_its_search(self, app):
         script = """
             info = introduce()
             take()
@@ -715,7 +715,7 @@ class TestTheEndOfASearch:
         self.cancelled(app, script, lambda: path.exists() and path.read_text().endswith("\n"))
         assert state_of(int(path.read_text())) in ("gone", "Z")
 
-    def test_a_command_can_end_in_order_on_sigterm(self, app):
+    def test_a_command_can_end_gracefully_on_sigterm(self, app):
         self.cancelled(
             app,
             """
@@ -731,7 +731,7 @@ class TestTheEndOfASearch:
         assert (app.job.dispatch_dir / "tidied").exists()
 
     def cancelled(self, app, script, is_time, rows=None):
-        """A search that is cancelled as soon as it is time; it ends without an error, and soon."""
+        """Cancels a search at a certain moment. It must end without an error, and soon."""
         app.write(script)
         results = app.command().run([], iter([rows or numbered(1)]))
         gathered = []
@@ -743,7 +743,7 @@ class TestTheEndOfASearch:
         assert not search.is_alive()
         assert gathered == []
 
-    def test_a_command_that_takes_longer_than_maxwait_is_terminated_without_more_ado(self, app, monkeypatch):
+    def test_a_command_that_takes_longer_than_maxwait_is_terminated_at_once(self, app, monkeypatch):
         monkeypatch.setattr(command, "GRACE_S", 60)
         app.settings["maxwait"] = "1"
         hangs = """
@@ -759,7 +759,7 @@ class TestTheEndOfASearch:
         assert told - began < 30
         assert "maxwait=1" in app.job.log_text()
 
-    def test_maxwait_is_for_each_answer(self, app):
+    def test_maxwait_applies_to_each_answer(self, app):
         app.settings["maxwait"] = "2"
         script = ECHO.replace("    write", "    time.sleep(.8)\n    write")
         assert len(app.rows(script, numbered(1), numbered(1))) == 2
@@ -773,7 +773,7 @@ def until(is_time):
 
 
 def state_of(pid):
-    """Of a process that need not be our child."""
+    """The state of a process that need not be our child."""
     ends = time.monotonic() + 2
     while time.monotonic() < ends:
         try:

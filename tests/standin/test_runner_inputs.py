@@ -1,4 +1,4 @@
-"""Modular inputs: small ones, that behave well or badly, in an app of their own."""
+"""Modular inputs: small ones that behave well or badly, in an app of their own."""
 
 import json
 import os
@@ -123,7 +123,7 @@ def interpreters():
 
 @pytest.fixture
 def splunkd(tmp_path, clock, interpreters):
-    """Its stores and its inputs; nothing here needs its servers."""
+    """splunkd's stores and inputs. No test here needs its servers."""
     splunkd = Splunkd(tmp_path / "splunk", clock=clock, pythons=interpreters)
     splunkd.management_url = "https://127.0.0.1:8089"
     splunkd.inputs.start()
@@ -143,7 +143,7 @@ ONE = "[probe://one]\nserver = https://one\n"
 
 
 class TestKinds:
-    def test_an_app_that_was_there_before_splunkd_is_found_when_it_starts(self, app, clock, interpreters):
+    def test_an_app_installed_before_splunkd_starts_is_found(self, app, clock, interpreters):
         app.write("time.sleep(.3)")
         again = Splunkd(app.splunkd.home, clock=clock, pythons=interpreters)
         began = time.monotonic()
@@ -154,7 +154,7 @@ class TestKinds:
         again.kvstore.close()
         again.events.close()
 
-    def test_an_input_says_of_itself_what_it_is(self, app, splunkd):
+    def test_an_input_describes_itself(self, app, splunkd):
         app.write()
         splunkd.inputs.refresh()
         kind = splunkd.inputs.kinds()["probe"]
@@ -200,15 +200,15 @@ class TestKinds:
         [
             ("sys.exit(3)", "Introspecting scheme=probe: script running failed (exited with code 3)."),
             ("os.kill(os.getpid(), signal.SIGKILL)", "script running failed (killed by signal 9: Killed)."),
-            ("SCHEME = '<scheme>'", "the scheme is no XML"),
+            ("SCHEME = '<scheme>'", "the scheme is not XML"),
             ("SCHEME = '<schema/>'", "the scheme lacks <scheme> or its <title>"),
             ("SCHEME = SCHEME.replace('>xml<', '>simple<')", "<streaming_mode> other than xml is not known here"),
             ("SCHEME = SCHEME.replace('instance>false', 'instance>true')", "<use_single_instance> is not known here"),
-            ("SCHEME = SCHEME.replace('>number<', '>integer<')", "'page_size' is of no type that there is: integer"),
+            ("SCHEME = SCHEME.replace('>number<', '>integer<')", "'page_size' has an unknown type: integer"),
             ("SCHEME = SCHEME.replace('<data_type>', '<validation>is_port</validation><data_type>')", "<validation>"),
         ],
     )
-    def test_one_that_cannot_say_is_none_and_the_log_says_why(self, app, splunkd, script, reason):
+    def test_an_input_without_a_valid_scheme_is_ignored_and_the_log_says_why(self, app, splunkd, script, reason):
         app.write(script)
         app.configure(ONE)
         assert splunkd.inputs.kinds() == {}
@@ -218,20 +218,20 @@ class TestKinds:
         )
         assert reason in error
 
-    def test_what_it_writes_on_stderr_meanwhile_is_in_the_log(self, app, splunkd):
+    def test_stderr_during_introspection_is_in_the_log(self, app, splunkd):
         app.write("sys.stderr.write('oh\\nno')")
         splunkd.inputs.refresh()
         assert app.log("ModularInputs") == [
             "ERROR ModularInputs - <stderr> Introspecting scheme=probe: %s" % text for text in ("oh", "no")
         ]
 
-    def test_one_that_hangs_is_killed(self, app, splunkd, monkeypatch):
+    def test_an_input_that_hangs_is_killed(self, app, splunkd, monkeypatch):
         monkeypatch.setattr(kinds, "ANSWER_TIMEOUT_S", 0.5)
         app.write("time.sleep(60)")
         splunkd.inputs.refresh()
         assert "(killed by signal 9: Killed)" in app.log("ModularInputs")[0]
 
-    def test_without_a_script_there_is_none(self, app, splunkd):
+    def test_there_is_no_input_without_a_script(self, app, splunkd):
         splunkd.inputs.refresh()
         assert "Unable to locate suitable script for introspection" in app.log("ModularInputs")[0]
 
@@ -262,7 +262,7 @@ class TestKinds:
 
 
 class TestWhatARunIsTold:
-    def test_its_stanza_with_what_it_has_declared_and_what_all_have(self, app, splunkd):
+    def test_its_stanza_with_declared_and_common_parameters(self, app, splunkd):
         app.write()
         app.configure(ONE + "name2 = <&>\nunrelated = 1\n")
         until(app.notes)
@@ -299,7 +299,7 @@ class TestWhatARunIsTold:
         with pytest.raises(Refusal, match="not properly authenticated"):
             splunkd.sessions.of(request)
 
-    def test_a_folder_for_its_checkpoints_that_is_there(self, app, splunkd):
+    def test_an_existing_folder_for_its_checkpoints(self, app, splunkd):
         app.write('def run(xml): note("runs", os.listdir(xml.split("<checkpoint_dir>")[1].split("<")[0]))')
         app.configure(ONE)
         until(app.notes)
@@ -343,7 +343,7 @@ class TestWhenItRuns:
         app.configure(ONE + "interval = 0\n")
         until(lambda: len(app.notes()) >= 3)
 
-    def test_one_that_takes_longer_than_its_interval_does_not_overtake_itself(self, app):
+    def test_a_run_longer_than_the_interval_does_not_overlap_the_next(self, app):
         app.write('def run(xml): note("runs", "begin"); time.sleep(.4); note("runs", "end")')
         app.configure(ONE + "interval = 0.1\n")
         until(lambda: len(app.notes()) >= 6)
@@ -356,7 +356,7 @@ class TestWhenItRuns:
         until(lambda: len(app.notes()) == 3)
         assert sorted(app.notes()) == ["four", "one", "two"]
 
-    def test_an_interval_that_is_none_is_an_error_in_the_log(self, app):
+    def test_an_invalid_interval_is_an_error_in_the_log(self, app):
         app.write()
         app.configure(ONE + "interval = often\n")
         until(lambda: any("often" in line for line in app.log()))
@@ -370,7 +370,7 @@ DEAF = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + HANGS
 
 class TestWhenItEnds:
     @pytest.mark.parametrize("script, how", [(HANGS, "15: Terminated"), (DEAF, "9: Killed")])
-    def test_one_that_is_disabled_is_terminated_or_else_killed(self, app, monkeypatch, script, how):
+    def test_a_disabled_input_is_terminated_or_else_killed(self, app, monkeypatch, script, how):
         monkeypatch.setattr(program, "GRACE_S", 0.5)
         app.write(script)
         app.configure(ONE)
@@ -379,7 +379,7 @@ class TestWhenItEnds:
         until(lambda: is_gone(app.notes()[0]))
         until(lambda: any("killed by signal " + how in line for line in app.log()))
 
-    def test_one_that_is_removed_ends_and_others_do_not(self, app):
+    def test_a_removed_input_ends_and_others_continue(self, app):
         app.write('def run(xml): note(xml.split("probe://")[1].split(chr(34))[0], os.getpid()); time.sleep(60)')
         app.configure(ONE + "[probe://two]\n")
         until(lambda: app.notes("one") and app.notes("two"))
@@ -388,7 +388,7 @@ class TestWhenItEnds:
         assert not is_gone(app.notes("one")[0])
         assert len(app.notes("one")) == 1
 
-    def test_one_that_is_changed_starts_anew_after_its_end(self, app, monkeypatch):
+    def test_a_changed_input_restarts_after_its_end(self, app, monkeypatch):
         monkeypatch.setattr(program, "GRACE_S", 0.5)
         app.write(DEAF)
         app.configure(ONE)
@@ -400,7 +400,7 @@ class TestWhenItEnds:
         assert not is_gone(second)
         app.splunkd.inputs.stop()
 
-    def test_an_app_that_is_gone_has_no_processes(self, app, splunkd):
+    def test_a_removed_app_has_no_processes(self, app, splunkd):
         app.write(HANGS)
         app.configure(ONE)
         until(app.notes)
@@ -409,7 +409,7 @@ class TestWhenItEnds:
         splunkd.inputs.refresh()
         until(lambda: is_gone(pid))
 
-    def test_none_outlives_splunkd(self, app, splunkd):
+    def test_no_process_outlives_splunkd(self, app, splunkd):
         app.write(HANGS)
         app.configure(ONE)
         until(app.notes)
@@ -424,7 +424,7 @@ class TestWhenItEnds:
             ("os.kill(os.getpid(), 9)", "killed by signal 9: Killed"),
         ],
     )
-    def test_a_run_that_fails_is_an_error_in_the_log_and_the_next_comes_as_usual(self, app, end, how):
+    def test_a_failed_run_is_an_error_in_the_log_and_the_next_runs_as_usual(self, app, end, how):
         app.write("def run(xml):\n    note('runs', 1)\n    " + end)
         app.configure(ONE + "interval = 0.2\n")
         until(lambda: len(app.notes()) >= 2)
@@ -435,7 +435,7 @@ class TestWhenItEnds:
             line,
         )
 
-    def test_one_that_does_not_read_what_it_is_told_does_no_harm(self, app):
+    def test_an_input_that_does_not_read_its_stdin_does_no_harm(self, app):
         app.write("def main():\n    note('runs', 1) if not sys.argv[1:] else print(SCHEME)")
         app.configure(ONE + "name2 = %s\n" % ("x" * 200_000))
         until(lambda: any("exited with code 0" in line for line in app.log()))
@@ -450,7 +450,7 @@ def is_gone(pid):
 
 
 class TestLog:
-    def test_a_level_at_the_beginning_of_a_line_is_its_level(self, app):
+    def test_a_level_at_the_start_of_a_line_is_the_lines_level(self, app):
         app.write("""
             def run(xml):
                 for text in ("INFO a", "WARN b c", "DEBUG  d", "FATAL e", "ERROR f", "g", "INFORMED h", "WARNING i"):
@@ -473,7 +473,7 @@ class TestLog:
             )
         ]
 
-    def test_a_new_process_is_told_of(self, app):
+    def test_a_new_process_is_logged(self, app):
         app.write()
         app.configure(ONE)
         until(app.notes)
@@ -489,7 +489,7 @@ class TestEvents:
         app.configure(ONE)
         until(lambda: any("Ran script" in line for line in app.log()))
 
-    def test_they_are_indexed_with_what_they_say_of_themselves(self, app):
+    def test_they_are_indexed_with_their_own_metadata(self, app):
         self.write(
             app,
             '<stream><event unbroken="1"><time>1700000000.5</time><data>a &lt;b&gt;\nc</data><host>h</host>'
@@ -497,7 +497,7 @@ class TestEvents:
         )
         assert app.events() == [("a <b>\nc", "1700000000.500", "h", "s", "st")]
 
-    def test_what_they_do_not_say_is_as_the_stanza_says(self, app):
+    def test_missing_metadata_come_from_the_stanza(self, app):
         event = "<event unbroken='1'><time>1</time><data>x</data><done/></event>"
         app.write('def run(xml): print("<stream>%s</stream>")' % event)
         app.configure(ONE + "[probe://two]\nhost = h2\nsourcetype = st2\nsource = s2\nindex = main\n")
@@ -508,7 +508,7 @@ class TestEvents:
         self.write(app, "<stream><event><time>1</time><data>a\nb\n</data></event></stream>")
         assert sorted(event[0] for event in app.events()) == ["a", "b"]
 
-    def test_they_are_there_as_soon_as_they_are_written(self, app):
+    def test_they_are_indexed_as_soon_as_they_are_written(self, app):
         app.write("""
             def run(xml):
                 print('<stream><event unbroken="1"><data>now</data><done/></event>', flush=True)
@@ -528,28 +528,28 @@ class TestEvents:
             ("", "Failed to parse the output as <stream>"),
             ("<evt/>", "<evt> in <stream> is not known here"),
             ('<event unbroken="1"><data>y</data></event>', "without <done/>"),
-            ("<event><time>noon</time><data>y</data></event>", "<time> is no number of seconds: noon"),
+            ("<event><time>noon</time><data>y</data></event>", "<time> is not a number of seconds: noon"),
         ],
     )
-    def test_what_is_no_event_is_an_error_in_the_log_and_those_before_it_are_indexed(self, app, tail, reason):
+    def test_invalid_output_is_an_error_in_the_log_and_earlier_events_are_indexed(self, app, tail, reason):
         self.write(app, '<stream><event unbroken="1"><data>x</data><done/></event>' + tail)
         assert reason in app.log("ModularInputs")[-1]
         assert app.log("ModularInputs")[-1].startswith("ERROR ModularInputs - probe://one: ")
         assert [event[0] for event in app.events()] == ["x"]
 
-    def test_one_for_an_index_that_is_not_there_is_dropped_and_told_of(self, app):
+    def test_an_event_for_an_unknown_index_is_dropped_and_logged(self, app):
         event = '<event unbroken="1"><data>%s</data><index>%s</index><done/></event>'
         self.write(app, "<stream>", event % ("x", "nowhere"), event % ("y", "main"), "</stream>")
         assert [event[0] for event in app.events()] == ["y"]
         (line,) = app.log("IndexerService")
         assert "WARN IndexerService - Received event for unconfigured/disabled/deleted index=nowhere" in line
 
-    def test_output_that_is_no_xml_at_all_is_one_error_and_does_not_stop_the_run(self, app):
+    def test_output_that_is_not_xml_is_one_error_and_does_not_stop_the_run(self, app):
         self.write(app, *["hello " * 20_000] * 3)
         assert len(app.log("ModularInputs")) == 1
         assert "360000 bytes read, exited with code 0" in app.log()[-1]
 
-    def test_no_output_is_no_error(self, app):
+    def test_missing_output_is_not_an_error(self, app):
         self.write(app)
         assert app.log("ModularInputs") == []
 
@@ -560,7 +560,7 @@ class TestValidation:
         app.splunkd.inputs.refresh()
         app.splunkd.inputs.validate("probe", "new", {"server": "https://new", **parameters})
 
-    def test_the_script_is_told_name_and_parameters(self, app, splunkd):
+    def test_the_script_receives_name_and_parameters(self, app, splunkd):
         self.validated(app, "def validate(xml): note('asked', xml)", page_size="9", unrelated="1")
         root = ElementTree.fromstring(app.notes("asked")[0])
         assert [child.tag for child in root] == ["server_host", "server_uri", "session_key", "checkpoint_dir", "item"]
@@ -584,7 +584,7 @@ class TestValidation:
             ("os.kill(os.getpid(), 9)", "script running failed (killed by signal 9: Killed)."),
         ],
     )
-    def test_what_it_refuses_is_refused_in_its_words(self, app, script, words):
+    def test_its_refusal_is_passed_on_in_its_words(self, app, script, words):
         with pytest.raises(Refusal) as raised:
             self.validated(app, "def validate(xml): " + script)
         assert raised.value.status == 400
@@ -592,10 +592,10 @@ class TestValidation:
             "Encountered the following error while trying to save: Argument validation for scheme=probe: " + words
         )
 
-    def test_an_error_without_a_status_is_none(self, app):
+    def test_an_error_with_exit_status_0_is_ignored(self, app):
         self.validated(app, 'def validate(xml): print("<error><message>no</message></error>")')
 
-    def test_one_that_takes_too_long_is_refused(self, app, monkeypatch):
+    def test_a_validation_that_takes_too_long_is_refused(self, app, monkeypatch):
         app.write("def validate(xml): time.sleep(60)")
         app.splunkd.inputs.refresh()
         monkeypatch.setattr(kinds, "ANSWER_TIMEOUT_S", 0.5)
@@ -608,7 +608,7 @@ class TestValidation:
         )
 
     @pytest.mark.parametrize("interval", ["often", "-2", "1 2 3", "61 * * * *", ""])
-    def test_an_interval_that_is_none_is_refused(self, app, interval):
+    def test_an_invalid_interval_is_refused(self, app, interval):
         with pytest.raises(Refusal, match="interval = "):
             self.validated(app, "", interval=interval)
 

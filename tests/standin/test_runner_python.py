@@ -1,4 +1,4 @@
-"""Which Python an app's programs run under."""
+"""Which Python runs an app's programs."""
 
 import sys
 
@@ -27,7 +27,7 @@ BOTH = {"3.9": "/nine", "3.13": "/thirteen"}
         ({"python.required": "", "python.version": "python3"}, "/nine"),
     ],
 )
-def test_the_highest_that_is_required_wins_over_the_version(settings, expected):
+def test_the_highest_required_version_wins_over_python_version(settings, expected):
     assert Pythons(BOTH).for_settings(settings) == expected
 
 
@@ -41,7 +41,7 @@ def test_the_highest_that_is_required_wins_over_the_version(settings, expected):
         ("10.4.2", ["3.9", "3.13"]),
     ],
 )
-def test_older_ones_have_but_one_and_do_not_know_python_required(version, pythons):
+def test_older_releases_have_one_python_and_ignore_python_required(version, pythons):
     here = Pythons(BOTH, RELEASES[version])
     settings = {"python.version": "python3", "python.required": "3.9,3.13"}
     assert here.for_settings(settings) == BOTH[pythons[-1]]
@@ -51,7 +51,7 @@ def test_older_ones_have_but_one_and_do_not_know_python_required(version, python
             here.for_settings({"python.version": "python3.13"})
 
 
-def test_of_those_that_are_required_the_highest_that_is_there():
+def test_the_highest_available_required_version_wins():
     assert Pythons({"3.9": "/nine"}).for_settings({"python.required": "3.9,3.13"}) == "/nine"
 
 
@@ -64,29 +64,29 @@ def test_of_those_that_are_required_the_highest_that_is_there():
         ({"python.version": "python"}, "'python'"),
     ],
 )
-def test_what_splunk_does_not_have_is_named(settings, named):
+def test_a_version_that_splunk_does_not_have_is_named(settings, named):
     with pytest.raises(SplError, match=named):
         Pythons(BOTH).for_settings(settings)
 
 
-def test_one_that_is_not_installed_is_named():
+def test_a_version_that_is_not_installed_is_named():
     with pytest.raises(SplError, match=r"python.required = 3\.13: no such Python is installed"):
         Pythons({"3.9": "/nine"}).for_settings({"python.required": "3.13"})
 
 
-def test_where_neither_is_found_the_stand_ins_own_takes_their_place(monkeypatch):
+def test_if_none_is_found_the_stand_ins_own_is_used(monkeypatch):
     monkeypatch.setattr(python, "find", lambda version: None)
     assert {Pythons().for_settings({"python.required": name}) for name in ("3.9", "3.13")} == {sys.executable}
 
 
-def test_one_that_is_found_does_not_stand_in_for_the_other(monkeypatch):
+def test_one_version_does_not_replace_another(monkeypatch):
     monkeypatch.setattr(python, "find", lambda version: "/nine" if version == "3.9" else None)
     assert Pythons().for_settings({"python.required": "3.9,3.13"}) == "/nine"
     with pytest.raises(SplError, match="no such Python"):
         Pythons().for_settings({"python.required": "3.13"})
 
 
-def test_nothing_of_the_stand_ins_environment_is_handed_on(tmp_path, monkeypatch):
+def test_nothing_is_inherited_from_the_stand_ins_environment(tmp_path, monkeypatch):
     before = environment(tmp_path)
     for name in ("PATH", "PYTHONPATH", "HTTPS_PROXY", "LANG", "HOME"):
         monkeypatch.setenv(name, "/elsewhere")

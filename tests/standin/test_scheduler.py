@@ -1,4 +1,4 @@
-"""Saved searches on their schedule, the alerts that they are, and what scheduler.log says of them."""
+"""Saved searches on their schedules, their alerts, and what scheduler.log says about them."""
 
 import http.server
 import json
@@ -19,7 +19,7 @@ TEN_PAST = 1_700_000_000 // 3600 * 3600 + 600
 
 @pytest.fixture
 def saved(splunkd, clock):
-    """Saves a search as of ten past an hour."""
+    """Saves a search, as if at ten past an hour."""
     clock.move_to(TEN_PAST)
 
     def save(name, search, **settings):
@@ -42,7 +42,7 @@ def log_lines(splunkd, name):
 
 
 class TestSchedule:
-    def test_a_search_runs_when_its_time_has_come_and_not_before(self, splunkd, clock, saved):
+    def test_a_search_runs_when_it_is_due_and_not_before(self, splunkd, clock, saved):
         saved("hourly", "| makeresults")
         assert not finished(splunkd, "hourly")
         clock.move_to(TEN_PAST + 3600)
@@ -59,20 +59,20 @@ class TestSchedule:
         splunkd.scheduler.tick()
         assert not finished(splunkd, "idle")
 
-    def test_of_missed_slots_a_real_time_schedule_runs_the_last(self, splunkd, clock, saved):
+    def test_a_real_time_schedule_runs_only_the_last_missed_slot(self, splunkd, clock, saved):
         saved("hourly", "| makeresults")
         clock.move_to(TEN_PAST + 5 * 3600)
         splunkd.scheduler.tick()
         assert [job.latest for job in finished(splunkd, "hourly")] == [TEN_PAST + 5 * 3600 - 180]
 
-    def test_it_does_so_when_the_last_was_days_ago(self, splunkd, clock, saved):
+    def test_it_does_so_even_if_the_last_was_days_ago(self, splunkd, clock, saved):
         saved("monthly", "| makeresults", cron_schedule="7 0 1 * *")
         january_1 = 1_704_067_620  # the slot of December 1 is missed as well
         clock.move_to(january_1 + 5 * 86_400)
         splunkd.scheduler.tick()
         assert [job.latest for job in finished(splunkd, "monthly")] == [january_1]
 
-    def test_a_continuous_schedule_runs_them_all(self, splunkd, clock, saved):
+    def test_a_continuous_schedule_runs_all_missed_slots(self, splunkd, clock, saved):
         saved("all", "| makeresults", realtime_schedule="0", max_concurrent="9")
         clock.move_to(TEN_PAST + 3 * 3600)
         splunkd.scheduler.tick()
@@ -186,7 +186,7 @@ class TestActions:
 
     @pytest.fixture
     def mail_server(self):
-        """Takes one mail at a time, as RFC 5321 has it."""
+        """Takes one mail at a time, following RFC 5321."""
         mails = []
 
         class Handler(socketserver.StreamRequestHandler):
@@ -240,7 +240,7 @@ class TestActions:
         assert "Subject: Splunk Alert: mailed" in mails[0]
         assert "http_400" in mails[0]
 
-    def test_an_email_has_what_its_tokens_stand_for(self, splunkd, clock, saved, mail_server):
+    def test_the_tokens_in_an_email_are_replaced(self, splunkd, clock, saved, mail_server):
         address, mails = mail_server
         saved(
             "told",
@@ -261,7 +261,7 @@ class TestActions:
         assert "What it means." in mails[0]
         assert "Trigger time: " in mails[0]
 
-    def test_an_action_that_fails_is_logged_and_the_alert_stands(self, splunkd, clock, saved):
+    def test_a_failed_action_is_logged_and_the_alert_remains(self, splunkd, clock, saved):
         saved(
             "unheard",
             "| makeresults",
@@ -272,7 +272,7 @@ class TestActions:
         assert [alert.actions for alert in splunkd.alerts.fired()] == [()]
         assert "action=email" in (splunkd.logs.folder / "splunkd.log").read_text()
 
-    def test_an_action_that_is_not_known_here_is_named(self, splunkd, clock, saved):
+    def test_an_unknown_action_is_named(self, splunkd, clock, saved):
         saved("odd", "| makeresults", **ON_RESULTS, **{"action.lookup": "1"})
         self.run(splunkd, clock)
         assert "the alert action lookup is not known here" in (splunkd.logs.folder / "splunkd.log").read_text()

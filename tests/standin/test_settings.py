@@ -1,4 +1,4 @@
-"""Nothing is accepted and ignored: each setting that Splunk knows is honoured, has nothing to act on, or is refused."""
+"""No setting is accepted and ignored: each one that Splunk knows is honoured, has nothing to act on, or is refused."""
 
 import re
 from fnmatch import fnmatchcase
@@ -22,11 +22,11 @@ OF_NO_SPECIFICATION = {
         for name in ("email.message.alert", "email.priority", "webhook", "webhook.param.url")
     ),
 }
-"""Capabilities, and what a saved search overrides of alert_actions.conf."""
+"""Capabilities, and the settings of alert_actions.conf that a saved search overrides."""
 
 
 def one_of(key):
-    """A setting that a specification's key stands for."""
+    """A setting that matches a key of a specification."""
     return re.sub("<[^>]*>", "1", key)
 
 
@@ -39,7 +39,7 @@ def refused(conf, key, value="1"):
 
 
 @pytest.mark.parametrize("conf", FILES)
-def test_each_setting_is_one_or_the_other(conf):
+def test_each_setting_is_honoured_idle_or_refused(conf):
     keys = {one_of(key) for key in keys_of(conf)}
     known = {pattern for table in (HONOURED, IDLE) for pattern in table.get(conf, ())}
     for key in keys:
@@ -49,7 +49,7 @@ def test_each_setting_is_one_or_the_other(conf):
 
 
 @pytest.mark.parametrize("conf", [conf for conf in FILES if keys_of(conf)])
-def test_none_is_honoured_that_no_specification_has(conf):
+def test_only_specified_settings_are_honoured(conf):
     keys = {one_of(key) for key in keys_of(conf)} | {"disabled"}
     for table in (HONOURED, IDLE):
         for pattern in table.get(conf, ()):
@@ -57,11 +57,11 @@ def test_none_is_honoured_that_no_specification_has(conf):
 
 
 @pytest.mark.parametrize("conf", FILES)
-def test_none_is_both(conf):
+def test_no_setting_is_both_honoured_and_idle(conf):
     assert not set(HONOURED.get(conf, ())) & set(IDLE.get(conf, ()))
 
 
-def test_limits_are_those_that_searches_go_by():
+def test_limits_are_the_ones_that_searches_use():
     for key in keys_of("limits"):
         for stanza in {stanza for stanza, _ in SHIPPED} | {"search"}:
             try:
@@ -73,7 +73,7 @@ def test_limits_are_those_that_searches_go_by():
 
 
 @pytest.mark.parametrize("conf", UNKNOWN)
-def test_a_file_of_splunks_that_is_not_read_here_is_refused(conf):
+def test_a_splunk_file_that_is_not_read_here_is_refused(conf):
     assert refused(conf, "a") == "%s.conf is not known here." % conf
 
 
@@ -100,7 +100,7 @@ def test_a_file_of_splunks_that_is_not_read_here_is_refused(conf):
         ("limits", "max_mem_usage_mb", "1"),
     ],
 )
-def test_it_is_installed_with_no_package_and_written_by_no_request(splunkd, tmp_path, conf, key, value):
+def test_it_can_be_neither_installed_nor_written_by_a_request(splunkd, tmp_path, conf, key, value):
     files = {"default/%s.conf" % conf: "[mvexpand]\n%s = %s\n" % (key, value)}
     with pytest.raises(Refusal, match=r"%s.*is not known here" % re.escape(key)):
         splunkd.install(package(tmp_path, "one", files), False)
@@ -111,7 +111,7 @@ def test_it_is_installed_with_no_package_and_written_by_no_request(splunkd, tmp_
     assert "mvexpand" not in splunkd.confs.stanzas(conf)
 
 
-def test_what_an_app_brings_of_its_own_is_its_own(splunkd, tmp_path):
+def test_settings_that_an_app_declares_are_allowed(splunkd, tmp_path):
     splunkd.install(package(tmp_path, "one", {"default/mine.conf": "[a]\nb = c\n"}), False)
     service = connect(splunkd, app="one", owner="nobody")
     service.post("configs/conf-mine/a", b="d")
@@ -129,10 +129,10 @@ def test_what_an_app_brings_of_its_own_is_its_own(splunkd, tmp_path):
         ("example", False),
     ],
 )
-def test_mail_goes_to_the_domains_that_it_may_go_to(domains, allowed):
+def test_mail_goes_only_to_allowed_domains(domains, allowed):
     assert may_get_mail("me@A.example", domains) is allowed
 
 
-def test_metadata_too(splunkd, tmp_path):
+def test_unknown_metadata_are_refused(splunkd, tmp_path):
     with pytest.raises(Refusal, match="colour is not known here"):
         splunkd.install(package(tmp_path, "one", {"metadata/default.meta": "[]\ncolour = red\n"}), False)

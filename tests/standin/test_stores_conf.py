@@ -1,4 +1,4 @@
-"""Configuration files: which layer wins, what is seen where, and what a change writes."""
+"""Configuration files: which layer wins, who sees what, and what a change writes."""
 
 import pytest
 
@@ -42,7 +42,7 @@ class TestPrecedence:
         "users/ann/a/local",
     )
 
-    def test_in_an_app_its_own_layers_win_over_others_and_a_users_over_all(self, confs, put):
+    def test_an_apps_own_layers_win_and_a_users_win_over_all(self, confs, put):
         put("apps/b/metadata/default.meta", "[]\nexport = system\n")
         for number, folder in enumerate(self.ORDER):
             put(folder + "/x.conf", "[s]\nk = %d\n" % number)
@@ -61,7 +61,7 @@ class TestPrecedence:
         put("apps/a/local/x.conf", "[s]\nk = 3\n")
         assert confs.stanza("x", "a", "s").settings == {"k": "3", "other": "2"}
 
-    def test_a_default_stanza_is_part_of_all_and_none_itself(self, confs, put):
+    def test_the_default_stanza_is_part_of_all_and_not_listed(self, confs, put):
         put("apps/a/default/x.conf", "outside = 0\n[default]\nk = 1\n[s]\nk = 2\n[t]\n")
         assert set(confs.stanzas("x", "a")) == {"s", "t"}
         assert confs.stanza("x", "a", "t").settings == {"outside": "0", "k": "1"}
@@ -72,7 +72,7 @@ class TestPrecedence:
         put("apps/b/default/x.conf", "[default]\nk = 1\n[s]\n")
         assert value(confs) is None
 
-    def test_what_an_app_does_not_export_is_not_seen(self, confs, put):
+    def test_unexported_objects_are_not_visible(self, confs, put):
         put("apps/b/default/x.conf", "[s]\nk = 1\n[t]\nk = 2\n")
         put("apps/b/metadata/default.meta", "[x/t]\nexport = system\n")
         assert set(confs.stanzas("x", "a")) == {"t"}
@@ -102,12 +102,12 @@ class TestWriting:
             "x\n[y]\nz = 1",
         ],
     )
-    def test_any_text_is_read_again_as_it_was_written(self, etc, confs, text):
+    def test_any_text_is_read_back_as_it_was_written(self, etc, confs, text):
         confs.write("x", "a", "s", {"k": text, "after": "1"})
         assert Confs(etc).stanzas("x", "a")["s"].settings == {"k": text, "after": "1"}
         assert set(Confs(etc).stanzas("x", "a")) == {"s"}
 
-    def test_line_ends_are_those_of_the_file(self, etc, confs):
+    def test_line_ends_of_the_file_are_kept(self, etc, confs):
         confs.write("x", "a", "s", {"k": " one\r\ntwo\rthree \r\n"})
         assert value(Confs(etc)) == "one\ntwo\nthree"
 
@@ -116,7 +116,7 @@ class TestWriting:
             confs.write("x", "a", "s", {"k": "c:\\"})
         assert confs.stanzas("x", "a") == {}
 
-    def test_only_what_local_alone_has_can_be_removed(self, confs, put):
+    def test_only_stanzas_that_exist_in_local_alone_can_be_removed(self, confs, put):
         put("apps/a/default/x.conf", "[s]\nk = 1\n")
         confs.write("x", "a", "s", {"k": "2"})
         confs.write("x", "a", "t", {"k": "3"})
@@ -128,7 +128,7 @@ class TestWriting:
         assert set(confs.stanzas("x", "a")) == {"s"}
         assert not confs.access("x", "t", "a").exported
 
-    def test_a_users_own_is_removed_without_what_is_below(self, confs, put):
+    def test_removing_a_private_stanza_keeps_the_shared_one(self, confs, put):
         put("apps/a/default/x.conf", "[s]\nk = 1\n")
         confs.write("x", "a", "s", {"k": "2"}, "ann")
         assert (value(confs, user="ann"), value(confs), value(confs, user="bob")) == ("2", "1", "1")

@@ -1,4 +1,4 @@
-"""Indexed events: their times, their length, and in which order they are found."""
+"""Indexed events: their times, their length, and the order in which searches find them."""
 
 from datetime import timezone
 from zoneinfo import ZoneInfo
@@ -48,7 +48,7 @@ class TestIndexing:
         assert found(events, "main") == [kept]
 
     @pytest.mark.parametrize("index", ["none", "off", "volume:v"])
-    def test_an_index_that_there_is_not_takes_nothing_of_a_batch(self, events, index):
+    def test_an_unknown_index_rejects_the_whole_batch(self, events, index):
         with pytest.raises(Refusal, match=index):
             events.add([event(), event(index=index)])
         assert found(events, "main") == []
@@ -60,7 +60,7 @@ class TestIndexing:
 
 
 class TestScanning:
-    def test_the_newest_come_first_and_the_later_indexed_before_the_earlier(self, events):
+    def test_the_newest_come_first_and_among_equals_the_last_indexed(self, events):
         events.add([event("a", 1), event("b", 3), event("c", 2), event("d", 3)])
         assert found(events, "main") == ["d", "b", "c", "a"]
 
@@ -72,7 +72,7 @@ class TestScanning:
         ("pattern", "expected"),
         [("main", ["a"]), ("*", ["a", "b"]), ("o*", ["b"]), ("_*", ["c"]), ("_internal", ["c"]), ("none", [])],
     )
-    def test_a_wildcard_finds_no_internal_index_unless_it_says_so(self, events, pattern, expected):
+    def test_a_wildcard_matches_internal_indexes_only_with_an_underscore(self, events, pattern, expected):
         events.add([event("a"), event("b", 999, "other"), event("c", 998, "_internal")])
         assert found(events, pattern) == expected
 
@@ -102,18 +102,18 @@ class TestTimes:
     def test_the_time_of_a_text(self, props, raw, seconds):
         assert extracted_time(raw, props, 7, timezone.utc) == seconds
 
-    def test_one_that_does_not_say_its_zone_is_in_the_servers(self):
+    def test_a_time_without_a_zone_is_in_the_servers(self):
         props, berlin = {"TIME_FORMAT": "%Y-%m-%d %H:%M:%S"}, ZoneInfo("Europe/Berlin")
         assert extracted_time("2026-11-24 02:02:03", props, 7, berlin) == 1795482123
         assert extracted_time("2026-11-24T01:02:03Z", {}, 7, berlin) == 1795482123
 
-    def test_a_format_that_is_not_known_here_is_an_error(self):
+    def test_an_unknown_format_is_an_error(self):
         with pytest.raises(Refusal, match="%B"):
             extracted_time("x", {"TIME_FORMAT": "%B"}, 7, timezone.utc)
 
 
 class TestLines:
-    def test_what_the_first_group_matches_lies_between(self):
+    def test_the_first_group_matches_the_separator(self):
         assert lines("a\r\n\nb\n", {}) == ["a", "b"]
         assert lines("<1>a<2>b", {"LINE_BREAKER": r"()(?=<)"}) == ["<1>a", "<2>b"]
         assert lines("a;b;;c", {"LINE_BREAKER": "(;+)"}) == ["a", "b", "c"]

@@ -1,4 +1,4 @@
-"""KV store: its query language, types and limits, and how it keeps up with many documents."""
+"""KV store: its query language, types and limits, and its speed with many documents."""
 
 import json
 import time
@@ -61,7 +61,7 @@ def keys(documents):
     return "".join(document["_key"] for document in documents)
 
 
-def test_what_a_reader_changes_in_its_copy_is_not_changed_in_the_store(plain):
+def test_changing_a_document_that_was_read_does_not_change_the_store(plain):
     for _ in range(2):
         for document in plain.find():
             document["name"] = "changed"
@@ -146,7 +146,7 @@ class TestQueries:
             {"$not": 1},
         ],
     )
-    def test_what_is_no_query_is_refused(self, plain, query):
+    def test_an_invalid_query_is_refused(self, plain, query):
         with pytest.raises(Refusal) as refused:
             plain.find(query)
         assert refused.value.status == 400
@@ -187,7 +187,7 @@ class TestQueries:
     @pytest.mark.parametrize(
         "options", [{"sort": "a:2"}, {"fields": "a:2"}, {"fields": "a,b:0"}, {"skip": -1}, {"limit": -1}]
     )
-    def test_options_that_cannot_be_are_refused(self, plain, options):
+    def test_impossible_options_are_refused(self, plain, options):
         with pytest.raises(Refusal):
             plain.find(**options)
 
@@ -199,7 +199,7 @@ class TestDocuments:
         plain.replace("a", {"name": "again"})
         assert plain.get("a") == {"_key": "a", "_user": "nobody", "name": "again"}
 
-    def test_an_insert_makes_a_key_and_does_not_replace(self, plain):
+    def test_an_insert_creates_a_key_and_does_not_replace(self, plain):
         key = plain.insert({"a": 1})
         assert plain.get(key)["a"] == 1
         with pytest.raises(Refusal) as refused:
@@ -212,19 +212,19 @@ class TestDocuments:
         with pytest.raises(Refusal):
             plain.get("new")
 
-    def test_what_is_not_there_cannot_be_read_replaced_or_deleted(self, plain):
+    def test_a_missing_document_cannot_be_read_replaced_or_deleted(self, plain):
         for call in (lambda: plain.get("no"), lambda: plain.replace("no", {}), lambda: plain.delete_one("no")):
             with pytest.raises(Refusal) as refused:
                 call()
             assert refused.value.status == 404
 
-    def test_a_query_deletes_what_it_finds_and_none_deletes_all(self, plain):
+    def test_a_query_deletes_matches_and_no_query_deletes_everything(self, plain):
         plain.delete({"age": {"$ne": 4}})
         assert keys(plain.find()) == "b"
         plain.delete()
         assert plain.find() == []
 
-    def test_an_owner_has_documents_of_their_own(self, store, plain):
+    def test_each_owner_has_their_own_documents(self, store, plain):
         own = store.collection("app", "plain", "ann")
         own.save([{"_key": "a", "name": "mine"}])
         assert (own.get("a")["name"], plain.get("a")["name"]) == ("mine", "Ann")
@@ -232,7 +232,7 @@ class TestDocuments:
         assert keys(plain.find()) == "abcd"
 
     @pytest.mark.parametrize("document", [[], "x", 1, None, {"_key": 1}, {"_key": ""}, {"$a": 1}, {"a\0b": 1}])
-    def test_what_is_no_document_is_refused(self, plain, document):
+    def test_an_invalid_document_is_refused(self, plain, document):
         with pytest.raises(Refusal) as refused:
             plain.insert(document)
         assert refused.value.status == 400
@@ -241,7 +241,7 @@ class TestDocuments:
 class TestTypes:
     GOOD = {"number": 1.5, "flag": True, "text": "x", "when": 1700000000, "list": [1], "other": {"a": 1}}
 
-    def test_right_ones_are_kept(self, store):
+    def test_values_of_the_right_type_are_kept(self, store):
         typed = store.collection("app", "typed", "nobody")
         assert typed.get(typed.insert(self.GOOD)).items() >= self.GOOD.items()
 
@@ -258,30 +258,30 @@ class TestTypes:
             ("list", "x"),
         ],
     )
-    def test_others_are_dropped_without_a_word(self, store, name, value):
+    def test_other_values_are_silently_dropped(self, store, name, value):
         typed = store.collection("app", "typed", "nobody")
         stored = typed.get(typed.insert({**self.GOOD, name: value}))
         assert name not in stored
         assert len(stored) == len(self.GOOD) + 1
 
-    def test_where_types_are_enforced_the_document_is_refused(self, store):
+    def test_enforced_types_refuse_the_document(self, store):
         strict = store.collection("app", "strict", "nobody")
         with pytest.raises(Refusal, match="'number' is not of type 'number'"):
             strict.save([{"number": 1}, {"number": "1"}])
         assert strict.find() == []
         strict.insert({"number": None, "other": "x"})
 
-    def test_a_definition_with_a_type_that_there_is_not(self, store):
+    def test_a_definition_with_an_unknown_type(self, store):
         with pytest.raises(Refusal, match="integer"):
             store.collection("app", "wrong", "nobody")
 
     @pytest.mark.parametrize("value", ["name", '["name"]', '{"name": 2}', "{}", '{"name": "1"}'])
-    def test_an_acceleration_that_cannot_be(self, value):
+    def test_an_impossible_acceleration(self, value):
         with pytest.raises(Refusal):
             kvstore.check_definition({"accelerated_fields.x": value})
 
     @pytest.mark.parametrize("name", ["off", "none"])
-    def test_a_collection_that_there_is_not(self, store, name):
+    def test_an_unknown_collection(self, store, name):
         with pytest.raises(Refusal) as refused:
             store.collection("app", name, "nobody")
         assert refused.value.status == 404
@@ -298,7 +298,7 @@ class TestLimits:
             plain.insert({"text": "ü" * (8 * 1024 * 1024)})
         plain.insert({"text": "u" * (8 * 1024 * 1024)})
 
-    def test_a_read_ends_at_fifty_thousand_without_a_word(self, store):
+    def test_a_read_silently_ends_at_fifty_thousand(self, store):
         fast = filled(store, 50_010)
         assert len(fast.find()) == len(fast.find(limit=60_000)) == 50_000
         assert len(fast.find(skip=50_000)) == 10
@@ -314,7 +314,7 @@ class TestLife:
         assert second.collection("app", "plain", "nobody").find({"_key": "a"})[0]["tags"] == ["x", "y"]
         second.close()
 
-    def test_while_it_starts_nothing_can_be_had(self, store):
+    def test_nothing_can_be_read_or_written_while_it_starts(self, store):
         store.status = kvstore.STARTING
         with pytest.raises(Refusal) as refused:
             store.collection("app", "plain", "nobody")
@@ -343,7 +343,7 @@ def filled(store, number):
 
 
 class TestManyDocuments:
-    """A hundred thousand: what a page or a lookup costs does not grow with the collection."""
+    """A hundred thousand: the cost of a page or a lookup does not grow with the collection."""
 
     @pytest.fixture(scope="class")
     def many(self, tmp_path_factory):
@@ -365,13 +365,13 @@ class TestManyDocuments:
             ({"$or": [{"_key": "k%06d" % each} for each in range(0, 90_000, 300)]}, {}, 300),
         ],
     )
-    def test_what_has_an_index_takes_milliseconds(self, many, query, options, found):
+    def test_indexed_queries_take_milliseconds(self, many, query, options, found):
         seconds, documents = timed(lambda: many.find(query, **options))
         assert len(documents) == found
         assert seconds < 0.1
 
     @pytest.mark.parametrize(("query", "found"), [({"age": 7}, 1000), ({"filler": "y"}, 0)])
-    def test_what_has_none_takes_a_pass(self, many, query, found):
+    def test_other_queries_take_one_pass(self, many, query, found):
         seconds, documents = timed(lambda: many.find(query))
         assert len(documents) == found
         assert seconds < 2
@@ -383,7 +383,7 @@ class TestManyDocuments:
 
 
 def timed(call):
-    """The best of three, so that what else the machine does matters less."""
+    """The best of three runs, to reduce the influence of other load on the machine."""
     best, value = float("inf"), None
     for _ in range(3):
         began = time.monotonic()

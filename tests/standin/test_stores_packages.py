@@ -17,7 +17,7 @@ def etc(tmp_path):
 
 
 def archive(tmp_path, *members, mode="w:gz"):
-    """Of (name, text) or TarInfo."""
+    """An archive of (name, text) pairs or TarInfo objects."""
     path = tmp_path / "some.tar.gz"
     with tarfile.open(path, mode) as tar:
         for member in members:
@@ -36,7 +36,7 @@ def link(name, target, kind):
     return info
 
 
-def test_an_app_is_unpacked_as_it_is(etc, tmp_path):
+def test_an_app_is_unpacked_unchanged(etc, tmp_path):
     built = package(tmp_path, "one", {"bin/a.py": "print()", "default/macros.conf": "[m]\ndefinition = 1\n"})
     assert packages.install(etc, built, False) == "one"
     assert (etc / "apps" / "one" / "bin" / "a.py").read_text() == "print()"
@@ -55,9 +55,9 @@ def test_a_file_keeps_its_time(etc, tmp_path):
         ([("one/default/app.conf", "[id]\nname = two\n")], "the app's folder is 'one', its app.conf says 'two'"),
         ([("one/bin/a.py", "")], "no default/app.conf"),
         ([("one/default/app.conf", ""), ("two/default/app.conf", "")], "one folder at the top, it has one, two"),
-        ([("./one/default/app.conf", "")], "./one/default/app.conf is no path of a package"),
-        ([("one/../../evil", "")], "one/../../evil is no path of a package"),
-        ([("/one/default/app.conf", "")], "/one/default/app.conf is no path of a package"),
+        ([("./one/default/app.conf", "")], "./one/default/app.conf is not a valid path in a package"),
+        ([("one/../../evil", "")], "one/../../evil is not a valid path in a package"),
+        ([("/one/default/app.conf", "")], "/one/default/app.conf is not a valid path in a package"),
         ([("one/default/app.conf", ""), ("one/local/app.conf", "")], "local to an installation"),
         ([("one/default/app.conf", ""), ("one/metadata/local.meta", "")], "local to an installation"),
         ([link("one/bin/link", "/etc/passwd", tarfile.SYMTYPE)], "neither a file nor a folder"),
@@ -68,7 +68,7 @@ def test_a_file_keeps_its_time(etc, tmp_path):
         ([], "one folder at the top, it has none"),
     ],
 )
-def test_what_is_no_package_is_refused_with_the_reason(etc, tmp_path, members, reason):
+def test_an_invalid_package_is_refused_with_the_reason(etc, tmp_path, members, reason):
     with pytest.raises(Refusal) as refused:
         packages.install(etc, archive(tmp_path, *members), False)
     assert refused.value.status == 400
@@ -76,24 +76,24 @@ def test_what_is_no_package_is_refused_with_the_reason(etc, tmp_path, members, r
     assert not list((etc / "apps").iterdir())
 
 
-def test_an_archive_that_is_not_compressed_is_refused(etc, tmp_path):
+def test_an_uncompressed_archive_is_refused(etc, tmp_path):
     with pytest.raises(Refusal, match=r"failed to extract app from .*: Not a gzipped file"):
         packages.install(etc, archive(tmp_path, ("one/default/app.conf", ""), mode="w"), False)
 
 
-def test_a_file_that_is_not_there_is_refused(etc, tmp_path):
+def test_a_missing_file_is_refused(etc, tmp_path):
     with pytest.raises(Refusal, match="No such file"):
         packages.install(etc, tmp_path / "none.tar.gz", False)
 
 
-def test_a_file_that_is_cut_off_is_refused(etc, tmp_path):
+def test_a_truncated_file_is_refused(etc, tmp_path):
     built = package(tmp_path, "one", {"bin/a.py": "x" * 100_000})
     built.write_bytes(built.read_bytes()[:-20])
     with pytest.raises(Refusal, match="failed to extract"):
         packages.install(etc, built, False)
 
 
-def test_an_app_that_is_there_is_installed_again_only_as_an_update(etc, tmp_path):
+def test_an_existing_app_is_installed_only_as_an_update(etc, tmp_path):
     packages.install(etc, package(tmp_path, "one"), False)
     with pytest.raises(Refusal, match="already exists") as refused:
         packages.install(etc, package(tmp_path, "one", version="2.0.0"), False)
@@ -102,7 +102,7 @@ def test_an_app_that_is_there_is_installed_again_only_as_an_update(etc, tmp_path
     assert "2.0.0" in (etc / "apps" / "one" / "default" / "app.conf").read_text()
 
 
-def test_an_update_keeps_what_users_made_and_nothing_else(etc, tmp_path):
+def test_an_update_keeps_only_what_users_made(etc, tmp_path):
     packages.install(etc, package(tmp_path, "one", {"bin/old.py": "", "lookups/ours.csv": "a\n1\n"}), False)
     app = etc / "apps" / "one"
     for name, text in {

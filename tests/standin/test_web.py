@@ -76,7 +76,7 @@ def browser(splunkd):
 
 @pytest.fixture
 def plain(splunkd):
-    """One of a user who is no administrator."""
+    """The browser of a user who is not an administrator."""
     connect(splunkd, "user")
     browser = Browser(splunkd)
     browser.log_in("user", splunkd.sessions.users["user"][0])
@@ -94,7 +94,7 @@ class TestLogin:
         assert stranger.log_in("admin", "wrong").status_code == 401
         assert stranger.form_key is None
 
-    def test_the_form_must_have_come_from_here(self, stranger):
+    def test_the_form_must_come_from_this_server(self, stranger):
         answer = stranger.post("/en-US/account/login", data={"username": "admin", "password": "changeme", "cval": "1"})
         assert answer.status_code == 401
 
@@ -107,7 +107,7 @@ class TestLogin:
             "/en-US/manager/appinstall/_upload",
         ],
     )
-    def test_pages_lead_to_it(self, stranger, app, path):
+    def test_pages_redirect_to_the_login(self, stranger, app, path):
         answer = stranger.get(path)
         assert answer.status_code == 303
         assert answer.headers["Location"].startswith("/en-US/account/login?return_to=%2Fen-US%2F")
@@ -133,7 +133,7 @@ class TestUpload:
         assert (refused.status_code, "already exists" in refused.text) == (200, True)
         assert browser.upload(newer, force="1").status_code == 303
 
-    def test_what_is_no_package_is_said_on_the_page(self, browser, tmp_path):
+    def test_an_invalid_package_is_reported_on_the_page(self, browser, tmp_path):
         (tmp_path / "text").write_text("no package")
         answer = browser.upload(tmp_path / "text")
         assert (answer.status_code, "Error during app install" in answer.text) == (200, True)
@@ -143,7 +143,7 @@ class TestUpload:
         assert (answer.status_code, "CSRF validation failed" in answer.text) == (401, True)
         assert "one" not in splunkd.confs.apps()
 
-    def test_who_is_no_administrator_uploads_nothing(self, plain, splunkd, tmp_path):
+    def test_only_an_administrator_can_upload(self, plain, splunkd, tmp_path):
         assert "permission" in plain.upload(package(tmp_path, "one")).text
         assert "one" not in splunkd.confs.apps()
 
@@ -151,7 +151,7 @@ class TestUpload:
 class TestProxy:
     ROOT = "/en-US/splunkd/__raw/servicesNS/nobody/search/"
 
-    def test_splunkd_answers_with_the_users_rights(self, browser, plain):
+    def test_splunkd_answers_with_the_users_permissions(self, browser, plain):
         path = "/en-US/splunkd/__raw/services/authentication/current-context?output_mode=json"
         for each, user in ((browser, "admin"), (plain, "user")):
             assert each.get(path).json()["entry"][0]["content"]["username"] == user
@@ -180,7 +180,7 @@ class TestProxy:
         assert browser.get(data).json()[0]["a"] == "ü"
 
     @pytest.mark.parametrize("root", ["/en-US/splunkd/__raw/", "/en-US/splunkd/"])
-    def test_what_web_conf_does_not_expose_is_not_there(self, browser, splunkd, root):
+    def test_endpoints_that_web_conf_does_not_expose_are_404(self, browser, splunkd, root):
         assert browser.get(root + "services/saved/searches").status_code == 200
         for path in ("services/admin/macros", "services/data/inputs/probe", "services", "nothing"):
             assert browser.get(root + path).status_code == 404
@@ -215,7 +215,7 @@ class TestViews:
         assert browser.get("/en-US/app/one").headers["Location"] == "/en-US/app/one/start"
 
     @pytest.mark.parametrize("hidden, first", [("start", "chart"), ("none", "start")])
-    def test_who_may_not_read_that_one_gets_the_first_that_he_may(self, plain, splunkd, tmp_path, hidden, first):
+    def test_a_user_who_may_not_read_it_gets_the_first_readable_view(self, plain, splunkd, tmp_path, hidden, first):
         splunkd.install(
             package(
                 tmp_path,
@@ -232,7 +232,7 @@ class TestViews:
         )
         assert plain.get("/en-US/app/one").headers["Location"] == "/en-US/app/one/" + first
 
-    def test_an_app_that_one_may_not_read_is_not_there(self, browser, plain, splunkd, tmp_path):
+    def test_an_unreadable_app_is_404(self, browser, plain, splunkd, tmp_path):
         splunkd.install(
             package(tmp_path, "one", {**FILES, "metadata/default.meta": "[]\naccess = read : [ admin ]\n"}), False
         )
@@ -242,7 +242,7 @@ class TestViews:
         for path in ("/en-US/app/one", "/en-US/app/one/start"):
             assert plain.get(path).status_code == 404
 
-    def test_a_view_has_its_panels_scripts_and_styles(self, browser, splunkd, app, tmp_path):
+    def test_a_view_contains_its_panels_scripts_and_styles(self, browser, splunkd, app, tmp_path):
         splunkd.install(package(tmp_path, "two", {"default/app.conf": "[install]\nbuild = 7\n"}), False)
         text = browser.get("/en-US/app/one/start").text
         assert '<p id="place">Hello<br>you</p>' in text
@@ -256,16 +256,16 @@ class TestViews:
             assert part in text
         assert text.index("<style>") < text.index("<link")  # Bootstrap is below the app's own style
 
-    def test_one_with_anything_but_html_is_refused_by_name(self, browser, app):
+    def test_a_view_with_anything_but_html_is_refused_by_name(self, browser, app):
         answer = browser.get("/en-US/app/one/chart")
         assert (answer.status_code, "&lt;chart&gt;" in answer.text) == (501, True)
 
-    def test_one_that_the_user_may_not_read_is_not_there(self, browser, plain, app):
+    def test_an_unreadable_view_is_404(self, browser, plain, app):
         assert browser.get("/en-US/app/one/secret").status_code == 200
         assert plain.get("/en-US/app/one/secret").status_code == 404
         assert browser.get("/en-US/app/one/none").status_code == 404
 
-    def test_until_an_app_is_configured_all_its_views_lead_to_the_setup(self, browser, splunkd, tmp_path):
+    def test_all_views_of_an_unconfigured_app_redirect_to_the_setup(self, browser, splunkd, tmp_path):
         conf = "[install]\nis_configured = 0\n[ui]\nsetup_view = start\n"
         splunkd.install(package(tmp_path, "one", {**FILES, "default/app.conf": conf}), False)
         assert browser.get("/en-US/app/one/secret").headers["Location"] == "/en-US/app/one/start"
@@ -277,7 +277,7 @@ class TestViews:
         )
         assert browser.get("/en-US/app/one/secret").status_code == 200
 
-    def test_static_files_are_those_of_the_app_alone(self, stranger, app):
+    def test_static_files_come_from_the_app_alone(self, stranger, app):
         answer = stranger.get("/en-US/static/app/one/a.js")
         assert answer.headers["Content-Type"].split(";")[0].split("/")[1] == "javascript"
         assert answer.text.startswith("i18n_register(") and answer.text.endswith("\nlet a;")
@@ -289,10 +289,10 @@ class TestViews:
             assert stranger.get("/en-US/static/app/one/" + path).status_code == 404
 
     @pytest.mark.parametrize("path", ["/en-US/static/app/one/a.js", "/en-US/app/one/start", "/en-US/none"])
-    def test_no_browser_takes_an_answer_for_another_kind_of_file(self, browser, app, path):
+    def test_answers_forbid_content_sniffing(self, browser, app, path):
         assert browser.get(path).headers["X-Content-Type-Options"] == "nosniff"
 
-    def test_views_are_listed_over_rest_too(self, splunkd, app):
+    def test_views_are_also_listed_over_rest(self, splunkd, app):
         service = connect(splunkd, "user", app, "nobody")
         assert [entry.title for entry in _entries(service, "data/ui/views")] == ["chart", "start"]
         assert [entry.title for entry in _entries(service, "data/ui/nav")] == ["default"]

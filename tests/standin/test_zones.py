@@ -1,4 +1,4 @@
-"""The server's time zone: one for searches, schedules, logs and the programs of apps."""
+"""The server's time zone is the one of searches, schedules, logs and apps' programs."""
 
 import json
 import subprocess
@@ -17,9 +17,9 @@ from tests.support.administrator import Administrator
 
 NEW_YORK = ZoneInfo("America/New_York")
 FALLS_BACK = datetime(2026, 11, 1, 2, tzinfo=NEW_YORK).timestamp()
-"""Clocks that show two show one again an hour earlier."""
+"""Here the clocks go back from two to one, and show that hour again."""
 NOON = 1793552400
-"""2026-11-01T17:00:00Z, noon there."""
+"""2026-11-01T17:00:00Z, noon in New York"""
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def oneshot(splunkd, search, **options):
     return json.loads(answer)["results"][0]
 
 
-def test_searches_go_by_it(splunkd):
+def test_searches_use_it(splunkd):
     row = oneshot(
         splunkd,
         """| makeresults | addinfo
@@ -48,22 +48,22 @@ def test_searches_go_by_it(splunkd):
         % (NOON, NOON),
         earliest_time="-1d@d",
     )
-    assert float(row["day"]) == NOON - 13 * 3600  # that day has an hour more
+    assert float(row["day"]) == NOON - 13 * 3600  # that day has 25 hours
     assert (row["hour"], float(row["read"])) == ("12 -0500 EST", NOON)
     assert float(row["info_min_time"]) == NOON - 36 * 3600 - 3600
     assert row["_time"].endswith("-05:00")
 
 
-def test_schedules_go_by_it(splunkd):
+def test_schedules_use_it(splunkd):
     search = connect(splunkd, owner="nobody", app="search").saved_searches.create(
         "s", "| makeresults", is_scheduled="1", cron_schedule="30 1 * * *"
     )
     assert search["next_scheduled_time"] == "2026-11-02 01:30:00 EST"
     times = search.scheduled_times(earliest_time="-13h", latest_time="now")
-    assert [each.hour for each in times] == [5, 6]  # in UTC: half past one is twice that day
+    assert [each.hour for each in times] == [5, 6]  # in UTC: half past one occurs twice that day
 
 
-def test_logs_say_it(splunkd, clock):
+def test_logs_contain_it(splunkd, clock):
     splunkd.logs.splunkd("INFO", "X", "at noon")
     clock.move_to(FALLS_BACK - 7200)
     splunkd.logs.splunkd("INFO", "X", "before")
@@ -74,7 +74,7 @@ def test_logs_say_it(splunkd, clock):
     assert NOON <= float(row["at"]) < NOON + 60
 
 
-def test_programs_of_apps_are_told_it(splunkd):
+def test_apps_programs_receive_it(splunkd):
     hour = subprocess.run(
         [sys.executable, "-c", "import time; print(time.localtime(%d).tm_hour)" % NOON],
         env=splunkd.environment,
@@ -92,7 +92,7 @@ def test_the_option_sets_it(tmp_path):
         assert admin.search('| makeresults | eval zone=strftime(0, "%z")').rows[0]["zone"] == "+0530"
 
 
-def test_one_that_there_is_not_is_said(tmp_path):
+def test_an_unknown_zone_is_reported(tmp_path):
     ended = subprocess.run(
         [sys.executable, "-m", "tests.standin", "--timezone", "Mars/Olympus"],
         capture_output=True,

@@ -18,7 +18,7 @@ def allows(required: str, held: Collection[str]) -> bool:
     try:
         return _holds(ast.parse(required.strip(), mode="eval").body, held)
     except SyntaxError:
-        raise ValueError("'%s' is no expression of capabilities" % required) from None
+        raise ValueError("'%s' is not an expression of capabilities" % required) from None
 
 
 def _holds(node: ast.AST, held: Collection[str]) -> bool:

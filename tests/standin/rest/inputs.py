@@ -143,7 +143,7 @@ def _checked_token(call: Call) -> Dict[str, str]:
         call.splunkd.events.check_index(index)
     value = settings.get("token")
     if value is not None and not _TOKEN.fullmatch(value):
-        raise Refusal(400, "Token value '%s' is no GUID." % value)
+        raise Refusal(400, "Token value '%s' is not a GUID." % value)
     if value is not None and any(
         stanza.settings.get("token") == value for stanza in call.splunkd.confs.stanzas("inputs").values()
     ):

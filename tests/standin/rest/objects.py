@@ -275,14 +275,14 @@ def share(call: Call, conf: str, name: str) -> Stanza:
     if owner != NOBODY and owner not in call.splunkd.sessions.users:
         raise Refusal(400, "User '%s' does not exist." % owner)
     if call.arguments.get("app", stanza.app) != stanza.app:
-        raise Refusal(400, "An object is moved to another app by .../move, which is not known here.")
+        raise Refusal(400, "Moving an object to another app (.../move) is not known here.")
     if not may_change(call, conf, stanza):
         call.forbid()
     if stanza.user == NOBODY and sharing == "user":
-        raise Refusal(400, "To take an object back from its app is not known here.")
+        raise Refusal(400, "Making a shared object private is not known here.")
     if sharing == "user":
         if owner != stanza.user:
-            raise Refusal(400, "To give a private object to another user is not known here.")
+            raise Refusal(400, "Giving a private object to another user is not known here.")
         return stanza
     call.check_write("", "", stanza.app)
     access = confs.access(conf, name, stanza.app)

@@ -260,7 +260,7 @@ def dispatch(call: Call, name: str) -> Response:
         if argument.startswith("dispatch.") and not any(fnmatch.fnmatchcase(argument, each) for each in _ARGUMENTS):
             raise Refusal(400, 'Argument "%s" is not supported by this handler.' % argument)
     if stanza.user not in (NOBODY, call.session.user):
-        raise Refusal(400, "To run a private search of another user is not known here.")
+        raise Refusal(400, "Running another user's private search is not known here.")
     job = call.splunkd.dispatch_saved(stanza.app, name, call.session, call.settings())
     return entries.element(201, "sid", job.sid, call.as_json)
 

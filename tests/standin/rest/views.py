@@ -93,7 +93,7 @@ def _parsed(file: _File) -> ElementTree.Element:
     try:
         return ElementTree.parse(file.path).getroot()
     except ElementTree.ParseError as error:
-        raise Refusal(400, "%s of the app '%s' is no XML: %s" % (file.path.name, file.app, error)) from None
+        raise Refusal(400, "%s of the app '%s' is not XML: %s" % (file.path.name, file.app, error)) from None
 
 
 def _entry(call: Call, file: _File) -> Entry:

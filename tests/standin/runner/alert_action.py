@@ -145,5 +145,5 @@ def _seconds(period: str) -> float:
     """
     match = _PERIOD.fullmatch(period.strip())
     if not match:
-        raise ValueError("maxtime = %s is no period" % period)
+        raise ValueError("maxtime = %s is not a period" % period)
     return int(match.group(1)) * _SECONDS[match.group(2)]

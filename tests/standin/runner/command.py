@@ -193,7 +193,7 @@ class Command:
         kind = reply.metadata.get("type", "streaming")
         if reply.metadata.get("generating", False) or kind not in _KNOWN_TYPES:
             raise self._error(
-                "Commands of type '%s'%s are not known here: %s are, that generate nothing."
+                "Commands of type '%s'%s are not known here, only %s that do not generate events."
                 % (
                     kind,
                     " that generate events" if reply.metadata.get("generating") else "",

@@ -58,7 +58,7 @@ def parse(xml: str) -> Scheme:
     try:
         root = ElementTree.fromstring(xml)
     except ElementTree.ParseError as error:
-        raise SplError("the scheme is no XML: %s" % error) from None
+        raise SplError("the scheme is not XML: %s" % error) from None
     if root.tag != "scheme" or not root.findtext("title"):
         raise SplError("the scheme lacks <scheme> or its <title>")
     if root.findtext("streaming_mode", "simple") != "xml":
@@ -77,7 +77,7 @@ def parse(xml: str) -> Scheme:
 def _argument(element: ElementTree.Element) -> Argument:
     name, data_type = element.get("name", ""), element.findtext("data_type", "string")
     if data_type not in ("string", "number", "boolean"):
-        raise SplError("the argument '%s' is of no type that there is: %s" % (name, data_type))
+        raise SplError("the argument '%s' has an unknown type: %s" % (name, data_type))
     if element.findtext("validation"):
         raise SplError("<validation> of the argument '%s' is not known here" % name)
     return Argument(
@@ -180,7 +180,7 @@ def _event(element: ElementTree.Element) -> StreamedEvent:
     try:
         seconds = float(time) if time else None
     except ValueError:
-        raise SplError("<time> is no number of seconds: %s" % time) from None
+        raise SplError("<time> is not a number of seconds: %s" % time) from None
     return StreamedEvent(
         element.findtext("data", ""),
         is_whole,

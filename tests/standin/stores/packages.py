@@ -82,11 +82,11 @@ def _check_member(member: tarfile.TarInfo) -> None:
     if not (member.isfile() or member.isdir()):
         raise ValueError("%s is neither a file nor a folder" % member.name)
     if "" in parts or "." in parts or ".." in parts:
-        raise ValueError("%s is no path of a package" % member.name)
+        raise ValueError("%s is not a valid path in a package" % member.name)
     if len(parts) == 1 and not member.isdir():
         raise ValueError("%s is not in the app's folder" % member.name)
     if parts[1:2] == ["local"] or parts[1:] == ["metadata", "local.meta"]:
-        raise ValueError("%s: what is local to an installation is no part of a package" % member.name)
+        raise ValueError("%s: a package must not contain what is local to an installation" % member.name)
     if member.mode & 0o600 != 0o600:
         raise ValueError("%s has mode %o: its owner must be able to read and write it" % (member.name, member.mode))
 

@@ -20,7 +20,7 @@ DEFAULT_INDEX = "main"
 def search(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
     query = parse(arguments.source, context.host.clock)
     if query.index_earliest is not None or query.index_latest is not None:
-        raise SplError("Error in 'search' command: index times are not known here but at a search's beginning.")
+        raise SplError("Error in 'search' command: index times are not known here except at the beginning of a search.")
     matches = query.matches
     return (Results(chunk.fields, filter(matches, chunk.rows)) for chunk in chunks)
 
