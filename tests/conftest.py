@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# That the machine is busy is nobody's fault.
+# A busy machine must not fail a test.
 hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 # For make check, which asks for it by --hypothesis-profile.
 hypothesis.settings.register_profile("quick", hypothesis.settings.get_profile("patient"), max_examples=10)
@@ -17,13 +17,13 @@ hypothesis.settings.load_profile("patient")
 
 
 def thorough(examples: int) -> int:
-    """How many examples a test has that asks for a number of its own: fewer in the quick profile, as all."""
+    """The number of examples for a test that sets its own: like all others, it has fewer in the quick profile."""
     usual = hypothesis.settings.get_profile("patient").max_examples
     return examples * hypothesis.settings.default.max_examples // usual
 
 
 LONGEST = ("test_year.py", "test_alerts.py", "test_setup_page.py", "test_fault_matrix.py")
-"""Files whose tests take minutes, the longest first: with several processes, none must be left for the end."""
+"""Files whose tests take minutes, the longest first, so that none is left for the end with several processes."""
 
 
 def pytest_collection_modifyitems(items) -> None:
@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items) -> None:
 
 
 def pytest_make_parametrize_id(val):
-    """A long text as its beginning: an answer of a megabyte is no name for a test."""
+    """Shortens a long text to its beginning: a megabyte would be no useful test name."""
     if isinstance(val, (str, bytes)) and len(val) > 80:
         return "%s..." % ascii(val[:80])[1:-1]
     return None
@@ -40,7 +40,7 @@ def pytest_make_parametrize_id(val):
 
 @pytest.fixture(scope="session")
 def package() -> Path:
-    """The app's package, built from the sources as they are now."""
+    """The app's package, built from the current sources."""
     (ROOT / "build").mkdir(exist_ok=True)
     with open(ROOT / "build/package.lock", "w") as lock:  # several processes may run tests
         fcntl.flock(lock, fcntl.LOCK_EX)

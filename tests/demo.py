@@ -1,7 +1,7 @@
-"""`make demo`: the whole job, from a cluster's audit log to what Segment holds, and a failure that mends itself.
+"""`make demo`: the whole job, from a cluster's audit log to Segment, including a failure and the recovery from it.
 
-Splunk, Segment and the cluster are stand-ins on loopback; what Splunk would run of the app is run from the installed
-package. Exit status 0 only if Segment ends up with exactly the events that the recorded input must give.
+Splunk, Segment and the cluster are stand-ins on loopback. The app's own programs run from the installed package. The
+exit status is 0 only if Segment ends up with exactly the events that the recorded input must produce.
 """
 
 import argparse
@@ -25,7 +25,7 @@ RECEIPTS = "Segment Bridge - Fetch receipts"
 
 
 class Console:
-    """One line a step: what, progress while it works, how long it took."""
+    """Prints one line per step: what it does, its progress, how long it took."""
 
     def __init__(self, out=sys.stdout):
         self._out, self._live = out, out.isatty()
@@ -69,7 +69,7 @@ class Console:
 
 
 class Demo:
-    """What happens in which order, and what is shown of it."""
+    """The story of the demo, and its output."""
 
     def __init__(self, console: Console, environment: Environment):
         self._console, self._environment = console, environment
@@ -77,14 +77,14 @@ class Demo:
         self._expected = recorded.expected_messages()
 
     def run(self, package: Path) -> bool:
-        """True if all of it came out as it must."""
+        """Returns True if everything came out right."""
         lines = sorted(recorded.audit_lines(), key=lambda line: line.offset)
         half = len(lines) // 2
 
         self._console.say("An administrator installs the app and sets it up")
         self._set_up(package)
 
-        self._console.say("\nAn hour like any other")
+        self._console.say("\nAn ordinary hour")
         self._index(lines[:half], "the first half of the recorded audit events")
         ordinary = self._send()
         self._console.table(ordinary.rows, ["journey", "segment_status", "segment_reason", "count"])
@@ -104,14 +104,14 @@ class Demo:
         self._console.say("\nWhat Segment received")
         exact = self._show_received()
 
-        self._console.say("\nWhat became of it, as Segment tells")
+        self._console.say("\nWhat Segment says became of it")
         told = self._show_receipts()
         return exact and told and noticed and not left and not ordinary.failed and not recovered.failed
 
     def _set_up(self, package: Path) -> None:
         with self._console.step("upload %s in Splunk Web" % package.name):
             self._admin.upload(str(package))
-        with self._console.step("set the destination, the write key, the cluster and where the audit events are"):
+        with self._console.step("set the destination, the write key, the cluster and the macro for audit events"):
             self._environment.set_up()
         with self._console.step("the input pulls UserSignups and namespaces from the cluster"):
             users, namespaces = self._environment.wait_for_user_map()
@@ -144,20 +144,20 @@ class Demo:
 
     def _show_dead_letters(self) -> int:
         left = len(self._admin.records("segment_dead_letters"))
-        self._console.say("      dead letters that wait to be sent again: %d" % left)
+        self._console.say("      dead letters waiting to be sent again: %d" % left)
         return left
 
     def _show_received(self) -> bool:
         counts = self._segment.counts()
         self._console.say(
             "      {requests} requests, {body_bytes} bytes ({wire_bytes} as sent)\n"
-            "      {accepted} unique events, {duplicates} repeats, which Segment drops".format(**counts)
+            "      {accepted} unique events, {duplicates} repeats, which Segment dropped".format(**counts)
         )
         got = recorded.as_expected(self._segment.accepted)
         missing, surplus = set(self._expected) - set(got), set(got) - set(self._expected)
         other = {key for key in set(got) & set(self._expected) if got[key] != self._expected[key]}
         self._console.say(
-            "      of the %d expected: %d missing, %d different; %d too many"
+            "      of the %d expected: %d missing, %d different; %d unexpected"
             % (len(self._expected), len(missing), len(other), len(surplus))
         )
         for key in sorted(missing | surplus | other)[:3]:
@@ -173,12 +173,12 @@ class Demo:
         return not (missing or surplus or other or any(trouble))
 
     def _show_receipts(self) -> bool:
-        """True if Segment's receipts say of each event what became of it."""
+        """Returns True if Segment's receipts account for each event."""
         with receipts(self._environment):
-            with self._console.step("another sender of the source sends an event with a number for its user"):
+            with self._console.step("another sender of the same source sends an event whose userId is a number"):
                 body = {"batch": [{"type": "track", "event": "Signed up", "userId": 4711}]}
                 answer = requests.post(self._segment.url + "/v1/batch", json=body, auth=(WRITE_KEY, ""), timeout=30)
-                time.sleep(1)  # receipts are asked for up to a whole second, which is to be over
+                time.sleep(1)  # receipts are requested up to a whole second, which must be over
             self._console.say("      Segment answers %d %s" % (answer.status_code, answer.text))
             with self._console.step('run the hourly search "%s"' % RECEIPTS):
                 rows = self._admin.run_saved_search(RECEIPTS).rows
@@ -212,7 +212,7 @@ def _addresses(environment: Environment) -> str:
                     ("Kubernetes API", environment.cluster.url),
                 )
             ),
-            "Ctrl-C ends them.",
+            "Press Ctrl-C to stop them.",
         )
     )
 
@@ -227,7 +227,7 @@ def main() -> int:
         with console.step("start Splunk's stand-in, Segment and a cluster on loopback"):
             environment = stack.enter_context(Environment())
         ok = Demo(console, environment).run(options.package)
-        console.say("\n%s in %.0f s" % ("All as it must be" if ok else "NOT as it must be", time.monotonic() - began))
+        console.say("\n%s in %.0f s" % ("All correct" if ok else "NOT correct", time.monotonic() - began))
         if options.keep:
             with contextlib.suppress(KeyboardInterrupt):
                 console.say(_addresses(environment))
