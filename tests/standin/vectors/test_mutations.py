@@ -22,7 +22,7 @@ class Mutation(NamedTuple):
 
 MUTATIONS = [
     Mutation(
-        "<= does not hold for what is equal",
+        "<= does not hold for equal values",
         "spl.operators",
         '"<=": lambda order: order <= 0',
         '"<=": lambda order: order < 0',
@@ -43,7 +43,7 @@ MUTATIONS = [
         "operators",
     ),
     Mutation(
-        "AND and OR change places in eval",
+        "AND and OR are swapped in eval",
         "spl.expressions",
         '_LOGIC = {"XOR": exclusion, "OR": disjunction, "AND": conjunction}',
         '_LOGIC = {"XOR": exclusion, "AND": disjunction, "OR": conjunction}',
@@ -56,7 +56,7 @@ MUTATIONS = [
         "if True:",
         "operators",
     ),
-    Mutation("search minds the case of values", "spl.search", "(0 if is_case else re.I)", "0", "search"),
+    Mutation("search matches the case of values", "spl.search", "(0 if is_case else re.I)", "0", "search"),
     Mutation(
         "search takes 1 for 1.0",
         "spl.search",
@@ -65,7 +65,7 @@ MUTATIONS = [
         "search",
     ),
     Mutation(
-        "!= holds for what is not there",
+        "!= holds for missing fields",
         "spl.search",
         "return lambda row: name in row and any(",
         "return lambda row: name not in row or any(",
@@ -86,7 +86,7 @@ MUTATIONS = [
         "time_modifiers",
     ),
     Mutation(
-        "dedup keeps what lacks the field",
+        "dedup keeps rows without the field",
         "spl.commands.selection",
         "return row if self.keepempty else None",
         "return row",
@@ -125,7 +125,7 @@ MUTATIONS = [
         "extraction",
     ),
     Mutation(
-        "an end index is not included",
+        "the end index is excluded",
         "spl.functions.multivalues",
         "values[low : high + 1]",
         "values[low:high]",
