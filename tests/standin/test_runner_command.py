@@ -398,7 +398,7 @@ class TestReplies:
             ('send(b"chunked 1.0,2,50\\n{}n\\n1\\n"); sys.exit(0)', "EOF while attempting to read a chunk"),
             ('write({"finished": False}, b"n,m\\n1\\n")', "Row 1 of the body has 1 cells for 2 columns."),
             ('write({"finished": False}, b"n\\n1,2\\n")', "Row 1 of the body has 2 cells for 1 columns."),
-            ('write({"finished": False}, b"n,n\\n1,2\\n")', "a column twice: n,n"),
+            ('write({"finished": False}, b"n,n\\n1,2\\n")', "duplicate columns: n,n"),
             ('write({"finished": False}, b"n\\n\\"1\\n")', "Failed to parse the body as CSV"),
             ('write({"finished": False}, b"n\\n\\xff\\n")', "Failed to parse the body as CSV"),
             ('write({"finished": False}, b"__mv_n\\n$1$;$2$\\n")', "'__mv_n' without the field"),
