@@ -1,7 +1,7 @@
-"""segment_bridge.splunk.chunked held against splunklib's reader and writer.
+"""Compares segment_bridge.splunk.chunked with splunklib's reader and writer.
 
-`python -m tests.unit.chunked_oracle COUNT` does so with that many bodies made by chance, for a Python that has neither
-pytest nor hypothesis.
+`python -m tests.unit.chunked_oracle COUNT` compares them on that many random bodies, for a Python without pytest and
+hypothesis.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from segment_bridge.delivery.columns import values_of
 from segment_bridge.splunk import chunked
 
 ADDED = {"segment_status": "accepted", "segment_error": 'a "b", c', "segment_http": ""}
-"""Which the second one brings as a column, too, in some of the bodies."""
+"""Fields added to rows. In some bodies the second one exists as a column already."""
 
 _ALPHABET = [
     "a",
@@ -67,7 +67,7 @@ _BAD_UTF_8 = [b"\xff", b"\xe2\x82", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf0\x9f"]
 
 
 def check(body: bytes, block_bytes: int = 65_536) -> None:
-    """The same rows in, the same rows out; and of every row the same cells."""
+    """Checks that the same rows in give the same rows out, and the same cells for every row."""
     chunk = _chunk(body)
     with blocks_of(block_bytes):
         found = [_record(chunk.header, cells) for cells in cells_of(chunk)]
@@ -78,7 +78,7 @@ def check(body: bytes, block_bytes: int = 65_536) -> None:
 
 
 def answer(body: bytes, block_bytes: int = 65_536) -> bytes:
-    """The reply's body that rows make of a chunk's, with ADDED."""
+    """The body of the reply that the rows of a chunk give with ADDED."""
     chunk = _chunk(body)
     reply = chunked.Reply(chunk.header, list(ADDED))
     first, *rest = ADDED.values()
@@ -100,13 +100,13 @@ def splunklibs_answer(body: bytes) -> bytes:
 
 
 def cells_of(chunk: chunked.Chunk):
-    """Its rows, one by one."""
+    """The rows of a chunk, one by one."""
     return [[column[row] for column in block.columns] for block in chunk for row in range(len(block.texts))]
 
 
 @contextlib.contextmanager
 def blocks_of(block_bytes: int):
-    """Chunks are read so many bytes at a time, and then on to the end of a line."""
+    """The blocks in which chunks are read: a number of bytes, then on to the end of the line."""
     before, chunked._BLOCK_BYTES = chunked._BLOCK_BYTES, block_bytes
     try:
         yield
@@ -138,18 +138,18 @@ def _record(header, cells):
 
 
 def _normal(record):
-    """One value in a list is that value, and an empty one is none: Splunk does not tell them apart."""
+    """One value in a list is that value, and an empty list is nothing: Splunk does not distinguish them."""
     single = {name: value[0] for name, value in record.items() if isinstance(value, list) and len(value) == 1}
     return {name: value for name, value in {**record, **single}.items() if value}
 
 
-# --- Bodies by chance -----------------------------------------------------------------------------------------------
+# --- Random bodies --------------------------------------------------------------------------------------------------
 
 
 def made_body(chance: random.Random) -> bytes:
     """A body as splunkd or splunklib might write it: header, rows, and twins of some columns, in some order.
 
-    In half of them is nothing that it takes csv to read.
+    Half of the bodies contain nothing that needs csv to be read.
     """
     is_plain = chance.random() < 0.5
     names = chance.sample(_NAMES, chance.randint(1, 6))

@@ -1,4 +1,4 @@
-"""Unit tests open no connection and need no package: they are quick, and what fails is the code."""
+"""Unit tests open no connection and need no package: they are quick, and a failure is the code's."""
 
 import socket
 

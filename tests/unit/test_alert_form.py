@@ -1,4 +1,4 @@
-"""The form of "Send to Segment": what it takes, and the rows that it makes of results."""
+"""The form of "Send to Segment": the input that it accepts, and the rows that it makes of results."""
 
 import pytest
 
@@ -11,7 +11,7 @@ ALERT = {"name": "Orders", "app": "shop", "owner": "ann", "results_link": "http:
 
 
 def made(params, results=RESULTS, rows=ROWS):
-    """The rows that a form makes, each as column -> cell."""
+    """The rows that a form makes, each as a mapping from column to cell."""
     form = Form({"event": "Order", "user": "$result.user$", **params}, ALERT)
     header = form.header(results)
     return [dict(zip(header, cells)) for cells in zip(*form.rows(results, rows))]
@@ -24,7 +24,7 @@ def test_each_row_has_its_own_fields():
     assert [row["type"] for row in rows] == ["track", "track"]
 
 
-def test_a_text_that_is_a_field_has_all_of_its_values():
+def test_a_text_that_is_one_field_keeps_all_of_its_values():
     rows = made({"properties": "who=$result.user$\nwhere = at $result.user$"})
     assert [row["__mv_userId"] for row in rows] == ["", "$bob$;$bo$"]
     assert [row["__mv_properties.who"] for row in rows] == ["", "$bob$;$bo$"]
@@ -43,7 +43,7 @@ def test_a_line_that_is_a_name_takes_the_field_of_that_name():
     }
 
 
-def test_ids_and_the_time_go_with_it_and_nothing_else():
+def test_only_ids_and_the_time_go_with_it():
     results = ["messageId", "__mv_messageId", "anonymousId", "groupId", "previousId", "_time", "_bkt", "_cd"]
     rows = made({}, [*results, "_raw", "context", "timestamp"], [[name + "!" for name in [*results, "a", "b", "c"]]])
     assert {name: rows[0].get(name) for name in results} == {name: name + "!" for name in results}
@@ -65,21 +65,21 @@ def test_a_type_has_the_columns_that_segmentsend_reads(kind, columns):
     assert row.keys() == {"type", "userId", *columns}
 
 
-def test_what_the_alert_is_called_is_known():
+def test_the_alerts_name_can_be_used():
     texts = " ".join("$%s$" % name for name in ALERT)
     assert made({"properties": "alert=%s, $ 5 to $9" % texts})[0]["properties.alert"] == (
         "Orders shop ann http://splunk/@go?sid=1 1, $ 5 to $9"
     )
 
 
-def test_a_value_makes_no_properties_of_its_own():
-    """Its lines are the value's: the form's texts are taken apart before any field is put in."""
+def test_a_value_cannot_add_properties():
+    """A value keeps its lines: the form's texts are split before fields are put in."""
     row = made({"properties": "note = $result.note$"}, ["user", "note"], [["ann", "x\nadmin:boolean = true"]])[0]
     assert row["properties.note"] == "x\nadmin:boolean = true"
     assert "properties.admin:boolean" not in row
 
 
-def test_of_a_field_that_is_not_there_nothing_is_sent():
+def test_nothing_is_sent_for_a_missing_field():
     form = Form({"event": "Order", "user": "$result.usr$", "properties": "plan"}, ALERT)
     assert form.fields == {"usr", "plan"}
     assert made({"user": "$result.usr$"})[0]["userId"] == ""
@@ -100,6 +100,6 @@ def test_of_a_field_that_is_not_there_nothing_is_sent():
         ({"type": "alias", "properties": "plan=pro"}, "an alias has no properties"),
     ],
 )
-def test_what_is_wrong_with_it_is_said(params, said):
+def test_errors_are_explained(params, said):
     with pytest.raises(SettingsError, match=said):
         made(params)

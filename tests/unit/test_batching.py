@@ -1,4 +1,4 @@
-"""Batches keep to Segment's limits, to the byte."""
+"""Batches respect Segment's limits, to the byte."""
 
 import json
 
@@ -24,12 +24,12 @@ def test_a_body_names_the_library_and_holds_the_messages_in_order():
 
 
 @given(PAYLOADS)
-def test_the_size_of_a_body_is_known_without_making_it(payloads):
+def test_the_size_of_a_body_is_known_without_building_it(payloads):
     assert body_bytes(payloads) == len(body(payloads))
 
 
 @given(PAYLOADS, st.integers(150, 1_000), st.integers(1, 20))
-def test_no_batch_passes_a_limit_and_none_closes_early(payloads, max_bytes, max_events):
+def test_no_batch_exceeds_a_limit_or_closes_early(payloads, max_bytes, max_events):
     made = batches(payloads, max_bytes, max_events)
     assert [payload for batch in made for payload in batch.payloads] == payloads
     assert [row for batch in made for row in batch.rows] == list(range(len(payloads)))
@@ -55,7 +55,7 @@ def test_full_batches_of_small_and_of_large_messages_are_within_segments_limits(
     assert 450_000 < max(len(body(batch.payloads)) for batch in large) <= 480_000 <= MAX_BODY_BYTES
 
 
-def test_the_limit_can_be_lowered_on_the_way():
+def test_the_limit_can_be_lowered_during_a_run():
     batcher = Batcher(10_000, 100)
     payload = b'"' + b"x" * 998 + b'"'
     made = []
@@ -66,7 +66,7 @@ def test_the_limit_can_be_lowered_on_the_way():
 
 
 @given(st.integers(2, 50))
-def test_halves_are_the_whole(count):
+def test_two_halves_contain_the_whole_batch(count):
     whole = Batch(7, [b"%d" % number for number in range(count)], list(range(count)))
     first, second = whole.halves()
     assert (first.payloads + second.payloads, first.rows + second.rows) == (whole.payloads, whole.rows)

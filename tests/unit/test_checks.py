@@ -1,4 +1,4 @@
-"""What can be found out about a destination without sending it an event."""
+"""What segmentcheck can find out about a destination without sending an event to it."""
 
 import email.utils
 from typing import NamedTuple
@@ -73,7 +73,7 @@ def test_the_region_that_segment_names(host, region, code):
     assert told(keys.check(asked(settings(host)), KEY, region))[1] == ("region", "warn" if code else "ok", code)
 
 
-def test_an_address_of_a_sites_own_is_neither_region():
+def test_another_address_is_in_neither_region():
     assert told(keys.check(asked(settings("events.example.com/v1")), KEY, "us"))[1] == (
         "region",
         "unknown",
@@ -96,18 +96,18 @@ def test_an_address_of_a_sites_own_is_neither_region():
         (SegmentBridgeError("no", reason="tls"), "tls"),
     ],
 )
-def test_what_is_not_found_out_is_not_known(answer, code):
+def test_an_inconclusive_answer_means_unknown(answer, code):
     assert told(keys.check(asked(answer), KEY, "us")) == [("key", "unknown", code), ("region", "unknown", code)]
 
 
-def test_a_key_is_one_part_of_the_path():
+def test_a_key_is_one_segment_of_the_path():
     calls = []
     keys.check(asked(Said(404), calls), "a/../b?c#d", "us")
     ((_, url, _),) = calls
     assert unquote(url) != url and url.count("/") == 6 and "?" not in url and "#" not in url
 
 
-def test_no_text_has_the_key():
+def test_no_text_contains_the_key():
     for answer in (settings(), Said(404, "Cannot GET - Invalid path or write key provided."), Said(200, KEY)):
         assert not any(KEY in check.text for check in keys.check(asked(answer), KEY, "eu"))
 
@@ -123,32 +123,32 @@ def connection(answer, url=URL):
     return checks.connection(asked(answer), url, lambda: NOW)
 
 
-def test_a_receiver_that_answers_whatever_is_there():
+def test_a_receiver_that_answers_anything_is_reachable():
     calls = []
     found = checks.connection(asked(Said(404, "", date(NOW + 59)), calls), URL, lambda: NOW)
     assert told(found) == [("receiver", "ok", ""), ("certificate", "ok", ""), ("clock", "ok", "")]
-    assert calls == [("GET", URL, {})]  # nobody takes this for a batch, and it has no key
+    assert calls == [("GET", URL, {})]  # no receiver takes this for a batch, and it contains no key
 
 
 @pytest.mark.parametrize("skew_s, words", [(61, "61 s behind"), (-61, "61 s ahead of")])
-def test_a_clock_that_is_wrong_warns(skew_s, words):
+def test_a_wrong_clock_warns(skew_s, words):
     found = connection(Said(200, "", date(NOW + skew_s)))
     assert told(found)[2] == ("clock", "warn", "clock_skew")
     assert words in found[2].text
 
 
 @pytest.mark.parametrize("headers", [{}, {"Date": "yesterday"}, {"Date": ""}])
-def test_a_clock_that_is_not_known(headers):
+def test_an_unknown_clock(headers):
     assert told(connection(Said(200, "", headers)))[2] == ("clock", "unknown", "no_date")
 
 
-def test_a_receiver_that_cannot_be_reached():
+def test_an_unreachable_receiver():
     assert told(connection(Unavailable("no", reason="network"))) == [("receiver", "warn", "network")]
     assert told(connection(SegmentBridgeError("no", reason="proxy"))) == [("receiver", "warn", "proxy")]
     assert told(connection(Said(407))) == [("receiver", "warn", "proxy")]
 
 
-def test_a_certificate_that_is_not_valid():
+def test_an_invalid_certificate():
     found = connection(SegmentBridgeError("no", reason="tls"))
     assert told(found) == [("receiver", "unknown", "tls"), ("certificate", "warn", "tls")]
     assert "ca_file" in found[1].text

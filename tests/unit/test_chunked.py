@@ -1,4 +1,4 @@
-"""The same rows in and out as splunklib's reader and writer give, whatever the body; and what is no body at all."""
+"""Reads and writes the same rows as splunklib, whatever the body, and refuses what is not a chunk."""
 
 import io
 import random
@@ -43,18 +43,18 @@ BODIES = {
 
 @pytest.mark.parametrize("block_bytes", [1, 3, 65_536])
 @pytest.mark.parametrize("name", BODIES)
-def test_rows_are_those_of_splunklib(name, block_bytes):
+def test_rows_agree_with_splunklib(name, block_bytes):
     body = BODIES[name]
     chunked_oracle.check(body, block_bytes if len(body) < 100_000 else 65_536)
 
 
 @settings(max_examples=thorough(400), deadline=None)
 @given(st.randoms(use_true_random=False), st.sampled_from([1, 5, 65_536]))
-def test_rows_are_those_of_splunklib_whatever_the_body(chance, block_bytes):
+def test_rows_agree_with_splunklib_for_any_body(chance, block_bytes):
     chunked_oracle.check(chunked_oracle.made_body(chance), block_bytes)
 
 
-def test_bodies_by_chance_are_read_both_ways(monkeypatch):
+def test_random_bodies_are_read_both_ways(monkeypatch):
     split, ways = chunked.Chunk._split, Counter()
 
     def counted(chunk, data):
@@ -81,12 +81,12 @@ def chunk_of(body, metadata=b"{}"):
     return b"chunked 1.0,%d,%d\n%s%s" % (len(metadata), len(body), metadata, body)
 
 
-def test_a_row_goes_back_as_the_text_that_it_was():
+def test_a_row_is_returned_as_its_original_text():
     body = b'a,b\n"quoted",  x \n'
     assert chunked_oracle.answer(body).splitlines()[1].startswith(b'"quoted",  x ,accepted,,')
 
 
-def test_nul_reaches_splunk_again_and_messages_as_a_lost_character():
+def test_nul_is_returned_to_splunk_and_is_a_replacement_character_in_messages():
     body = b"a,b\nx\0y,1\n"
     (chunk,) = chunked.chunks(io.BytesIO(chunk_of(body)))
     assert chunked_oracle.answer(body).splitlines()[1].startswith(b"x\0y,1,accepted")
@@ -101,7 +101,7 @@ def test_chunks_follow_each_other_whether_they_were_read_or_not():
 
 
 @pytest.mark.parametrize("length", range(1, len(chunk_of(b"a,b\n1,2\n3,4\n"))))
-def test_a_chunk_that_breaks_off_is_noticed(length):
+def test_a_truncated_chunk_is_noticed(length):
     data = chunk_of(b"a,b\n1,2\n3,4\n")[:length]
     with pytest.raises((chunked.InputEnded, chunked.ProtocolError)):
         for chunk in chunked.chunks(io.BytesIO(data)):
@@ -109,7 +109,7 @@ def test_a_chunk_that_breaks_off_is_noticed(length):
 
 
 @pytest.mark.parametrize("data", [b"hello\n", b"chunked 2.0,2,0\n{}", b"chunked 1.0,-2,0\n{}", b"\n"])
-def test_what_is_no_chunk_is_refused(data):
+def test_an_invalid_chunk_is_refused(data):
     with pytest.raises(chunked.ProtocolError, match="this is not a chunk"):
         list(chunked.chunks(io.BytesIO(data)))
 
@@ -122,7 +122,7 @@ def test_a_reply_larger_than_memory_should_hold_is_the_same(monkeypatch):
     assert len(expected.splitlines()) == 501
 
 
-def test_outcomes_may_be_put_in_until_the_reply_is_written():
+def test_outcomes_may_be_set_until_the_reply_is_written():
     reply = chunked.Reply(["a"], ["x", "y"])
     reply.append(chunked.Block([["1", "2"]], [b"1", b"2"]), chunked.encoded(["first", "first"]))
     reply.rest = chunked.encoded(["", "later, and quoted"])

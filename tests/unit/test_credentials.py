@@ -1,4 +1,4 @@
-"""A credential that no header can carry is refused by its place, before anything could show its value."""
+"""A credential that no header can carry is refused, naming its place, before anything could show its value."""
 
 import http.client
 
@@ -16,7 +16,7 @@ PLACE = "bearer token in /etc/token"
     ("secret", "value"),
     [("token", "token"), ("token\n", "token"), (" token\r\n", "token"), ("a:b c\xe4", "a:b c\xe4"), (" \n", "")],
 )
-def test_what_a_header_can_carry_is_taken_without_the_white_space_around_it(secret, value):
+def test_a_valid_header_value_is_taken_without_surrounding_white_space(secret, value):
     assert checked(secret, PLACE) == value
 
 
@@ -33,7 +33,7 @@ def test_what_a_header_can_carry_is_taken_without_the_white_space_around_it(secr
         ("s3cret\ud800", "not Latin-1"),
     ],
 )
-def test_any_other_is_refused_by_its_place(secret, fault):
+def test_any_other_is_refused_by_naming_its_place(secret, fault):
     with pytest.raises(SecretError) as caught:
         checked(secret, PLACE)
     assert PLACE in str(caught.value) and fault in str(caught.value)
@@ -42,7 +42,7 @@ def test_any_other_is_refused_by_its_place(secret, fault):
 
 
 @given(st.text(max_size=20))
-def test_what_is_taken_is_what_http_client_takes(secret):
+def test_it_accepts_exactly_what_http_client_accepts(secret):
     try:
         value = checked(secret, PLACE)
     except SecretError:

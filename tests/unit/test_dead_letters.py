@@ -1,4 +1,4 @@
-"""Letters are kept, found again and removed, whatever the collection holds and whatever KV store takes."""
+"""Letters are kept, found again and removed, whatever the collection contains and whatever KV store refuses."""
 
 import json
 
@@ -47,7 +47,7 @@ def put(held, *some):
     held.update({each["_key"]: each for each in some})
 
 
-def test_what_fails_again_keeps_what_it_was_before_somebody_edited_it(letters, held):
+def test_a_letter_that_fails_again_keeps_the_original_before_edits(letters, held):
     edited = {"original": "{}", "edited": NOW - 30, "edited_by": "ann"}
     put(held, letter("m", "again", **edited))
     letters.add("m", payload("m"), FAILED)
@@ -56,7 +56,7 @@ def test_what_fails_again_keeps_what_it_was_before_somebody_edited_it(letters, h
     assert held["segment/m"]["status"] == FAILED.status
 
 
-def test_what_fails_again_keeps_its_first_time_and_counts_its_attempts(letters, held):
+def test_a_letter_that_fails_again_keeps_its_first_time_and_counts_attempts(letters, held):
     put(held, letter("m"))
     letters.add("m", payload("m"), FAILED)
     letters.write()
@@ -66,7 +66,7 @@ def test_what_fails_again_keeps_its_first_time_and_counts_its_attempts(letters, 
 
 
 @pytest.mark.parametrize("poison", NO_TIMES)
-def test_a_letter_of_a_wrong_shape_is_passed_over_and_counted(letters, held, poison):
+def test_a_malformed_letter_is_skipped_and_counted(letters, held, poison):
     put(held, letter("good", first_time=NOW - MAX_AGE_S - 1), letter("bad", first_time=poison, attempts=poison))
     put(held, {"_key": "segment/worse", "destination": "segment"}, letter("odd", status=poison))
     letters.accepted([payload("other").encode()])
@@ -78,20 +78,20 @@ def test_a_letter_of_a_wrong_shape_is_passed_over_and_counted(letters, held, poi
     assert (held["segment/bad"]["first_time"], held["segment/bad"]["attempts"]) == (NOW, 3)
 
 
-def test_what_somebody_wants_sent_again_is_not_too_old(letters, held):
+def test_a_letter_that_somebody_requeued_is_not_too_old(letters, held):
     put(held, letter("old", "again", NOW - 2 * MAX_AGE_S), letter("dropped", "dropped"))
     assert letters.prune() == {} and letters.malformed == 0
     assert set(held) == {"segment/old"}
 
 
-def test_a_time_to_come_is_now(letters, held):
+def test_a_future_time_counts_as_now(letters, held):
     put(held, letter("m", first_time=NOW + 9e6))
     letters.add("m", payload("m"), FAILED)
     letters.write()
     assert held["segment/m"]["first_time"] == NOW
 
 
-def test_at_the_limit_what_waits_for_its_next_try_is_kept_longer_than_what_was_refused(letters, held, monkeypatch):
+def test_at_the_limit_letters_awaiting_retry_outlive_refused_ones(letters, held, monkeypatch):
     monkeypatch.setattr(dead_letters, "MAX_LETTERS", 3)
     put(held, *(letter("failed-%d" % number, "failed", NOW - 900 + number) for number in range(2)))
     put(held, *(letter("unsent-%d" % number, "unsent", NOW - 800 + number) for number in range(2)))
@@ -101,8 +101,8 @@ def test_at_the_limit_what_waits_for_its_next_try_is_kept_longer_than_what_was_r
     assert letters.malformed == 0
 
 
-def test_what_kv_store_does_not_take_keeps_nothing_else_from_being_kept(letters, held):
-    """A document of a wrong type stands for whatever it refuses."""
+def test_a_letter_that_kv_store_refuses_does_not_block_others(letters, held):
+    """A document of a wrong type represents anything that KV store refuses."""
     for number in range(100):
         letters.add(str(number), payload(str(number)), REJECTED._replace(http="x") if number in (7, 50) else REJECTED)
     letters.write()
@@ -114,7 +114,7 @@ def test_what_kv_store_does_not_take_keeps_nothing_else_from_being_kept(letters,
     assert len(held) == letters.kept == 108
 
 
-def test_kv_store_that_takes_none_is_not_asked_for_each(letters, splunkd):
+def test_kv_store_that_takes_none_is_not_asked_for_each_letter(letters, splunkd):
     for number in range(400):
         letters.add(str(number), payload(str(number)), REJECTED._replace(http="x"))
     letters.write()
@@ -123,7 +123,7 @@ def test_kv_store_that_takes_none_is_not_asked_for_each(letters, splunkd):
 
 
 @pytest.mark.parametrize("fault", [401, 403, 404])
-def test_nor_is_one_that_does_not_answer(letters, splunkd, fault):
+def test_kv_store_that_does_not_answer_is_not_asked_for_each_letter(letters, splunkd, fault):
     splunkd.fault = lambda method, path: fault
     for number in range(1_200):
         letters.add(str(number), payload(str(number)), REJECTED)
@@ -132,7 +132,7 @@ def test_nor_is_one_that_does_not_answer(letters, splunkd, fault):
     assert splunkd.requests["POST", PATH + "/batch_find"] == 1
 
 
-def test_events_that_are_no_text_are_kept_all_the_same(letters, held):
+def test_events_that_are_not_text_are_still_kept(letters, held):
     letters.add("m", json.dumps({"event": ["a", "b"], "messageId": "m"}), REJECTED)
     letters.write()
     assert letters.kept == 1 and held["segment/m"]["event"] == "['a', 'b']"

@@ -1,4 +1,4 @@
-"""What was there before, within a memory of one size."""
+"""Recognises repeated texts within a memory of fixed size."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,14 +7,14 @@ from segment_bridge.delivery.deduplication import Seen
 
 
 @given(st.lists(st.text(max_size=3), max_size=300))
-def test_a_text_is_new_once(texts):
+def test_a_text_is_new_only_once(texts):
     seen, known = Seen(1 << 12), set()
     for text in texts:
         assert seen.add(text) == (text not in known)
         known.add(text)
 
 
-def test_a_repeat_is_known_until_three_quarters_are_taken():
+def test_a_repeat_is_recognised_until_three_quarters_are_full():
     seen = Seen(1 << 10)
     assert seen.add("first")
     for number in range(766):
@@ -29,7 +29,7 @@ def test_it_never_fills_up():
     assert sum(seen.add(str(number)) for number in range(10_000)) == 10_000
 
 
-def test_what_is_discarded_is_new_again_and_hides_nothing():
+def test_a_discarded_text_is_new_again_and_hides_no_other():
     seen = Seen(16)
     texts = [str(number) for number in range(9)]
     assert all(map(seen.add, texts))

@@ -1,4 +1,4 @@
-"""Columns of type digest. The digest itself is RFC 4231's: HMAC-SHA-256, test case 2 (key "Jefe")."""
+"""Columns of type digest. The digest itself is from RFC 4231: HMAC-SHA-256, test case 2 (key "Jefe")."""
 
 import json
 
@@ -13,7 +13,7 @@ DIGEST = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
 
 
 def made(*header, **cells):
-    """The messages, or reasons, of one row."""
+    """The messages of one row, or its reasons."""
     row = [cells.get(name.replace(":", "_").replace(".", "_"), "") for name in header]
     digests = Digests(header, "Jefe")
     built = builder().build(Layout(digests.header), digests.columns([[cell] for cell in row]), 1)
@@ -30,7 +30,7 @@ def test_a_property_and_a_user_are_sent_as_digests():
     assert message["properties"] == {"owner": DIGEST}
 
 
-def test_an_objects_members_are_and_stand_beside_others():
+def test_members_of_objects_are_sent_as_digests_beside_others():
     given = json.dumps({"a": TEXT, "b": None, "c": 12})
     message = made(
         "event",
@@ -47,7 +47,7 @@ def test_an_objects_members_are_and_stand_beside_others():
     assert set(message["properties"]) == {"a", "c"}
 
 
-def test_a_row_without_one_is_as_it_was():
+def test_a_row_without_digests_is_unchanged():
     message = made("event", "userId", "userId:digest", "properties.a:digest", event="E", userId="u")
     assert (message["userId"], message.get("properties")) == ("u", None)
 
@@ -59,11 +59,11 @@ def test_several_values_are_several_digests():
 
 
 @pytest.mark.parametrize("word", ["null", "None", " - "])
-def test_a_word_for_none_is_no_user(word):
+def test_a_word_for_none_is_not_a_user(word):
     assert made("event", "userId:digest", event="E", userId_digest=word).reason == "id_is_none"
 
 
-def test_what_is_no_object_is_refused_without_its_text():
+def test_an_invalid_object_is_refused_without_showing_its_text():
     for given in ("secret", '["secret"]', '{"a": "secret"'):
         outcome = made("event", "userId", "properties:digest", event="E", userId="u", properties_digest=given)
         assert outcome.reason == "properties_not_object"
@@ -75,7 +75,7 @@ def test_what_is_no_object_is_refused_without_its_text():
     [("userId:digest", True), ("properties.a.b:digest", True), ("traits:digest", True), ("event:digest", False),
      ("properties.a", False), ("a:digest", False)],
 )  # fmt: skip
-def test_which_columns_are(name, is_one):
+def test_which_columns_are_digests(name, is_one):
     assert has_digests([name]) == is_one
 
 

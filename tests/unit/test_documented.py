@@ -1,4 +1,4 @@
-"""What the command takes and gives is in its page, in the search assistant and in the spec file, all of it."""
+"""The command's page, the search assistant and the spec file document everything that the command takes and gives."""
 
 import ast
 import re
@@ -24,7 +24,7 @@ def test_an_option_is_documented(option):
 
 
 @pytest.mark.parametrize("option", Options.OVERRIDES)
-def test_an_options_default_is_the_settings(option):
+def test_an_options_default_is_the_settings_default(option):
     default = Destination.__dataclass_fields__[option].default
     if isinstance(default, str):
         assert not default
@@ -50,7 +50,7 @@ def test_a_field_or_type_is_documented(name):
     assert re.search(r"\b%s\b" % name, SEARCHBNF)
 
 
-def test_the_reasons_are_those_that_are_documented():
+def test_reasons_in_code_and_documentation_agree():
     cells = [line.split("|")[1] for line in REASONS.splitlines() if line.startswith("| `")]
     codes = [code for cell in cells for code in re.findall("`([^`]+)`", cell)]
     assert len(codes) == len(set(codes))
@@ -58,7 +58,7 @@ def test_the_reasons_are_those_that_are_documented():
     assert "http_<status>" in codes and told == reasons.ALL
 
 
-def test_the_codes_of_wrong_journeys_are_documented_and_the_page_has_words_for_each():
+def test_the_codes_of_wrong_journeys_are_documented_and_explained_on_the_page():
     macros = (ROOT / "default/macros.conf").read_text(encoding="utf-8")
     checks = (
         macros.partition("\n[segment_bridge_checked_rows]\n")[2].partition("problem=case(")[2].partition("detail=")[0]
@@ -79,7 +79,7 @@ def test_the_codes_of_wrong_journeys_are_documented_and_the_page_has_words_for_e
 
 
 TAKES_REASON = {"reject": 1, "Outcome": 1, "Answer": 1, "stop": 0, "Stop": 0, "_note": 1}
-"""Functions and classes, and where they have a reason, if it is not called so."""
+"""Functions and classes, with the position of their argument `reason` if it has another name."""
 
 
 def reasons_in(tree):
@@ -94,14 +94,14 @@ def reasons_in(tree):
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "bin").rglob("*.py")), ids=lambda file: file.stem)
-def test_no_reason_is_given_that_is_not_listed(file):
+def test_only_listed_reasons_are_given(file):
     found = [each.value for each in reasons_in(ast.parse(file.read_text(encoding="utf-8")))
              if isinstance(each, ast.Constant) and each.value]  # fmt: skip
     listed = reasons.ALL | {code.partition("_")[2] for code in reasons.EVENT}  # of an object
     assert set(found) <= listed
 
 
-def test_every_reason_that_is_listed_is_given():
+def test_every_listed_reason_is_given():
     code = "".join(file.read_text("utf-8") for file in (ROOT / "bin").rglob("*.py") if file.stem != "reasons")
     words = set(re.findall(r"[a-z]+(?:_[a-z]+)*", code))
     assert not [reason for reason in reasons.ALL if not {reason, reason.partition("_")[2]} & words]

@@ -1,4 +1,4 @@
-"""What is kept of a row that gives no message can be corrected, sent again, and found again."""
+"""The draft of a row that gives no message can be corrected, sent again, and found again."""
 
 import json
 
@@ -37,7 +37,7 @@ def drafted(row, message_id="m"):
         ({"_time": ["1", "2"]}, {"_time": ["1", "2"]}),
     ],
 )  # fmt: skip
-def test_it_has_what_the_message_would_have_been_made_of_and_the_letters_id(row, kept):
+def test_it_contains_the_messages_fields_and_the_letters_id(row, kept):
     assert json.loads(drafted(row)) == {**kept, "messageId": "m"}
 
 
@@ -50,7 +50,7 @@ def test_it_has_what_the_message_would_have_been_made_of_and_the_letters_id(row,
         {"event": "x", "userId": "1", **{"properties.%d.%s" % (number, "a" * 9_000): "x" for number in range(50)}},
     ],
 )
-def test_what_can_never_be_sent_is_cut(row):
+def test_a_draft_that_can_never_be_sent_is_cut(row):
     text = drafted(row)
     assert len(text.encode()) <= MAX_EVENT_BYTES + 10
     kept = json.loads(text)

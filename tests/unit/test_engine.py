@@ -38,7 +38,7 @@ def throttled(retry_after_s=None):
 
 
 class Client:
-    """Answers by a function of the ids in the batch; remembers what it accepted, and each call."""
+    """Answers by a function of the ids in the batch. Remembers what it accepted, and each call."""
 
     def __init__(self, answer):
         self.gzip = True
@@ -76,7 +76,7 @@ def batches(count, size):
 
 
 def deliver(answer, count=1, size=10, chance=lambda: 1.0, **options):
-    """The outcome of each row, the client, and the delivery."""
+    """Returns the outcome of each row, the client, and the delivery."""
     client = answer if isinstance(answer, Client) else Client(answer)
     outcomes = {}
 
@@ -120,7 +120,7 @@ def test_an_accepted_batch_is_one_call():
 
 
 @pytest.mark.parametrize("answer", [BUSY, Answer(Kind.TRANSIENT, "network", None, "reset"), throttled(), ENCODED])
-def test_what_passes_is_tried_again_with_the_same_messages(answer):
+def test_a_transient_failure_is_retried_with_the_same_messages(answer):
     outcomes, client, run = deliver(in_turn(answer))
     assert statuses(outcomes) == "a" * 10
     assert client.calls == [(list(range(10)), 0), (list(range(10)), 1)]
@@ -129,20 +129,20 @@ def test_what_passes_is_tried_again_with_the_same_messages(answer):
 
 
 @pytest.mark.parametrize(("answers", "made"), [([BUSY, throttled()], 1), ([BUSY, ENCODED], 2)])
-def test_a_call_is_made_once_unless_it_has_to_be_another(answers, made):
+def test_a_retry_repeats_the_prepared_request(answers, made):
     _, client, _ = deliver(in_turn(*answers))
     assert len(client.calls) == 3
     assert client.made == [list(range(10))] * made
 
 
-def test_a_batch_that_fails_for_long_fails_and_the_next_is_sent():
+def test_a_batch_that_keeps_failing_fails_and_the_next_is_sent():
     outcomes, _, _ = deliver(in_turn(*[BUSY] * 3), count=2, max_attempts=3)
     assert statuses(outcomes) == "f" * 10 + "a" * 10
     assert outcomes[0][:4] == ("failed", "http_503", 503, "busy")
     assert outcomes[0].attempts == 3
 
 
-def test_waits_that_an_answer_asks_for_are_no_attempts():
+def test_waits_that_an_answer_asks_for_are_not_attempts():
     patient = Answer(Kind.TRANSIENT, "http_503", 503, "busy", 0.0)
     outcomes, _, _ = deliver(in_turn(*[throttled(), patient] * 5), max_attempts=1)
     assert statuses(outcomes) == "a" * 10
@@ -158,7 +158,7 @@ def test_gzip_is_given_up_once_and_a_second_415_ends_the_run():
 
 
 @pytest.mark.parametrize("answer", [UNTRUSTED, UNAUTHORIZED])
-def test_what_no_request_can_do_better_ends_the_run(answer):
+def test_an_answer_that_no_retry_can_change_ends_the_run(answer):
     outcomes, client, _ = deliver(in_turn(then=answer), count=3)
     assert statuses(outcomes) == "f" * 10 + "u" * 20
     assert {outcome.reason for outcome in outcomes} == {answer.reason}
@@ -179,12 +179,12 @@ POISON = [{0}, {9}, {4, 5}, {0, 3, 9}, {1, 2, 3}, {0, 1, 2, 3, 4, 6, 7, 8, 9}, {
 def test_the_messages_to_blame_are_rejected_and_the_others_are_sent(poison):
     outcomes, client, _ = deliver(poisoned(*poison), count=3)
     assert statuses(outcomes) == "".join("r" if row in poison else "a" for row in range(30))
-    assert len(client.accepted) <= len(set(client.accepted)) + 2  # a witness, maybe
+    assert len(client.accepted) <= len(set(client.accepted)) + 2  # perhaps with a witness
     assert {outcomes[row][1:4] for row in poison} == {("http_400", 400, "Bad Request")}
 
 
 @pytest.mark.parametrize("poison", POISON)
-def test_the_others_keep_their_order_once_there_is_no_doubt_about_the_receiver(poison):
+def test_the_others_keep_their_order_while_the_receiver_is_not_in_doubt(poison):
     _, client, _ = deliver(poisoned(*[10 + row for row in poison]), count=3)
     assert [*dict.fromkeys(client.accepted)] == [row for row in range(30) if row - 10 not in poison]
 
@@ -195,7 +195,7 @@ def test_halving_costs_few_calls():
     assert len(client.calls) <= 30
 
 
-def test_three_refused_alone_and_none_accepted_is_not_about_them():
+def test_three_single_refusals_without_an_acceptance_are_not_about_the_events():
     outcomes, client, _ = deliver(lambda ids: REFUSED, count=5, size=100)
     assert statuses(outcomes) == "f" * 100 + "u" * 400
     assert {outcome.reason for outcome in outcomes} == {"http_400"}
@@ -203,14 +203,14 @@ def test_three_refused_alone_and_none_accepted_is_not_about_them():
     assert len(client.calls) == 5  # one of them without gzip
 
 
-def test_three_refused_batches_of_one_and_none_accepted_is_not_about_them_either():
+def test_three_refused_batches_of_one_without_an_acceptance_are_not_about_the_events():
     outcomes, client, _ = deliver(lambda ids: REFUSED, count=10, size=1)
     assert statuses(outcomes) == "fff" + "u" * 7
     assert {outcome.error for outcome in outcomes} == {outcomes[0].error} and "check the write key" in outcomes[0].error
     assert len(client.calls) == 4  # one of them without gzip
 
 
-def test_two_bad_events_are_a_matter_of_theirs():
+def test_two_bad_events_are_to_blame_themselves():
     outcomes, _, _ = deliver(poisoned(0, 1), count=2, size=2)
     assert statuses(outcomes) == "rraa"
 
@@ -220,8 +220,8 @@ def test_the_first_three_of_a_batch_may_be_too_large_for_a_proxy():
     assert statuses(outcomes) == "rrraaaaa"
 
 
-def test_probes_that_meet_other_trouble_settle_nothing_and_halving_goes_on():
-    """The probes' answers are lost; what they would have said is found by halving."""
+def test_probes_that_fail_otherwise_settle_nothing_and_halving_continues():
+    """The probes' answers are lost; halving finds out what they would have said."""
     answers = in_turn(REFUSED, REFUSED, BUSY, REFUSED, then=None)
     outcomes, client, _ = deliver(lambda ids: answers(ids) or poisoned(0, 9)(ids), max_attempts=1)
     assert statuses(outcomes) == "raaaafaaar"
@@ -234,7 +234,7 @@ def test_many_threads_probe_once():
     assert sum(len(ids) == 1 for ids, _ in client.calls) == 4  # one of them without gzip
 
 
-def test_a_smaller_limit_on_the_way_makes_later_batches_smaller():
+def test_a_smaller_limit_found_during_a_run_makes_later_batches_smaller():
     outcomes, _, run = deliver(lambda ids: TOO_LARGE if len(ids) > 1_000 else ACCEPTED, size=20_000)
     assert statuses(outcomes) == "a" * 20_000
     assert run.max_batch_bytes < 60_000
@@ -245,11 +245,11 @@ def test_the_limit_is_not_lowered_below_the_largest_event():
     assert run.max_batch_bytes == isolation.SMALLEST_BATCH_BYTES
 
 
-# --- Is it about the events, or about all of them? -------------------------------------------------------------------
+# --- Are the events to blame, or the receiver? -----------------------------------------------------------------------
 
 
 def turning(bad, after=1):
-    """A receiver that accepts so many requests, and answers all others alike."""
+    """A receiver that accepts this many requests, and answers all others alike."""
     left = [after]
 
     def answer(ids):
@@ -281,7 +281,7 @@ def test_a_receiver_that_turns_bad_costs_few_requests_and_no_event(bad, count, s
 
 @pytest.mark.parametrize("bad", ALIKE, ids=lambda answer: answer.reason)
 @pytest.mark.parametrize("after", [3, 10, 50])
-def test_whenever_it_does(bad, after):
+def test_whenever_the_receiver_turns_bad_no_event_is_lost(bad, after):
     outcomes, client, _ = deliver(turning(bad, after), count=100, size=20)
     assert statuses(outcomes) == "a" * 20 * after + "f" * (2_000 - 20 * after - statuses(outcomes).count("u")) + (
         "u" * statuses(outcomes).count("u")
@@ -291,8 +291,8 @@ def test_whenever_it_does(bad, after):
 
 @pytest.mark.parametrize("bad", ALIKE, ids=lambda answer: answer.reason)
 @pytest.mark.parametrize("poison", [{12}, {0}, {29}, {3, 4}, {10, 19, 20}])
-def test_an_event_that_is_refused_while_others_are_not_is_rejected(bad, poison):
-    """Whatever the answer is, and whether it comes first or later. (But that a first 401 is about the key.)"""
+def test_an_event_refused_while_others_are_accepted_is_rejected(bad, poison):
+    """Whatever the answer is, and whether it comes first or later. (Except that a first 401 concerns the key.)"""
     if bad is UNAUTHORIZED:
         poison = {10 + row % 20 for row in poison}
     outcomes, client, run = deliver(poisoned(*poison, refusal=bad), count=3)
@@ -311,7 +311,7 @@ def test_a_stray_answer_costs_nothing(bad, number):
 
 
 @pytest.mark.parametrize("bad", ALIKE, ids=lambda answer: answer.reason)
-def test_many_bad_events_in_a_row_are_theirs_if_the_receiver_proves_sound(bad):
+def test_many_bad_events_in_a_row_are_rejected_if_the_receiver_proves_sound(bad):
     poison = set(range(300, 900))
     outcomes, client, run = deliver(poisoned(*poison, refusal=bad), count=20, size=100)
     assert statuses(outcomes) == "a" * 300 + "r" * 600 + "a" * 1_100
@@ -320,8 +320,8 @@ def test_many_bad_events_in_a_row_are_theirs_if_the_receiver_proves_sound(bad):
     assert repeats <= 10 + 6 * (bad.kind is Kind.DENIED)  # the witness
 
 
-def test_what_was_refused_before_the_receiver_was_lost_failed_as_well():
-    """Two were refused alone when it was not in doubt yet."""
+def test_events_refused_before_the_receiver_was_lost_also_failed():
+    """Two were refused alone before the receiver was in doubt."""
     answers = in_turn(ACCEPTED, REFUSED, REFUSED, then=FORBIDDEN)
     outcomes, _, _ = deliver(answers, count=8, size=1)
     assert statuses(outcomes) == "afffuuuu"
@@ -339,14 +339,14 @@ def test_a_witness_that_gets_no_answer_decides_nothing():
 @pytest.mark.parametrize(
     ("bad", "status"), [(REFUSED, "r"), (refused(422), "r"), (FORBIDDEN, "f"), (NOT_ACCEPTED, "f")]
 )
-def test_one_event_alone_in_a_run_is_judged_by_what_such_an_answer_mostly_is_about(bad, status):
+def test_a_single_event_is_judged_by_the_usual_cause_of_its_answer(bad, status):
     outcomes, _, _ = deliver(in_turn(then=bad), count=1, size=1)
     assert statuses(outcomes) == status
     assert outcomes[0].reason == bad.reason
 
 
 def chunks(answer, *counts, **options):
-    """Outcomes by chunk, each of so many batches of one event, and what was overturned after it."""
+    """Outcomes by chunk, each of this many batches of one event, and what was overturned after it."""
     client = Client(answer)
     destination = Destination("segment", url="https://example.com/v1/batch", concurrency=1, gzip=False)
     client.gzip = False
@@ -367,7 +367,7 @@ def chunks(answer, *counts, **options):
     return [statuses(outcome for _, outcome in sorted(outcomes)) for outcomes in found], overturned
 
 
-def test_rows_that_have_gone_back_are_overturned_when_the_receiver_is_lost():
+def test_returned_rows_are_overturned_when_the_receiver_is_lost():
     found, overturned = chunks(turning(REFUSED), 3, 2)
     assert found == ["arr", "fu"]
     assert not overturned[0]
@@ -375,11 +375,11 @@ def test_rows_that_have_gone_back_are_overturned_when_the_receiver_is_lost():
     assert {outcome[:3] for _, outcome in overturned[1]} == {("failed", "http_400", 400)}
 
 
-def test_rows_that_have_gone_back_stand_when_something_is_accepted():
+def test_returned_rows_stand_when_something_is_accepted():
     assert chunks(in_turn(ACCEPTED, REFUSED, REFUSED), 3, 2) == (["arr", "aa"], [[], []])
 
 
-def test_what_an_answer_excepts_is_rejected_and_the_others_are_not_sent_again():
+def test_events_that_an_answer_names_are_rejected_and_the_others_not_sent_again():
     some = Answer(Kind.ACCEPTED, http=200, excepted=("Message ID: id-3: no", "Message ID: id-7: no"))
     found = []
     client = Client(lambda messages: some)
@@ -393,7 +393,7 @@ def test_what_an_answer_excepts_is_rejected_and_the_others_are_not_sent_again():
     assert len(client.calls) == 1
 
 
-def test_what_nobody_foresaw_loses_no_row():
+def test_an_unforeseen_error_loses_no_row():
     def answer(ids):
         raise KeyError("s3cret")
 
@@ -407,26 +407,26 @@ def test_what_nobody_foresaw_loses_no_row():
 
 
 def no_gzip(bad):
-    """A receiver that cannot read what is compressed, and says no more than that it is bad."""
+    """A receiver that cannot read compressed requests, and says only that they are bad."""
     client = Client(lambda ids: bad if client.gzip else poisoned(7)(ids))
     return client
 
 
 @pytest.mark.parametrize("bad", [REFUSED, refused(422), FAILED, FORBIDDEN])
-def test_where_all_is_refused_a_receiver_without_gzip_is_thought_of(bad):
+def test_gzip_is_tried_without_when_everything_is_refused(bad):
     client = no_gzip(bad)
     outcomes, _, run = deliver(client, count=3)
     assert statuses(outcomes) == "a" * 7 + "r" + "a" * 22
     assert client.gzip is False and not run.stopped
 
 
-def test_also_where_batches_are_of_one_event():
+def test_gzip_is_tried_without_when_all_batches_of_one_are_refused():
     client = no_gzip(REFUSED)
     outcomes, _, _ = deliver(client, count=10, size=1)
     assert statuses(outcomes) == "ff" + "a" * 5 + "r" + "aa"  # the first two went unread
 
 
-def test_what_is_refused_both_ways_is_not_gzips_fault():
+def test_a_batch_refused_with_and_without_gzip_does_not_switch_gzip_off():
     outcomes, client, _ = deliver(lambda ids: REFUSED, count=3)
     assert client.gzip is True
     assert statuses(outcomes) == "f" * 10 + "u" * 20
@@ -443,7 +443,7 @@ def test_the_breaker_spares_a_receiver_that_is_down():
     assert len(client.calls) == 10
 
 
-def test_a_wait_that_would_pass_the_deadline_is_not_begun():
+def test_a_wait_beyond_the_deadline_is_not_begun():
     began = time.monotonic()
     outcomes, client, _ = deliver(in_turn(throttled(30.0)), count=3, deadline=1.0)
     assert time.monotonic() - began < 0.9
@@ -503,10 +503,10 @@ def test_a_run_that_ends_early_leaves_no_thread_behind():
     assert threading.active_count() == before
 
 
-# --- Together ---
+# --- All together ---
 
 
-def test_as_many_calls_are_under_way_as_may_be():
+def test_as_many_calls_are_in_flight_as_allowed():
     def slow(ids):
         time.sleep(0.02)
         return ACCEPTED
@@ -516,7 +516,7 @@ def test_as_many_calls_are_under_way_as_may_be():
         assert client.most_at_once == concurrency
 
 
-def test_while_latency_holds_more_calls_are_under_way_up_to_the_limit():
+def test_at_constant_latency_more_calls_are_in_flight_up_to_the_limit():
     def slow(ids):
         time.sleep(0.01)
         return ACCEPTED
@@ -532,7 +532,7 @@ def test_while_latency_holds_more_calls_are_under_way_up_to_the_limit():
     assert len(found) == 120
 
 
-def test_the_next_call_is_made_while_others_are_under_way():
+def test_the_next_call_is_prepared_while_others_are_in_flight():
     def answer(ids):
         until = time.monotonic() + 5
         while len(client.made) < 3 and time.monotonic() < until:
@@ -546,7 +546,7 @@ def test_the_next_call_is_made_while_others_are_under_way():
     assert client.most_at_once == 2
 
 
-def test_while_one_is_held_all_are():
+def test_a_wait_for_one_call_holds_all_calls():
     began = []
 
     def answer(ids):
@@ -555,7 +555,7 @@ def test_while_one_is_held_all_are():
 
     deliver(answer, count=8, size=1, concurrency=4)
     after = [moment - began[0] for moment in began[1:] if moment - began[0] > 0.1]
-    assert len(began) - 1 - len(after) <= 3  # under way already
+    assert len(began) - 1 - len(after) <= 3  # already in flight
     assert min(after) >= 0.3
 
 
@@ -585,7 +585,7 @@ def test_whatever_happens_every_message_has_one_outcome(count, size, poison, con
     outcomes, _, run = deliver(answer, count, size, concurrency=concurrency, max_attempts=4, chance=lots.random)
     assert {outcome.status for outcome in outcomes} <= {"accepted", "rejected", "failed", "unsent"}
     assert all(
-        row in poison or outcome.reason in ("http_501", "http_415")  # on its own twice, by chance
+        row in poison or outcome.reason in ("http_501", "http_415")  # alone twice, by chance
         for row, outcome in enumerate(outcomes)
         if outcome.status == "rejected"
     )

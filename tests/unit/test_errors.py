@@ -1,4 +1,4 @@
-"""What a person reads of an error: one line, a code, and nothing of what nobody foresaw but its type and place."""
+"""What people read of an error: one line, a code, and of an unforeseen one only its type and place."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ def kinds(kind=SegmentBridgeError):
 
 
 @pytest.mark.parametrize("kind", kinds())
-def test_every_error_is_one_line_with_a_reason_that_is_listed(kind):
+def test_every_error_is_one_line_with_a_listed_reason(kind):
     error = kind("said: a\nb\0\x1b[31mc")
     assert str(error) == "said: a b\ufffdc"
     assert reasons.is_known(error.reason)
@@ -28,7 +28,7 @@ def test_every_error_is_one_line_with_a_reason_that_is_listed(kind):
     assert about.setting == "url" and about.told("segmentsend") == "segmentsend: x (reason=auth setting=url)"
 
 
-def test_an_unforeseen_error_is_told_by_type_and_place_alone():
+def test_an_unforeseen_error_shows_only_its_type_and_place():
     def fail():
         try:
             raise RuntimeError(SECRET)
@@ -44,7 +44,7 @@ def test_an_unforeseen_error_is_told_by_type_and_place_alone():
     assert caught.value.__cause__ is None and caught.value.__suppress_context__
 
 
-def test_the_apps_own_line_is_told_as_well():
+def test_it_also_shows_the_apps_own_line():
     try:
         errors.texts.printable(None, 1)
     except TypeError as error:
@@ -52,7 +52,7 @@ def test_the_apps_own_line_is_told_as_well():
     assert "an unknown place" in str(unforeseen(KeyError(SECRET)))
 
 
-def test_what_was_foreseen_goes_through_as_it_is():
+def test_a_foreseen_error_passes_unchanged():
     expected = Unavailable("busy")
     with pytest.raises(Unavailable) as caught, foreseen():
         raise expected
@@ -67,7 +67,7 @@ def test_what_was_foreseen_goes_through_as_it_is():
         ("class X:\n    def __del__(self): raise DeadlineExceeded('late')\nX()", ""),
     ],
 )
-def test_what_was_foreseen_is_told_in_its_own_words(fault, said):
+def test_a_foreseen_error_keeps_its_own_words(fault, said):
     program = "import sys; sys.path.insert(0, 'bin')\nfrom segment_bridge.errors import *\nhide_tracebacks()\n" + fault
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stderr == said
@@ -81,7 +81,7 @@ def test_what_was_foreseen_is_told_in_its_own_words(fault, said):
         "class X:\n    def __del__(self): int(secret)\nX()",
     ],
 )
-def test_nothing_that_nobody_catches_shows_a_value(fault):
+def test_an_uncaught_error_shows_no_values(fault):
     program = "import sys; sys.path.insert(0, 'bin')\nfrom segment_bridge.errors import hide_tracebacks\n"
     program += "hide_tracebacks()\nsecret = sys.argv[1]\n" + fault
     done = subprocess.run(

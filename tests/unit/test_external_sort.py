@@ -22,7 +22,7 @@ def test_entries_come_back_in_order(monkeypatch, count):
         assert list(spooled) == sorted(entries)
 
 
-def test_its_files_cannot_be_found_and_vanish(monkeypatch, tmp_path):
+def test_its_files_have_no_name_and_vanish(monkeypatch, tmp_path):
     monkeypatch.setattr(external_sort, "PIECE_ENTRIES", 1)
     monkeypatch.setattr(external_sort.tempfile, "tempdir", str(tmp_path))
     with ExternalSort() as spooled:

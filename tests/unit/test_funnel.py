@@ -1,4 +1,4 @@
-"""What was accepted beside what arrived: which of it may be repeats, and rows by hour and name."""
+"""What was accepted compared with what arrived: which of it may be repeats, and rows by hour and name."""
 
 import json
 
@@ -17,7 +17,7 @@ def run(start, end, *accepted):
     return Run(start * H, end * H, list(accepted))
 
 
-def test_runs_as_they_are_kept():
+def test_runs_in_their_stored_form():
     tally = Tally(clock=lambda: 7 * H + 61)
     tally.begin()
     tally.add(["Build done", "Build done", "", "Release done"])
@@ -28,7 +28,7 @@ def test_runs_as_they_are_kept():
     assert funnel.runs([*shapes, {**document, "latest": "x"}, {"events": None}]) == []
 
 
-def test_the_next_chunk_begins_anew():
+def test_the_next_chunk_starts_afresh():
     tally = Tally(clock=lambda: 0)
     for name in ("a", "b"):
         tally.begin()
@@ -38,7 +38,7 @@ def test_the_next_chunk_begins_anew():
     assert Tally().told() == ""
 
 
-def test_names_beyond_so_many_are_counted_together():
+def test_names_beyond_a_limit_are_counted_together():
     tally = Tally(clock=lambda: 0)
     tally.add([str(number) for number in range(MOST_NAMES + 5)])
     tally.accepted(range(MOST_NAMES + 5))
@@ -46,14 +46,14 @@ def test_names_beyond_so_many_are_counted_together():
     assert len(told) == MOST_NAMES + 1 and [0, "-", 5] in told
 
 
-def test_of_runs_over_the_same_time_one_is_no_repeat():
+def test_one_of_several_runs_over_the_same_time_is_not_a_repeat():
     jobs = [run(start, start + 4, (start + 4, "x", 10)) for start in range(1, 9)]
     assert sum(each.number for each in jobs) - sum(each.number for each in funnel.maybe_repeats(jobs)) == 20
     hours = [run(start, start + 1, (start + 1, "x", 10)) for start in range(1, 9)]
     assert funnel.maybe_repeats(hours) == []
 
 
-def test_a_run_that_got_little_accepted_does_not_stand_for_one_that_got_much():
+def test_a_run_with_few_acceptances_does_not_replace_one_with_many():
     much, little = run(1, 4, (4, "x", 100)), run(3, 4, (4, "x", 1))
     assert funnel.maybe_repeats([little, much]) == [little]
 
@@ -63,7 +63,7 @@ def test_a_run_without_a_window_may_be_all_repeats():
 
 
 @given(st.lists(st.tuples(st.integers(1, 20), st.integers(1, 5), st.integers(1, 9))))
-def test_what_is_no_repeat_was_looked_at_once(windows):
+def test_events_that_are_not_repeats_count_once(windows):
     runs = [run(start, start + length, (start, "x", number)) for start, length, number in windows]
     others = funnel.maybe_repeats(runs)
     alone = [each for each in runs if not any(each is other for other in others)]

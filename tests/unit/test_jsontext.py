@@ -1,4 +1,4 @@
-"""Texts of JSON objects, checked as strictly as any parser would, and left as they are."""
+"""Texts of JSON objects, checked as strictly as any parser would, and left unchanged."""
 
 import json
 from fractions import Fraction
@@ -23,7 +23,7 @@ def constant(name):
 
 
 def is_object(text):
-    """What Python's parser, made strict, has to say."""
+    """The verdict of Python's parser, made strict."""
     try:
         return isinstance(json.loads(text, parse_constant=constant), dict)
     except ValueError:
@@ -31,7 +31,7 @@ def is_object(text):
 
 
 @given(OBJECTS, st.sampled_from([None, 1]), st.booleans())
-def test_an_object_is_left_as_it_is(value, indent, ascii_only):
+def test_an_object_is_left_unchanged(value, indent, ascii_only):
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
     if "\\ud" not in text:
         assert jsontext.checked(" \n%s\t" % text) == text
@@ -41,7 +41,7 @@ def test_an_object_is_left_as_it_is(value, indent, ascii_only):
 @settings(max_examples=thorough(1_000))
 @given(OBJECTS.map(json.dumps), st.data())
 @example('{"a":NaN}', None)
-def test_a_damaged_object_is_refused_exactly_if_it_is_none(text, data):
+def test_a_damaged_object_is_refused_exactly_if_it_is_invalid(text, data):
     if data:
         position = data.draw(st.integers(0, len(text)))
         text = (
@@ -57,7 +57,7 @@ def test_a_damaged_object_is_refused_exactly_if_it_is_none(text, data):
 
 
 @given(JSONS, st.sampled_from(["", " ", "\r\n"]))
-def test_any_value_is_left_as_it_is(value, space):
+def test_any_value_is_left_unchanged(value, space):
     text = json.dumps(value, ensure_ascii=False)
     assert jsontext.checked_value(space + text + space) == text
 
@@ -66,7 +66,7 @@ def test_any_value_is_left_as_it_is(value, space):
     "text",
     ["", "x", "NaN", "-Infinity", "01", "+1", "-", "1,2", '1,"a":2', "[1", '"x', "'x'", "1 2", "[" * 300 + "]" * 300],
 )
-def test_what_is_no_value_is_refused(text):
+def test_an_invalid_value_is_refused(text):
     with pytest.raises(ValueError, match=r"character|JSON|levels"):
         jsontext.checked_value(text)
 
@@ -83,7 +83,7 @@ def test_what_is_no_value_is_refused(text):
         (r'{"\ud800":1}', r'{"\ufffd":1}'),
     ],
 )
-def test_half_of_a_surrogate_pair_becomes_a_lost_character(text, expected):
+def test_half_a_surrogate_pair_becomes_a_replacement_character(text, expected):
     assert jsontext.checked(text) == expected
 
 
@@ -106,7 +106,7 @@ def test_numbers_have_one_text_exactly_if_they_are_equal(one, other):
 
 
 @given(OBJECTS, OBJECTS, st.sampled_from([None, 1]), st.booleans(), st.randoms(use_true_random=False))
-def test_what_says_the_same_has_one_text(value, other, indent, ascii_only, chance):
+def test_equal_values_have_one_text(value, other, indent, ascii_only, chance):
     def shuffled(each):
         if isinstance(each, dict):
             keys = list(each)
@@ -122,7 +122,7 @@ def test_what_says_the_same_has_one_text(value, other, indent, ascii_only, chanc
         assert canonical(value) != canonical(other)
 
 
-def test_numbers_that_no_machine_holds_are_their_own_text():
+def test_numbers_beyond_floating_point_are_their_own_text():
     for number in ("1e" + "9" * 5_000, "9" * 5_000, "0." + "0" * 5_000 + "1"):
         assert jsontext.canonical("[%s]" % number)
 
@@ -137,7 +137,7 @@ def test_depth_is_counted_outside_of_texts():
     assert jsontext.checked(wide) == wide
 
 
-def test_depth_that_would_end_a_parser_is_refused():
+def test_depth_that_would_crash_a_parser_is_refused():
     for text in ('{"a":' * 100_000, '{"a":' + "[" * 100_000 + "]" * 100_000 + "}"):
         with pytest.raises(ValueError, match="levels"):
             jsontext.checked(text)

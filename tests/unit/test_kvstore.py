@@ -1,4 +1,4 @@
-"""Collections over REST: pages, batches, what passes and what does not."""
+"""Collections over REST: pages, batches, transient and permanent errors."""
 
 import pytest
 
@@ -50,7 +50,7 @@ def failing(*faults):
 
 class TestReading:
     @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 35])
-    def test_goes_on_till_there_is_no_more(self, splunkd, users, monkeypatch, count):
+    def test_continues_to_the_end(self, splunkd, users, monkeypatch, count):
         monkeypatch.setattr(kvstore, "READ_ROWS", 10)
         users.save([record(number) for number in range(count)])
         users.save([record(number, "other") for number in range(3)])
@@ -58,23 +58,23 @@ class TestReading:
             record(number)["username"] for number in range(count)
         ]
 
-    def test_is_not_cut_where_limits_conf_allows_fewer_rows(self, splunkd, users):
+    def test_is_complete_even_if_limits_conf_allows_fewer_rows(self, splunkd, users):
         users.save([record(number) for number in range(25)])
         splunkd.max_rows_per_query = 10
         assert len(list(users.read({"cluster": "host"}))) == 25
 
-    def test_misses_nothing_that_was_there_all_the_time(self, splunkd, users, monkeypatch):
+    def test_misses_no_record_that_existed_throughout(self, splunkd, users, monkeypatch):
         monkeypatch.setattr(kvstore, "READ_ROWS", 3)
         users.save([record(number) for number in range(0, 20, 2)])
         seen = []
         for document in users.read({"cluster": "host"}):
             seen.append(document["username"])
-            if len(seen) == 4:  # what was read is changed, what comes goes, what is new comes
+            if len(seen) == 4:  # records that were read are changed, later ones are deleted, new ones are added
                 users.delete_keys(["host/user-00000", "host/user-00012"])
                 users.save([record(1), record(15)])
         assert [int(name[-5:]) for name in seen] == [0, 2, 4, 6, 8, 10, 14, 15, 16, 18]
 
-    def test_refuses_an_order_that_it_cannot_rely_on(self, splunkd, users):
+    def test_refuses_an_unreliable_order(self, splunkd, users):
         splunkd.answers_backwards = True
         users.save([record(1), record(2)])
         with pytest.raises(SplunkdError, match='collection usersignups: KV store gave _key "host/user-00001" after'):
@@ -83,7 +83,7 @@ class TestReading:
 
 class TestSaving:
     @pytest.mark.parametrize("count", [0, 1, 1_000, 1_001, 2_500])
-    def test_keeps_to_the_number_of_documents_allowed(self, splunkd, users, count):
+    def test_respects_the_allowed_number_of_documents(self, splunkd, users, count):
         records = [record(number) for number in range(count)]
         users.save(records)
         assert stored(splunkd) == records
@@ -94,26 +94,28 @@ class TestSaving:
         records = [record(number) for number in range(1_000)]
         users.save(records)
         assert stored(splunkd) == records
-        assert splunkd.requests["POST", DATA + "usersignups/batch_save"] == 2 + 4  # 1,000 and 500 refused
+        assert (
+            splunkd.requests["POST", DATA + "usersignups/batch_save"] == 2 + 4
+        )  # requests of 1,000 and 500 documents were refused
 
-    def test_a_document_that_is_refused_is_an_error(self, splunkd, users):
+    def test_a_refused_document_is_an_error(self, splunkd, users):
         with pytest.raises(SplunkdError, match="answered 400: A field does not have the type") as caught:
             users.save([record(1), dict(record(2), sso_user_id=2), record(3)])
         assert "Compare its fields with collections.conf" in str(caught.value)
 
-    def test_an_answer_that_was_lost_does_no_harm(self, splunkd, users):
+    def test_a_lost_answer_does_no_harm(self, splunkd, users):
         splunkd.fault = failing("lost")
         users.save([record(1)])
         assert stored(splunkd) == [record(1)]
 
 
 class TestDeleting:
-    def test_takes_the_keys_and_nothing_else(self, splunkd, users):
+    def test_deletes_only_the_keys(self, splunkd, users):
         users.save([record(number) for number in range(500)])
         users.delete_keys(record(number)["_key"] for number in range(0, 500, 2))
         assert stored(splunkd) == [record(number) for number in range(1, 500, 2)]
 
-    def test_of_no_key_asks_nothing(self, splunkd, users):
+    def test_of_no_keys_sends_no_request(self, splunkd, users):
         users.delete_keys([])
         assert not splunkd.requests
 
@@ -152,7 +154,7 @@ class TestKVStoreThatIsAway:
     ("status", "says"),
     [(401, "session has expired"), (403, "Only administrators"), (404, "collections.conf is not loaded")],
 )
-def test_what_does_not_pass_is_an_error_at_once_that_says_what_to_do(splunkd, users, waits, status, says):
+def test_a_permanent_failure_is_an_immediate_error_that_says_what_to_do(splunkd, users, waits, status, says):
     splunkd.fault = lambda method, path: status
     with pytest.raises(SplunkdError, match="collection usersignups: splunkd answered %d.*%s" % (status, says)):
         list(users.read({"cluster": "host"}))

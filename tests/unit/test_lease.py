@@ -1,4 +1,4 @@
-"""Runs take turns on a cluster: of several that ask for a lease, one has it, and none has it for ever."""
+"""Runs take turns on a cluster: only one of several that ask for a lease has it, and none has it for ever."""
 
 import io
 import threading
@@ -20,7 +20,7 @@ def splunkd():
 
 
 def splunk(splunkd, host):
-    """A search head of this name."""
+    """A search head with this name."""
     return Splunk(splunkd.service(), host, EventWriter(io.StringIO(), io.StringIO()))
 
 
@@ -61,7 +61,7 @@ def test_one_at_a_time(splunkd):
     assert len(set(held)) == 4
 
 
-def test_of_another_cluster_is_no_hindrance(splunkd):
+def test_of_another_cluster_does_not_matter(splunkd):
     with lease(splunk(splunkd, "sh1"), "host", 60), lease(splunk(splunkd, "sh1"), "other", 60):
         assert len(splunkd.records(LEASES)) == 2
 
@@ -85,20 +85,20 @@ def test_of_a_run_that_was_killed_does_not_keep_its_own_search_head_out(splunkd)
     [{}, {"expires": None}, {"expires": "never"}, {"expires": 4_102_444_800}],
     ids=["none", "null", "text", "the year 2100"],
 )
-def test_that_no_run_wrote_is_no_hindrance(splunkd, expires):
+def test_that_no_run_wrote_does_not_matter(splunkd, expires):
     splunkd.collections[LEASES]["host"] = {"_key": "host", "_user": "nobody", "holder": "sh2", **expires}
     with lease(splunk(splunkd, "sh1"), "host", 60):
         assert splunkd.records(LEASES)[0]["holder"] == "sh1"
     assert splunkd.records(LEASES) == []
 
 
-def test_is_given_back_by_who_has_it_alone(splunkd):
+def test_is_given_back_only_by_its_holder(splunkd):
     with lease(splunk(splunkd, "sh1"), "host", 60):
         splunkd.collections[LEASES]["host"].update(holder="sh2", lease="another")  # ours took too long
     assert splunkd.records(LEASES)[0]["lease"] == "another"
 
 
-def test_that_others_hold_all_the_time_is_an_error(splunkd):
+def test_that_others_never_give_back_is_an_error(splunkd):
     splunkd.collections[LEASES]["host"] = {"_key": "host", "holder": "sh2", "expires": time.time() + 60}
     with (
         pytest.raises(DeadlineExceeded, match="another run is at work on host"),

@@ -1,4 +1,4 @@
-"""What earlier runs got accepted is known, whatever the collection holds."""
+"""The ledger knows what earlier runs got accepted, whatever the collection contains."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def accept(ledger, *ids):
     ledger.write()
 
 
-def test_rows_of_later_blocks_are_told_by_their_number_in_the_piece(ledger):
+def test_rows_of_later_blocks_are_named_by_their_number_in_the_piece(ledger):
     first = ledger()
     assert first.known(["a", "b"], [0, 1], 0) == set()
     assert first.known(["c", "d"], [1], 2) == set()
@@ -37,7 +37,7 @@ def test_rows_of_later_blocks_are_told_by_their_number_in_the_piece(ledger):
     assert later.known(["d", "e"], [0, 1], 0) == {0}
 
 
-def test_a_run_without_one_knows_of_nothing():
+def test_a_run_without_a_ledger_knows_nothing():
     ledger = Ledger()
     accept(ledger, "m")
     assert ledger.known(["m"], [0], 0) == set()
@@ -46,7 +46,7 @@ def test_a_run_without_one_knows_of_nothing():
 @pytest.mark.parametrize(
     "poison", [None, 7, "", "not base64!", "AAAA", ["AAAA"], {"a": 1}, "é", "A" * 4_000_000], ids=range(9)
 )
-def test_a_record_of_a_wrong_shape_is_passed_over(splunkd, ledger, poison):
+def test_a_malformed_record_is_skipped(splunkd, ledger, poison):
     accept(ledger(), "m")
     records = splunkd.collections["segment_ledger"]
     records["segment/poison"] = {"_key": "segment/poison", "destination": "segment", "time": NOW, "digests": poison}
@@ -54,7 +54,7 @@ def test_a_record_of_a_wrong_shape_is_passed_over(splunkd, ledger, poison):
     assert ledger().known(["m", "n"], [0, 1], 0) == {0}
 
 
-def test_a_record_from_times_to_come_is_not_believed_and_not_kept(splunkd, ledger):
+def test_a_record_from_the_future_is_neither_believed_nor_kept(splunkd, ledger):
     accept(ledger(), "m")
     (record,) = splunkd.collections["segment_ledger"].values()
     record["time"] = NOW + KEPT_S + 1

@@ -1,4 +1,4 @@
-"""What a row becomes, and what it is told where it becomes nothing."""
+"""The message that a row becomes, or the reason why it becomes none."""
 
 import datetime
 import hashlib
@@ -22,7 +22,7 @@ TRACK = {"userId": "42", "event": "Order placed", "messageId": "m-1"}
 
 
 def laid_out(*rows):
-    """Rows (a list is a multivalue field) as splunkd lays them out: all columns, then their twins."""
+    """Rows (a list is a multivalue field) in splunkd's layout: all columns, then their twins."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     lines = [
         [_cell(row.get(name, "")) for name in names] + [_twin(row.get(name, "")) for name in names] for row in rows
@@ -39,7 +39,7 @@ def _twin(value):
 
 
 def cells_of(columns):
-    """Of the only row."""
+    """The cells of the only row."""
     return [column[0] for column in columns]
 
 
@@ -48,7 +48,7 @@ def builder(source="source", max_event_bytes=32_768, occasion="a day"):
 
 
 def one(messages):
-    """Id and message of a block of one row, and what it is withheld for."""
+    """Id and message of a block of one row, or the reason why it is withheld."""
     return messages.ids[0], messages.payloads[0], messages.withheld.get(0)
 
 
@@ -144,7 +144,7 @@ def test_fields_that_a_type_does_not_have_are_left_out():
         ({"userId": "42", "event": "x", "properties": ["{}", "{}"]}, "properties_not_object"),
     ],
 )
-def test_what_segment_would_discard_has_segments_reason(row, expected):
+def test_messages_that_segment_would_discard_have_segments_reason(row, expected):
     assert reason(**row) == expected
 
 
@@ -170,7 +170,7 @@ def test_what_segment_would_discard_has_segments_reason(row, expected):
         "_",
     ],
 )
-def test_ids_are_the_texts_that_they_were(given_id):
+def test_ids_stay_the_texts_that_they_were(given_id):
     assert message(userId=given_id, event="x")["userId"] == given_id
 
 
@@ -197,7 +197,7 @@ NONE = [
 
 
 @pytest.mark.parametrize("text", NONE)
-def test_a_word_for_none_is_no_id(text):
+def test_a_word_for_none_is_not_an_id(text):
     for row in (
         {"userId": text},
         {"userId": "7", "anonymousId": text},
@@ -213,7 +213,7 @@ def test_a_word_for_none_is_no_id(text):
         assert "empty the cell" in outcome.error and outcome.error.isprintable()
 
 
-def test_ids_have_no_white_space_around_them():
+def test_ids_lose_surrounding_white_space():
     row = {"userId": " 42\n", "type": "group", "groupId": "\t7 ", "messageId": " m "}
     assert {name: message(**row)[name] for name in ("userId", "groupId", "messageId")} == {
         "userId": "42",
@@ -245,7 +245,7 @@ def test_empty_cells_are_left_out():
         '{"é":"😀\\u00e9\\ud83d\\ude00"}',
     ],
 )
-def test_an_objects_json_goes_out_as_it_was_given(text):
+def test_an_objects_json_is_sent_unchanged(text):
     assert ('"properties":%s,' % text).encode() in built(**TRACK, properties="\n %s " % text)[1]
 
 
@@ -270,7 +270,7 @@ def test_an_objects_json_goes_out_as_it_was_given(text):
     ],
 )
 @pytest.mark.parametrize("name", ["properties", "context", "integrations"])
-def test_what_is_no_object_says_why(name, text):
+def test_an_invalid_object_says_why(name, text):
     outcome = withheld(**{**TRACK, name: text})
     assert outcome.reason == name + "_not_object"
     assert outcome.error.startswith(name + ": ")
@@ -299,7 +299,7 @@ def test_dotted_fields_are_texts_in_objects_and_arrays():
     assert built_message["context"] == {"ip": "::1"}
 
 
-def test_a_dotted_field_takes_the_place_of_what_the_json_says():
+def test_a_dotted_field_overrides_the_json():
     text = '{"plan":"free","count":1.10,"address":{"city":"Ulm","zip":89073},"on":true,"no":null,"list":[1,{"a":2}]}'
     payload = built(**TRACK, properties=text, **{"properties.plan": "pro", "properties.address.city": "Bonn"})[1]
     assert (
@@ -326,7 +326,7 @@ def test_dotted_fields_can_contradict_each_other():
     assert reason(**TRACK, **{"properties.a": "1", "properties.a.b": "2"}) == "properties_conflict"
 
 
-def test_names_that_only_look_dotted_are_other_fields():
+def test_names_that_only_look_dotted_are_ordinary_fields():
     assert message(**TRACK, **{"properties.": "x", "propertiesX.y": "z", "event.y": "z"}) == {**TRACK, "type": "track"}
 
 
@@ -341,14 +341,14 @@ def test_names_that_only_look_dotted_are_other_fields():
     ],
 )
 @pytest.mark.parametrize("cell", ["A", ["A", "B"]])
-def test_an_array_that_spath_took_apart_is_refused_with_what_to_do(name, cell):
+def test_an_array_split_by_spath_is_refused_with_what_to_do(name, cell):
     outcome = withheld(**TRACK, **{name: cell})
     assert outcome[:2] == ("rejected", "properties_array_apart")
     assert 'send it as it is, by eval "properties.%s:json"=' % name[11:].partition("{")[0] in outcome.error
     assert "properties" not in message(**TRACK, **{name: ""})
 
 
-def test_an_event_taken_apart_by_spath_is_refused():
+def test_an_event_split_by_spath_is_refused():
     """Of {"userId":null,"event":"Order","properties":{"plan":null,"total":9.5,"products":[{"sku":"A",...},...]}}."""
     row = {
         "userId": "null",
@@ -434,12 +434,12 @@ def test_other_values_in_integrations_are_refused(row):
         ("properties.x{}", ["", "b"], '["","b"]'),
     ],
 )
-def test_a_dotted_fields_type_says_what_it_becomes(name, cell, expected):
+def test_a_dotted_fields_type_decides_what_it_becomes(name, cell, expected):
     assert ('"properties":{"x":%s}' % expected).encode() in built(**TRACK, **{name: cell})[1]
 
 
 @pytest.mark.parametrize("root", ["properties", "context"])
-def test_types_are_known_in_each_object_and_at_each_depth(root):
+def test_types_work_in_each_object_and_at_each_depth(root):
     row = {root + ".a.n:number": "1", root + ".a.b:boolean": "true", root + ".a.t": "1", root + ".j:json": "[{}]"}
     assert message(**TRACK, **row)[root] == {"a": {"n": 1, "b": True, "t": "1"}, "j": [{}]}
 
@@ -451,7 +451,7 @@ def test_traits_have_types_too():
 @pytest.mark.parametrize(
     "name", ["properties.x", "properties.x:number", "properties.x:boolean", "properties.x{}", "properties.x:string"]
 )
-def test_what_is_no_value_is_left_out(name):
+def test_a_missing_value_is_left_out(name):
     cells = ["", [""]] if name.endswith(":string") else ["", "null", [""], ["null", "null"]]
     for cell in cells:
         assert "properties" not in message(**TRACK, **{name: cell})
@@ -491,14 +491,14 @@ def test_what_is_no_value_is_left_out(name):
         ),
     ],
 )
-def test_a_cell_that_is_not_of_its_type_says_where_and_what_is_due(name, cell, said):
+def test_a_cell_of_the_wrong_type_says_where_and_what_is_expected(name, cell, said):
     outcome = withheld(**TRACK, **{name: cell})
     assert outcome[:2] == ("rejected", "properties_unknown_type" if "not a type" in said else "properties_wrong_type")
     assert outcome.error.startswith(name + ": ")
     assert said in outcome.error
 
 
-def test_a_row_of_another_type_is_not_rejected_for_what_it_does_not_take():
+def test_a_row_is_not_rejected_for_fields_that_its_type_does_not_take():
     assert "properties" not in message(**{**TRACK, "type": "identify", "properties.x:number": "abc"})
 
 
@@ -544,7 +544,7 @@ def test_two_fields_of_one_path_contradict_each_other_in_any_order(names):
         assert reason(**TRACK, **{name: cells.get(name, "v") for name in order}) == "properties_conflict"
 
 
-def test_typed_fields_take_the_place_of_what_the_json_says():
+def test_typed_fields_override_the_json():
     text = '{"a":"x","b":{"c":1.10},"d":null}'
     payload = built(
         **TRACK,
@@ -563,7 +563,7 @@ def test_a_long_message_id_becomes_its_hash():
     assert message(**{**TRACK, "messageId": "x" * 101})["messageId"] == hashlib.sha256(b"x" * 101).hexdigest()
 
 
-def test_a_made_message_id_is_the_same_in_each_run_and_another_for_each_source_and_row():
+def test_a_derived_message_id_is_stable_and_differs_by_source_and_row():
     row = {"userId": "42", "event": "x", "_time": "1764000000"}
 
     def made(source="source", occasion="a day", **changed):
@@ -598,7 +598,7 @@ SAME = [
 
 
 @pytest.mark.parametrize("time", [{}, {"_time": "1764000000"}])
-def test_a_made_message_id_is_of_what_a_row_says_not_of_how_it_says_it(time):
+def test_a_derived_message_id_depends_on_content_not_notation(time):
     assert len({built(**row, **time)[0] for row in SAME}) == 1
     for other in (
         '{"a":1,"b":10,"c":{"d":true}}',
@@ -613,7 +613,7 @@ def test_a_made_message_id_is_of_what_a_row_says_not_of_how_it_says_it(time):
 ONE_OCCURRENCE = {"userId": "7", "event": "Daily summary", "properties": '{"count":3}'}
 
 
-def test_where_nothing_tells_one_occurrence_from_another_the_occasion_does():
+def test_if_nothing_else_distinguishes_occurrences_the_occasion_does():
     def made(occasion, **row):
         return builder(occasion=occasion).build(*laid_out({**ONE_OCCURRENCE, **row})).ids[0]
 
@@ -627,7 +627,7 @@ def test_where_nothing_tells_one_occurrence_from_another_the_occasion_does():
         assert made("a day", **telling) == made("another", **telling)
 
 
-def test_rows_that_nothing_tells_from_others_are_counted():
+def test_indistinguishable_rows_are_counted():
     message_ids = MessageIds("source", "a day")
     MessageBuilder(message_ids, 32_768).build(
         *laid_out(ONE_OCCURRENCE, {**ONE_OCCURRENCE, "_time": "1"}, TRACK, {"event": "x"})
@@ -635,7 +635,7 @@ def test_rows_that_nothing_tells_from_others_are_counted():
     assert message_ids.undated == 1
 
 
-def test_equal_rows_are_told_by_number():
+def test_equal_rows_are_distinguished_by_number():
     first, second = builder(), builder()
     row = {"userId": "42", "event": "x"}
     ids = first.build(*laid_out(*[row] * 100)).ids
@@ -643,7 +643,7 @@ def test_equal_rows_are_told_by_number():
     assert [second.build(*laid_out(row)).ids[0] for _ in range(100)] == ids
 
 
-def test_equal_rows_are_told_when_there_are_more_of_them_than_are_remembered():
+def test_equal_rows_beyond_the_memory_are_reported():
     run = builder()
     rows = laid_out(*[{"userId": str(number), "event": "x"} for number in range(MAX_REMEMBERED_REPEATS + 1)])
     ids = [message_id for _ in range(3) for message_id in run.build(*rows).ids]
@@ -690,7 +690,7 @@ def test_the_largest_event_is_measured_in_bytes():
         (" 2024-02-29T23:59:59-0330 ", "2024-02-29T23:59:59-03:30"),
     ],
 )
-def test_a_timestamp_goes_out_as_it_was_given(text, expected):
+def test_a_timestamp_is_sent_unchanged(text, expected):
     assert message(**TRACK, timestamp=text, _time="1")["timestamp"] == expected
 
 
@@ -713,7 +713,7 @@ def test_a_timestamp_goes_out_as_it_was_given(text, expected):
         "2026-11-24T09:30:00.1234567890Z",
     ],
 )
-def test_what_is_no_time_is_rejected(text):
+def test_an_invalid_timestamp_is_rejected(text):
     assert reason(**TRACK, timestamp=text) == "timestamp_invalid"
 
 
@@ -727,16 +727,16 @@ def test_what_is_no_time_is_rejected(text):
         ("0", "1970-01-01T00:00:00.000Z"),
     ],
 )
-def test_time_is_sent_where_there_is_no_timestamp(text, expected):
+def test_time_is_sent_if_there_is_no_timestamp(text, expected):
     assert message(**TRACK, _time=text, timestamp="")["timestamp"] == expected
 
 
 @pytest.mark.parametrize("text", ["now", "nan", "inf", "1e300", "-1e12"])
-def test_a_time_that_is_none_is_rejected(text):
+def test_an_invalid_time_is_rejected(text):
     assert reason(**TRACK, _time=text) == "timestamp_invalid"
 
 
-def test_without_any_time_segment_takes_that_of_the_receipt():
+def test_without_any_time_segment_uses_the_time_of_receipt():
     assert "timestamp" not in message(**TRACK)
 
 
@@ -769,11 +769,11 @@ def test_without_any_time_segment_takes_that_of_the_receipt():
         ("userId event user.id Event.x properties.x", {}),
     ],
 )
-def test_columns_that_look_like_mistakes_are_told_with_what_was_meant(columns, expected):
+def test_columns_that_look_like_mistakes_are_reported_with_the_intended_name(columns, expected):
     assert mistaken(columns.split()) == expected
 
 
-# --- Whatever comes ---
+# --- Any row ---
 
 
 NAMES = [
@@ -813,7 +813,7 @@ JSONS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=5), children, max_size=3),
     max_leaves=8,
-).map(json.dumps)  # with NaN, Infinity, and surrogates of which half is escaped
+).map(json.dumps)  # including NaN, Infinity, and escaped halves of surrogate pairs
 VALUES = (
     TEXTS
     | JSONS
@@ -847,7 +847,7 @@ STRICT = json.JSONDecoder(parse_constant=lambda constant: pytest.fail(constant))
 @settings(max_examples=thorough(2_000), deadline=None)
 @given(ROWS)
 @example({"userId": "1", "event": "x", "properties": '{"a":"\\ud800\\ud800\\udc00\\udc00"}'})
-def test_a_row_becomes_a_message_that_segment_keeps_or_has_a_reason(row):
+def test_a_row_becomes_a_valid_message_or_has_a_reason(row):
     layout, columns, count = laid_out(row)
     message_id, payload, outcome = one(builder().build(layout, columns, count))
     if outcome:
@@ -865,7 +865,7 @@ def test_a_row_becomes_a_message_that_segment_keeps_or_has_a_reason(row):
 
 @settings(max_examples=thorough(500), deadline=None)
 @given(st.lists(ROWS, min_size=1, max_size=8))
-def test_rows_of_a_block_become_what_they_would_become_one_by_one(rows):
+def test_rows_of_a_block_become_what_they_become_one_by_one(rows):
     layout, columns, count = laid_out(*rows)
     together = builder().build(layout, columns, count)
     run = builder()
@@ -882,11 +882,11 @@ def test_any_time_is_sent_to_the_millisecond(moment):
     assert abs(sent - moment) <= datetime.timedelta(milliseconds=1)
 
 
-def test_an_outcome_says_no_more_than_is_known():
+def test_an_outcome_claims_no_more_than_is_known():
     assert Outcome("accepted") == ("accepted", "", None, "", None, 0)
 
 
-# --- What Segment throws away for consent or the advertising id, and what a destination adds ---
+# --- What Segment throws away because of consent or the advertising id, and what a destination adds ---
 
 
 @pytest.mark.parametrize(
@@ -905,7 +905,7 @@ def test_consent_that_segment_throws_away(context, code):
     assert discard_reason({**TRACK, "type": "track", "context": json.loads(context)}) == code
 
 
-def test_a_change_of_consent_says_which():
+def test_a_change_of_consent_needs_its_category_preferences():
     row = {**TRACK, "event": "Segment Consent Preference Updated"}
     assert reason(**row) == "consent_categorypreferences_should_exist"
     good = {"context.consent.categoryPreferences.Ads:boolean": "false", "context.consent.version:number": "2"}
@@ -919,7 +919,7 @@ def added(row, **texts):
     return payload.decode()
 
 
-def test_what_a_destination_adds():
+def test_fields_that_a_destination_adds():
     context = '{"consent":{"categoryPreferences":{"Ads":false}},"app":{"version":1.10}}'
     assert '"context":%s' % context in added(TRACK, context=context)
     payload = added({**TRACK, "context": '{"app":{"version":2,"build":7}}'}, context=context)
@@ -931,7 +931,7 @@ def test_what_a_destination_adds():
     assert json.loads(payload)["integrations"] == {"All": False, "Mixpanel": True}
 
 
-def test_what_is_added_counts():
+def test_added_fields_count_towards_the_size():
     layout = Layout([*TRACK], Manner({"context": defaults.add('{"x":"%s"}' % ("x" * 40_000))}))
     cells = [[cell] for cell in TRACK.values()]
     assert one(builder().build(layout, cells, 1))[2].reason == "too_large"

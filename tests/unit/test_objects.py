@@ -20,7 +20,7 @@ def users(*signups):
     return {record["username"]: record["sso_user_id"] for record in records}, dict(skipped)
 
 
-def test_a_record_holds_what_the_lookup_needs_and_nothing_else():
+def test_a_record_contains_only_what_the_lookup_needs():
     skipped = Counter()
     entries = objects.user_entries([signup("amelia", "00051")], skipped)
     assert list(objects.records(USERS, "host", entries, 7, skipped)) == [
@@ -42,7 +42,7 @@ def test_the_recorded_signups_give_the_expected_numbers():
 @pytest.mark.parametrize(
     "sso_user_id", ["0000000000000000000042", "9007199254740993", "61e4", "f:8d1c2a:K7-x", "Ünïcode"]
 )
-def test_sso_user_ids_are_kept_as_they_are(sso_user_id):
+def test_sso_user_ids_are_kept_unchanged(sso_user_id):
     assert users(signup("ivo", sso_user_id)) == ({"ivo": sso_user_id}, {})
 
 
@@ -54,18 +54,18 @@ def without(item, *path):
 
 
 class TestTheSsoUserId:
-    def test_comes_from_the_spec_where_the_annotation_is_absent_or_empty(self):
+    def test_comes_from_the_spec_if_the_annotation_is_absent_or_empty(self):
         for annotation in (None, ""):
             item = signup("ivo", annotation)
             item["spec"]["identityClaims"] = {"userID": "42", "email": "ivo@example.com"}
             assert users(item) == ({"ivo": "42"}, {})
 
-    def test_is_the_annotation_where_there_are_both(self):
+    def test_is_the_annotation_if_there_are_both(self):
         item = signup("ivo", "1")
         item["spec"]["identityClaims"] = {"userID": "42"}
         assert users(item) == ({"ivo": "1"}, {})
 
-    def test_is_missing_where_there_is_neither(self):
+    def test_is_missing_if_there_is_neither(self):
         item = signup("ivo")
         without(item, "metadata", "annotations")
         without(item, "spec")
@@ -83,7 +83,7 @@ def test_a_signup_without_a_username_is_skipped(status):
     ids=["long", "NUL", "lines", "half a character", "blank", "number", "list", "object"],
 )
 class TestATextThatIsNone:
-    """Whoever wrote it into the object: KV store would refuse it, and with it everybody of the same batch."""
+    """Whoever wrote it into the object: KV store would refuse it, and with it every record of the same batch."""
 
     def test_makes_no_username(self, text):
         item = dict(signup("ivo", "42"), status={"compliantUsername": text})
@@ -127,7 +127,7 @@ class TestOfSeveralSignupsWithOneUsername:
     def test_the_name_settles_a_tie(self):
         self.check(self.signup("a", "1"), self.signup("b", "2"), self.signup("c", "3"), gives={"ivo": "3"})
 
-    def test_the_one_that_wins_does_not_lend_the_name_to_another_where_it_has_no_id(self):
+    def test_the_winner_without_an_id_does_not_leave_the_name_to_another(self):
         signups = self.signup("a", "1"), self.signup("b", None, created="2026-11-02T10:00:00Z")
         assert users(*signups) == ({}, {"duplicate_username": 1, "no_sso_user_id": 1})
 
@@ -193,13 +193,13 @@ class TestChanges:
             "no cluster",
         ],
     )
-    def test_a_record_that_no_run_wrote_is_deleted_and_no_loss(self, held):
+    def test_a_record_that_no_run_wrote_is_deleted_and_does_not_count_as_a_loss(self, held):
         (found,) = objects.changes([], [held])
         assert found == (MALFORMED, held)
         assert not objects.is_sudden_shrinkage(Counter({MALFORMED: 1_000, KEEP: 1}), 50)
 
     @pytest.mark.parametrize("sso_user_id", [None, 7, ["1"], ""])
-    def test_or_put_right_where_there_is_one_of_its_name(self, sso_user_id):
+    def test_a_record_that_no_run_wrote_is_corrected_if_an_object_has_its_name(self, sso_user_id):
         (found,) = objects.changes([record("b")], [record("b", sso_user_id)])
         assert found == (REPLACE, record("b"))
 
@@ -207,7 +207,7 @@ class TestChanges:
         assert [change.action for change in objects.changes([record("a", "1")], [record("a", 1)])] == [REPLACE]
 
     @given(*[st.dictionaries(st.text(min_size=1, max_size=3), st.text(min_size=1, max_size=1))] * 2)
-    def test_applied_to_what_is_held_they_give_what_is_wanted(self, wanted, held):
+    def test_applied_to_the_actual_state_they_give_the_desired_one(self, wanted, held):
         wanted, held = ([record(*item) for item in sorted(each.items())] for each in (wanted, held))
         collection = {each["_key"]: each for each in held}
         for action, each in objects.changes(wanted, held):
@@ -227,7 +227,7 @@ class TestChanges:
         (0, 0, 101, 0, 0, False),  # nothing is deleted
         (0, 0, 50, 50, 50, False),  # a collection of 100 is small
         (0, 0, 1, 99, 50, False),
-        (0, 0, 0, 1, 50, True),  # but nobody is nobody
+        (0, 0, 0, 1, 50, True),  # but losing everybody is sudden
         (0, 0, 51, 50, 50, False),  # not more than half
         (0, 0, 50, 51, 50, True),
         (500, 0, 50, 51, 50, True),  # many new ones do not make up for it
@@ -238,7 +238,7 @@ class TestChanges:
         (0, 0, 999, 1, 0, True),
     ],
 )
-def test_what_is_sudden_shrinkage(added, replaced, kept, deleted, percent, sudden):
+def test_when_a_shrinkage_is_sudden(added, replaced, kept, deleted, percent, sudden):
     actions = Counter({ADD: added, REPLACE: replaced, KEEP: kept, DELETE: deleted})
     assert objects.is_sudden_shrinkage(actions, percent) is sudden
 

@@ -1,4 +1,4 @@
-"""Whatever a row's outcome comes from, everybody who has to know is told of it, once."""
+"""Wherever a row's outcome comes from, every part that has to know is told once."""
 
 import pytest
 
@@ -64,27 +64,27 @@ def counted(counts):
     return {(each.outcome.status, each.outcome.reason): (each.count, each.message_id) for each in counts.reasons}
 
 
-def test_what_is_accepted_is_remembered_and_no_dead_letter_any_more(outcomes, told, counts, forgotten):
+def test_an_accepted_event_is_remembered_and_its_dead_letter_removed(outcomes, told, counts, forgotten):
     outcomes.sent(batch(0, 1), ACCEPTED)
     assert told.rows == {0: ACCEPTED, 1: ACCEPTED}
     assert told.remembered == [0, 1] and told.settled == batch(0, 1).payloads
     assert counts["accepted"] == 2 and not (counts.reasons or told.kept or forgotten)
 
 
-def test_what_did_not_get_there_is_kept_and_its_id_may_come_again(outcomes, told, counts, forgotten):
+def test_an_event_that_was_not_accepted_is_kept_and_its_id_may_come_again(outcomes, told, counts, forgotten):
     outcomes.sent(batch(0, 1), FAILED)
     assert told.kept["m-1"] == ('{"messageId":"m-1"}', FAILED) and len(told.kept) == 2
     assert forgotten == ["m-0", "m-1"]
     assert counted(counts) == {("failed", "http_503"): (2, "m-0")} and counts.not_sent == 2
 
 
-def test_an_id_that_was_made_up_is_no_other_row_s(outcomes, forgotten):
+def test_a_made_up_id_belongs_to_no_other_row(outcomes, forgotten):
     outcomes.made([1])
     outcomes.sent(batch(0, 1), FAILED)
     assert forgotten == ["m-0"]
 
 
-def test_a_twin_is_a_duplicate_of_what_got_there_and_lost_with_what_did_not(outcomes, told, counts):
+def test_a_twin_is_a_duplicate_or_lost_like_the_first(outcomes, told, counts):
     for row, of in ((2, "m-0"), (3, "m-1"), (4, "m-1")):
         outcomes.withheld(row, of, DUPLICATE)
     outcomes.sent(batch(0), ACCEPTED)
@@ -102,7 +102,7 @@ def test_a_row_without_a_message_is_kept_as_its_draft(outcomes, told, counts):
     assert counted(counts) == {("rejected", "event_not_defined"): (2, "a")}
 
 
-def test_what_an_earlier_run_got_accepted_is_no_dead_letter_any_more(outcomes, told, counts):
+def test_the_dead_letter_of_an_event_accepted_by_an_earlier_run_is_removed(outcomes, told, counts):
     outcomes.sent_before(0, "m-0", b"0")
     assert told.rows == {0: SENT_BEFORE} and told.settled == [b"0"] and not told.remembered
     assert counts["duplicate"] == 1
@@ -113,7 +113,7 @@ def test_a_dry_run_leaves_nothing_behind(outcomes, told, counts, forgotten):
     assert counts["dryrun"] == 1 and not (told.kept or told.settled or told.remembered or forgotten)
 
 
-def test_what_is_overturned_is_kept_as_failed_and_its_row_is_gone(outcomes, told, counts):
+def test_an_overturned_event_is_kept_as_failed_after_its_row_was_returned(outcomes, told, counts):
     outcomes.overturned(b'{"messageId":"m-9"}', FAILED)
     assert told.kept["m-9"][1] is FAILED and not told.rows and not counts["failed"]
 
@@ -127,6 +127,6 @@ def test_letters_are_written_at_the_end_of_a_piece(outcomes, told):
     ("fates", "expected"),
     [("aaa", [("a", [0, 1, 2])]), ("aba", [("a", [0]), ("b", [1]), ("a", [2])]), ("abb", [("a", [0]), ("b", [1, 2])])],
 )
-def test_a_batch_is_gone_through_in_parts_that_share_an_outcome(fates, expected):
+def test_a_batch_is_processed_in_parts_with_one_outcome_each(fates, expected):
     settled = Settled(batch(0, 1, 2), [Outcome(fate) for fate in fates], 0.0)
     assert [(outcome.status, part.rows) for outcome, part in settled.parts()] == expected

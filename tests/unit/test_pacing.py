@@ -1,4 +1,4 @@
-"""How many requests may be under way, from when on, and when there is no use in more."""
+"""How many requests may be in flight, from when on, and when more would not help."""
 
 import heapq
 import itertools
@@ -15,7 +15,9 @@ OK, BUSY = "accepted", "busy"
 
 
 class Receiver:
-    """Answers so many seconds after a request, which is one of so many under way; counts what it refused."""
+    """Answers this many seconds after a request, depending on how many are in flight. Counts the requests that it
+    refused.
+    """
 
     def __init__(self, answer):
         self._answer = answer
@@ -40,12 +42,14 @@ def crowded(seconds, places):
 
 
 def strict(seconds, places, retry_after_s=1.0):
-    """It refuses requests beyond its places, and says for how long."""
+    """Refuses requests beyond its places, and says for how long."""
     return Receiver(lambda under_way: (OK, seconds) if under_way <= places else (retry_after_s, 0.01))
 
 
 def run(receiver, seconds, limit=LIMIT, *, produce_s=0.0, max_eps=0.0, check=lambda pace, under_way: None):
-    """As many requests as may be, one every `produce_s` at most, for so long: (moment, level) at each answer."""
+    """Sends as many requests as allowed, at most one every `produce_s`, for this long. Returns (moment, level) at each
+    answer.
+    """
     pace = Pace(limit, max_eps)
     now = ready = 0.0
     flying, numbers, levels = [], itertools.count(), []
@@ -71,7 +75,7 @@ def run(receiver, seconds, limit=LIMIT, *, produce_s=0.0, max_eps=0.0, check=lam
 
 
 def go_round(pace, times, seconds, now=0.0):
-    """All places are taken, and all requests accepted after so long."""
+    """Takes all places, and has all requests accepted after this long."""
     for _ in range(times):
         level = pace.level
         for under_way in range(level):
@@ -83,7 +87,7 @@ def go_round(pace, times, seconds, now=0.0):
 # --- The level ---
 
 
-def test_while_latency_holds_there_are_more_up_to_the_limit():
+def test_at_constant_latency_the_level_rises_to_the_limit():
     receiver = steady(0.2)
     levels = run(receiver, 10)
     assert levels[0][1] == FIRST and levels[-1][1] == LIMIT
@@ -93,7 +97,7 @@ def test_while_latency_holds_there_are_more_up_to_the_limit():
 
 
 @pytest.mark.parametrize("noise", [0.05, 0.2, 0.5])
-def test_and_noise_does_not_keep_it_from_growing(noise):
+def test_noise_does_not_keep_it_from_rising(noise):
     chance = random.Random(1)
     receiver = Receiver(lambda under_way: (OK, 0.2 * (1 + noise * chance.random())))
     levels = run(receiver, 10)
@@ -101,20 +105,20 @@ def test_and_noise_does_not_keep_it_from_growing(noise):
     assert receiver.accepted > 1.7 * 10 / (0.2 * (1 + noise / 2)) * FIRST
 
 
-def test_what_is_busy_making_requests_gets_no_more_places():
-    """Without latency it is this end that takes the time."""
+def test_a_sender_busy_making_requests_gets_no_more_places():
+    """Without latency, the sender itself takes the time."""
     levels = run(steady(0.001), 2, produce_s=0.01)
     assert {level for _, level in levels} == {FIRST}
 
 
-def test_where_more_only_wait_for_each_other_there_are_no_more():
+def test_it_does_not_rise_if_more_requests_only_wait_for_each_other():
     receiver = crowded(0.2, places=4)
     levels = run(receiver, 60)
     assert max(level for _, level in levels) <= 3 * FIRST
     assert receiver.accepted > 0.95 * 60 / 0.2 * 4
 
 
-def test_a_surprise_takes_a_tenth_of_the_places_and_what_lasts_is_no_surprise():
+def test_a_surprise_takes_a_tenth_of_the_places_unless_it_lasts():
     pace = Pace(LIMIT)
     go_round(pace, 20, 0.2)
     go_round(pace, 1, 0.5)
@@ -132,7 +136,7 @@ def test_a_limit_below_the_first_level_is_kept():
 
 
 @pytest.mark.parametrize("places", range(1, LIMIT + 4))
-def test_never_more_than_a_receiver_lets_through_but_for_a_try_now_and_then(places):
+def test_never_more_than_a_receiver_allows_except_for_occasional_trials(places):
     receiver = strict(0.2, places)
     levels = run(receiver, 120)
     settled = [level for moment, level in levels if moment > 15]
@@ -141,7 +145,7 @@ def test_never_more_than_a_receiver_lets_through_but_for_a_try_now_and_then(plac
     assert receiver.accepted > 0.8 * 120 / 0.2 * min(places, LIMIT)
 
 
-def test_a_refusal_takes_half_of_the_places_and_its_burst_no_more_than_that():
+def test_a_burst_of_refusals_halves_the_places_once():
     pace = Pace(LIMIT)
     for now in (10.0, 10.1, 10.2):
         pace.throttled(now, 5.0)
@@ -151,14 +155,14 @@ def test_a_refusal_takes_half_of_the_places_and_its_burst_no_more_than_that():
     assert pace.level == 1
 
 
-def test_the_longest_wait_that_was_asked_for_counts():
+def test_the_longest_requested_wait_counts():
     pace = Pace(LIMIT)
     pace.throttled(10.0, 5.0)
     pace.throttled(11.0, 1.0)
     assert pace.not_before() == 15.0
 
 
-def test_the_level_that_was_refused_is_not_tried_again_for_a_minute():
+def test_a_refused_level_is_not_tried_again_for_a_minute():
     pace = Pace(LIMIT)
     go_round(pace, 3, 0.2)
     assert pace.level == 9
@@ -169,7 +173,7 @@ def test_the_level_that_was_refused_is_not_tried_again_for_a_minute():
     assert pace.level == LIMIT
 
 
-def test_what_failed_in_passing_takes_no_place_and_gives_none():
+def test_a_transient_failure_neither_takes_nor_gives_places():
     pace = Pace(LIMIT)
     for _ in range(50):
         pace.troubled()
@@ -177,7 +181,7 @@ def test_what_failed_in_passing_takes_no_place_and_gives_none():
     assert pace.level == FIRST
 
 
-# --- Whatever happens ---
+# --- Any sequence of answers ---
 
 
 @given(
@@ -205,8 +209,8 @@ def test_the_level_is_between_one_and_the_limit_and_no_request_begins_beyond_it(
 
 
 @given(st.integers(1, LIMIT), st.lists(st.floats(0.0, 40.0, allow_subnormal=False), min_size=1, max_size=300))
-def test_latency_alone_takes_no_place_that_it_had_at_first(limit, seconds):
-    """A receiver that gets slower gets no fewer than before there was a level to find."""
+def test_latency_alone_does_not_lower_the_first_level(limit, seconds):
+    """A receiver that becomes slower gets no fewer requests than it got before levels were adapted."""
     replies = itertools.cycle(seconds)
 
     def check(pace, under_way):
@@ -216,14 +220,14 @@ def test_latency_alone_takes_no_place_that_it_had_at_first(limit, seconds):
 
 
 @given(st.integers(2, LIMIT), st.floats(0.01, 2.0))
-def test_after_a_refusal_nothing_begins_before_its_time(limit, wait_s):
+def test_after_a_refusal_nothing_begins_before_the_wait_is_over(limit, wait_s):
     pace = Pace(limit)
     pace.throttled(5.0, wait_s)
     assert pace.not_before() == 5.0 + wait_s
     assert pace.level == max(min(FIRST, limit) // 2, 1)
 
 
-# --- Events a second, and the breaker ---
+# --- Events per second, and the circuit breaker ---
 
 
 def test_max_eps_spreads_the_events_over_time():

@@ -1,4 +1,4 @@
-"""When it is tried again, and when not: told by a clock and a chance that the test has."""
+"""What is retried and what is not, with a clock and a random source that the test controls."""
 
 import email.utils
 
@@ -38,7 +38,7 @@ def clock():
 
 
 def failing(times, error=None, takes_s=0.0, clock=None):
-    """An attempt that fails so often, then gives how often it was made."""
+    """An attempt that fails this often, then returns how often it was made."""
     made = []
 
     def attempt():
@@ -56,14 +56,14 @@ def patience(clock, chance=1.0, **options):
     return Retry(clock=clock, sleep=clock.sleep, chance=lambda: chance, **options)
 
 
-def test_waits_double_up_to_the_longest():
+def test_waits_double_up_to_a_maximum():
     backoff = Backoff(0.5, 60.0)
     assert [backoff.wait_s(attempt, 1.0) for attempt in range(1, 10)] == [0.5, 1, 2, 4, 8, 16, 32, 60, 60]
     assert backoff.wait_s(10_000, 1.0) == 60
 
 
 @given(st.integers(1, 100), st.floats(0, 1))
-def test_chance_takes_away_any_part_of_a_wait(attempt, chance):
+def test_jitter_may_take_any_part_of_a_wait(attempt, chance):
     backoff = Backoff()
     assert backoff.wait_s(attempt, chance) == backoff.wait_s(attempt, 1.0) * chance
 
@@ -81,14 +81,14 @@ def test_attempts_are_counted_for_each_call(clock):
         retry.call(failing(3))
 
 
-def test_the_other_side_gets_the_wait_that_it_asks_for_and_no_less_than_the_backoff(clock):
+def test_the_requested_wait_is_granted_but_never_less_than_the_backoff(clock):
     retry = patience(clock)
     retry.call(failing(1, Unavailable("busy", 20.0)))
     retry.call(failing(1, Unavailable("busy", 0.1)))
     assert clock.waits == [20.0, 1.0]
 
 
-def test_no_wait_passes_the_deadline(clock):
+def test_no_wait_exceeds_the_deadline(clock):
     retry = patience(clock, deadline_s=10)
     with pytest.raises(DeadlineExceeded, match="out of time after 4 attempts: busy"):
         retry.call(failing(99))
@@ -96,7 +96,7 @@ def test_no_wait_passes_the_deadline(clock):
     assert clock.now <= 10
 
 
-def test_the_deadline_is_for_all_calls_together_and_each_has_one_attempt(clock):
+def test_the_deadline_is_shared_by_all_calls_but_each_has_one_attempt(clock):
     retry = patience(clock, deadline_s=10)
     retry.call(failing(0, takes_s=20, clock=clock))
     assert retry.call(failing(0)) == 1
@@ -104,7 +104,7 @@ def test_the_deadline_is_for_all_calls_together_and_each_has_one_attempt(clock):
         retry.call(failing(1))
 
 
-def test_other_errors_are_not_tried_again(clock):
+def test_other_errors_are_not_retried(clock):
     with pytest.raises(SplunkdError):
         patience(clock).call(failing(1, SplunkdError("no")))
     assert clock.waits == []
@@ -146,7 +146,7 @@ def test_other_errors_are_not_tried_again(clock):
         (HTTPHeaderDict(), None),
     ],
 )
-def test_how_long_an_answer_asks_to_be_left_alone(headers, expected):
+def test_how_long_an_answer_asks_to_wait(headers, expected):
     assert retry_after_s(headers, NOW) == expected
 
 

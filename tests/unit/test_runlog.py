@@ -1,4 +1,4 @@
-"""Lines that Splunk reads by itself, and a log that never ends a run."""
+"""Lines that Splunk extracts automatically, and a log that never ends a run."""
 
 import os
 import re
@@ -20,7 +20,7 @@ def facts(line):
     return {name: value.strip('"') for name, value in FACT.findall(line)}
 
 
-def test_a_line_is_a_time_a_level_and_facts(tmp_path):
+def test_a_line_consists_of_a_time_a_level_and_facts(tmp_path):
     with RunLog("segmentsend", "scheduler__1", str(tmp_path), destination="segment") as log:
         log.info("run_end", status="ok", accepted=312, waited_s=1.5, dryrun=False, http=None, error="")
         log.warning("rejection", count=1)
@@ -53,14 +53,14 @@ def test_splunk_reads_a_fact_whole_and_on_one_line(tmp_path, text, read):
 
 
 @pytest.mark.parametrize("folder", ["missing", "file"])
-def test_a_log_that_cannot_be_opened_is_complained_of_and_no_more(tmp_path, capsys, folder):
+def test_a_log_that_cannot_be_opened_is_only_reported(tmp_path, capsys, folder):
     (tmp_path / "file").write_text("")
     with RunLog("c", folder=str(tmp_path / folder)) as log:
         log.info("x")
     assert capsys.readouterr().err.startswith("segment_bridge: the run log cannot be written: ")
 
 
-def test_a_full_disk_is_complained_of_once(tmp_path, capfd):
+def test_a_full_disk_is_reported_once(tmp_path, capfd):
     (tmp_path / FILE_NAME).symlink_to("/dev/full")
     with RunLog("c", folder=str(tmp_path)) as log:
         log.info("x")
@@ -70,7 +70,7 @@ def test_a_full_disk_is_complained_of_once(tmp_path, capfd):
     assert len(said.splitlines()) == 1
 
 
-def test_the_log_is_for_splunks_user_alone(tmp_path, monkeypatch):
+def test_only_splunks_user_may_read_the_log(tmp_path, monkeypatch):
     monkeypatch.setattr(runlog, "_MAX_BYTES", 200)
     before = os.umask(0)
     try:
@@ -83,7 +83,7 @@ def test_the_log_is_for_splunks_user_alone(tmp_path, monkeypatch):
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
 
 
-def test_the_log_does_not_grow_without_end(tmp_path, monkeypatch):
+def test_the_log_does_not_grow_without_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(runlog, "_MAX_BYTES", 2_000)
     with RunLog("c", folder=str(tmp_path)) as log:
         for number in range(500):

@@ -1,4 +1,4 @@
-"""Settings and options: what is taken, and what is said of what is not."""
+"""Settings and options: what is accepted, and how the rest is refused."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def refusal(**stanza):
     return str(error.value)
 
 
-def test_the_region_is_the_address():
+def test_the_region_decides_the_address():
     assert destination(region="us").endpoint == "https://api.segment.io/v1/batch"
     assert destination(region="eu").endpoint == "https://events.eu1.segmentapis.com/v1/batch"
     assert (
@@ -25,7 +25,7 @@ def test_the_region_is_the_address():
     )
 
 
-def test_empty_settings_have_their_defaults_and_splunkds_own_are_no_settings():
+def test_empty_settings_have_their_defaults_and_splunkds_own_are_ignored():
     found = destination(**{"timeout": "", "gzip": None, "eai:acl": None, "eai:appName": "x", "disabled": "0"})
     assert (found.timeout, found.gzip, found.max_attempts, found.concurrency) == (30.0, True, 3, 16)
     assert (found.max_batch_bytes, found.max_batch_events, found.max_event_bytes) == (480_000, 2_000, 32_768)
@@ -60,7 +60,7 @@ def test_an_address_is_https_or_on_this_machine(url):
         ("https://key:@example.com/v1/batch", "must not hold credentials"),
     ],
 )
-def test_what_is_no_address_is_refused(url, said):
+def test_an_invalid_address_is_refused(url, said):
     assert refusal(url=url).startswith("segment_bridge.conf [segment] url " + said)
 
 
@@ -109,13 +109,13 @@ def test_a_refusal_shows_no_credentials():
         ("dead_letters", "2"),
     ],
 )
-def test_a_bad_value_is_told_with_its_name_and_what_it_must_be(name, bad):
+def test_a_bad_value_is_reported_with_its_name_and_what_it_must_be(name, bad):
     text = refusal(**{name: bad})
     assert text.startswith("segment_bridge.conf [segment] %s must be " % name)
     assert text.endswith('got "%s"' % bad) or (name == "headers" and bad not in text)
 
 
-def test_what_is_no_setting_is_refused_rather_than_passed_over():
+def test_an_unknown_setting_is_refused_rather_than_ignored():
     assert 'has "max_batch_byte", which is not a setting' in refusal(max_batch_byte="1")
 
 
@@ -141,11 +141,11 @@ def test_a_destination_needs_an_address_and_can_be_disabled():
         ({"source_id": "a", "region": "", "url": "https://example.com/v1/batch"}, "source_id is for Segment"),
     ],
 )
-def test_what_does_not_go_together_is_refused(settings, said):
+def test_settings_that_exclude_each_other_are_refused(settings, said):
     assert refusal(**settings).startswith("segment_bridge.conf [segment] " + said)
 
 
-def test_a_receiver_sets_what_is_different_there():
+def test_a_receiver_overrides_what_differs_there():
     url = "https://data.example.com/v1/batch"
     known = {name: destination({}, receiver=name, url=url) for name in RECEIVERS}
     assert {name: found.ledger for name, found in known.items()} == {
@@ -157,7 +157,7 @@ def test_a_receiver_sets_what_is_different_there():
     assert destination({}, receiver="customerio", region="eu").endpoint == "https://cdp-eu.customer.io/v1/batch"
 
 
-def test_options_stand_in_place_of_settings():
+def test_options_override_settings():
     options = Options.parse(["timeout=7", "dead_letters=t", "dryrun=1"])
     found = destination(options.overrides, timeout="9", concurrency="2")
     assert (found.timeout, found.concurrency, found.dead_letters, options.dryrun) == (7.0, 2, True, True)
@@ -205,7 +205,7 @@ def test_these_are_the_options():
     ],
 )
 def test_there_is_no_other_option(name):
-    """Where to send to, among others, is for those who may change segment_bridge.conf."""
+    """Only those who may change segment_bridge.conf decide, among other things, where events are sent."""
     with pytest.raises(SettingsError) as error:
         Options.parse(["dryrun=true", name + "=x"])
     assert str(error.value) == 'segmentsend has no option "%s"; it has %s' % (name, ", ".join(OPTIONS))
@@ -230,7 +230,7 @@ def test_an_option_has_a_value_and_comes_once(name):
 
 
 @pytest.mark.parametrize("argument", ["dryrun", "=", "dryrun true", ""])
-def test_what_is_no_option_at_all_is_refused(argument):
+def test_text_that_is_not_an_option_is_refused(argument):
     with pytest.raises(SettingsError, match=r"takes options such as dryrun=true|has no option"):
         Options.parse([argument])
 
@@ -239,7 +239,7 @@ def test_what_is_no_option_at_all_is_refused(argument):
     ("name", "bad"),
     [("destination", "../x"), ("destination", "a b"), ("onfail", "ignore"), ("dryrun", "x"), ("timeout", "soon")],
 )
-def test_a_bad_option_is_told_by_its_name(name, bad):
+def test_a_bad_option_is_named(name, bad):
     with pytest.raises(SettingsError, match='^segmentsend option %s must be .*, got "%s"$' % (name, bad)) as caught:
         Options.parse(["%s=%s" % (name, bad)])
     assert caught.value.setting == name

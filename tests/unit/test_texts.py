@@ -1,4 +1,4 @@
-"""Whatever others say is one printable line, without what they were told."""
+"""Whatever others say becomes one printable line, without the secrets that they were told."""
 
 import json
 import xml.etree.ElementTree as ElementTree
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from segment_bridge import texts
 
 SAID = json.loads('"bad \\u001b[31mgate\\u0000way\\u0001"')
-"""splunk-sdk-csharp-pcl#50: what a gateway said."""
+"""splunk-sdk-csharp-pcl#50: the answer of a gateway."""
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_it_is_bounded():
 @pytest.mark.parametrize(
     "text", ["key s3cret", "s3cret", "a s3cret b s3cret", "x" * 17 + "s3cret", "\x1b[1ms3cret\x1b[0m", "s3\x1b[1mcret"]
 )
-def test_a_secret_is_masked_and_not_cut_in_two(text):
+def test_a_secret_is_masked_even_at_the_cut(text):
     shown = texts.printable(text, 20, ["", "s3cret"])
     assert "s3c" not in shown and shown
 

@@ -1,4 +1,4 @@
-"""The verdict on what is refused alone waits for what the receiver does with others."""
+"""The verdict on a message that was refused alone waits for what the receiver does with others."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def seen(refusals):
 REJECTED, FAILED, LOST = ("rejected", "http_403"), ("failed", "auth"), ("failed", "lost")
 
 
-def test_something_accepted_afterwards_makes_it_the_messages_fault(trust):
+def test_a_later_acceptance_shows_that_the_message_is_at_fault(trust):
     refusals = refuse(trust, 2)
     assert seen(refusals) == [None, None] and trust.is_unknown
     trust.accepted(b"x", 11)
@@ -35,13 +35,13 @@ def test_something_accepted_afterwards_makes_it_the_messages_fault(trust):
     assert trust.witness == b"x" and not trust.is_unknown
 
 
-def test_what_was_under_way_already_says_nothing(trust):
+def test_requests_already_in_flight_prove_nothing(trust):
     refusals = refuse(trust, REFUSALS, answered=10)
     trust.accepted(b"x", 10)
     assert seen(refusals) == [None] * REFUSALS and trust.is_doubted
 
 
-def test_so_many_in_a_row_raise_a_doubt(trust):
+def test_several_refusals_in_a_row_raise_a_doubt(trust):
     trust.accepted(b"x", 1)
     refuse(trust, REFUSALS - 1)
     assert not trust.is_doubted
@@ -66,7 +66,7 @@ def test_while_witnesses_are_accepted_each_doubt_takes_twice_as_many(trust):
     assert trust.is_doubted
 
 
-def test_when_it_is_lost_all_of_them_failed_and_so_does_what_comes_later(trust):
+def test_when_the_receiver_is_lost_earlier_and_later_refusals_are_failures(trust):
     refusals = refuse(trust, 2)
     trust.lose("lost", "why")
     refusals += refuse(trust)
@@ -75,7 +75,7 @@ def test_when_it_is_lost_all_of_them_failed_and_so_does_what_comes_later(trust):
     assert not trust.overturned
 
 
-def test_what_has_gone_back_is_overturned(trust):
+def test_returned_rows_are_overturned(trust):
     gone = refuse(trust, 2)
     trust.close()
     assert seen(gone) == [REJECTED] * 2
@@ -85,7 +85,7 @@ def test_what_has_gone_back_is_overturned(trust):
     assert seen(gone + refusals) == [LOST] * 3
 
 
-def test_what_has_gone_back_stands_when_something_is_accepted(trust):
+def test_returned_rows_stand_when_something_is_accepted(trust):
     gone = refuse(trust, 2)
     trust.close()
     trust.accepted(b"x", 11)
@@ -94,7 +94,7 @@ def test_what_has_gone_back_stands_when_something_is_accepted(trust):
     assert seen(gone) == [REJECTED] * 2 and not trust.overturned
 
 
-def test_a_doubt_that_nothing_settled_is_no_verdict(trust):
+def test_an_unsettled_doubt_is_not_a_verdict(trust):
     trust.accepted(b"x", 1)
     refusals = refuse(trust, REFUSALS)
     trust.close()
@@ -102,7 +102,7 @@ def test_a_doubt_that_nothing_settled_is_no_verdict(trust):
 
 
 @pytest.mark.parametrize(("is_about_message", "verdict"), [(True, REJECTED), (False, FAILED)])
-def test_without_any_proof_it_is_what_such_an_answer_mostly_is_about(trust, is_about_message, verdict):
+def test_without_proof_the_usual_cause_of_the_answer_decides(trust, is_about_message, verdict):
     refusals = refuse(trust, is_about_message=is_about_message)
     trust.close()
     assert seen(refusals) == [verdict]

@@ -13,20 +13,20 @@ from segment_bridge.users.settings import Cluster
 SPEC = Path(__file__, "../../../app/README/inputs.conf.spec").resolve().read_text(encoding="utf-8")
 
 
-def test_what_is_not_set_has_its_default():
+def test_a_missing_setting_has_its_default():
     cluster = Cluster.parse("prod", {"server": "https://api:6443", "page_size": " ", "interval": "900", "index": "x"})
     assert (cluster.name, cluster.server, cluster.page_size) == ("prod", "https://api:6443", 500)
 
 
 @pytest.mark.parametrize("setting", [field for field in fields(Cluster) if field.name != "name"], ids=lambda s: s.name)
-def test_the_spec_says_each_setting_and_its_default(setting):
+def test_the_spec_lists_each_setting_and_its_default(setting):
     stanza = re.search(r"^%s = .*?(?=\n\n|\Z)" % setting.name, SPEC, re.DOTALL | re.MULTILINE)
     assert stanza
     said = re.search(r"^\* Default: (\S+)$", stanza.group(), re.MULTILINE)
     assert (Cluster.parse("prod", {setting.name: said.group(1)}) if said else Cluster("prod")) == Cluster("prod")
 
 
-def test_the_spec_says_nothing_else():
+def test_the_spec_lists_nothing_else():
     said = re.findall(r"^(\w+) = ", SPEC, re.MULTILINE)
     assert sorted(said) == sorted(["interval", *(field.name for field in fields(Cluster) if field.name != "name")])
 
@@ -65,7 +65,7 @@ def test_values_are_read():
         ("allow_shrink_until", "tomorrow", "must be a time with its zone"),
     ],
 )
-def test_an_error_names_stanza_setting_cure_and_value(setting, text, must):
+def test_an_error_names_stanza_setting_remedy_and_value(setting, text, must):
     with pytest.raises(SettingsError) as caught:
         Cluster.parse("prod", {setting: text})
     assert str(caught.value).startswith("inputs.conf [usersignups://prod] %s %s" % (setting, must))
