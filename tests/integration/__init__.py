@@ -1,1 +1,1 @@
-"""The app's programs as processes, between fakes, with things going wrong."""
+"""The app's programs as processes, between fakes, with faults."""

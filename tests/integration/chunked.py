@@ -1,8 +1,8 @@
 """splunkd's side of the chunked search command protocol (version 1.0): starts a command and feeds it.
 
-It sends what splunkd sends (LF, header names quoted that begin with an underscore, every `x` before
-every `__mv_x`, header-only chunks, an empty last one) and takes only what splunkd takes: exactly one
-reply to each chunk, well-formed metadata, no more than the lengths say, a column set to each body.
+It sends what splunkd sends (LF, quotes around header names that begin with an underscore, every `x` before every
+`__mv_x`, header-only chunks, an empty last one), and accepts only what splunkd accepts: exactly one reply to each
+chunk, well-formed metadata, no more bytes than the lengths say, each body with its own columns.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Reply:
 
 @dataclass
 class Result:
-    """What a search has of the command when it is over."""
+    """What a search gets from the command by the end."""
 
     exit_code: int
     stderr: str
@@ -43,12 +43,12 @@ class Result:
 
 
 class Command:
-    """A search command that runs; a context manager that leaves no process behind.
+    """A running search command, as a context manager that leaves no process behind.
 
     Args:
         program: the command line, without arguments of the search.
         arguments: those of the search, as words.
-        searchinfo: what `getinfo` says beyond that; `splunkd_uri`, `session_key`, `dispatch_dir`, ...
+        searchinfo: what `getinfo` contains besides; `splunkd_uri`, `session_key`, `dispatch_dir`, ...
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Command:
         return self.exchange({"action": "execute", "finished": finished}, encode(rows))
 
     def exchange(self, metadata: Mapping[str, Any], body: bytes) -> Reply:
-        """One chunk and the reply to it.
+        """Sends one chunk and returns the reply.
 
         Raises:
             Malformed: splunkd would refuse the reply.
@@ -118,12 +118,12 @@ class Command:
         return self.receive()
 
     def send(self, metadata: Mapping[str, Any], body: bytes, *, claimed_bytes: int | None = None) -> None:
-        """A chunk; with `claimed_bytes` one whose body is longer than what there is of it."""
+        """Sends a chunk. With `claimed_bytes`, its header claims a longer body than it has."""
         self._process.stdin.write(chunked.encode(metadata, body, claimed_bytes))
         self._process.stdin.flush()
 
     def close_output(self) -> None:
-        """As if whoever reads the replies were gone."""
+        """Acts as if the reader of the replies were gone."""
         self._process.stdout.close()
 
     def receive(self) -> Reply:
@@ -150,12 +150,12 @@ class Command:
 
 
 def run(command: Command, rows: Iterable[Row], *, chunk_rows: int = 2500) -> Result:
-    """A whole search: all rows through the command, as splunkd does it."""
+    """Runs a whole search: sends all rows through the command, as splunkd does."""
     result_rows: list[Row] = []
     messages: list[tuple[str, str]] = []
 
     def note(reply: Reply) -> bool:
-        """Whether the search goes on."""
+        """Records a reply. Returns whether the search continues."""
         inspector = reply.metadata.get("inspector", {})
         messages.extend((level, text) for level, text in inspector.get("messages", []))
         if "error" in reply.metadata:
@@ -189,16 +189,16 @@ def _chunks(rows: Iterable[Row], chunk_rows: int) -> Iterator[list[Row]]:
 
 
 def encode(rows: Sequence[Row]) -> bytes:
-    """Rows as splunkd writes them; a list is a multivalue field."""
+    """Rows as splunkd writes them. A list is a multivalue field."""
     return chunked.encode_rows(list(dict.fromkeys(name for row in rows for name in row)), rows)
 
 
 def decode(body: bytes) -> list[Row]:
-    """The rows of a reply; an empty cell is no value."""
+    """The rows of a reply. An empty cell is no value."""
     return list(chunked.decode_rows(body).rows)
 
 
 def environment(splunk_home: Path) -> dict[str, str]:
-    """What splunkd leaves of its environment to a command."""
+    """The part of its environment that splunkd passes to a command."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
     return {**kept, **pythons.measured(), "SPLUNK_HOME": str(splunk_home), "PYTHONHASHSEED": "random"}

@@ -1,4 +1,4 @@
-"""`segmentsend` as a process, between splunkd, which runs it, and Segment, both fakes."""
+"""`segmentsend` as a process, between splunkd, which runs it, and Segment. Both are fakes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.splunkd import SplunkdServer
 
 @pytest.fixture(scope="session")
 def splunk_home(package, tmp_path_factory) -> Path:
-    """A Splunk with nothing but the app."""
+    """A Splunk with only the app."""
     home = tmp_path_factory.mktemp("splunk")
     with tarfile.open(package) as archive:
         archive.extractall(home / "etc/apps")  # noqa: S202 - of our own making
@@ -49,7 +49,7 @@ class SegmentSend:
 
 
 class Place(NamedTuple):
-    """A `segmentsend` between a splunkd and a Segment of its own."""
+    """A `segmentsend` with its own splunkd and Segment."""
 
     segmentsend: SegmentSend
     splunkd: SplunkdServer
@@ -58,7 +58,7 @@ class Place(NamedTuple):
 
 @contextlib.contextmanager
 def made_place(splunk_home: Path, folder: Path) -> Iterator[Place]:
-    """The folder has the run log, by the path that it has in Splunk."""
+    """Creates a place. The folder contains the run log, at its path in Splunk."""
     (folder / "var/log/splunk").mkdir(parents=True)
     with FakeSegment() as segment, SplunkdServer() as splunkd:
         splunkd.conf["segment_bridge"]["segment"] = {

@@ -1,4 +1,4 @@
-"""Rows as odd as they come, by chance, and what must hold of each of them."""
+"""The oddest possible rows, at random, and what must hold for each of them."""
 
 from __future__ import annotations
 
@@ -109,19 +109,19 @@ TYPED = {
     "integrations.All": ("", "true", "false"),
 }
 SELDOM = ("properties.a.b", "properties.c:boolean", "properties.e{}.f", "context.c:int")
-"""What contradicts another column, or is never right."""
+"""Columns that contradict another one, or are never valid."""
 MEMBER = ('{"a":%d}', '{"a":{"b":%d}}')
 BAD_UTF_8 = (b"\xff", b"\xe2\x82", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf0\x9f", b"\xf4\x90\x80\x80")
 
 
 def chunk(chance: random.Random, count: int) -> bytes:
-    """The body of a chunk of so many rows, which have their columns in common.
+    """The body of a chunk of this many rows, which share their columns.
 
-    In half of the chunks is nothing that it takes csv to read: rows are read in two ways.
+    Half of the chunks contain nothing that needs csv to be read: the app reads rows in two ways.
     """
     is_plain = chance.random() < 0.5
     names = chance.sample(COLUMNS, chance.randint(1, len(COLUMNS)))
-    if chance.random() < 0.9:  # else hardly any row becomes a message
+    if chance.random() < 0.9:  # otherwise hardly any row becomes a message
         names = list(dict.fromkeys([*names, "userId", "event"]))
     rows = [_row(chance, names) for _ in range(count)]
     body = encode([_plain(row) for row in rows] if is_plain else rows)
@@ -172,8 +172,10 @@ def _text(chance: random.Random, name: str) -> str:
 
 
 def check(command: Command, segment: FakeSegment, body: bytes) -> Counter:
-    """Sends a chunk: every row is back as it was, with an outcome; what was accepted, and nothing else, is at Segment,
-    and none of the requests was one that Segment refuses or a message one that it throws away. Outcomes by status."""
+    """Sends a chunk. Checks that every row comes back unchanged with an outcome; that Segment has what was accepted,
+    and nothing else; and that none of the requests was one that Segment refuses, and none of the messages one that it
+    discards. Returns outcomes by status.
+    """
     segment.accepted.clear()
     segment.requests.clear()
     reply = command.exchange({"action": "execute", "finished": False}, body)
@@ -186,7 +188,7 @@ def check(command: Command, segment: FakeSegment, body: bytes) -> Counter:
     assert not (segment.discarded or segment.lost or segment.vanished)
     accepted = [row["segment_message_id"] for row in reply.rows if row["segment_status"] == "accepted"]
     assert len(set(accepted)) == len(accepted)
-    assert segment.accepted.keys() <= set(accepted)  # what is missing is a repeat of an earlier chunk's
+    assert segment.accepted.keys() <= set(accepted)  # the missing ones repeat those of an earlier chunk
     assert len(segment.accepted) + len(segment.duplicates) == len(accepted)
     segment.duplicates.clear()
     return Counter(row["segment_status"] for row in reply.rows)

@@ -1,6 +1,8 @@
-"""Answers of an API server as odd as they come: statuses, heads, encodings, bodies and timing, each by a number.
+"""The oddest possible answers of an API server: statuses, headers, encodings, bodies and timing, each chosen by a
+number.
 
-`answer(seed)` always makes the same one. What a client may make of them: a page, or an error that it names.
+`answer(seed)` always makes the same answer for a seed. A client may turn it into a page, or into an error that it
+names.
 """
 
 from __future__ import annotations
@@ -26,9 +28,9 @@ SECRET = "fake0token0that0no0text0may0show"
 ANSWER_TIMEOUT_S, PAGE_SIZE = 0.5, 4
 PAUSE_S = 0.05
 KEPT_OPEN = 20
-"""One connection in so many stays open after its answer, and waits for what comes."""
+"""One in this many connections stays open after its answer, and waits."""
 LONGEST_S = 3
-"""However slow an answer is, its connection is closed after so long."""
+"""However slow an answer is, its connection is closed after this many seconds."""
 
 
 # --- Bodies
@@ -50,7 +52,7 @@ def _odd_value(chance: random.Random, secret: str) -> object:
 
 
 def _changed(chance: random.Random, secret: str) -> bytes:
-    """A page of which some parts are something else."""
+    """A page with some parts replaced by something else."""
     page = _page(chance)
     for _ in range(chance.randrange(1, 4)):
         target = chance.choice([page, page["metadata"], *(page["items"] if isinstance(page["items"], list) else [])])
@@ -63,7 +65,7 @@ def _changed(chance: random.Random, secret: str) -> bytes:
 
 
 def _broken(chance: random.Random, secret: str) -> bytes:
-    """A page with some bytes gone or other ones."""
+    """A page with some bytes missing or changed."""
     body = bytearray(json.dumps(_page(chance, message=secret)).encode())
     for _ in range(chance.randrange(1, 9)):
         body[chance.randrange(len(body))] = chance.randrange(256)
@@ -71,7 +73,7 @@ def _broken(chance: random.Random, secret: str) -> bytes:
 
 
 def _vast(chance: random.Random, secret: str) -> bytes:
-    """What is small to send, and large to keep."""
+    """Small to send, but large to keep."""
     many = 10 ** chance.randrange(3, 7)
     return chance.choice(
         [b"[" * many, b'{"a":' * (many // 5), b'{"items":[' + b"{}," * (many // 3), b"9" * many, b"-0." + b"1" * many]
@@ -80,7 +82,7 @@ def _vast(chance: random.Random, secret: str) -> bytes:
 
 
 def _message(chance: random.Random, secret: str) -> bytes:
-    """An error's text."""
+    """The text of an error."""
     text = chance.choice(["", "\r\nX: y", "\x1b]0;title\x07", "<a>&amp;", "\u202e\u0000", "Bearer ", "\ud83d"])
     return json.dumps({"kind": "Status", "message": (text + secret) * chance.choice([1, 1, 1, 5_000])}).encode()
 
@@ -90,7 +92,7 @@ def _noise(chance: random.Random, secret: str) -> bytes:
 
 
 def _encoded(chance: random.Random, body: bytes) -> tuple[bytes, str]:
-    """The body, and the encoding that it is said to have, which may be true."""
+    """The body, and the encoding that it claims, which may be true."""
     kind = chance.randrange(9)
     packed = gzip.compress(body, 6)
     if kind == 0:
@@ -114,10 +116,10 @@ def _encoded(chance: random.Random, body: bytes) -> tuple[bytes, str]:
 
 
 def answer(seed: int, secret: str) -> Iterator[bytes]:
-    """Bytes to send, with a pause wherever there are none; `secret` may come back in any of them."""
+    """Bytes to send, with a pause wherever there are none. `secret` may come back in any of them."""
     chance = random.Random(seed)
     body = chance.choice([_changed, _changed, _broken, _vast, _message, _noise])(chance, secret)
-    if chance.random() < 0.3:  # only what is in it is odd
+    if chance.random() < 0.3:  # only its content is odd
         return iter([b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body), body])
     body, encoding = _encoded(chance, body)
     if chance.random() < 0.3:  # and how it is packed
@@ -178,7 +180,7 @@ def _dripped(content: bytes) -> Iterator[bytes]:
 
 
 class HostileServer:
-    """Answers requests, one after the other, with `answer(seed)` of growing seeds, over TLS."""
+    """Answers requests over TLS, one after the other, with `answer(seed)` for increasing seeds."""
 
     def __init__(self, seed: int, secret: str):
         self._next, self._secret = seed, secret
@@ -264,15 +266,15 @@ class Findings(NamedTuple):
 
 
 def list_pages(python: Path, app: Path, pages: int, seed: int) -> Findings:
-    """Lists by the input's own client, in a process of its own.
+    """Lists with the input's own client, in its own process.
 
-    Each answer has to become a page, or an error of the app's that is one printable line without the token.
+    Each answer must become a page, or an error of the app's in one printable line without the token.
 
     Args:
         app: a folder with the app's bin and lib.
 
     Raises:
-        SystemExit: an outcome is otherwise than it should be.
+        SystemExit: an outcome is wrong.
     """
     outcomes: Counter = Counter()
     longest_s = peak_mb = 0.0

@@ -1,4 +1,4 @@
-"""Rows to send, and what holds after every run, whatever happened in it."""
+"""Rows to send, and what must hold after every run, whatever happened in it."""
 
 from __future__ import annotations
 
@@ -40,8 +40,9 @@ def reasons(result):
 
 
 def check(result, sent, segment):
-    """Every row is back, unchanged, with an outcome; what says `accepted` is at Segment, and nothing else but is lost
-    answers' doing; nobody was told the write key."""
+    """Every row is back, unchanged, with an outcome. Segment has every row that says `accepted`, and others only if
+    answers were lost. The write key appears nowhere.
+    """
     assert [row["messageId"] for row in result.rows] == [row["messageId"] for row in sent]
     assert {row["segment_status"] for row in result.rows} <= STATUSES
     assert ids(result.rows, "accepted") <= segment.accepted.keys() <= ids(sent)
@@ -54,7 +55,7 @@ def check(result, sent, segment):
 
 
 def check_all_there(sent, segment):
-    """Every row is at Segment, once, as it was meant."""
+    """Segment has every row, once, as it was meant."""
     assert segment.accepted.keys() == ids(sent)
     for row in sent:
         message = segment.accepted[row["messageId"]].message

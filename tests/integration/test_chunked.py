@@ -1,4 +1,4 @@
-"""The driver speaks the protocol as splunklib understands it, and refuses what splunkd refuses; the app agrees."""
+"""The driver speaks the protocol as splunklib understands it, and refuses what splunkd refuses. So does the app."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_command_that_just_ends_is_an_error(command):
 @pytest.mark.parametrize(
     "reply", ["hello\\n", "chunked 1.0,2,0\\n{{", "chunked 1.0,2,4\\n{{}}a,a\\n", "chunked 1.0,2,4\\n{{}}a\\n1,2\\n"]
 )
-def test_what_splunkd_refuses_is_refused(command, reply):
+def test_what_splunkd_refuses_is_malformed(command, reply):
     with (
         command(f"import sys; sys.stdin.readline(); sys.stdout.write('{reply}')") as process,
         pytest.raises(Malformed),
@@ -101,14 +101,14 @@ def test_a_second_reply_is_refused(command):
             process.finish()
 
 
-def test_splunkds_csv_has_the_multivalues_last():
+def test_splunkds_csv_puts_the_multivalue_columns_last():
     body = encode([{"_time": "1", "a": ["x", "$"]}, {"b": "line\nline"}])
     assert body.decode().splitlines()[0] == '"_time",a,b,"__mv__time","__mv_a","__mv_b"'
     assert decode(body) == [{"_time": "1", "a": ["x", "$"]}, {"b": "line\nline"}]
 
 
 @pytest.mark.parametrize("version", pythons.SPLUNKS)
-def test_splunks_pythons_agree_with_splunklib_on_bodies_by_chance(package, version):
+def test_splunks_pythons_agree_with_splunklib_on_random_bodies(package, version):
     python = pythons.find(version)
     if python is None:
         pytest.skip("Python %s is not on this machine" % version)

@@ -1,4 +1,4 @@
-"""Requests that Segment understands, and what its answers, and those of whatever stands in its place, mean."""
+"""Requests that Segment understands, and the meaning of its answers and of those from whatever replaces it."""
 
 import base64
 import contextlib
@@ -49,7 +49,7 @@ def post(fake, fault=None, **options):
 # --- Requests ---
 
 
-def test_a_request_is_what_segment_documents(fake):
+def test_a_request_follows_segments_documentation(fake):
     sender = client(fake)
     send(sender)
     send(sender, retries=3)
@@ -76,7 +76,7 @@ def test_requests_and_bytes_are_counted(fake):
     assert [exchange.headers.get("Content-Encoding") for exchange in fake.requests] == ["gzip", None]
 
 
-def test_the_environment_has_no_say(fake, monkeypatch, tmp_path):
+def test_the_environment_is_ignored(fake, monkeypatch, tmp_path):
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login other password other")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
@@ -91,7 +91,7 @@ def test_a_write_key_that_no_header_can_carry_is_refused(fake, write_key):
         client(fake, write_key)
 
 
-def test_a_fingerprint_tells_keys_apart_and_gives_none_away():
+def test_a_fingerprint_distinguishes_keys_without_revealing_them():
     assert fingerprint("a") == fingerprint("a") != fingerprint("b")
     assert WRITE_KEY not in fingerprint(WRITE_KEY)
 
@@ -110,7 +110,7 @@ def test_a_fingerprint_tells_keys_apart_and_gives_none_away():
         ([415], Kind.ENCODED),
     ],
 )
-def test_what_a_status_asks_for(fake, codes, kind):
+def test_what_each_status_means(fake, codes, kind):
     assert {kind_of(code) for code in codes} == {kind}
     answer = post(fake, status(codes[0], "because"))
     assert (answer.kind, answer.http) == (kind, codes[0])
@@ -142,13 +142,13 @@ def test_what_a_status_asks_for(fake, codes, kind):
         ("[" * 30_000, "application/json", Kind.TRANSIENT, "unexpected_body"),
     ],
 )
-def test_a_200_is_read_before_it_is_believed(fake, text, content_type, kind, reason):
+def test_the_body_of_a_200_is_checked(fake, text, content_type, kind, reason):
     answer = post(fake, status(200, text, content_type=content_type))
     assert (answer.kind, answer.reason, answer.http) == (kind, reason, 200)
     assert text[:20] in answer.error or kind is Kind.ACCEPTED
 
 
-def test_an_answer_may_except_some(fake):
+def test_an_answer_may_exclude_some_events(fake):
     """Jitsu's: https://github.com/jitsucom/bulker, ingest."""
     said = {"ok": True, "receivedEvents": 3, "okEvents": 2, "errors": ["Message ID: m-1: it is too\nold " + WRITE_KEY]}
     answer = post(fake, status(200, json.dumps(said), content_type="application/json"))
@@ -167,7 +167,7 @@ def test_a_redirect_is_not_followed(fake, code):
     assert len(fake.requests) == 1
 
 
-def test_what_an_answer_asks_for_is_told(fake):
+def test_the_wait_that_an_answer_requests_is_reported(fake):
     assert post(fake, status(429, retry_after=7)).retry_after_s == 7
     assert 6 < post(fake, status(503, retry_after=faults.http_date(9))).retry_after_s <= 9
     assert post(fake, status(503)).retry_after_s is None
@@ -178,7 +178,7 @@ def test_what_an_answer_asks_for_is_told(fake):
     assert post(fake, faults.Fault(twice, handled=False)).retry_after_s == 5
 
 
-def test_what_an_answer_says_is_cut_short_and_has_no_key_in_it(fake):
+def test_an_answers_text_is_shortened_and_contains_no_key(fake):
     echo = "bad key %s, %s " % (WRITE_KEY, base64.b64encode(WRITE_KEY.encode() + b":").decode())
     answer = post(fake, status(400, echo + "x" * 100_000))
     assert answer.error.startswith("HTTP 400: bad key ***, *** x")
@@ -195,10 +195,10 @@ def test_an_endless_answer_is_not_read_to_its_end(fake):
 
     answer = post(fake, faults.Fault(Reply(500, pieces()), handled=False), timeout=20)
     assert answer.kind is Kind.TRANSIENT
-    assert len(sent) < 5_000  # what the sockets' buffers hold
+    assert len(sent) < 5_000  # the capacity of the sockets' buffers
 
 
-def test_an_encoded_answer_is_read_to_a_bound_or_not_at_all(fake):
+def test_an_encoded_answer_is_read_up_to_a_limit_or_not_at_all(fake):
     """See test_connections. The status counts, whatever the body is."""
     packed = gzip.compress(SUCCESS.encode())
 
@@ -212,7 +212,7 @@ def test_an_encoded_answer_is_read_to_a_bound_or_not_at_all(fake):
     assert answer(400, b"x", "gzip").kind is Kind.REFUSED
 
 
-def test_an_interim_answer_is_passed_over(fake):
+def test_an_interim_answer_is_skipped(fake):
     assert post(fake, faults.early_hints()).kind is Kind.ACCEPTED
     assert list(fake.accepted) == ["m"]
 
@@ -235,7 +235,7 @@ def test_an_interim_answer_is_passed_over(fake):
         (faults.slow_body(0.05), "timed out"),
     ],
 )
-def test_no_answer_in_time_is_worth_another_try(fake, fault, said):
+def test_a_timeout_is_transient(fake, fault, said):
     began = time.monotonic()
     answer = post(fake, fault)
     assert (answer.kind, answer.reason, answer.http) == (Kind.TRANSIENT, "network", None)
@@ -243,14 +243,14 @@ def test_no_answer_in_time_is_worth_another_try(fake, fault, said):
     assert time.monotonic() - began < 1.5
 
 
-def test_a_refused_connection_and_an_unknown_name_are_told_by_their_errors(fake):
+def test_a_refused_connection_and_an_unknown_name_are_reported_by_their_errors(fake):
     assert "refused" in post(fake, url="http://127.0.0.1:1/v1/batch").error
     answer = post(fake, url="https://no-such-host.invalid/v1/batch")
     assert (answer.kind, answer.reason) == (Kind.TRANSIENT, "network")
     assert "not known" in answer.error or "resolution" in answer.error
 
 
-def test_an_answer_that_is_no_http_is_worth_another_try():
+def test_an_answer_that_is_not_http_is_transient():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         destination = Destination(
             "segment", url="http://127.0.0.1:%d/v1/batch" % listener.getsockname()[1], timeout=0.3, connect_timeout=0.2
@@ -260,7 +260,7 @@ def test_an_answer_that_is_no_http_is_worth_another_try():
     assert (answer.kind, answer.reason) == (Kind.TRANSIENT, "network")
 
 
-def test_a_connection_that_went_stale_is_no_failure(fake):
+def test_a_stale_connection_is_not_a_failure(fake):
     sender = client(fake)
     fake.faults = faults.first(1, faults.stale())
     assert send(sender).kind is Kind.ACCEPTED
@@ -269,12 +269,12 @@ def test_a_connection_that_went_stale_is_no_failure(fake):
     assert [exchange.connection for exchange in fake.requests] == [1, 2]
 
 
-def test_a_first_connection_that_breaks_is_one(fake):
+def test_a_new_connection_that_breaks_is_a_failure(fake):
     assert post(fake, faults.close()).kind is Kind.TRANSIENT
     assert len(fake.requests) == 1
 
 
-def test_after_a_server_error_the_name_is_looked_up_anew(fake):
+def test_after_a_server_error_the_name_is_resolved_again(fake):
     sender = client(fake)
     fake.faults = faults.first(1, status(503))
     send(sender)
@@ -305,7 +305,7 @@ def test_certificates_are_verified(identities, expired, trusted, said):
     assert said in answer.error
 
 
-def test_a_ca_file_that_is_none_is_a_setting_to_correct(fake, tmp_path):
+def test_an_invalid_ca_file_is_a_setting_to_correct(fake, tmp_path):
     for path in (tmp_path / "missing.pem", tmp_path):
         with pytest.raises(SettingsError, match=r"\[segment\] ca_file .* cannot be used"):
             client(fake, ca_file=str(path))
@@ -325,20 +325,20 @@ def segment_behind(proxy):
         yield fake, destination
 
 
-def test_a_proxy_is_gone_through_where_it_is_set():
+def test_a_configured_proxy_is_used():
     with segment_behind(FakeProxy()) as (fake, destination):
         assert send(Client(destination, WRITE_KEY)).kind is Kind.ACCEPTED
         assert list(fake.accepted) == ["m"]
 
 
-def test_a_proxy_that_wants_credentials_is_a_setting_to_correct():
+def test_a_proxy_that_demands_credentials_is_a_setting_to_correct():
     with segment_behind(FakeProxy(user="a", password="b")) as (fake, destination):
         answer = send(Client(destination, WRITE_KEY))
         assert (answer.kind, answer.reason, answer.http) == (Kind.MISCONFIGURED, "auth", 407)
         assert not fake.requests
 
 
-def test_a_proxy_that_cannot_reach_segment_is_worth_another_try():
+def test_a_proxy_that_cannot_reach_segment_is_transient():
     with segment_behind(FakeProxy()) as (fake, destination):
         fake.down()
         assert send(Client(destination, WRITE_KEY)).kind is Kind.TRANSIENT

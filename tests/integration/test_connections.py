@@ -1,4 +1,4 @@
-"""Whatever answers, it takes no more time and memory than it may."""
+"""Whatever answers, it takes no more time and memory than allowed."""
 
 import contextlib
 import gzip
@@ -20,7 +20,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
 
 @contextlib.contextmanager
 def answering(*pieces, pause_s=0.0, forever=b""):
-    """The port of a server that answers one request with these bytes, then with `forever` for ever."""
+    """The port of a server that answers one request with these bytes, followed by `forever` again and again."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve():
@@ -42,7 +42,7 @@ def answering(*pieces, pause_s=0.0, forever=b""):
 
 
 def get(port, seconds=5.0, idle_s=3.0):
-    """Status and content; the response is closed, so that the server sees its end."""
+    """Status and content. Closes the response, so that the server sees its end."""
     manager = urllib3.PoolManager(retries=False)
     manager.pool_classes_by_scheme = connections.POOLS
     with connections.ended_after(seconds, idle_s):
@@ -85,13 +85,13 @@ def bomb(layers, size=50_000_000):
         (b"HTTP/1.1 204 No Content\r\n\r\n", (b"", True)),
     ],
 )
-def test_a_body_is_read_to_its_end_or_to_the_bound(answer, content):
+def test_a_body_is_read_to_its_end_or_to_the_limit(answer, content):
     with answering(answer) as port:
         assert get(port)[1] == content
 
 
 def test_a_bomb_is_not_unpacked():
-    """CVE-2025-66471: urllib3 makes all that is in a piece of it."""
+    """CVE-2025-66471: urllib3 decompresses a piece completely."""
     packed = bomb(1)
     with answering(sized(packed, "gzip")) as port:
         tracemalloc.start()
@@ -105,7 +105,7 @@ def test_a_bomb_is_not_unpacked():
 @pytest.mark.parametrize(
     ("body", "encoding"),
     [
-        (bomb(2), "gzip, gzip"),  # CVE-2025-66418: urllib3 undoes as many as are named
+        (bomb(2), "gzip, gzip"),  # CVE-2025-66418: urllib3 undoes as many encodings as are named
         (b"x", ", ".join(["gzip"] * 500)),
         (zlib.compress(b"x"), "deflate"),
         (b"x", "br"),
@@ -114,10 +114,10 @@ def test_a_bomb_is_not_unpacked():
         (b"x" * 100, "gzip"),
         (gzip.compress(b"x" * 100, mtime=0)[:-9], "gzip"),
         (gzip.compress(b"x" * 100, mtime=0) + b"junk", "gzip"),
-        (b"\x1f\x8b\x08\x08" + b"n" * (2 * MOST), "gzip"),  # a file name without end
+        (b"\x1f\x8b\x08\x08" + b"n" * (2 * MOST), "gzip"),  # a file name without an end
     ],
 )
-def test_what_was_not_asked_for_is_not_decoded(body, encoding):
+def test_an_unrequested_encoding_is_not_decoded(body, encoding):
     with answering(sized(body, encoding)) as port, pytest.raises(DecodeError, match="the answer"):
         get(port)
 
@@ -136,7 +136,7 @@ def test_what_was_not_asked_for_is_not_decoded(body, encoding):
         OK + b"X: y\r\n" * 101 + b"\r\n",
     ],
 )
-def test_what_breaks_off_or_is_no_answer_is_an_error(answer):
+def test_a_truncated_or_invalid_answer_is_an_error(answer):
     with answering(answer) as port, pytest.raises((HTTPError, OSError)):
         get(port)
 
@@ -145,8 +145,8 @@ INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
 
 
 @pytest.mark.parametrize("before", [INTERIM, b"HTTP/1.1 100 Continue\r\n\r\n" + INTERIM * 3, b"HTTP/1.1 102 P\r\n\r\n"])
-def test_interim_answers_are_passed_over(before):
-    """http.client does so with 100 alone: cpython#42550."""
+def test_interim_answers_are_skipped(before):
+    """http.client skips only 100: cpython#42550."""
     with answering(before + sized(b"x")) as port:
         assert get(port) == (200, (b"x", True))
 
@@ -161,14 +161,17 @@ def test_an_answer_of_another_protocol_is_final():
     [
         (b"", INTERIM),
         (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
-        (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1"),  # a size without end, which urllib3 reads whole
+        (
+            OK + b"Transfer-Encoding: chunked\r\n\r\n",
+            b"1",
+        ),  # a chunk size without an end, which urllib3 reads completely
         (OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"Trailer: x\r\n"),
         (OK + b"\r\n", b"x"),
         (OK + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b"", mtime=0), gzip.compress(b"", mtime=0)),
     ],
 )
 @pytest.mark.parametrize("pause_s", [0.0, 0.01])
-def test_what_has_no_end_is_ended(begin, forever, pause_s):
+def test_an_endless_answer_is_ended(begin, forever, pause_s):
     began = time.monotonic()
     with answering(begin, forever=forever * (1 if pause_s else 1_000), pause_s=pause_s) as port:
         tracemalloc.start()

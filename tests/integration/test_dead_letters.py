@@ -1,4 +1,4 @@
-"""What `segmentsend` does not get to Segment is in the collection segment_dead_letters before the search is told."""
+"""Before `segmentsend` tells the search that events were not accepted, it puts them into segment_dead_letters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def letters(splunkd):
     return splunkd.collections[COLLECTION]
 
 
-def test_what_was_not_accepted_is_kept_with_its_payload_and_reason(segmentsend, segment, letters):
+def test_events_not_accepted_are_kept_with_payload_and_reason(segmentsend, segment, letters):
     sent = [*rows(40), {**rows(1)[0], "messageId": "no-event", "event": ""}]
     segment.faults = when(lambda request: b"id-00003" in request.body, status(400, "Bad Request"))
     began = time.time()
@@ -42,7 +42,7 @@ def test_what_was_not_accepted_is_kept_with_its_payload_and_reason(segmentsend, 
     assert json.loads(letter["payload"])["messageId"] == "id-00003"
 
 
-def test_what_the_app_rejects_is_kept_as_a_draft_of_the_message(segmentsend, letters):
+def test_rows_that_the_app_rejects_are_kept_as_drafts(segmentsend, letters):
     row = {**rows(1)[0], "event": "", "properties.tags": ["a", "b"], "other": "x"}
     segmentsend([row], "dead_letters=true")
     (letter,) = letters.values()
@@ -54,7 +54,7 @@ def test_what_the_app_rejects_is_kept_as_a_draft_of_the_message(segmentsend, let
     assert "http" not in letter
 
 
-def test_they_are_there_before_the_search_fails_and_are_no_more_after_a_second_failure(segmentsend, segment, letters):
+def test_they_are_kept_before_the_search_fails_and_a_second_failure_adds_none(segmentsend, segment, letters):
     sent = rows(1_200)
     segment.faults = always(status(503))
     for run in (1, 2):
@@ -66,14 +66,14 @@ def test_they_are_there_before_the_search_fails_and_are_no_more_after_a_second_f
     assert all(letter["first_time"] < letter["last_time"] for letter in letters.values())
 
 
-def test_a_repeat_or_a_rehearsal_leaves_no_letter_nor_does_a_run_that_is_not_told_to(segmentsend, segment, letters):
+def test_repeats_dry_runs_and_runs_without_the_option_leave_no_letters(segmentsend, segment, letters):
     segmentsend([*rows(3), *rows(3)], "dead_letters=true")
     segmentsend(rows(3, event=""), "dead_letters=true", "dryrun=true")
     segmentsend(rows(3, event=""))
     assert not letters
 
 
-def test_a_destination_can_have_them_by_itself(segmentsend, splunkd, letters):
+def test_a_destination_can_turn_them_on(segmentsend, splunkd, letters):
     splunkd.conf["segment_bridge"]["segment"]["dead_letters"] = "1"
     segmentsend(rows(3, event=""))
     assert len(letters) == 3
@@ -81,7 +81,7 @@ def test_a_destination_can_have_them_by_itself(segmentsend, splunkd, letters):
     assert len(letters) == 3
 
 
-def test_a_letter_is_found_again_by_the_id_that_row_and_log_name(segmentsend, segment, letters):
+def test_a_letter_can_be_found_by_the_id_in_row_and_log(segmentsend, segment, letters):
     """A row without a messageId is rejected, corrected, and sent with its letter's id and its own time."""
     row = {"_time": "1764000000.500", "userId": "1", "event": "", "properties.plan": "pro"}
     (rejected,) = segmentsend([row], "dead_letters=true").rows
@@ -98,7 +98,7 @@ def test_a_letter_is_found_again_by_the_id_that_row_and_log_name(segmentsend, se
     assert message["timestamp"] == "2025-11-24T16:00:00.500Z" and message["properties"] == {"plan": "pro"}
 
 
-def test_equal_rows_have_letters_of_their_own_and_the_next_run_has_the_same(segmentsend, letters):
+def test_equal_rows_have_separate_letters_that_the_next_run_reuses(segmentsend, letters):
     sent = [{"_time": "1764000000", "userId": "1", "event": ""}] * 3
     for _ in range(2):
         result = segmentsend(sent, "dead_letters=true")
@@ -113,9 +113,7 @@ def test_a_letter_that_can_never_be_sent_is_cut(segmentsend, letters):
     assert json.loads(letter["payload"])["messageId"] == "id-00000"
 
 
-def test_what_went_back_as_rejected_is_kept_as_failed_when_the_receiver_turns_out_to_be_lost(
-    segmentsend, segment, letters
-):
+def test_events_returned_as_rejected_are_kept_as_failed_once_the_receiver_is_lost(segmentsend, segment, letters):
     segment.faults = lambda request: None if request.number == 1 else status(400, "no")
     options = ("dead_letters=true", "max_batch_events=1", "concurrency=1")
     result = segmentsend(rows(6), *options, chunk_rows=3)

@@ -1,7 +1,7 @@
-"""`segmentsend` and each fault there is between it, Segment and splunkd, with one batch and with many.
+"""`segmentsend` with each possible fault between it, Segment and splunkd, with one batch and with many.
 
-After each run every row has an outcome, what says `accepted` is what Segment has, the job's message says what happened,
-and the run log has the same numbers. Where the answers were lost, Segment may have more, which the next run settles.
+After each run every row has an outcome, Segment has what says `accepted`, the job's message says what happened, and the
+run log has the same numbers. If answers were lost, Segment may have more, which the next run settles.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.support.fakes.segment import WRITE_KEY, FakeSegment
 from tests.support.fakes.tls import Authority
 
 BATCHES = (100, 20)
-"""So many events in a batch: one, or many of them."""
+"""The number of events in a batch: one batch, or many."""
 
 SENT = rows(100)
 JSON = "application/json"
@@ -38,14 +38,14 @@ SLOW = ("timeout=0.2", "max_attempts=1")
 
 
 def log_facts(home, event):
-    """The facts of the last line of this event."""
+    """The facts of the last line for this event."""
     log = (home / "var/log/splunk/segment_bridge.log").read_text(encoding="utf-8")
     last = [line for line in log.splitlines() if f" event={event} " in line][-1]
     return {name: value.strip('"') for name, value in re.findall(r'(\w+)=("[^"]*"|\S+)', last)}
 
 
 def check_report(result, home):
-    """The run log has the same numbers as the rows."""
+    """Checks that the run log has the same numbers as the rows."""
     facts = log_facts(home, "run_end")
     for each in STATUSES:
         assert int(facts[each]) == statuses(result)[each]
@@ -59,7 +59,7 @@ def check_report(result, home):
 
 @pytest.fixture
 def in_both(splunk_home, tmp_path):
-    """Calls a function of a place and of BATCHES with each of the latter, in places of their own, at once."""
+    """Calls a function of a place and of each of BATCHES, in separate places and at once."""
 
     def call(story, events):
         with made_place(splunk_home, tmp_path / str(events)) as place:
@@ -73,7 +73,7 @@ def in_both(splunk_home, tmp_path):
     return in_both
 
 
-# --- What passes -----------------------------------------------------------------------------------------------------
+# --- Transient faults ------------------------------------------------------------------------------------------------
 
 PASSING: dict[str, Fault | Callable] = {
     "408": status(408),
@@ -112,7 +112,7 @@ PASSING: dict[str, Fault | Callable] = {
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_what_passes_costs_nothing(in_both, name):
+def test_a_transient_fault_costs_nothing(in_both, name):
     def story(place, events):
         segmentsend, _, segment = place
         segment.faults = first(1, PASSING[name])
@@ -127,7 +127,7 @@ def test_what_passes_costs_nothing(in_both, name):
     in_both(story)
 
 
-# --- What stays ------------------------------------------------------------------------------------------------------
+# --- Permanent faults ------------------------------------------------------------------------------------------------
 
 
 class Staying(NamedTuple):
@@ -136,7 +136,7 @@ class Staying(NamedTuple):
     says: str  # the job's message
     arguments: tuple[str, ...] = TWICE
     statuses: frozenset[str] = frozenset({"failed", "unsent"})
-    is_handled: bool = False  # Segment may have more than the rows say
+    is_handled: bool = False  # Segment may have more events than the rows say
 
 
 STAYING = {
@@ -196,7 +196,7 @@ def check_trouble(result, segment, expected: Staying, home):
 
 
 @pytest.mark.parametrize("name", STAYING)
-def test_what_stays_is_an_error_that_says_so(in_both, name):
+def test_a_permanent_fault_is_an_error_that_says_so(in_both, name):
     def story(place, events):
         segmentsend, _, segment = place
         expected = STAYING[name]
@@ -212,7 +212,7 @@ def test_what_stays_is_an_error_that_says_so(in_both, name):
 
 
 @pytest.mark.parametrize("name", ["refused", "unknown name", "proxy that is down", "proxy that wants a password"])
-def test_a_way_that_is_blocked_is_an_error_that_says_so(in_both, name):
+def test_a_blocked_route_is_an_error_that_says_so(in_both, name):
     def story(place, events):
         segmentsend, splunkd, segment = place
         settings = splunkd.conf["segment_bridge"]["segment"]
@@ -236,7 +236,7 @@ def test_a_way_that_is_blocked_is_an_error_that_says_so(in_both, name):
 
 
 @pytest.mark.parametrize("name", ["expired", "self-signed", "for another name"])
-def test_a_certificate_that_is_not_valid_is_an_error_that_says_so(in_both, name):
+def test_an_invalid_certificate_is_an_error_that_says_so(in_both, name):
     def story(place, events):
         segmentsend, splunkd, _ = place
         authority = Authority()
@@ -255,7 +255,7 @@ def test_a_certificate_that_is_not_valid_is_an_error_that_says_so(in_both, name)
     in_both(story)
 
 
-# --- Splunk's side ---------------------------------------------------------------------------------------------------
+# --- Faults on Splunk's side -----------------------------------------------------------------------------------------
 
 
 def test_a_full_disk_for_the_log_ends_no_run(in_both):
@@ -272,7 +272,7 @@ def test_a_full_disk_for_the_log_ends_no_run(in_both):
     in_both(story)
 
 
-def test_splunkd_that_is_gone_in_the_middle_is_not_needed_for_sending(in_both):
+def test_sending_does_not_need_a_splunkd_that_goes_away(in_both):
     def story(place, events):
         segmentsend, splunkd, segment = place
         with segmentsend.start(f"max_batch_events={events}") as command:
@@ -289,14 +289,14 @@ def test_splunkd_that_is_gone_in_the_middle_is_not_needed_for_sending(in_both):
     in_both(story)
 
 
-def test_splunkd_that_does_not_answer_at_the_beginning_is_an_error_that_says_so(segmentsend, segment, splunkd):
+def test_a_splunkd_that_does_not_answer_at_first_is_an_error_that_says_so(segmentsend, segment, splunkd):
     splunkd.down()
     result = segmentsend(SENT)
     assert not segment.requests and result.exit_code != 0
     assert "splunkd cannot be reached at https://127.0.0.1" in " ".join(result.texts("ERROR"))
 
 
-def test_sigterm_in_the_middle_settles_what_was_begun_and_begins_nothing(in_both):
+def test_sigterm_settles_what_was_begun_and_begins_nothing_new(in_both):
     def story(place, events):
         segmentsend, _, segment = place
         segment.latency_s = 0.3
@@ -320,7 +320,7 @@ def test_sigterm_in_the_middle_settles_what_was_begun_and_begins_nothing(in_both
     in_both(story)
 
 
-def test_after_a_kill_the_next_run_makes_it_whole(in_both):
+def test_the_next_run_recovers_from_a_kill(in_both):
     def story(place, events):
         segmentsend, _, segment = place
         last = 100 // events
@@ -340,7 +340,7 @@ def test_after_a_kill_the_next_run_makes_it_whole(in_both):
 
 
 @pytest.mark.parametrize("where", ["between chunks", "in the middle of one"])
-def test_input_that_ends_early_ends_the_run_and_what_was_read_is_settled(in_both, where):
+def test_an_early_end_of_input_ends_the_run_and_settles_what_was_read(in_both, where):
     def story(place, events):
         segmentsend, _, segment = place
         with segmentsend.start(f"max_batch_events={events}") as command:
@@ -361,7 +361,7 @@ def test_input_that_ends_early_ends_the_run_and_what_was_read_is_settled(in_both
     in_both(story)
 
 
-def test_splunkd_that_does_not_read_any_more_ends_the_run(segmentsend, segment):
+def test_a_splunkd_that_stops_reading_ends_the_run(segmentsend, segment):
     with segmentsend.start() as command:
         command.getinfo()
         command.close_output()

@@ -1,4 +1,4 @@
-"""However a receiver answers: no crash, no row without an outcome, no secret, and an end in time.
+"""However a receiver answers: no crash, no row without an outcome, no secret shown, and an end in time.
 
 tests.bench.hostile_answers does the same with 100,000 answers.
 """
@@ -17,7 +17,7 @@ from tests.support.pythons import SPLUNKS, find
 
 
 @pytest.mark.parametrize("version", SPLUNKS)
-def test_each_answer_becomes_one_of_the_apps(version, package):
+def test_each_answer_is_handled(version, package):
     python = find(version)
     if python is None:
         pytest.skip(f"there is no Python {version} on this machine")

@@ -9,7 +9,7 @@ from tests.support import pythons
 
 
 @pytest.mark.parametrize("version", pythons.SPLUNKS)
-def test_odd_answers_are_pages_or_errors_in_their_time_and_within_bounds(version, splunk_home):
+def test_odd_answers_are_pages_or_errors_within_time_and_memory_limits(version, splunk_home):
     python = pythons.find(version)
     if python is None:
         pytest.skip(f"there is no Python {version} on this machine: odd answers were not listed under it")

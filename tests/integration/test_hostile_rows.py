@@ -1,6 +1,6 @@
 """However odd the rows: no crash, no invalid request, no row without an outcome.
 
-tests.bench.hostile_rows does the same with 1,000,000 of them.
+tests.bench.hostile_rows does the same with 1,000,000 rows.
 """
 
 from __future__ import annotations

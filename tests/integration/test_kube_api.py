@@ -1,4 +1,4 @@
-"""Listing from an API server that answers as real ones do, and breaks as they do."""
+"""Lists from an API server that answers like real ones, and fails like them."""
 
 import base64
 import gzip
@@ -55,7 +55,7 @@ def fake(cluster_of_this_module):
 
 @pytest.fixture
 def waits():
-    """How long it was waited between attempts."""
+    """The waits between attempts."""
     return []
 
 
@@ -99,12 +99,12 @@ def names(objects):
 
 
 class TestAList:
-    def test_comes_in_pages_of_the_size_asked_for(self, listed):
+    def test_comes_in_pages_of_the_requested_size(self, listed):
         pages = listed(page_size=5)
         assert [len(page) for page in pages] == [5, 5, 5, 1]
         assert every(pages) == names(recorded.usersignups())
 
-    def test_is_never_asked_for_at_resource_version_0_which_ignores_the_limit(self, fake, listed):
+    def test_is_never_requested_at_resource_version_0_which_ignores_the_limit(self, fake, listed):
         listed(TENANTS)
         assert {name for exchange in fake.requests for name in re.findall(r"[?&](\w+)=", exchange.target)} == {
             "limit",
@@ -112,7 +112,7 @@ class TestAList:
             "continue",
         }
 
-    def test_is_of_one_state_of_the_cluster(self, fake, listed):
+    def test_shows_one_state_of_the_cluster(self, fake, listed):
         def change(request):
             fake.usersignups.put(signup("zoe", "1"))
 
@@ -122,16 +122,16 @@ class TestAList:
         finally:
             fake.usersignups.delete("zoe", "toolchain-host-operator")
 
-    def test_of_tenant_namespaces_leaves_the_others_on_the_server(self, listed):
+    def test_of_tenant_namespaces_is_filtered_by_the_server(self, listed):
         tenants = listed(TENANTS, page_size=500)[0]
         assert len(tenants) == 20
         assert set(tenants) < set(names(recorded.namespaces()))
 
-    def test_of_a_namespace_that_is_not_there_is_empty_like_a_real_one(self, fake, listed):
+    def test_of_a_missing_namespace_is_empty(self, fake, listed):
         fake.tokens["all"] = Account("all", frozenset({("usersignups.toolchain.dev.openshift.com", None)}))
         assert listed(SIGNUPS._replace(namespace="nowhere"), token="all") == [[]]
 
-    def test_goes_over_one_connection_and_is_compressed(self, fake, listed):
+    def test_uses_one_connection_and_is_compressed(self, fake, listed):
         fake.usersignups.fill(made_up_signups(300))
         try:
             assert sum(map(len, listed(page_size=100))) == 300
@@ -158,8 +158,8 @@ class TestAList:
     ],
     ids=["429", "504", "500", "503", "502", "reset", "closed", "cut", "cut by a reset", "stalled"],
 )
-class TestWhatMayPass:
-    def test_is_tried_again(self, fake, listed, fault):
+class TestTransientFaults:
+    def test_is_retried(self, fake, listed, fault):
         fake.faults = faults.at({2: fault})
         assert every(listed()) == names(recorded.usersignups())
 
@@ -171,18 +171,18 @@ class TestWhatMayPass:
         assert waits == [1.0, 2.0]
 
 
-def test_a_connection_that_was_closed_after_the_last_answer_is_made_anew(fake, listed):
+def test_a_connection_closed_after_the_last_answer_is_replaced(fake, listed):
     fake.faults = faults.at({2: faults.stale()})
     assert every(listed()) == names(recorded.usersignups())
 
 
-def test_retry_after_is_waited_for(fake, listed, waits):
+def test_retry_after_is_respected(fake, listed, waits):
     fake.faults = faults.in_turn(faults.status(429, retry_after=7), None, faults.status(503, retry_after=9))
     listed()
     assert waits == [7.0, 9.0]
 
 
-class TestWhatDoesNotPass:
+class TestPermanentFaults:
     """One attempt, and an error that says what to do."""
 
     @pytest.fixture(autouse=True)
@@ -196,7 +196,7 @@ class TestWhatDoesNotPass:
             "is unknown or has expired" in failure(token="unknown")
         )
 
-    def test_rights_are_missing(self, fake, failure):
+    def test_permissions_are_missing(self, fake, failure):
         fake.tokens["poor"] = Account("system:serviceaccount:a:b")
         text = failure(token="poor")
         assert 'User "system:serviceaccount:a:b" cannot list resource "usersignups"' in text
@@ -208,7 +208,7 @@ class TestWhatDoesNotPass:
             token="poor", resource=TENANTS
         )
 
-    def test_rights_are_taken_away_between_two_pages(self, fake, failure):
+    def test_permissions_are_taken_away_between_two_pages(self, fake, failure):
         fake.faults = faults.at({2: fake.denied})
         assert "answered 403" in failure()
 
@@ -216,7 +216,7 @@ class TestWhatDoesNotPass:
         assert "There is no bearer token" in failure(token="")
         assert fake.requests == []
 
-    def test_a_token_that_does_not_reach_the_server_is_no_reason_to_let_anybody_in(self, fake, failure):
+    def test_a_token_that_does_not_reach_the_server_suggests_no_new_permissions(self, fake, failure):
         fake.tokens["lost"] = ANONYMOUS
         text = failure(token="lost")
         assert 'User "system:anonymous" cannot list' in text
@@ -225,7 +225,7 @@ class TestWhatDoesNotPass:
     @pytest.mark.parametrize(
         "body", ["<html>blocked by policy</html>", '{"kind":"Status","message":"quota exceeded","code":403}', ""]
     )
-    def test_a_403_that_does_not_speak_of_the_right_to_list_is_no_reason_to_give_it(self, fake, failure, body):
+    def test_a_403_about_something_else_suggests_no_new_permissions(self, fake, failure, body):
         fake.faults = faults.always(faults.status(403, body))
         text = failure()
         assert "Role" not in text
@@ -241,14 +241,14 @@ class TestWhatDoesNotPass:
         ],
         ids=["as the fake answers", "404", "a redirection", "403"],
     )
-    def test_a_url_with_a_path_that_leads_nowhere(self, fake, failure, fault):
+    def test_a_url_with_a_wrong_path(self, fake, failure, fault):
         fake.faults = fault and faults.always(fault)
         text = failure(server=fake.url + "/k8s")
         assert 'The URL has the path "/k8s", which no API server has: leave it out' in text
         assert "Role" not in text
 
-    def test_a_url_with_a_path_that_a_proxy_asks_for(self, fake, failure):
-        """Rights are rights there, too."""
+    def test_a_url_with_a_path_that_a_proxy_needs(self, fake, failure):
+        """Missing permissions are reported there, too."""
         denial = '{"kind":"Status","message":"usersignups is forbidden: User \\"a\\" cannot list resource","code":403}'
         fake.faults = faults.always(faults.status(403, denial))
         assert "Give its account a Role" in failure(server=fake.url + "/k8s/clusters/c-1")
@@ -261,7 +261,7 @@ class TestWhatDoesNotPass:
 
     @pytest.mark.parametrize("host", ["a" * 64 + ".com", "a..b", ".", "\u2603.invalid"])
     @pytest.mark.parametrize("proxy_url", ["", "http://%s.invalid:1" % ("b" * 64)])
-    def test_a_host_name_that_is_none(self, failure, host, proxy_url):
+    def test_an_invalid_host_name(self, failure, host, proxy_url):
         text = failure(server="https://%s:6443" % host, proxy_url=proxy_url)
         assert "DNS failed" in text
         assert "This is not a valid host name" in text
@@ -272,7 +272,7 @@ class TestWhatDoesNotPass:
             assert "answered 302" in failure()
             assert other.requests == []
 
-    def test_a_proxys_page_in_place_of_a_list(self, fake, failure):
+    def test_a_proxys_page_instead_of_a_list(self, fake, failure):
         fake.faults = faults.at({2: faults.html()})
         assert 'begins: "<!DOCTYPE html><html><body><h1>Sign in to the network' in failure()
 
@@ -293,7 +293,7 @@ class TestWhatDoesNotPass:
             '{"kind":"UserSignupList","metadata":{},"items":["text"]}',
         ],
     )
-    def test_json_that_is_no_such_list(self, fake, failure, body):
+    def test_json_that_is_not_such_a_list(self, fake, failure, body):
         fake.faults = faults.always(faults.status(200, body, content_type="application/json"))
         assert "with something else" in failure()
 
@@ -336,7 +336,7 @@ class TestWhatDoesNotPass:
             thread.join()
 
     def test_the_port_speaks_plain_http_and_hangs_up_on_tls(self, failure):
-        """As etcd's does."""
+        """As etcd's port does."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
 
             def answer():
@@ -358,7 +358,7 @@ class TestWhatDoesNotPass:
     def test_the_ca_file_cannot_be_used(self, failure, ca_file, says):
         assert says in failure(ca_file=ca_file)
 
-    def test_the_ca_is_given_itself(self, fake, listed, failure):
+    def test_the_ca_is_given_inline(self, fake, listed, failure):
         ca, other = (
             base64.b64encode(ssl.PEM_cert_to_DER_cert(each.ca_file.read_text())).decode()
             for each in (fake, FakeKubernetes())
@@ -376,14 +376,14 @@ class TestWhatDoesNotPass:
 
 
 class TestAPage:
-    """Is bounded, however it is packed."""
+    """A page is limited in size, however it is packed."""
 
     @pytest.fixture
     def small(self, monkeypatch):
         monkeypatch.setattr(kube_api, "MOST_PAGE_BYTES", 20_000)
         monkeypatch.setattr(kube_api, "MOST_PAGE_VALUES", 1_000)
 
-    def test_that_is_too_large_is_asked_for_in_halves(self, fake, listed, small):
+    def test_that_is_too_large_is_requested_in_halves(self, fake, listed, small):
         assert every(listed(page_size=16)) == names(recorded.usersignups())
         limits = [re.search(r"limit=(\d+)", exchange.target).group(1) for exchange in fake.requests]
         assert limits[:2] == ["16", "8"]
@@ -410,7 +410,7 @@ class TestAPage:
             '{"kind":',
         ],
     )
-    def test_that_is_none_is_an_error(self, fake, failure, body):
+    def test_that_is_invalid_is_an_error(self, fake, failure, body):
         fake.faults = faults.always(faults.status(200, body))
         assert "with something else" in failure()
 
@@ -434,16 +434,16 @@ class TestAPage:
         assert time.monotonic() - started < 2
 
     @pytest.mark.parametrize("encoding", ["gzip, gzip", "br", "gzip"])
-    def test_whose_encoding_is_odd_is_an_error_in_the_end(self, fake, failure, encoding):
+    def test_with_an_odd_encoding_is_an_error_in_the_end(self, fake, failure, encoding):
         reply = Reply(200, b"{}", {"Content-Encoding": encoding})
         fake.faults = faults.always(faults.Fault(reply=reply, handled=False))
         assert "HTTP failed" in failure(Unavailable)
 
-    def test_an_error_whose_text_cannot_be_read_is_known_by_its_status(self, fake, failure):
+    def test_with_an_unreadable_error_text_is_known_by_its_status(self, fake, failure):
         fake.faults = faults.always(faults.Fault(reply=Reply(503, b"{}", {"Content-Encoding": "br"}), handled=False))
         assert "answered 503" in failure(Unavailable)
 
-    def test_what_the_server_says_is_one_printable_line_without_the_token(self, fake, failure):
+    def test_with_an_error_text_is_reported_in_one_printable_line_without_the_token(self, fake, failure):
         said = json.dumps({"message": "no\n\x1b[31m%s\0 %s" % (TOKEN, "long " * 1_000)})
         fake.faults = faults.always(faults.status(400, said))
         text = failure()
@@ -452,8 +452,8 @@ class TestAPage:
         assert len(text) < 1_000
 
 
-class TestWhatCannotBeReached:
-    """It may come back, so it is tried again."""
+class TestUnreachableServers:
+    """The server may come back, so it is tried again."""
 
     @pytest.fixture(autouse=True)
     def again(self, waits):
@@ -487,7 +487,7 @@ class TestWhatCannotBeReached:
         ],
         ids=["silent", "says so"],
     )
-    def test_a_port_that_hangs_up_and_may_well_have_tls(self, failure, said):
+    def test_a_port_that_hangs_up_during_tls(self, failure, said):
         with socket.create_server(("127.0.0.1", 0)) as listener:
 
             def answer():
@@ -506,12 +506,12 @@ class TestWhatCannotBeReached:
 
 
 class TestAListThatExpires:
-    def test_is_told_apart(self, fake, listed):
+    def test_is_recognised(self, fake, listed):
         fake.faults = faults.at({3: fake.gone})
         with pytest.raises(ListExpired):
             listed()
 
-    def test_is_not_continued_with_the_token_that_comes_with_it(self, fake, listed):
+    def test_is_not_continued_with_the_token_in_the_answer(self, fake, listed):
         fake.faults = faults.at({2: lambda request: fake.compact()})
         with pytest.raises(ListExpired):
             listed()
@@ -519,19 +519,19 @@ class TestAListThatExpires:
 
 
 class TestAProxy:
-    def test_is_gone_through(self, fake, listed):
+    def test_is_used(self, fake, listed):
         with FakeProxy() as proxy:
             assert every(listed(proxy_url=proxy.url)) == names(recorded.usersignups())
         assert proxy.targets == ["127.0.0.1:%d" % fake.port]
 
-    def test_may_ask_for_credentials(self, listed, failure):
+    def test_may_demand_credentials(self, listed, failure):
         with FakeProxy(user="splunk", password="hunter2") as proxy:
             assert listed(proxy_url=proxy.url, proxy_credentials="splunk:hunter2")
             text = failure(proxy_url=proxy.url, proxy_credentials="splunk:wrong")
         assert "the proxy failed: Tunnel connection failed: 407" in text
         assert "wrong" not in text
 
-    def test_may_speak_tls_and_is_verified_then_name_and_all(self, fake, listed):
+    def test_may_speak_tls_and_is_then_fully_verified(self, fake, listed):
         with FakeProxy(tls=fake.authority.server()) as proxy:
             assert listed(proxy_url=proxy.url)
             assert proxy.targets
@@ -547,7 +547,7 @@ class TestAProxy:
         assert listed()
 
     @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
-    def test_nor_is_a_ca(self, listed, failure, monkeypatch, name, fake):
+    def test_a_ca_of_the_environment_is_not_used(self, listed, failure, monkeypatch, name, fake):
         other = FakeKubernetes()
         monkeypatch.setenv(name, str(other.ca_file))
         assert listed()
@@ -556,7 +556,7 @@ class TestAProxy:
         assert "TLS failed" in failure(ca_file="")
 
     @pytest.mark.parametrize("name", ["NO_PROXY", "no_proxy"])
-    def test_is_gone_through_whatever_the_environment_excepts(self, listed, monkeypatch, name):
+    def test_is_used_whatever_the_environment_excludes(self, listed, monkeypatch, name):
         monkeypatch.setenv(name, "127.0.0.1,*")
         with FakeProxy() as proxy:
             assert listed(proxy_url=proxy.url)
@@ -576,7 +576,7 @@ class TestInAPod:
         ("token", "kind", "says"),
         [("", ClusterError, "token is empty"), ("one\ntwo", SecretError, "holds a line break")],
     )
-    def test_a_token_that_is_none_is_refused_by_its_place(self, failure, monkeypatch, tmp_path, token, kind, says):
+    def test_an_invalid_token_is_refused_by_naming_its_place(self, failure, monkeypatch, tmp_path, token, kind, says):
         (tmp_path / "token").write_text(token)
         monkeypatch.setattr(access, "POD", "%s/" % tmp_path)
         monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "::1")
@@ -585,7 +585,7 @@ class TestInAPod:
         assert says in text
         assert "%s/token" % tmp_path in text
 
-    def test_without_one_the_error_says_what_to_set(self, failure, monkeypatch):
+    def test_outside_a_pod_the_error_says_what_to_set(self, failure, monkeypatch):
         monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
         assert "Neither server nor kubeconfig is set" in failure(server="")
 
@@ -595,7 +595,7 @@ def test_secrets_do_not_show():
     assert "hunter" not in repr(given) + repr(access.resolve(given))
 
 
-def test_an_excerpt_is_short_on_one_line_and_without_what_identifies_people():
+def test_an_excerpt_is_one_short_line_without_personal_data():
     item = json.dumps(signup("amelia", "51203344"), indent=1)[20:]
     text = excerpt(item.encode())
     assert "\n" not in text

@@ -1,7 +1,7 @@
-"""Every field of a kubeconfig, as kubectl uses it or refused by its name; against a server that sees what comes of it.
+"""Every field of a kubeconfig is used as kubectl uses it, or refused by name. The server sees what comes of it.
 
-Source: client-go, tools/clientcmd/api/v1/types.go (the fields), validation.go and client_config.go (which of them win,
-and which must not stand together), transport/token_source.go (a token file before the token).
+Source: client-go, tools/clientcmd/api/v1/types.go (the fields), validation.go and client_config.go (which of them take
+precedence, and which exclude each other), transport/token_source.go (a token file before the token).
 """
 
 import base64
@@ -54,7 +54,7 @@ TYPES = {
         "extensions",
     ],
 }
-"""types.go's Config, Context, Cluster and AuthInfo, by their JSON names."""
+"""Config, Context, Cluster and AuthInfo of types.go, by their JSON names."""
 
 
 def data(content):
@@ -70,7 +70,9 @@ def fake():
 
 @pytest.fixture
 def folder(fake, tmp_path):
-    """Holds what a kubeconfig may name: certificates, keys and tokens; and the kubeconfig itself, in a folder of it."""
+    """Contains the files that a kubeconfig may name: certificates, keys and tokens; and a subfolder with the kubeconfig
+    itself.
+    """
     certificate, key = fake.authority.client("sync")
     fake.certificates["sync"] = SYNC
     (tmp_path / "kube").mkdir()
@@ -89,7 +91,7 @@ def folder(fake, tmp_path):
 
 @pytest.fixture
 def listed(fake, folder, monkeypatch):
-    """Lists by a kubeconfig with these fields on top; the first request that the server got."""
+    """Lists with a kubeconfig that has these fields on top. Returns the first request that the server got."""
 
     def list_by(user=None, cluster=None, context=None, config=None, **access):
         text = write(user, cluster, context, config)
@@ -139,7 +141,7 @@ def test_the_fields_are_those_of_client_go():
     }
 
 
-# --- What is used ---------------------------------------------------------------------------------------------------
+# --- Fields that are used -------------------------------------------------------------------------------------------
 
 USED = {
     "server": {"cluster": {}},
@@ -190,7 +192,7 @@ def test_is_used(listed, fields):
     listed(**fields)
 
 
-def test_data_serve_in_place_of_files(listed, folder):
+def test_inline_data_replace_files(listed, folder):
     certificate, key, ca = ((folder / name).read_bytes() for name in ("cert.pem", "key.pem", "ca.pem"))
     wrapped = "\n".join(data(certificate)[at : at + 64] for at in range(0, len(data(certificate)), 64))
     listed(
@@ -199,7 +201,7 @@ def test_data_serve_in_place_of_files(listed, folder):
     )
 
 
-def test_a_client_certificate_lies_on_the_disk_no_longer_than_it_is_read(listed, folder, monkeypatch):
+def test_a_client_certificate_is_on_disk_only_while_it_is_read(listed, folder, monkeypatch):
     temporary = folder / "tmp"
     temporary.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
@@ -217,33 +219,33 @@ def test_a_client_certificate_lies_on_the_disk_no_longer_than_it_is_read(listed,
     ],
     ids=["both", "the file alone", "a file that is not there", "an empty file"],
 )
-def test_a_token_file_that_can_be_read_goes_before_the_token(listed, user, sent):
+def test_a_readable_token_file_takes_precedence_over_the_token(listed, user, sent):
     assert token_of(listed(user)) == "Bearer " + sent
 
 
-def test_a_token_goes_with_a_client_certificate(listed):
+def test_a_token_can_be_combined_with_a_client_certificate(listed):
     exchange = listed({"token": TOKEN, "client-certificate": "cert.pem", "client-key": "key.pem"})
     assert token_of(exchange) == "Bearer " + TOKEN
 
 
 def test_username_and_password_are_sent(listed, fake):
-    with pytest.raises(ClusterError, match="answered 403"):  # which this server, like any of today, knows nothing of
+    with pytest.raises(ClusterError, match="answered 403"):  # this server, like every current one, does not know it
         listed({"username": "ivo", "password": "p\u00e4ss:word"})
     assert token_of(fake.requests[0]) == "Basic " + base64.b64encode("ivo:p\u00e4ss:word".encode()).decode()
 
 
 @pytest.mark.parametrize(("cluster", "encoding"), [({}, "gzip"), ({"disable-compression": True}, "identity")])
-def test_compression_is_asked_for_unless_it_is_disabled(listed, cluster, encoding):
+def test_compression_is_requested_unless_disabled(listed, cluster, encoding):
     assert listed(cluster=cluster).headers["Accept-Encoding"] == encoding
 
 
-def test_the_name_in_the_certificate_may_be_another(listed, fake):
+def test_the_certificate_may_be_for_another_configured_name(listed, fake):
     with FakeKubernetes(authority=fake.authority, usersignups=recorded.usersignups()) as other:
         other._tls = fake.authority.server("api.example.com")
         fake_url, cluster = other.url, {"server": other.url, "tls-server-name": "api.example.com"}
         with pytest.raises(ClusterError, match="tls-server-name to a name in the certificate"):
             listed(cluster={"server": fake_url})
-        with pytest.raises(IndexError):  # nothing came to the first one
+        with pytest.raises(IndexError):  # nothing reached the first one
             listed(cluster=cluster)
         assert len(other.requests) == 1
         with pytest.raises(ClusterError, match="TLS failed"):
@@ -251,12 +253,12 @@ def test_the_name_in_the_certificate_may_be_another(listed, fake):
 
 
 class TestAProxy:
-    def test_is_gone_through(self, listed, fake):
+    def test_is_used(self, listed, fake):
         with FakeProxy() as proxy:
             listed(cluster={"proxy-url": proxy.url})
             assert proxy.targets == ["127.0.0.1:%d" % fake.port]
 
-    def test_is_given_the_credentials_in_its_url(self, listed):
+    def test_receives_the_credentials_in_its_url(self, listed):
         with FakeProxy(user="user", password="h@nter") as proxy:
             listed(cluster={"proxy-url": proxy.url.replace("//", "//user:h%40nter@")})
 
@@ -266,19 +268,19 @@ class TestAProxy:
         assert "through proxy http://127.0.0.1:1: the proxy failed" in str(caught.value)
         assert "hunter2" not in str(caught.value)
 
-    def test_of_the_settings_goes_before_it(self, listed):
+    def test_in_the_settings_takes_precedence(self, listed):
         with FakeProxy() as proxy:
             listed(cluster={"proxy-url": "http://127.0.0.1:1"}, proxy_url=proxy.url)
             assert proxy.targets
 
 
-def test_a_ca_of_the_settings_goes_before_the_files(listed, folder):
+def test_a_ca_in_the_settings_takes_precedence_over_the_files(listed, folder):
     with pytest.raises(ClusterError, match="TLS failed"):
         listed(cluster={"certificate-authority": "other-ca.pem"})
     listed(cluster={"certificate-authority": "other-ca.pem"}, ca_file=str(folder / "ca.pem"))
 
 
-# --- What is refused ------------------------------------------------------------------------------------------------
+# --- Fields that are refused ----------------------------------------------------------------------------------------
 
 MAY_LIST = "of an account that may list, such as a ServiceAccount's"
 
@@ -389,14 +391,14 @@ def test_is_refused_by_name(refusal, fields, says):
 
 
 def test_each_field_is_in_a_table():
-    """So that none is forgotten when client-go has a new one."""
+    """So that none is overlooked when client-go adds one."""
     tried = set()
     for fields in [*USED.values(), *(fields for fields, _ in REFUSED.values())]:
         tried |= {name for part in fields.values() for name in part}
     assert set().union(*TYPES.values()) - tried == set()
 
 
-def test_a_context_that_is_asked_for_and_not_there_is_refused_by_name(listed, folder):
+def test_an_unknown_context_is_refused_by_name(listed, folder):
     listed()
     with pytest.raises(ClusterError, match='has no context "other": it has "sync"'):
         kubeconfig.read(str(folder / "config"), "other")
@@ -404,7 +406,7 @@ def test_a_context_that_is_asked_for_and_not_there_is_refused_by_name(listed, fo
 
 @pytest.mark.parametrize("secret", ["line\nbreak", "\u201cquoted\u201d", "nul\0", "escape\x1b"])
 @pytest.mark.parametrize("place", ["token", "tokenFile", "proxy-url"])
-def test_a_credential_that_no_header_can_carry_is_refused_by_its_place_and_not_shown(refusal, folder, place, secret):
+def test_a_credential_that_no_header_can_carry_is_refused_without_showing_it(refusal, folder, place, secret):
     (folder / "bad").write_text(secret, encoding="utf-8")
     fields = {
         "token": {"user": {"token": secret}},
@@ -432,14 +434,14 @@ def test_a_credential_that_no_header_can_carry_is_refused_by_its_place_and_not_s
         ("[" * 100_000, "is not YAML"),
     ],
 )
-def test_a_file_that_is_none(folder, content, says):
+def test_an_invalid_file(folder, content, says):
     (folder / "config").write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ClusterError) as caught:
         kubeconfig.read(str(folder / "config"), "")
     assert str(caught.value).startswith("kubeconfig %s %s" % (folder / "config", says))
 
 
-def test_a_file_that_is_not_there():
+def test_a_missing_file():
     with pytest.raises(ClusterError) as caught:
         kubeconfig.read("/nowhere", "")
     assert str(caught.value) == "kubeconfig /nowhere cannot be read: No such file or directory"

@@ -1,4 +1,4 @@
-"""What goes wrong in a way that nobody foresaw, or with a secret that cannot be sent, shows no value."""
+"""Unforeseen errors, and secrets that cannot be sent, show no value."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def test_a_write_key_that_no_header_can_carry(segmentsend, segment, splunkd, mid
     assert SECRET[:16] not in everything and SECRET[16:] not in everything
 
 
-def test_a_final_newline_is_no_fault(segmentsend, segment, splunkd):
+def test_a_final_newline_is_accepted(segmentsend, segment, splunkd):
     splunkd.passwords["segment"] += "\n"
     assert statuses(segmentsend(rows(3))) == {"accepted": 3}
     assert not segment.vanished
 
 
-def test_what_nobody_foresaw_is_told_by_type_and_place(segmentsend, segment, splunkd):
-    splunkd.conf["segment_bridge"]["segment"]["region"] = [SECRET]  # splunkd gives texts
+def test_an_unforeseen_error_shows_only_its_type_and_place(segmentsend, segment, splunkd):
+    splunkd.conf["segment_bridge"]["segment"]["region"] = [SECRET]  # splunkd returns texts
     result = segmentsend(rows(3))
     assert result.exit_code == 1 and not segment.requests
     error = " ".join(result.texts("ERROR"))
@@ -42,7 +42,7 @@ def test_what_nobody_foresaw_is_told_by_type_and_place(segmentsend, segment, spl
     assert SECRET not in everything and "Traceback" not in everything
 
 
-def test_a_getinfo_that_nobody_foresaw_as_well(segmentsend):
+def test_an_unforeseen_getinfo_shows_only_type_and_place(segmentsend):
     with segmentsend.start() as command:
         command.send({"action": SECRET}, b"")
         assert "internal error: RuntimeError in splunklib" in repr(command.receive())

@@ -1,4 +1,6 @@
-"""Access tokens: got with an assertion that the token server verifies, renewed in time, and got anew when refused."""
+"""Access tokens: obtained with an assertion that the token server verifies, renewed in time, and renewed when
+refused.
+"""
 
 import json
 import threading
@@ -56,7 +58,7 @@ def test_a_token_that_the_receiver_takes(server):
     assert exchange_.headers["Content-Type"] == "application/x-www-form-urlencoded"
 
 
-def test_one_does_until_half_of_its_life_is_over(server):
+def test_one_token_serves_for_half_of_its_lifetime(server):
     ticks = Ticks()
     ours = tokens(server, ticks=ticks)
     first = ours.get()
@@ -66,7 +68,7 @@ def test_one_does_until_half_of_its_life_is_over(server):
     assert ours.get() != first and len(server.requests) == 2
 
 
-def test_the_old_one_does_while_no_new_one_is_to_be_had(server):
+def test_the_old_token_serves_while_no_new_one_is_available(server):
     ticks = Ticks()
     ours = tokens(server, ticks=ticks)
     first = ours.get()
@@ -74,13 +76,13 @@ def test_the_old_one_does_while_no_new_one_is_to_be_had(server):
     ticks.now = 600
     assert ours.get() == first
     ticks.now = 610
-    assert ours.get() == first and len(server.requests) == 2  # it is not asked again at once
+    assert ours.get() == first and len(server.requests) == 2  # the server is not asked again at once
     ticks.now = 980
     with pytest.raises(Unavailable):
         ours.get()
 
 
-def test_one_that_was_refused_is_got_anew_once(server):
+def test_a_refused_token_is_renewed_once(server):
     ours = tokens(server)
     first = ours.get()
     ours.drop(first)
@@ -90,7 +92,7 @@ def test_one_that_was_refused_is_got_anew_once(server):
     assert ours.get() == second and len(server.requests) == 2
 
 
-def test_threads_share_one(server):
+def test_threads_share_one_token(server):
     server.latency_s = 0.05
     ours, got = tokens(server), []
     threads = [threading.Thread(target=lambda: got.append(ours.get())) for _ in range(8)]
@@ -102,8 +104,8 @@ def test_threads_share_one(server):
 
 
 @pytest.mark.parametrize("skew_s", [3_600, -3_600])
-def test_a_clock_that_is_wrong_is_made_up_for(server, skew_s):
-    """oauth_manager.py: by the answer's Date, at once"""
+def test_a_wrong_clock_is_compensated(server, skew_s):
+    """oauth_manager.py: corrects it by the answer's Date, at once"""
     server.skew_s = skew_s
     ours = tokens(server)
     token = ours.get()
@@ -131,7 +133,7 @@ def asked(*answers):
     return Tokens("https://oauth2.segment.io", "app", "kid", OURS, post)
 
 
-def test_a_clock_that_no_date_helps_against():
+def test_a_wrong_clock_that_no_date_corrects():
     untimely = Said(400, json.dumps({"error": "invalid_request", "error_description": "Token is expired"}))
     with pytest.raises(TokenRefused) as refused:
         asked(untimely, untimely).get()
@@ -149,13 +151,13 @@ def test_a_busy_server(headers, wait_s):
 
 
 @pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504])
-def test_a_server_that_fails_may_do_so_for_a_moment(status):
+def test_a_server_may_fail_for_a_moment(status):
     with pytest.raises(Unavailable):
         asked(Said(status)).get()
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 415, 302])
-def test_what_it_refuses_stays_refused(status):
+def test_a_refusal_is_final(status):
     with pytest.raises(TokenRefused) as refused:
         asked(Said(status, '{"error": "invalid_client", "error_description": "no such key"}')).get()
     assert (refused.value.status, refused.value.reason) == (status, "oauth")
@@ -166,7 +168,7 @@ def test_what_it_refuses_stays_refused(status):
     "text",
     ["", "<html>", "[]", "{}", '{"access_token": ""}', '{"access_token": 7}', '{"access_token": "a\\nb"}', "[" * 9999],
 )
-def test_an_answer_that_has_no_token(text):
+def test_an_answer_without_a_token(text):
     with pytest.raises(TokenRefused):
         asked(Said(200, text)).get()
 
@@ -174,7 +176,7 @@ def test_an_answer_that_has_no_token(text):
 @pytest.mark.parametrize(
     "life", ["", ', "expires_in": null', ', "expires_in": "soon"', ', "expires_in": -1', ', "expires_in": true']
 )
-def test_a_life_that_is_not_said_is_short(life):
+def test_a_missing_lifetime_counts_as_short(life):
     ticks = Ticks()
     ours = asked(Said(200, '{"access_token": "a"%s}' % life), Said(200, '{"access_token": "b"}'))
     ours._ticks = ticks
@@ -192,13 +194,13 @@ def test_no_answer():
         assert told.value is error
 
 
-def test_nothing_secret_is_told(server):
+def test_no_secret_is_shown(server):
     server.faults = faults.first(1, faults.status(401, json.dumps({"error": "x" * 9999})))
     with pytest.raises(TokenRefused) as refused:
         tokens(server).get()
     assert PEM[30:60] not in str(refused.value) and len(str(refused.value)) < 700
 
 
-def test_a_date_of_the_servers_own(server):
+def test_the_servers_own_date(server):
     server.faults = faults.first(1, faults.Fault(reply=Reply.json(200, {"access_token": "a"}, Date="nonsense")))
     assert tokens(server).get() == "a"

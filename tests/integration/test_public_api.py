@@ -1,4 +1,4 @@
-"""What is asked of Segment's Public API, and what its answers mean: the fake's, and others."""
+"""Requests to Segment's Public API, and the meaning of answers from the fake and from others."""
 
 import json
 import time
@@ -97,7 +97,7 @@ def test_lists_are_spelled_as_segment_takes_them(api, fake, spelling):
     assert len(ours.failed("src", window())) == 2
     before = len(fake.requests)
     assert len(ours.filtered("src", window())) == 1
-    assert len(fake.requests) == before + 1  # from then on it is known
+    assert len(fake.requests) == before + 1  # from then on the spelling is known
 
 
 def test_all_pages(api, fake):
@@ -115,20 +115,20 @@ def test_sixty_requests_a_minute_and_no_more(api, fake, clock):
     assert clock.slept == [60.0]
 
 
-def test_a_429_is_waited_for(api, fake, clock):
+def test_a_429_is_retried_after_a_wait(api, fake, clock):
     fake.faults = faults.first(2, faults.status(429, '{"errors": []}', retry_after=17))
     assert api().source("src").is_enabled
     assert clock.slept == [17, 17]
 
 
-def test_a_wait_that_takes_too_long(api, fake):
+def test_a_wait_that_would_take_too_long(api, fake):
     fake.faults = faults.status(429, retry_after=299)
     with pytest.raises(DeadlineExceeded) as late:
         api().source("src")
     assert late.value.reason == "http_429"
 
 
-def test_what_fails_for_a_moment_is_tried_again(api, fake):
+def test_a_transient_failure_is_retried(api, fake):
     fake.faults = faults.first(3, faults.mix(1, (0.5, faults.status(503)), (0.5, faults.reset())))
     assert api().source("src").is_enabled
     fake.faults = faults.status(500)
@@ -140,7 +140,7 @@ def test_what_fails_for_a_moment_is_tried_again(api, fake):
     "token, source, status, reason",
     [("x", "src", 401, "api_token"), ("poor", "src", 403, "api_forbidden"), (TOKEN, "gone", 404, "no_source")],
 )
-def test_what_is_refused_with_a_cure(api, token, source, status, reason):
+def test_refusals_say_what_to_do(api, token, source, status, reason):
     for ask in (lambda ours: ours.source(source), lambda ours: ours.failed(source, window())):
         with pytest.raises(ApiRefused) as refused:
             ask(api(token))
@@ -148,7 +148,7 @@ def test_what_is_refused_with_a_cure(api, token, source, status, reason):
         assert "To do: " in str(refused.value) and token not in str(refused.value).replace("token", "")
 
 
-def test_a_window_that_is_none_is_refused_after_all_spellings(api, fake):
+def test_an_invalid_window_is_refused_after_trying_all_spellings(api, fake):
     with pytest.raises(ApiRefused) as refused:
         api().failed("src", Window(0, 1))
     assert refused.value.reason == "api_request" and "time range" in str(refused.value)
@@ -159,7 +159,7 @@ def test_every_reason_is_known():
     assert all(map(is_known, public_api.REASONS.values()))
 
 
-# --- Answers that are none of its own ---
+# --- Answers from something else ---
 
 
 class Said(NamedTuple):
@@ -173,7 +173,7 @@ class Said(NamedTuple):
     ["", "<html>", "[]", "{}", '{"data": []}', '{"data": {}}', '{"data": {"source": {}}}', "[" * 9999,
      '{"data": {"source": {"enabled": "true"}}}'],
 )  # fmt: skip
-def test_an_answer_that_is_not_its_own(text):
+def test_an_answer_from_something_else(text):
     with pytest.raises(SegmentBridgeError) as told:
         PublicApi(lambda method, url, headers: Said(200, text), "us", TOKEN).source("src")
     assert told.value.reason == "unexpected_body"
@@ -190,7 +190,7 @@ def test_an_answer_that_is_not_its_own(text):
         {"dataset": [], "pagination": {"next": "again"}},
     ],
 )
-def test_counts_that_are_none(data):
+def test_invalid_counts(data):
     text = json.dumps({"data": data})
     with pytest.raises(SegmentBridgeError) as told:
         PublicApi(lambda method, url, headers: Said(200, text), "us", TOKEN).received("src", window())

@@ -1,4 +1,4 @@
-"""The manifests in app/kubernetes, and what docs/setup.md and the error for missing rights say: enough, no more."""
+"""The manifests in app/kubernetes, docs/setup.md and the error for missing permissions grant enough, and no more."""
 
 import re
 import subprocess
@@ -38,7 +38,7 @@ FILES = pytest.mark.parametrize(
 
 
 def objects_of(file):
-    """By kind; there is one of each."""
+    """The objects by kind. There is one of each kind."""
     documents = list(yaml.safe_load_all((ROOT / "app/kubernetes" / file).read_text(encoding="utf-8")))
     by_kind = {document["kind"]: document for document in documents}
     assert len(by_kind) == len(documents)
@@ -46,7 +46,7 @@ def objects_of(file):
 
 
 def may_list(objects):
-    """What RBAC makes of it: (resource, namespace), or (resource, None) for all namespaces."""
+    """What RBAC permits with it: (resource, namespace), or (resource, None) for all namespaces."""
     granted = set()
     for binding, namespace in ("RoleBinding", HOST), ("ClusterRoleBinding", None):
         if binding not in objects:
@@ -67,7 +67,7 @@ def may_list(objects):
 
 
 @FILES
-def test_a_file_makes_one_account_with_a_token_and_its_rights(file, settings, home, kinds, needed, lists):
+def test_a_file_creates_one_account_with_a_token_and_permissions(file, settings, home, kinds, needed, lists):
     objects = objects_of(file)
     assert set(objects) == ACCOUNT | kinds
     assert may_list(objects) == needed
@@ -81,7 +81,7 @@ def test_a_file_makes_one_account_with_a_token_and_its_rights(file, settings, ho
 
 
 @FILES
-def test_what_it_grants_is_what_the_input_needs(file, settings, home, kinds, needed, lists):
+def test_it_grants_exactly_what_the_input_needs(file, settings, home, kinds, needed, lists):
     with FakeKubernetes(usersignups=recorded.usersignups(), namespaces=recorded.namespaces()) as fake:
         account = Account("system:serviceaccount:%s:segment-bridge" % home, may_list(objects_of(file)))
         fake.tokens = {TOKEN: account}
@@ -91,7 +91,9 @@ def test_what_it_grants_is_what_the_input_needs(file, settings, home, kinds, nee
 
 
 @FILES
-def test_the_error_for_missing_rights_names_the_same_rules_and_the_file(file, settings, home, kinds, needed, lists):
+def test_the_error_for_missing_permissions_names_the_same_rules_and_the_file(
+    file, settings, home, kinds, needed, lists
+):
     objects = objects_of(file)
     resources = [kind.resource for kind in kinds_of(Cluster("a", **settings))]
     assert {resource.manifest for resource in resources} == {"kubernetes/" + file}
@@ -114,13 +116,13 @@ def test_the_page_names_the_files_and_the_secret():
 
 
 def commands(beginning):
-    """The block of commands in the page that begins so."""
+    """The block of commands in the page that begins like this."""
     return re.search(r"^    %s.*\n(?:    .*\n)*" % re.escape(beginning), DOCUMENTED, re.MULTILINE).group()
 
 
 @pytest.fixture
 def curl(tmp_path, monkeypatch):
-    """Stands in for curl; what it was called with, a list of arguments a call."""
+    """Stands in for curl. Returns its calls, each as a list of arguments."""
     script = tmp_path / "curl"
     script.write_text('#!/bin/sh\nprintf "%s\\n" "$@" "" >> calls\n', encoding="utf-8")
     script.chmod(0o755)
@@ -136,7 +138,7 @@ def curl(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("length", [1, 255, 256, 1_100, 3_000])
-def test_documented_commands_store_a_token_as_it_is_read(curl, tmp_path, length):
+def test_documented_commands_store_a_token_in_the_form_that_is_read(curl, tmp_path, length):
     token = "".join(chr(65 + number % 26) for number in range(length))
     (tmp_path / "token.txt").write_text(token, encoding="ascii")
     stored = {}
@@ -146,7 +148,7 @@ def test_documented_commands_store_a_token_as_it_is_read(curl, tmp_path, length)
     assert stored == passwords.pieces("usersignups:prod", token)
 
 
-def test_documented_commands_delete_a_clusters_records_and_no_others(curl):
+def test_documented_commands_delete_only_one_clusters_records(curl):
     splunkd = SplunkdDouble()
     for name in "usersignups", "tenant_namespaces":
         for cluster in "prod", "prod2":

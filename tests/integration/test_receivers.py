@@ -1,4 +1,4 @@
-"""Runs to other receivers than Segment, and by OAuth: what becomes of each event, against the fakes."""
+"""Runs to receivers other than Segment, and with OAuth: what becomes of each event, tested against the fakes."""
 
 import json
 
@@ -63,7 +63,7 @@ def test_rudderstack(rudder):
     assert rudder.ids == ["a", "b"]
 
 
-def test_rudderstack_refuses_a_request_for_one_bad_event(rudder):
+def test_rudderstack_refuses_a_request_because_of_one_bad_event(rudder):
     payloads = [event(str(number)) for number in range(9)]
     payloads[4] = event("bad", userId="")
     found = deliver(rudder, "rudderstack", payloads)
@@ -71,7 +71,7 @@ def test_rudderstack_refuses_a_request_for_one_bad_event(rudder):
     assert sorted(rudder.ids) == sorted(str(number) for number in range(9) if number != 4)
 
 
-def test_rudderstack_knows_keys(rudder):
+def test_rudderstack_checks_keys(rudder):
     assert deliver(rudder, "rudderstack", [event("a")], key="wrong") == [("failed", "auth")]
     assert deliver(rudder, "rudderstack", [event("a"), event("b")], key=OFF.key) == [("failed", "source_disabled")] * 2
     assert rudder.accepted == []
@@ -103,7 +103,7 @@ def test_jitsu_names_the_bad_events_and_takes_the_others(jitsu):
     assert jitsu.ids == ["a", "c"] and len(jitsu.requests) == 1
 
 
-def test_jitsu_where_all_of_a_request_are_bad(jitsu):
+def test_jitsu_when_all_events_of_a_request_are_bad(jitsu):
     payloads = [event("first"), *(event(name, type="purchase") for name in "ab")]
     settings = {"max_batch_events": "1", "concurrency": "1"}
     batches = [Batch(number, [payload], [number]) for number, payload in enumerate(payloads)]
@@ -125,7 +125,7 @@ def test_jitsu_without_destinations(jitsu):
     assert deliver(jitsu, "jitsu", [event("a")], key="off:secret") == [("failed", "source_disabled")]
 
 
-def test_jitsu_knows_keys(jitsu):
+def test_jitsu_checks_keys(jitsu):
     assert deliver(jitsu, "jitsu", [event("a")], key="key-id:wrong") == [("failed", "auth")]
 
 
@@ -151,16 +151,16 @@ def test_customer_io_in_strict_mode(customer_io):
     assert found == [ACCEPTED, ("rejected", "http_400"), ACCEPTED]
     assert all(each.headers["X-Strict-Mode"] == "1" for each in customer_io.requests)
     assert {each["messageId"]: each.get("context") for each in customer_io.accepted} == {
-        "a": {"userAgent": "x"},  # a batch's context would take its place
+        "a": {"userAgent": "x"},  # a batch's context would replace it
         "c": None,
     }
 
 
-def test_customer_io_knows_keys_in_strict_mode(customer_io):
+def test_customer_io_checks_keys_in_strict_mode(customer_io):
     assert deliver(customer_io, "customerio", [event("a")], key="wrong") == [("failed", "auth")]
 
 
-def test_headers_of_a_sites_own(customer_io):
+def test_headers_that_a_site_has_added(customer_io):
     assert deliver(customer_io, "customerio", [event("a")], headers='{"X-Strict-Mode": "0", "X-Site": "a"}') == [
         ACCEPTED
     ]
@@ -183,7 +183,7 @@ def test_headers_of_a_sites_own(customer_io):
         ('{"okEvents": 1, "errors": ["Message ID: a: no"]}', Kind.ACCEPTED),
     ],
 )
-def test_a_207_is_believed_if_it_says_yes(rudder, body, kind):
+def test_a_207_counts_as_success_if_it_says_so(rudder, body, kind):
     rudder.faults = faults.status(207, body)
     sender = Client(destination(rudder, "rudderstack"), "fake-key")
     assert sender.send(sender.prepare(b'{"batch":[]}')).kind is kind
@@ -222,11 +222,11 @@ def test_a_token_and_the_key_in_the_body(segment, server):
     assert list(segment.accepted) == ["a", "b"] and len(server.requests) == 1
 
 
-def test_basic_is_not_enough_for_such_a_source(segment):
+def test_basic_authentication_is_not_enough_for_an_oauth_source(segment):
     assert deliver(segment, "segment", [event("a")], WRITE_KEY) == [("failed", "auth")]
 
 
-def test_the_batch_that_meets_a_refused_token_is_sent_once_more(segment, server):
+def test_a_batch_whose_token_was_refused_is_sent_again(segment, server):
     ours = destination(segment, "segment", **OAUTH)
     sender = Client(ours, WRITE_KEY, PEM)
 
@@ -247,7 +247,7 @@ def test_a_token_that_is_always_refused_stops_the_run(segment, server, status):
     assert segment.accepted == {}
 
 
-def test_a_bad_event_gets_one_new_token_not_one_for_each_half(segment, server):
+def test_a_bad_event_causes_one_new_token_and_not_one_per_half(segment, server):
     segment.faults = faults.when(lambda request: b"poison" in request.body, faults.status(400))
     payloads = [event(str(number)) for number in range(16)]
     payloads[7] = event("poison")
@@ -256,18 +256,18 @@ def test_a_bad_event_gets_one_new_token_not_one_for_each_half(segment, server):
     assert len(server.requests) == 2
 
 
-def test_an_application_that_is_refused(segment, server):
+def test_a_refused_application(segment, server):
     server.key_id = "another"
     assert by_oauth(segment, [event("a")]) == [("failed", "oauth")]
     assert segment.requests == []
 
 
-def test_a_token_server_that_is_away_for_a_moment(segment, server):
+def test_a_token_server_that_is_down_for_a_moment(segment, server):
     server.faults = faults.first(1, faults.status(503))
     assert by_oauth(segment, [event("a")]) == [ACCEPTED]
 
 
-def test_a_private_key_that_is_none(segment):
+def test_an_invalid_private_key(segment):
     for text in ("", "x", PEM.replace("PRIVATE", "PUBLIC")):
         with pytest.raises(SecretError) as refused:
             client.Client(destination(segment, "segment", **OAUTH), WRITE_KEY, text)

@@ -1,8 +1,8 @@
-"""Whatever happens to the cluster, the network, KV store and other runs: the collection ends as the cluster is.
+"""Whatever happens to the cluster, the network, KV store and other runs: the collection ends up like the cluster.
 
 Random histories of a small cluster, run after run. In each run anything may fail, the cluster may change, and the run
-may be told to stop; a reader looks on before every request. A seed gives the same dice each time, though with several
-members at once not for the same requests.
+may be told to stop. A reader looks at the collection before every request. A seed always gives the same random numbers,
+but with several members at once not for the same requests.
 """
 
 import io
@@ -26,7 +26,7 @@ from tests.support.fakes.kubernetes import TOKEN, FakeKubernetes
 from tests.support.fakes.kubernetes_objects import HOST_NAMESPACE, signup
 from tests.support.splunkd import SplunkdDouble
 
-# The client's affair with its urllib3, not ours.
+# This concerns the client and its urllib3, not us.
 pytestmark = pytest.mark.filterwarnings("ignore:HTTPResponse.getheaders:DeprecationWarning")
 
 USERNAMES = ["", "ann", "bob", "cy", "Dee", "dee", "ünï"]
@@ -48,10 +48,10 @@ BROKEN_REQUESTS = [503, 500, 429, 403, 404, 400, "cut", "lost", "lost", "stop"]
 
 
 class Dice(random.Random):
-    """What happens next."""
+    """Decides at random what happens next."""
 
     def change(self):
-        """An object to be put: (name, username, SSO user ID, state, day of creation); or the name of one to delete."""
+        """An object to put: (name, username, SSO user ID, state, day of creation); or the name of one to delete."""
         name = self.choice(OBJECTS)
         if self.random() < 0.3:
             return name
@@ -68,9 +68,9 @@ class Dice(random.Random):
 
 
 class Cluster:
-    """A fake and, beside it, what is in it: (username, SSO user ID, state, day of creation) by object.
+    """A fake and, beside it, its content: (username, SSO user ID, state, day of creation) by object.
 
-    `states` is who has which SSO user ID: now, and after every change since that was asked last.
+    `states` lists which user has which SSO user ID: now, and after every change since it was last read.
     """
 
     def __init__(self, fake):
@@ -99,7 +99,7 @@ class Cluster:
         self.content[name] = (username, sso_user_id, state, day)
 
     def users(self):
-        """Who has which SSO user ID, said in another way than the app does."""
+        """Which user has which SSO user ID, computed differently than in the app."""
         winners = {}
         for name, (username, sso_user_id, state, day) in self.content.items():
             best = max(winners.get(username, ((False, 0, ""), "")), ((state == "approved", day, name), sso_user_id))
@@ -116,7 +116,7 @@ def held(splunkd):
 
 
 def run(fake, splunkd, members):
-    """One on each of so many search head cluster members, at once."""
+    """Runs at once on this many search head cluster members."""
     parameters = {
         "server": fake.url,
         "ca_file": str(fake.ca_file),
@@ -134,7 +134,7 @@ def run(fake, splunkd, members):
         except SystemExit:
             pass
         for lease in splunkd.records(leases.LEASES):
-            if lease["holder"] == name:  # it could not be given back: time passes until it ends by itself
+            if lease["holder"] == name:  # it could not be given back: let time pass until it expires
                 lease["expires"] = 0
 
     threads = [threading.Thread(target=member, args=("sh%d" % number,)) for number in range(members)]
@@ -146,7 +146,7 @@ def run(fake, splunkd, members):
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    """The API server; no time is spent on waiting, and everything is in small portions."""
+    """The API server. Nothing waits, and everything comes in small portions."""
     home = tmp_path_factory.mktemp("splunk")
     (home / "var/log/splunk").mkdir(parents=True)
     with pytest.MonkeyPatch.context() as patch, FakeKubernetes() as fake:
@@ -154,14 +154,14 @@ def environment(tmp_path_factory):
         hasty = partial(Retry, sleep=lambda seconds: time.sleep(min(seconds, 0.001)))
         patch.setattr(users_run, "Retry", hasty)
         patch.setattr(leases, "Retry", hasty)
-        patch.setattr(users_run, "_deadline", lambda *_: nullcontext())  # a signal, which only one thread may have
+        patch.setattr(users_run, "_deadline", lambda *_: nullcontext())  # a signal, which only one thread can handle
         patch.setattr(kvstore, "READ_ROWS", 2)
         patch.setattr(external_sort, "PIECE_ENTRIES", 3)
         yield fake
 
 
 @pytest.mark.parametrize("seed", range(100))
-def test_the_collection_ends_as_the_cluster_is(environment, seed):
+def test_the_collection_ends_up_like_the_cluster(environment, seed):
     dice = Dice(seed)
     splunkd = SplunkdDouble()
     splunkd.passwords["usersignups:host"] = TOKEN
@@ -194,7 +194,7 @@ def test_the_collection_ends_as_the_cluster_is(environment, seed):
         states = [before, *cluster.states]
         safe = set.intersection(*map(set, states))
         for users in seen:
-            assert safe <= set(users)  # never emptier than both the old map and the new one
+            assert safe <= set(users)  # never with fewer users than both the old map and the new one
             assert all(any(state.get(name) == users[name] for state in states) for name in users)  # and never wrong
         assert splunkd.collections["usersignups"][other["_key"]] == other
     run(environment, splunkd, members=2)

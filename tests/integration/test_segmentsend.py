@@ -1,4 +1,4 @@
-"""`segmentsend` in fair weather: what it sends, what it gives back, what it says."""
+"""`segmentsend` without faults: what it sends, what it returns, and what it reports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.fakes.segment import WRITE_KEY
 
 @pytest.fixture
 def log_lines(segmentsend):
-    """What the run log has, as facts."""
+    """The run log's lines, as facts."""
     path = segmentsend.splunk_home / "var/log/splunk/segment_bridge.log"
 
     def lines():
@@ -31,7 +31,7 @@ def log_lines(segmentsend):
 
 
 @pytest.mark.parametrize("chunk_rows", [1, 7, 1_000])
-def test_rows_go_to_segment_once_and_back_with_their_outcome(segmentsend, segment, chunk_rows):
+def test_rows_are_sent_once_and_returned_with_their_outcome(segmentsend, segment, chunk_rows):
     sent = rows(20)
     result = segmentsend(sent, chunk_rows=chunk_rows)
     check(result, sent, segment)
@@ -63,8 +63,8 @@ def test_rows_without_ids_are_sent_once_over_two_runs(segmentsend, segment):
     assert len(segment.accepted) == len(segment.duplicates) == 5
 
 
-def test_rows_without_a_time_are_other_events_in_another_window(segmentsend, segment):
-    """A daily count, say, whose id would be the same each day: Segment would take it for a repeat."""
+def test_rows_without_a_time_are_new_events_in_another_window(segmentsend, segment):
+    """For example a daily count, whose id would be the same each day: Segment would take it for a repeat."""
     sent = [{"userId": "7", "event": "Daily summary", "properties": '{"count":3}'}]
     first, second = ("1764000000.000", "1764086400.000"), ("1764086400.000", "1764172800.000")
     for window in (first, second, second):
@@ -75,7 +75,7 @@ def test_rows_without_a_time_are_other_events_in_another_window(segmentsend, seg
 
 
 @pytest.mark.parametrize("latest", ["0", "2147483647", "inf"])
-def test_rows_without_a_time_in_a_search_without_a_window_are_warned_of(segmentsend, segment, latest):
+def test_rows_without_a_time_in_a_search_without_a_window_give_a_warning(segmentsend, segment, latest):
     segmentsend.searchinfo.update(latest_time=latest)
     sent = [{"userId": "7", "event": "Daily summary"}] * 2 + [{"userId": "7", "event": "x", "_time": "1764000000"}]
     result = segmentsend(sent)
@@ -85,7 +85,7 @@ def test_rows_without_a_time_in_a_search_without_a_window_are_warned_of(segments
     assert len(segment.accepted) == 3
 
 
-def test_a_made_id_does_not_depend_on_the_order_of_columns(segmentsend):
+def test_a_derived_id_does_not_depend_on_the_order_of_columns(segmentsend):
     row = {"userId": "7", "event": "x", "properties.a": "1", "properties.b": "2"}
     (first,) = segmentsend([row], "dryrun=true").rows
     (second,) = segmentsend([dict(reversed(row.items()))], "dryrun=true").rows
@@ -101,7 +101,7 @@ def test_columns_that_look_like_mistakes_are_named_once(segmentsend):
     )
 
 
-def test_of_many_such_columns_ten_are_named(segmentsend):
+def test_at_most_ten_such_columns_are_named(segmentsend):
     result = segmentsend(
         [{"userId": "7", "event": "x", "messageId": "m", **{f"c{number}": "1" for number in range(12)}}]
     )
@@ -109,7 +109,7 @@ def test_of_many_such_columns_ten_are_named(segmentsend):
     assert warning.endswith("c8 (properties.c8?), c9 (properties.c9?) and 2 more (reason=columns)")
 
 
-def test_a_rehearsal_shows_what_would_be_sent_and_sends_nothing(segmentsend, segment, log_lines):
+def test_a_dry_run_shows_what_would_be_sent_and_sends_nothing(segmentsend, segment, log_lines):
     sent = [*rows(30), *rows(1), rows(1, userId="")[0]]
     result = segmentsend(sent, "dryrun=true", "payload=true", "max_batch_events=20")
     assert statuses(result) == {"dryrun": 30, "duplicate": 1, "rejected": 1}
@@ -130,7 +130,7 @@ def test_the_payload_is_the_text_that_was_sent(segmentsend, segment):
     assert [row["segment_payload"] for row in result.rows] == [event.raw for event in segment.accepted.values()]
 
 
-def test_a_search_without_rows_says_so_and_calls_nobody(segmentsend, segment, log_lines):
+def test_a_search_without_rows_says_so_and_sends_no_requests(segmentsend, segment, log_lines):
     result = segmentsend([])
     assert (result.exit_code, result.rows) == (0, [])
     assert "0 rows; 0 requests" in " ".join(result.texts("INFO"))
@@ -139,7 +139,7 @@ def test_a_search_without_rows_says_so_and_calls_nobody(segmentsend, segment, lo
     assert log_lines()[-1]["status"] == "ok"
 
 
-def test_a_search_that_is_only_parsed_is_no_run(segmentsend, log_lines):
+def test_a_search_that_is_only_parsed_is_not_a_run(segmentsend, log_lines):
     with segmentsend.start() as command:
         command.getinfo()
         assert command.finish().exit_code == 0
@@ -164,7 +164,7 @@ def test_a_search_that_is_only_parsed_does_nothing(segmentsend, splunkd, log_lin
     assert not splunkd.requests
 
 
-def test_the_run_log_has_the_run_its_batches_and_each_reason(segmentsend, log_lines):
+def test_the_run_log_contains_the_run_its_batches_and_each_reason(segmentsend, log_lines):
     sent = [*rows(50), *rows(2, userId="", messageId="a"), *rows(1, event="", messageId="b"), *rows(1)]
     segmentsend(sent, "max_batch_events=20")
     start, *batches, first, second, third, end = log_lines()
@@ -192,7 +192,7 @@ def test_rejections_are_a_warning_with_an_example(segmentsend):
     ]
 
 
-def test_failures_can_be_a_warning_only(segmentsend, segment):
+def test_failures_can_be_just_a_warning(segmentsend, segment):
     segment.down()
     result = segmentsend(rows(5), "onfail=warn", "max_attempts=1")
     assert result.exit_code == 0 and not result.texts("ERROR")
@@ -248,14 +248,16 @@ Plain().process()
 
 @pytest.fixture
 def door(tmp_path):
-    """A file that leaves a trace if it is evaluated, and its trace."""
+    """A file that leaves a trace if it is evaluated, and that trace."""
     file, trace = tmp_path / "door.conf", tmp_path / "trace"
     file.write_text(EVALUATED.format(trace=str(trace)))
     return file, trace
 
 
 def test_splunklib_evaluates_the_file_that_a_search_names(door, segmentsend, tmp_path):
-    """Else the following test says nothing. logging.config.fileConfig evaluates the arguments of handlers."""
+    """Without this, the next test would prove nothing. logging.config.fileConfig evaluates the arguments of
+    handlers.
+    """
     file, trace = door
     script = tmp_path / "plain.py"
     script.write_text(SPLUNKLIBS_OWN.format(libraries=str(ROOT / "build/lib")))
@@ -269,7 +271,7 @@ SPLUNKLIBS = sorted(name for name, _ in inspect.getmembers(StreamingCommand, lam
 
 @pytest.mark.parametrize("name", [*SPLUNKLIBS, "no_such_option"])
 @pytest.mark.parametrize("spelling", [str, str.upper, str.title])
-def test_options_that_splunklib_has_are_refused_before_they_are_set(segmentsend, door, name, spelling):
+def test_splunklibs_own_options_are_refused_before_they_are_set(segmentsend, door, name, spelling):
     file, trace = door
     before = sorted(segmentsend.splunk_home.rglob("*"))
     with segmentsend.start(f"{spelling(name)}={file}") as command:
@@ -280,7 +282,7 @@ def test_options_that_splunklib_has_are_refused_before_they_are_set(segmentsend,
     assert not trace.exists() and sorted(segmentsend.splunk_home.rglob("*")) == before
 
 
-def test_splunklib_knows_of_no_option():
+def test_splunklib_sees_no_option():
     assert {"logging_configuration", "logging_level", "record", "show_configuration"} <= {*SPLUNKLIBS}
     assert not SegmentSend().options
 
@@ -304,7 +306,7 @@ def test_a_bad_setting_ends_the_search_before_anything_is_sent(segmentsend, segm
     assert not segment.requests and not result.rows
 
 
-def test_without_a_key_nothing_is_sent_but_a_rehearsal_is_possible(segmentsend, segment, splunkd):
+def test_without_a_key_only_a_dry_run_is_possible(segmentsend, segment, splunkd):
     del splunkd.passwords["segment"]
     result = segmentsend(rows(3))
     assert "there is no write key of [segment] in the password store" in " ".join(result.texts("ERROR"))
@@ -312,7 +314,7 @@ def test_without_a_key_nothing_is_sent_but_a_rehearsal_is_possible(segmentsend, 
     assert not segment.requests
 
 
-def test_a_key_of_an_odd_length_is_warned_of_where_it_is_segments(segmentsend, splunkd):
+def test_a_key_of_an_odd_length_gives_a_warning_for_segment(segmentsend, splunkd):
     settings = splunkd.conf["segment_bridge"]["segment"]
     settings["region"] = "us"
     del settings["url"]
@@ -321,7 +323,7 @@ def test_a_key_of_an_odd_length_is_warned_of_where_it_is_segments(segmentsend, s
     assert "the write key of [segment] has 20 characters, Segment's have 32" in " ".join(result.texts("WARN"))
 
 
-def test_one_connection_a_worker_is_kept_and_order_with_one_worker(segmentsend, segment):
+def test_each_worker_keeps_one_connection_and_one_worker_keeps_the_order(segmentsend, segment):
     sent = rows(300)
     segmentsend(sent, "max_batch_events=10", "concurrency=1")
     assert {exchange.connection for exchange in segment.requests} == {1}
@@ -332,13 +334,13 @@ def test_one_connection_a_worker_is_kept_and_order_with_one_worker(segmentsend, 
     assert segment.accepted.keys() == ids(sent)
 
 
-def test_what_segment_sees_of_the_key_is_the_header_alone(segmentsend, segment):
+def test_segment_sees_the_key_only_in_the_header(segmentsend, segment):
     segmentsend(rows(3))
     assert all(WRITE_KEY not in event.raw for event in segment.accepted.values())
     assert all("writeKey" not in exchange.facts["envelope"] for exchange in segment.requests)
 
 
-def test_what_a_destination_adds_goes_into_each_event_and_an_option_takes_its_place(segmentsend, segment, splunkd):
+def test_a_destinations_additions_go_into_each_event_and_an_option_overrides_them(segmentsend, segment, splunkd):
     settings = splunkd.conf["segment_bridge"]["segment"]
     settings["context"] = '{"consent":{"categoryPreferences":{"Ads":false}}}'
     settings["integrations"] = '{"All":true}'
@@ -348,7 +350,7 @@ def test_what_a_destination_adds_goes_into_each_event_and_an_option_takes_its_pl
         assert event.message["integrations"] == {"All": False, "Mixpanel": True}
 
 
-def test_what_was_accepted_is_kept_by_name_for_receipts(segmentsend, splunkd):
+def test_accepted_events_are_recorded_by_name_for_receipts(segmentsend, splunkd):
     segmentsend.searchinfo.update(earliest_time="1764000000.000", latest_time="1764003600.000")
     segmentsend([*rows(3), *({**row, "messageId": "r" + row["messageId"], "event": "Release done"} for row in rows(2))])
     (run,) = splunkd.collections["segment_runs"].values()
@@ -357,7 +359,7 @@ def test_what_was_accepted_is_kept_by_name_for_receipts(segmentsend, splunkd):
 
 
 @pytest.mark.parametrize(("app", "left"), [("segment_bridge", {"new"}), ("search", {"old", "new"})])
-def test_runs_of_the_apps_own_searches_delete_what_these_kept_for_long_enough(segmentsend, splunkd, app, left):
+def test_runs_of_the_apps_own_searches_delete_expired_records(segmentsend, splunkd, app, left):
     fields = {"segment_activity": "time", "segment_pull_requests": "time", "segment_backfill": "updated"}
     for name, field in fields.items():
         times = {"old": time.time() - 401 * 86_400, "new": time.time() - 86_400}
@@ -367,7 +369,7 @@ def test_runs_of_the_apps_own_searches_delete_what_these_kept_for_long_enough(se
     assert {name: set(splunkd.collections[name]) for name in fields} == dict.fromkeys(fields, left)
 
 
-def test_what_is_beyond_unifys_limits_is_sent_with_a_warning(segmentsend, segment):
+def test_events_beyond_unifys_limits_are_sent_with_a_warning(segmentsend, segment):
     sent = [{**row, "userId": "7"} for row in rows(26)]
     many = json.dumps({str(number): number for number in range(301)})
     result = segmentsend([*sent, {"userId": "8", "event": "x", "messageId": "many", "properties": many}])

@@ -1,9 +1,9 @@
 """`segmentsend` while things go wrong between it and Segment.
 
-Whatever happens: every row leaves with an outcome, a row that says `accepted` is at Segment, and when
-the same rows are sent again by a run that nothing disturbs, every event is there exactly once.
+Whatever happens: every row leaves with an outcome, Segment has every row that says `accepted`, and when an undisturbed
+run sends the same rows again, every event is there exactly once.
 
-tests.integration.test_fault_matrix goes through the faults one by one.
+tests.integration.test_fault_matrix tests the faults one by one.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from tests.integration.invariants import check, check_all_there, ids, reasons, r
 from tests.support.fakes import faults
 from tests.support.fakes.faults import always, in_turn, mix, status, when
 
-# Trouble that passes
+# Transient faults
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_after_a_run_through_bad_weather_the_next_one_makes_it_whole(segmentsend, segment, splunkd, seed):
+def test_the_next_run_recovers_from_a_run_with_many_faults(segmentsend, segment, splunkd, seed):
     sent = rows(600)
     segment.faults = mix(
         seed,
@@ -60,7 +60,7 @@ def test_retry_after_holds_every_connection(segmentsend, segment):
     assert time.monotonic() - started >= 2
 
 
-def test_a_receiver_that_takes_so_many_at_once_gets_no_more_for_long(segmentsend, segment):
+def test_a_receiver_with_limited_concurrency_is_not_exceeded_for_long(segmentsend, segment):
     places = 6
 
     def is_too_much(request):
@@ -77,10 +77,10 @@ def test_a_receiver_that_takes_so_many_at_once_gets_no_more_for_long(segmentsend
     assert len(segment.requests) == 150 + len(refused)
 
 
-# Trouble that stays
+# Permanent faults
 
 
-def test_segment_that_is_down_is_an_error_and_the_next_run_makes_it_whole(segmentsend, segment):
+def test_segment_being_down_is_an_error_and_the_next_run_recovers(segmentsend, segment):
     sent = rows(300)
     segment.down()
     result = segmentsend(sent, "max_batch_events=20", "max_attempts=2")
@@ -112,11 +112,11 @@ def test_one_batch_that_fails_does_not_stop_the_others(segmentsend, segment):
     assert ids(result.rows, "failed") == {f"id-{number:05}" for number in range(40, 60)}
 
 
-# Events that are refused
+# Refused events
 
 
 def test_only_the_bad_events_of_a_batch_are_rejected(segmentsend, segment):
-    """Segment answers 400 for the whole batch; here by what proxies and receivers may dislike."""
+    """Segment answers 400 for the whole batch; here for reasons that proxies and receivers may have."""
     sent = rows(700)
     poison = {"id-00003", "id-00500"}
     segment.faults = when(
@@ -129,7 +129,7 @@ def test_only_the_bad_events_of_a_batch_are_rejected(segmentsend, segment):
     assert reasons(result)["http_400"] == 2
 
 
-def test_bad_events_are_isolated_in_bad_weather(segmentsend, segment):
+def test_bad_events_are_isolated_despite_faults(segmentsend, segment):
     sent = rows(700)
     poison = {"id-00003", "id-00500"}
     segment.faults = faults.either(
@@ -152,7 +152,7 @@ def test_a_proxy_with_a_smaller_limit_gets_smaller_batches(segmentsend, segment)
     check_all_there(sent, segment)
 
 
-def test_what_segment_would_silently_throw_away_is_rejected_here(segmentsend, segment):
+def test_events_that_segment_would_silently_discard_are_rejected_here(segmentsend, segment):
     sent = rows(5)
     bad = [
         ({"userId": ""}, "no_user_anon_id"),
@@ -171,7 +171,7 @@ def test_what_segment_would_silently_throw_away_is_rejected_here(segmentsend, se
 
 @pytest.mark.parametrize("code", [400, 402, 409, 422, 403, 404, 501])
 def test_a_receiver_that_turns_bad_after_its_first_success_loses_nothing(segmentsend, segment, splunkd, code):
-    """Of 2,000 events, 1,900 were rejected, in 3,782 requests, and the search said that it was well."""
+    """Once, 1,900 of 2,000 events were rejected, in 3,782 requests, and the search reported success."""
     sent = rows(2_000)
     segment.faults = lambda request: None if request.number == 1 else status(code, "no")
     result = segmentsend(sent, "max_batch_events=100", "concurrency=4", "dead_letters=true")
@@ -188,7 +188,7 @@ def test_a_receiver_that_turns_bad_after_its_first_success_loses_nothing(segment
 
 @pytest.mark.parametrize("code", [400, 403, 404, 406, 501])
 def test_one_event_that_a_filter_forbids_is_rejected_alone(segmentsend, segment, code):
-    """Be it in the first request, or in a later one."""
+    """Whether it is in the first request or in a later one."""
     sent = rows(500)
     poison = (b"id-00003", b"id-00321")
     segment.faults = when(lambda request: any(each in request.body for each in poison), status(code, "no"))
@@ -209,7 +209,7 @@ def test_a_stray_answer_after_successes_costs_nothing(segmentsend, segment, stra
     assert statuses(result) == {"accepted": 1_000} and result.exit_code == 0
 
 
-def test_a_receiver_that_cannot_gunzip_is_said_to(segmentsend, segment):
+def test_a_receiver_that_cannot_gunzip_is_reported(segmentsend, segment):
     segment.faults = when(lambda request: "Content-Encoding" in request.headers, status(400, "invalid JSON"))
     sent = rows(500)
     result = segmentsend(sent, "max_batch_events=100", "concurrency=1")
@@ -221,8 +221,8 @@ def test_a_receiver_that_cannot_gunzip_is_said_to(segmentsend, segment):
 
 
 @pytest.mark.parametrize("chunk_rows", [10, 100])
-def test_a_row_whose_first_twin_did_not_get_there_is_no_duplicate(segmentsend, segment, chunk_rows):
-    """In the same chunk it is what its twin is; in a later one it is sent."""
+def test_a_row_whose_first_twin_was_not_accepted_is_not_a_duplicate(segmentsend, segment, chunk_rows):
+    """In the same chunk it shares its twin's outcome; in a later one it is sent."""
     sent = rows(50) + rows(50)
     segment.faults = when(lambda request: b"id-00007" in request.body, status(400, "no"))
     result = segmentsend(sent, chunk_rows=chunk_rows)

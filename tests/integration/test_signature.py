@@ -1,4 +1,4 @@
-"""Signatures by RSA and SHA-256: those that OpenSSL makes, and takes; keys as OpenSSL writes them."""
+"""Signatures with RSA and SHA-256, made and accepted by OpenSSL, with keys as OpenSSL writes them."""
 
 import subprocess
 
@@ -19,7 +19,7 @@ def pem(request):
     return openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:%d" % request.param).decode()
 
 
-def test_a_signature_is_openssls(pem, tmp_path):
+def test_a_signature_equals_openssls(pem, tmp_path):
     """RSASSA-PKCS1-v1_5 is deterministic: RFC 8017, 8.2.1."""
     file = tmp_path / "key.pem"
     file.write_text(pem)
@@ -34,11 +34,11 @@ def test_a_signature_is_openssls(pem, tmp_path):
 
 @pytest.fixture(scope="module")
 def small():
-    """Forms of one key."""
+    """The forms of one key."""
     return openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048").decode()
 
 
-def test_a_key_in_every_form_that_is_one(small):
+def test_a_key_in_every_valid_form(small):
     known = signature.key(small)
     traditional = openssl("rsa", "-traditional", given=small.encode()).decode()
     assert "BEGIN RSA PRIVATE KEY" in traditional and "BEGIN PRIVATE KEY" in small
@@ -47,7 +47,7 @@ def test_a_key_in_every_form_that_is_one(small):
     assert [signature.key(form) for form in forms] == [known] * len(forms)
 
 
-def test_what_is_no_such_key(small):
+def test_invalid_keys(small):
     ec = openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256").decode()
     encrypted = openssl("pkcs8", "-topk8", "-passout", "pass:secret", given=small.encode()).decode()
     short = openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024").decode()
@@ -72,7 +72,7 @@ def test_what_is_no_such_key(small):
         assert len(text) < 90 or text[30:60] not in str(refused.value)
 
 
-def test_a_key_whose_numbers_do_not_belong_together_signs_nothing(small):
+def test_a_key_with_inconsistent_numbers_signs_nothing(small):
     known = signature.key(small)
     for name in ("d_p", "d_q", "q_inverse"):
         with pytest.raises(SecretError):

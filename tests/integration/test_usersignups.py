@@ -17,7 +17,7 @@ from tests.support.fakes.kubernetes_objects import made_up_signups
 from tests.support.splunkd import SplunkdDouble, SplunkdServer
 
 STOPPED = 128 + signal.SIGTERM
-ISOLATED = ["-E", "-s", "-S"]  # nothing on the path but the standard library and the app
+ISOLATED = ["-E", "-s", "-S"]  # only the standard library and the app on the path
 
 
 @pytest.fixture(scope="module", params=pythons.SPLUNKS)
@@ -49,7 +49,7 @@ def splunkd(double):
 
 @pytest.fixture
 def start(splunk_home, interpreter, splunkd, cluster, tmp_path):
-    """Starts the script as splunkd does; a process that has its configuration."""
+    """Starts the script as splunkd does. Returns a process that has received its configuration."""
     (tmp_path / "var/log/splunk").mkdir(parents=True)
     processes = []
 
@@ -100,7 +100,7 @@ def wait_for(condition, what):
 
 
 def stop(process):
-    """How long the process takes to end after SIGTERM, and with which status."""
+    """Returns how long the process takes to end after SIGTERM, and its status."""
     process.send_signal(signal.SIGTERM)
     told = time.monotonic()
     status, _, _ = end(process)
@@ -123,7 +123,7 @@ def test_a_run_fills_the_collections_and_the_next_one_writes_nothing(start, doub
     assert records() == filled
 
 
-def test_an_error_is_a_line_for_splunkd_log_and_status_1(start, cluster, double):
+def test_an_error_is_a_line_in_splunkd_log_and_status_1(start, cluster, double):
     cluster.tokens[TOKEN] = Account("system:serviceaccount:a:b")
     status, out, err = end(start())
     assert (status, out, double.records("usersignups")) == (1, "", [])
@@ -131,7 +131,7 @@ def test_an_error_is_a_line_for_splunkd_log_and_status_1(start, cluster, double)
     assert "Traceback" not in err
 
 
-def test_a_validation_tells_the_rule_to_add(start, cluster):
+def test_a_validation_names_the_rule_to_add(start, cluster):
     cluster.tokens[TOKEN] = Account("system:serviceaccount:a:b")
     status, out, _ = end(start("--validate-arguments"))
     assert status == 1
@@ -139,20 +139,20 @@ def test_a_validation_tells_the_rule_to_add(start, cluster):
     assert 'resources: ["usersignups"], verbs: ["list"]' in out
 
 
-def test_a_client_certificate_of_a_kubeconfig_serves(start, cluster, double, tmp_path):
+def test_a_kubeconfigs_client_certificate_works(start, cluster, double, tmp_path):
     path = cluster.kubeconfig(tmp_path / "config", cluster.certificate_credentials("sync"))
     assert end(start(server="", ca_file="", kubeconfig=str(path))) == (0, "", "")
     assert len(users(double)) == 12
 
 
-def test_runs_at_once_end_as_the_cluster_is(start, double):
+def test_simultaneous_runs_end_up_like_the_cluster(start, double):
     processes = [start(page_size="2", host=host) for host in ("sh1", "sh2", "sh3")]
     assert [end(process) for process in processes] == [(0, "", "")] * 3
     assert len(users(double)) == 12
     assert double.records("usersignups_leases") == []
 
 
-def test_the_deadline_ends_a_run_whose_answers_drip(start, cluster, double):
+def test_the_deadline_ends_a_run_whose_answers_trickle_in(start, cluster, double):
     cluster.faults = faults.slow_body(0.01)
     started = time.monotonic()
     status, _, err = end(start(deadline="1"))
@@ -162,11 +162,11 @@ def test_the_deadline_ends_a_run_whose_answers_drip(start, cluster, double):
 
 
 class TestSIGTERM:
-    """Ends a run within a second, and the next one finds nothing in its way."""
+    """SIGTERM ends a run within a second, and leaves nothing in the next one's way."""
 
     @pytest.fixture
     def next_run(self, start, cluster, splunkd, double):
-        """Who is known after another run, which nothing disturbs."""
+        """The users known after another, undisturbed run."""
 
         def run():
             assert double.records("usersignups_leases") == []
@@ -189,7 +189,7 @@ class TestSIGTERM:
         assert double.records("usersignups") == before
         assert next_run() == made_up(500)
 
-    def test_while_an_answer_is_waited_for(self, start, cluster, double, next_run):
+    def test_while_waiting_for_an_answer(self, start, cluster, double, next_run):
         cluster.faults = faults.at({2: faults.hang()})
         process = start()
         wait_for(lambda: len(cluster.requests) == 2, "the second page")
@@ -198,8 +198,8 @@ class TestSIGTERM:
         assert double.records("usersignups") == []
         assert len(next_run()) == 12
 
-    def test_while_it_is_written(self, start, cluster, splunkd, double, next_run):
-        """What is written is right already; nothing is deleted."""
+    def test_while_writing(self, start, cluster, splunkd, double, next_run):
+        """What has been written is right already; nothing is deleted."""
         assert end(start())[0] == 0
         before = users(double)
         cluster.usersignups.fill(made_up_signups(3_000))
@@ -214,5 +214,5 @@ class TestSIGTERM:
 
 
 def made_up(count):
-    """Who the first so many made-up signups are."""
+    """The users of the first this many made-up signups."""
     return {f"user-{number:07}": f"5{number:07}" for number in range(count)}

@@ -1,8 +1,8 @@
-"""The REST handler that lends write keys, loaded by its path in a process that it shares with another app's.
+"""The REST handler that lends write keys, loaded by its path in a process that it shares with another app's handler.
 
-So does Splunk's persistconn/appserver.py, of which there are public copies: it has no folder of an app's on its path,
-names the module after its own, takes the one class with PersistentServerConnectionApplication among its bases, makes an
-object of it for each request, and calls handle().
+Splunk's persistconn/appserver.py, of which there are public copies, works the same way: none of the app's folders is on
+its path, it names the module after its own, takes the one class with PersistentServerConnectionApplication among its
+bases, creates an object of it for each request, and calls handle().
 """
 
 import json
@@ -43,7 +43,7 @@ ADMIN_ONLY = "staging"
 
 
 class Splunkd(FakeServer):
-    """splunkd, as far as the handler may ask it. `passwords` are by username."""
+    """splunkd, as far as the handler uses it. `passwords` are by username."""
 
     def __init__(self, passwords):
         super().__init__(tls=Authority().server())
@@ -95,7 +95,7 @@ def splunkd():
 
 @pytest.fixture(params=pythons.SPLUNKS)
 def appserver(request, tmp_path):
-    """requests -> answers, and what the handler did to the process."""
+    """Answers to requests, and what the handler did to the process."""
     python = pythons.find(request.param)
     if python is None:
         pytest.skip("there is no Python %s on this machine: the handler was not tried under it" % request.param)
@@ -123,7 +123,7 @@ def appserver(request, tmp_path):
 
 
 def asking(splunkd, destination="segment", user="sender", method="GET"):
-    """A request as splunkd hands it over."""
+    """A request in the form that splunkd passes."""
     return {
         "output_mode": "json",
         "method": method,
@@ -144,7 +144,7 @@ def test_a_key_is_lent(appserver, splunkd):
     assert own == [], "nothing of the app but the handler itself"
 
 
-def test_it_asks_for_no_other_password(appserver, splunkd):
+def test_it_reads_no_other_password(appserver, splunkd):
     splunkd.requests.clear()
     appserver(asking(splunkd))
     asked = [unquote(each.target.partition("?")[0]) for each in splunkd.requests if "passwords" in each.target]
@@ -168,7 +168,7 @@ def test_it_asks_for_no_other_password(appserver, splunkd):
         ({"destination": ADMIN_ONLY}, 404, "no destination [staging] that this user may read"),
     ],
 )
-def test_what_is_refused(appserver, splunkd, request_of, status, text):
+def test_refusals(appserver, splunkd, request_of, status, text):
     splunkd.requests.clear()
     (answer,), _ = appserver(asking(splunkd, **request_of))
     assert answer["status"] == status
@@ -183,7 +183,7 @@ def test_a_destination_without_a_key(appserver, splunkd):
     assert "no write key of [segment]" in answer["payload"]["messages"][0]["text"]
 
 
-def test_no_text_of_splunkds_is_passed_on(appserver, splunkd):
+def test_splunkds_own_texts_are_not_passed_on(appserver, splunkd):
     with Splunkd({}) as ill:
         ill.status = 500
         answers, _ = appserver(
@@ -193,7 +193,7 @@ def test_no_text_of_splunkds_is_passed_on(appserver, splunkd):
     assert "KEY" not in json.dumps(answers)
 
 
-def test_the_salt_of_digests_is_made_once_and_lent(appserver):
+def test_the_digest_salt_is_created_once_and_lent(appserver):
     with Splunkd({"segment": "KEY-OF-SEGMENT"}) as splunkd:
         wish = asking(splunkd)
         wish["query"] = [*wish["query"], ["salt", "1"]]

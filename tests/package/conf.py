@@ -1,4 +1,4 @@
-"""Splunk's .conf files, as tests read them: stanza -> key -> value."""
+"""Splunk's .conf files, as tests read them: values by stanza and key."""
 
 from pathlib import Path
 from typing import Dict
@@ -7,7 +7,7 @@ from ksconf.conf.parser import PARSECONF_STRICT_NC, parse_conf
 
 
 class Conf(Dict[str, Dict[str, str]]):
-    """The stanzas of one file. A value that goes on over several lines has them joined by newlines."""
+    """The stanzas of one file. The lines of a value that spans several are joined by newlines."""
 
     @classmethod
     def read(cls, path: Path) -> "Conf":

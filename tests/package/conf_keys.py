@@ -1,8 +1,8 @@
-"""What may stand in the app's .conf files: file -> stanza -> key -> value, all regular expressions.
+"""What the app's .conf files may contain: values by file, stanza and key, all as regular expressions.
 
-Written from the *.conf.spec files of Splunk 9.3 and 10.x, for what this app uses or may come to use: splunkd takes a
-key that it does not know, or a value that it cannot read, without a word. What Splunk knows and is missing here is
-added here. The settings of segment_bridge.conf and of the modular input are in README/*.spec (test_confs.py).
+Written from the *.conf.spec files of Splunk 9.3 and 10.x, for what this app uses or may come to use: splunkd silently
+accepts keys that it does not know and values that it cannot read. Add here what Splunk knows and this lacks. The
+settings of segment_bridge.conf and of the modular input are in README/*.spec (test_confs.py).
 """
 
 BOOL = r"0|1|true|false"
@@ -11,7 +11,7 @@ TEXT = r"(?s).+"
 RELATIVE_TIME = r"now|rt|(-\d+[smhdw])?(@[smhdw]\d?)?|\d+"
 CRON = r"(\S+ ){4}\S+"
 PYTHON = {r"python\.version": "python3", r"python\.required": r"3\.9,3\.13"}
-"""Splunk before 10.2 reads the first, from then on the second."""
+"""Splunk before 10.2 reads the first key, from then on the second."""
 
 CONF_KEYS = {
     "alert_actions": {

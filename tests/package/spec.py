@@ -1,4 +1,4 @@
-"""What a README/*.conf.spec declares: stanza -> its settings' names."""
+"""What a README/*.conf.spec declares: the names of settings by stanza."""
 
 import re
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""The alert action's form, its rule and its specification agree with each other and with what the action takes.
+"""The alert action's form, its rule and its specification agree with each other and with what the action accepts.
 
-Sources: alert_actions.conf.spec; "Create a custom alert action user interface", by which a form is HTML alone;
-restmap.conf.spec, [validation:<handler-name>], whose rules hold for whatever is saved, in any app.
+Sources: alert_actions.conf.spec; "Create a custom alert action user interface", which allows only HTML in a form;
+restmap.conf.spec, [validation:<handler-name>], whose rules apply to everything that is saved, in any app.
 """
 
 from html.parser import HTMLParser
@@ -31,7 +31,7 @@ class _Form(HTMLParser):
         self.elements.append((tag, dict(attributes)))
 
     def values(self, name):
-        """Those that a control with options may have."""
+        """The values that a control with options can have."""
         tags = [tag if attributes.get("name") != name else name for tag, attributes in self.elements]
         first = tags.index(name) + 1
         rest = [attributes for tag, attributes in self.elements[first:]]
@@ -54,12 +54,12 @@ def rule(app):
     return Conf.read(app / "default/restmap.conf")["validation:savedsearch"]["action." + ACTION]
 
 
-def test_what_it_is_made_of_is_there(app, action):
+def test_its_files_exist(app, action):
     assert (app / "bin" / action["alert.execute.cmd"]).is_file()
     assert (app / "appserver/static" / action["icon_path"]).is_file()
 
 
-def test_the_specifications_have_what_it_takes_and_what_the_form_asks_for(app, action, form):
+def test_the_specifications_list_its_parameters_and_the_forms_fields(app, action, form):
     own = {name for name in settings_of(app / "README/alert_actions.conf.spec")[ACTION] if name.startswith("param.")}
     saved = settings_of(app / "README/savedsearches.conf.spec")[""]
     assert own == {name for name in action if name.startswith("param.")}
@@ -68,7 +68,7 @@ def test_the_specifications_have_what_it_takes_and_what_the_form_asks_for(app, a
     assert asked == saved - {"action." + ACTION}
 
 
-def test_the_form_is_html_alone_and_each_control_has_a_label(form):
+def test_the_form_is_plain_html_and_each_control_has_a_label(form):
     assert {tag for tag, _ in form.elements} <= {
         "form", "div", "label", "input", "select", "option", "textarea", "span", "code", "a"
     }  # fmt: skip
@@ -78,7 +78,7 @@ def test_the_form_is_html_alone_and_each_control_has_a_label(form):
     assert labelled == [attributes["id"] for tag, attributes in form.elements if "name" in attributes]
 
 
-def test_what_the_form_offers_is_what_the_action_takes(form, action):
+def test_the_form_offers_what_the_action_takes(form, action):
     assert set(form.values(PARAM + "type")) == TYPES.keys()
     for name in ("type", "rows", "dryrun"):
         values = form.values(PARAM + name)
@@ -87,7 +87,7 @@ def test_what_the_form_offers_is_what_the_action_takes(form, action):
             Form({"event": "E", name: value}, {})
 
 
-def test_the_defaults_lack_an_events_name_and_nothing_else(action):
+def test_the_defaults_lack_only_the_events_name(action):
     texts = {name[len("param.") :]: text for name, text in action.items() if name.startswith("param.")}
     with pytest.raises(SettingsError, match="a track event needs an event name"):
         Form(texts, {})
@@ -95,7 +95,7 @@ def test_the_defaults_lack_an_events_name_and_nothing_else(action):
 
 
 def test_sending_ends_in_time_with_the_shipped_settings(action):
-    """A destination's deadline is 600 seconds by default, and a minute is kept back."""
+    """A destination's deadline is 600 seconds by default, and a minute is kept in reserve."""
     assert action["maxtime"] == "12m"
 
 
@@ -140,26 +140,28 @@ def given(**texts):
 
 
 @pytest.mark.parametrize(("texts", "said"), WRONG)
-def test_the_rule_says_what_is_wrong_with_the_form(rule, texts, said):
+def test_the_rule_explains_errors_in_the_form(rule, texts, said):
     verdict = compiled(rule, None)(given(**texts))
     assert verdict.startswith("Send to Segment: ") and said in verdict
 
 
 @pytest.mark.parametrize("texts", FINE)
-def test_the_rule_takes_what_the_action_takes(rule, texts):
+def test_the_rule_accepts_what_the_action_accepts(rule, texts):
     assert compiled(rule, None)(given(**texts)) is None
     Form({**RIGHT, **texts}, {})
 
 
 @pytest.mark.parametrize("texts", [texts for texts, _ in WRONG if texts not in ({"destination": ""}, {"type": ""})])
-def test_the_rule_refuses_nothing_that_the_action_takes(texts):
-    """But for an empty text of what has a default, which no form sends."""
+def test_the_rule_refuses_nothing_that_the_action_accepts(texts):
+    """Except an empty text for a parameter with a default, which no form sends."""
     with pytest.raises(SettingsError):
         Form({**RIGHT, **texts}, {})
 
 
-def test_the_rule_has_nothing_to_say_of_other_alerts(rule):
-    """splunkd may ask it of every alert there is. What is missing is null, or its own name (Splunk's slack_alerts)."""
+def test_the_rule_ignores_other_alerts(rule):
+    """splunkd may apply it to every alert there is. A missing argument is null, or its own name (Splunk's
+    slack_alerts).
+    """
     judge = compiled(rule, None)
     names = ["action." + ACTION, *(PARAM + name for name in (*RIGHT, "properties"))]
     for switch in ({}, {"action." + ACTION: "0"}, {"action." + ACTION: ""}, {"action." + ACTION: "false"}):
@@ -167,7 +169,7 @@ def test_the_rule_has_nothing_to_say_of_other_alerts(rule):
         assert judge({**{name: name for name in names}, **switch}) is None
 
 
-def test_of_what_is_not_given_the_rule_says_nothing(rule):
+def test_the_rule_ignores_missing_arguments(rule):
     judge = compiled(rule, None)
     alone = {"action." + ACTION: "1"}
     names = [PARAM + name for name in (*RIGHT, "properties")]
@@ -175,7 +177,7 @@ def test_of_what_is_not_given_the_rule_says_nothing(rule):
     assert judge({**alone, **{name: name for name in names}}) is None
 
 
-def test_there_is_no_rule_but_that_of_the_action(app):
+def test_the_action_has_the_only_rule(app):
     stanzas = Conf.read(app / "default/restmap.conf")
     rules = {name: rules for name, rules in stanzas.items() if name.startswith("validation:")}
     assert {name: [*each] for name, each in rules.items()} == {"validation:savedsearch": ["action." + ACTION]}

@@ -1,6 +1,6 @@
-"""AppInspect, by which Splunk lets an app into its cloud, finds nothing wrong and warns of nothing that is not known.
+"""AppInspect, which decides whether Splunk accepts an app in its cloud, finds no errors and gives only known warnings.
 
-Without tags it runs all checks there are: cloud, private apps, future versions.
+Without tags it runs every check: cloud, private apps, future versions.
 """
 
 import json
@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 
 PYTHON = Path(os.environ.get("APPINSPECT", ROOT / "build/venvs/appinspect/bin/python"))
 
-# It looks into files with libmagic, which pylibmagic brings for machines that have none.
+# It identifies files with libmagic, which pylibmagic supplies on machines that lack it.
 APPINSPECT = "import pylibmagic; from splunk_appinspect.main import execute; execute()"
 
 ACCEPTED = {
@@ -25,12 +25,12 @@ ACCEPTED = {
     "check_python_sdk_version": "wants splunk-sdk 3, which does not install on the Python 3.9 of Splunk 9 and 10.0",
     "check_for_possible_threading": "kubernetes starts the credential plugin that a kubeconfig may name",
 }
-"""The checks that may warn, and why that is well."""
+"""The checks that may warn, and why that is acceptable."""
 
 
 @pytest.fixture(scope="module")
 def results(package, tmp_path_factory):
-    """check -> (result, messages), of all checks."""
+    """By check, (result, messages)."""
     if not PYTHON.exists():
         pytest.fail("AppInspect is not installed: make test does that")
     report = tmp_path_factory.mktemp("appinspect") / "report.json"

@@ -54,7 +54,7 @@ def test_metadata_is_splunks(app):
 
 
 def test_settings_are_those_of_the_spec(conf, app):
-    """README/segment_bridge.conf.spec describes every setting, and default/ gives every one its default."""
+    """README/segment_bridge.conf.spec describes every setting, and default/ contains every default."""
     declared = set().union(*settings_of(app / "README/segment_bridge.conf.spec").values())
     given = set().union(*conf("segment_bridge").values())
     assert given <= declared
@@ -65,7 +65,7 @@ def test_no_stanza_holds_a_secret(conf):
     assert [(name, key) for name in CONFS for keys in conf(name).values() for key in keys if secret.search(key)] == []
 
 
-# --- What must be off until somebody turns it on --------------------------------------------------------------------
+# --- Off until somebody turns it on ---------------------------------------------------------------------------------
 
 
 def test_no_search_is_scheduled(conf):
@@ -81,8 +81,8 @@ def test_no_input_is_enabled(conf):
     assert {name for name, settings in inputs.items() if settings.get("disabled") not in ("1", "true")} == set()
 
 
-def test_nobody_is_given_a_capability_that_he_has_not_asked_for(conf):
-    """Of others' roles, only administrators' get the app's own capabilities (test_keys_and_values_are_splunks)."""
+def test_no_role_gets_an_unrequested_capability(conf):
+    """Only administrators, among Splunk's roles, get the app's own capabilities (test_keys_and_values_are_splunks)."""
     assert [name for name in conf("authorize") if not name.startswith(("role_segment_bridge_", "capability::"))] == [
         "role_admin",
         "role_sc_admin",
@@ -91,7 +91,9 @@ def test_nobody_is_given_a_capability_that_he_has_not_asked_for(conf):
 
 @pytest.mark.parametrize("version", RELEASES)
 def test_the_role_can_send(conf, version):
-    """What it takes to run segmentsend, in a Splunk as it ships: authorize.conf.spec, run_custom_command and search."""
+    """The capabilities that running segmentsend requires in an unmodified Splunk: authorize.conf.spec,
+    run_custom_command and search.
+    """
     shipped, own = RELEASES[version].shipped("authorize"), conf("authorize")["role_segment_bridge_sender"]
     settings = {**shipped.get("default", {}), **shipped["role_" + own["importRoles"]], **own}
     assert {settings.get(each) for each in ("search", "run_custom_command", "segment_bridge_send")} == {"enabled"}
@@ -99,31 +101,32 @@ def test_the_role_can_send(conf, version):
 
 
 @pytest.mark.parametrize("version", RELEASES)
-def test_no_capability_of_splunks_is_declared_anew(conf, version):
+def test_no_capability_of_splunks_is_redeclared(conf, version):
     shipped = {name for settings in RELEASES[version].shipped("authorize").values() for name in settings}
     declared = [name[len("capability::") :] for name in conf("authorize") if name.startswith("capability::")]
     assert shipped.isdisjoint(declared)
 
 
-def test_a_search_runs_with_the_rights_of_whoever_runs_it(conf):
-    """dispatchAs is the owner otherwise, which is nobody: splunkd itself. What the scheduler runs is not concerned.
+def test_a_search_runs_with_its_users_permissions(conf):
+    """Without this, dispatchAs is the owner, which is nobody: splunkd itself. Scheduled runs are not affected.
 
     Source: savedsearches.conf.spec, dispatchAs.
     """
     assert {search.get("dispatchAs") for search in conf("savedsearches").values()} == {"user"}
 
 
-# --- What one file says of another ----------------------------------------------------------------------------------
+# --- References between files ---------------------------------------------------------------------------------------
 
 
-def test_commands_are_there(conf, app):
+def test_commands_exist(conf, app):
     for command in conf("commands").values():
         assert (app / "bin" / command["filename"]).is_file()
 
 
-def test_rest_handlers_are_there_and_ask_for_a_capability(conf, app):
-    """One of the app's, which the handler asks for once more; or the one to read the password store, which Splunk asks
-    for wherever it is read."""
+def test_rest_handlers_exist_and_require_a_capability(conf, app):
+    """One of the app's, which the handler checks again; or the one to read the password store, which Splunk requires
+    wherever it is read.
+    """
     capabilities = {name[len("capability::") :] for name in conf("authorize") if name.startswith("capability::")}
     for handler in (settings for name, settings in conf("restmap").items() if name.startswith("script:")):
         module, kind = handler["handler"].split(".")
@@ -137,7 +140,7 @@ def test_rest_handlers_are_there_and_ask_for_a_capability(conf, app):
         assert 'CAPABILITY = "%s"' % handler["capability"] in script
 
 
-def test_modular_inputs_are_there(conf, app):
+def test_modular_inputs_exist(conf, app):
     schemes = {name.partition("://")[0] for name in conf("inputs")}
     assert (
         schemes
@@ -147,7 +150,7 @@ def test_modular_inputs_are_there(conf, app):
     assert all((app / "bin" / (scheme + ".py")).is_file() for scheme in schemes)
 
 
-def test_lookups_are_there(conf, app):
+def test_lookups_exist(conf, app):
     collections = conf("collections")
     for name, lookup in conf("transforms").items():
         if "filename" in lookup:
@@ -169,7 +172,7 @@ def test_every_csv_file_and_documented_collection_has_a_lookup(conf, app):
     }
 
 
-def test_csv_files_have_a_header_and_no_odd_row(app):
+def test_csv_files_have_a_header_and_no_malformed_row(app):
     for path in (app / "lookups").glob("*.csv"):
         with path.open(encoding="utf-8", newline="") as file:
             header, *rows = csv.reader(file, strict=True)
@@ -177,7 +180,7 @@ def test_csv_files_have_a_header_and_no_odd_row(app):
         assert {len(row) for row in rows} == {len(header)}, path.name
 
 
-def test_metadata_speaks_of_what_there_is(conf, app):
+def test_metadata_names_only_existing_objects(conf, app):
     roles = {
         "*",
         "admin",
@@ -201,7 +204,7 @@ def test_own_settings_files_are_reloaded_and_replicated(conf):
     assert conf("server")["shclustering"] == {"conf_replication_include.segment_bridge": "true"}
 
 
-def test_views_in_the_navigation_and_the_setup_view_are_there(conf, app):
+def test_views_in_the_navigation_and_the_setup_view_exist(conf, app):
     views = {path.stem for path in (app / "default/data/ui/views").glob("*.xml")}
     navigation = ElementTree.parse(app / "default/data/ui/nav/default.xml")
     named = {view.get("name") for view in navigation.iter("view")} - {"search", "reports", "alerts", "dashboards"}
@@ -209,12 +212,12 @@ def test_views_in_the_navigation_and_the_setup_view_are_there(conf, app):
     assert conf("app")["ui"].get("setup_view") in {None, *views}
 
 
-def test_saved_searches_in_the_navigation_are_there(conf, app):
+def test_saved_searches_in_the_navigation_exist(conf, app):
     navigation = ElementTree.parse(app / "default/data/ui/nav/default.xml")
     assert {saved.get("name") for saved in navigation.iter("saved")} <= set(conf("savedsearches"))
 
 
-def test_files_that_views_load_are_there(app):
+def test_files_that_views_load_exist(app):
     for path in (app / "default/data/ui/views").glob("*.xml"):
         root = ElementTree.parse(path).getroot()
         loaded = [
@@ -223,10 +226,11 @@ def test_files_that_views_load_are_there(app):
         assert [name for name in loaded if not (app / "appserver/static" / name).is_file()] == [], path.name
 
 
-def test_only_administrators_write_what_the_job_goes_by(conf, app):
-    """Whoever may write to a collection may erase it, segment_dead_letters say, with what others wait for.
+def test_only_administrators_write_what_the_job_relies_on(conf, app):
+    """Whoever may write to a collection may also delete its content, for example dead letters that await correction.
 
-    Analysts write journeys, too: the macro segment_bridge_checked_rows lets only letters and a few signs into a search.
+    Analysts write journeys, too: the macro segment_bridge_checked_rows lets only letters and a few other characters
+    into a search.
     """
     settings = Conf.read(app / "metadata/default.meta")
     for name in conf("collections"):
@@ -236,5 +240,5 @@ def test_only_administrators_write_what_the_job_goes_by(conf, app):
 
 
 def test_types_are_enforced_in_every_collection(conf):
-    """So that no document of a wrong shape comes in by outputlookup or by REST."""
+    """So that neither outputlookup nor REST can add a malformed document."""
     assert all(collection["enforceTypes"] == "true" for collection in conf("collections").values())

@@ -1,7 +1,7 @@
-"""What is in the package, under which names and modes, and that it depends on the sources alone.
+"""The files in the package, their names and modes, and that it depends only on the sources.
 
 The rules are those of "Package apps for Splunk Cloud or Splunk Enterprise" (dev.splunk.com) and of AppInspect's
-packaging standards, which test_appinspect.py applies too, but not to all of this.
+packaging standards. test_appinspect.py also applies the latter, but not to everything here.
 """
 
 import functools
@@ -50,12 +50,12 @@ def members(package):
         return archive.getmembers()
 
 
-def test_everything_lies_in_one_folder_named_as_the_app(members):
+def test_everything_is_in_one_folder_named_like_the_app(members):
     assert members[0].name == "segment_bridge"
     assert all(member.name.startswith("segment_bridge/") for member in members[1:])
 
 
-def test_only_what_belongs_there_is_there(members):
+def test_it_contains_exactly_the_listed_files(members):
     allowed = re.compile("segment_bridge/(%s)" % "|".join(CONTENTS))
     assert [member.name for member in members if member.isfile() and not allowed.fullmatch(member.name)] == []
     assert all(member.isfile() or member.isdir() for member in members)
@@ -72,7 +72,7 @@ def test_it_is_small(members):
     assert sum(member.size for member in members) < MAX_UNPACKED_BYTES
 
 
-def test_every_place_names_the_same_version(app, package):
+def test_all_places_name_the_same_version(app, package):
     app_conf = Conf.read(app / "default/app.conf")
     version = app_conf["id"]["version"]
     manifest = json.loads((app / "app.manifest").read_text(encoding="utf-8"))
@@ -83,7 +83,7 @@ def test_every_place_names_the_same_version(app, package):
     assert package.name == "segment_bridge-%s.tar.gz" % version
 
 
-def test_libraries_are_those_that_the_list_pins(app):
+def test_libraries_are_the_pinned_ones(app):
     pinned = dict(
         re.findall(r"^([\w-]+)==(\S+)", (app / "lib/requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
     )
@@ -106,7 +106,7 @@ def test_notice_names_every_library(app):
 
 @pytest.fixture
 def sources(tmp_path):
-    """A copy of what package.sh reads, elsewhere."""
+    """A copy, in another folder, of what package.sh reads."""
     copy = tmp_path / "elsewhere"
     copy.mkdir()
     for name in ("app", "bin", "default", "lookups", "docs"):
@@ -147,7 +147,7 @@ def built(sources, **environment):
 
 
 def test_builds_of_the_same_sources_give_the_same_bytes(sources, tmp_path):
-    """Wherever they lie, whenever they were written, whoever may read them; with the libraries made anew."""
+    """Wherever the sources are, whenever they were written, whoever may read them; with the libraries rebuilt."""
     copy = shutil.copytree(sources, tmp_path / "copy")
     for path in copy.rglob("*"):
         os.utime(path, (1_000_000_000, 1_000_000_000))
@@ -161,7 +161,7 @@ def test_builds_of_the_same_sources_give_the_same_bytes(sources, tmp_path):
 
 
 def test_a_changed_text_of_the_same_length_has_another_time(package, sources_with_libraries):
-    """By its time and size Python knows whether its bytecode is still that of the file."""
+    """By the file's time and size Python decides whether its bytecode is current."""
     replace(sources_with_libraries / "bin/usersignups.py", "import sys", "import ssy")
 
     with tarfile.open(package) as before, tarfile.open(built(sources_with_libraries)) as after:
@@ -193,7 +193,7 @@ def assert_refused(sources, message):
         ("default/app.conf", "build = ", "default/app.conf [install] build is "),
     ],
 )
-def test_a_version_that_does_not_agree_is_refused(sources_with_libraries, file, old, message):
+def test_a_version_mismatch_is_refused(sources_with_libraries, file, old, message):
     replace(sources_with_libraries / file, old, old + "9.")
     assert_refused(sources_with_libraries, message + '"9.')
 
@@ -209,7 +209,7 @@ def test_a_version_that_does_not_agree_is_refused(sources_with_libraries, file, 
         "lookups/a copy.csv",
     ],
 )
-def test_a_file_that_must_not_be_in_a_package_is_refused(sources_with_libraries, stray):
+def test_a_forbidden_file_is_refused(sources_with_libraries, stray):
     (sources_with_libraries / stray).write_bytes(b"")
     assert_refused(sources_with_libraries, "remove them: " + stray)
 
@@ -219,7 +219,7 @@ def test_a_link_out_of_the_package_is_refused(sources_with_libraries):
     assert_refused(sources_with_libraries, "remove them: lookups/users.csv")
 
 
-def test_a_library_that_is_not_the_pinned_one_is_refused(sources):
+def test_a_library_with_another_hash_is_refused(sources):
     replace(sources / "app/lib/requirements.txt", "six==1.17.0", "six==1.16.0")
 
     built = build(sources)
@@ -238,7 +238,7 @@ WHEEL_INFO = {
 
 @pytest.fixture
 def index(sources, package, tmp_path):
-    """The address of a package index: the libraries as one wheel, and an SDK whose setup.py leaves a trace."""
+    """The address of a package index with the libraries as one wheel, and an SDK whose setup.py leaves a trace."""
     keep_built(sources, "markdown")
     libraries, sdk = tmp_path / "simple/libraries", tmp_path / "simple/splunk-sdk"
     for folder in (libraries, sdk, tmp_path / "splunk-sdk-2.1.1"):
@@ -264,7 +264,7 @@ def index(sources, package, tmp_path):
 
 
 def pin(folder, requirement):
-    """Makes the page of a project that has one file; the lines that pin it."""
+    """Creates the page of a project with one file. Returns the lines that pin it."""
     file = next(folder.iterdir())
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     link = '<a href="%s#sha256=%s">%s</a>' % (file.name, digest, file.name)
@@ -282,14 +282,14 @@ def build_from(index, sources):
     return build(sources, **{**pip, "PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": index})
 
 
-def test_nothing_that_is_downloaded_is_run(index, sources, tmp_path):
+def test_no_downloaded_code_is_run(index, sources, tmp_path):
     done = build_from(index, sources)
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "trace").exists()
     assert (sources / "build/lib/splunklib/client.py").is_file()
 
 
-def test_an_archive_that_is_not_the_pinned_one_is_refused(index, sources, tmp_path):
+def test_an_archive_with_another_hash_is_refused(index, sources, tmp_path):
     archive = next(tmp_path.glob("simple/splunk-sdk/*.gz"))
     archive.write_bytes(archive.read_bytes() + b"\0")
     done = build_from(index, sources)

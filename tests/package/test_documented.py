@@ -1,4 +1,4 @@
-"""What can be set is written down, with the defaults that the code has; and so is what others remark on the package."""
+"""Every setting is documented, with the default in the code; so is everything that others object to in the package."""
 
 import re
 from dataclasses import fields
@@ -15,7 +15,7 @@ RELEASING = (ROOT / "docs/releasing.md").read_text(encoding="utf-8")
 
 
 def described(spec):
-    """setting -> the default that its description gives, None if it gives none."""
+    """The default in each setting's description, None if there is none."""
     found = {}
     for block in re.split(r"\n\n+", spec.read_text(encoding="utf-8")):
         name = re.search(r"^([\w.]+) = ", block, re.MULTILINE)
@@ -65,6 +65,6 @@ def test_every_warning_of_appinspect_is_explained(app):
     assert explained == set(ACCEPTED)
 
 
-def test_the_version_has_an_entry_among_the_changes(app):
+def test_the_changelog_has_an_entry_for_the_version(app):
     version = Conf.read(app / "default/app.conf")["id"]["version"]
     assert "\n## %s\n" % version in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The package runs by itself: under both of Splunk's Pythons, with nothing on the path but what it brings."""
+"""The package runs by itself: under both of Splunk's Pythons, with only its own content on the path."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from tests.package.spec import settings_of
 from tests.support import pythons
 
 ISOLATED = ["-B", "-E", "-s", "-S", "-W", "error::DeprecationWarning"]
-"""Neither the environment's nor the user's nor the installation's packages: the standard library and the app."""
+"""Only the standard library and the app, without the environment's, the user's and the installation's packages."""
 
 
 @pytest.fixture(scope="module", params=pythons.SPLUNKS)
@@ -23,7 +23,7 @@ def python(request):
         pytest.skip("there is no Python %s on this machine: the package was not tried under it" % request.param)
 
     def run(*arguments, **options):
-        # A name that a library would have to be found by, were it not in the package, is nowhere.
+        # Without PYTHONPATH and the like, Python cannot find a library that is not in the package.
         return subprocess.run(
             [interpreter, *ISOLATED, *map(str, arguments)],
             capture_output=True,
@@ -37,7 +37,7 @@ def python(request):
 
 
 def modules(app: Path):
-    """The dotted names of all modules of the app."""
+    """The dotted names of all of the app's modules."""
     files = sorted((app / "bin/segment_bridge").rglob("*.py"))
     return [re.sub(r"\.__init__$", "", ".".join(file.relative_to(app / "bin").with_suffix("").parts)) for file in files]
 
@@ -53,7 +53,7 @@ OPENSSL_OF_SPLUNK_9 = """
 import ssl
 ssl.OPENSSL_VERSION_INFO, ssl.OPENSSL_VERSION = (1, 0, 2, 26, 15), "OpenSSL 1.0.2zk-fips"
 """
-"""What Python is linked with there, and urllib3 2 refuses."""
+"""The version that Python is linked with there, and that urllib3 2 refuses."""
 
 
 @pytest.mark.parametrize("openssl", ["", OPENSSL_OF_SPLUNK_9], ids=["OpenSSL", "OpenSSL 1.0.2"])
@@ -62,15 +62,15 @@ def test_every_module_imports(python, app, openssl):
     assert (tried.returncode, tried.stderr) == (0, b"")
 
 
-def test_an_older_splunk_is_told_in_one_line(python, app):
-    """Before 9.3, Splunk runs an app's programs with Python 3.7 unless it is told otherwise."""
+def test_an_older_splunk_gets_a_one_line_error(python, app):
+    """Before 9.3, Splunk runs an app's programs with Python 3.7 by default."""
     older = "import sys; sys.version_info, sys.hexversion = (3, 7, 17), 0x030711f0; sys.path.insert(0, sys.argv[1])"
     tried = python("-c", older + "; import segment_bridge", app / "bin")
     assert tried.returncode == 1
     assert tried.stderr.decode() == "Segment Bridge needs Splunk 9.3 or later: this one runs it with Python 3.7\n"
 
 
-def test_libraries_come_from_the_package_before_all_others(python, app, tmp_path):
+def test_the_packages_libraries_take_precedence(python, app, tmp_path):
     (tmp_path / "requests.py").write_text("raise SystemExit('another app has its own requests')", encoding="utf-8")
     tried = python(
         "-c",
@@ -103,7 +103,7 @@ GETINFO = {
         "latest_time": "0",
     },
 }
-"""What splunkd asks a search command first."""
+"""The first question that splunkd asks a search command."""
 
 
 def test_segmentsend_answers_getinfo(python, app, tmp_path):
@@ -124,7 +124,7 @@ SPLUNKS_OWN = {"interval", "python.version", "python.required"}
 """Settings that every modular input has."""
 
 
-def test_usersignups_tells_its_scheme(python, app, tmp_path):
+def test_usersignups_prints_its_scheme(python, app, tmp_path):
     asked = python(app / "bin/usersignups.py", "--scheme", cwd=tmp_path)
 
     assert (asked.returncode, asked.stderr) == (0, b"")

@@ -1,4 +1,6 @@
-"""The pages of the view "help": all are there, what leads to them does, and they load nothing from elsewhere."""
+"""The pages of the view "help": they are complete, links to and between them work, and they load nothing from
+elsewhere.
+"""
 
 import re
 import shutil
@@ -13,11 +15,11 @@ import pytest
 from tests.conftest import ROOT
 
 ADDRESS = re.compile(r"help\?page=([\w.-]+\w)(?:#([\w-]+))?|helpLink\(\"[^\"]+\", \"([\w-]+)\", \"([\w-]+)\"\)")
-"""How the rest of the app names a page, and a heading in it."""
+"""How the rest of the app links to a page and to a heading in it."""
 
 
 class Page(HTMLParser):
-    """Its ids, the addresses that it leads to, and those that it loads."""
+    """A page's ids, the addresses that it links to, and those that it loads."""
 
     def __init__(self, file: Path):
         super().__init__()
@@ -37,7 +39,7 @@ def pages(app):
     return {file.name: Page(file) for file in (app / "appserver/static/help").glob("*.html")}
 
 
-def test_links_between_pages_lead_somewhere(pages):
+def test_links_between_pages_work(pages):
     broken = [
         (name, link)
         for name, page in pages.items()
@@ -58,14 +60,14 @@ def test_what_pages_load_is_in_the_package(pages, app):
     assert [name for name, page in pages.items() if page.tags & {"script", "iframe", "style", "form"}] == []
 
 
-def test_each_page_is_in_the_menu_of_each(pages):
+def test_every_pages_menu_lists_all_pages(pages):
     texts = {file.stem.lower() for file in (ROOT / "docs").glob("*.md")} - {"readme"} | {"index"}
     assert {name + ".html" for name in texts} <= set(pages)
     assert [name for name, page in pages.items() if not {text + ".html" for text in texts} <= set(page.links)] == []
 
 
-def test_what_the_app_says_of_pages_is_there(pages, app):
-    """Alerts, mails, errors and pages."""
+def test_pages_that_the_app_links_to_exist(pages, app):
+    """Links in alerts, mails, errors and pages."""
     places = [
         path
         for folder in ("bin", "default", "appserver", "README")
@@ -85,8 +87,8 @@ def test_what_the_app_says_of_pages_is_there(pages, app):
     ] == []
 
 
-def test_links_into_the_repository_lead_somewhere():
-    """Those that GitHub shows, which the app does not have."""
+def test_links_into_the_repository_work():
+    """Links to what GitHub shows, which the app does not contain."""
     texts = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / ".github").rglob("*.md")]
     links = [
         (path, link)
@@ -115,7 +117,7 @@ def build(folder: Path) -> "subprocess.CompletedProcess[str]":
 
 @pytest.fixture
 def texts(package, tmp_path):
-    """A folder with docs/build.py, and a text to write."""
+    """A folder with docs/build.py, and a function to write a text."""
     (tmp_path / "docs").mkdir()
     shutil.copy(ROOT / "docs/build.py", tmp_path / "docs")
     (tmp_path / "app").mkdir()
@@ -128,7 +130,7 @@ def write(folder, **texts):
         (folder / "docs" / (name + ".md")).write_text(text, encoding="utf-8")
 
 
-def test_texts_become_pages(texts):
+def test_markdown_becomes_pages(texts):
     write(
         texts,
         README="# Index\n\n[First](first.md#one--two-1) [spec](../app/some.spec) [code](../bin/x.py)",
@@ -155,11 +157,11 @@ def test_texts_become_pages(texts):
         ("[a](README.md#nothing)", "docs/first.md: there is no anchor README.md#nothing"),
     ],
 )
-def test_what_leads_nowhere_is_an_error(texts, link, error):
+def test_a_broken_link_is_an_error(texts, link, error):
     write(texts, README="# Index\n\n[First](first.md)", first="# First\n\n" + link)
     assert (build(texts).returncode, build(texts).stderr.strip()) == (1, error)
 
 
-def test_a_text_that_the_first_does_not_name_is_an_error(texts):
+def test_a_text_that_the_readme_does_not_link_is_an_error(texts):
     write(texts, README="# Index", first="# First")
     assert build(texts).stderr.strip() == "docs/README.md: no link to first.md"

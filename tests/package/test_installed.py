@@ -1,4 +1,4 @@
-"""The package in a Splunk: who may do what with it, what an upgrade keeps, and what its removal leaves."""
+"""The package in a Splunk: who may do what with it, what an upgrade keeps, and what a removal leaves behind."""
 
 import json
 import re
@@ -34,7 +34,7 @@ def environment(package):
 
 @pytest.fixture(scope="module")
 def someone(environment):
-    """role -> a user who has no other, at work with the app."""
+    """By role, a user with only this role, using the app."""
     splunk, known = environment.splunk, {"admin": environment.admin}
     for role in EVERYBODY[:-1]:
         name = "%s_%s" % (APP, role)
@@ -75,7 +75,7 @@ ACTS = {
     "see and change inputs": (ADMIN, lambda user: user.service.get("data/inputs/usersignups/" + CLUSTER)),
     "see and run the saved searches": (ADMIN, lambda user: user.run_saved_search(JOB)),
 }
-"""A line of docs/permissions.md -> the roles that may, and how it is tried."""
+"""For each line of docs/permissions.md, the roles that may do it, and how to try it."""
 
 
 def succeed(user, search):
@@ -85,7 +85,7 @@ def succeed(user, search):
 
 
 def known_key(user):
-    """By the endpoint that lends it; an administrator reads the password store."""
+    """Through the endpoint that lends it; an administrator reads the password store."""
     if user.user == "admin":
         secrets = {entry.username: entry.clear_password for entry in user.service.storage_passwords.list()}
         assert secrets["segment"] == WRITE_KEY
@@ -120,11 +120,11 @@ READS = {
     "see and change inputs": "configs/conf-inputs/" + quote("usersignups://" + CLUSTER, safe=""),
     "see and run the saved searches": "saved/searches/" + quote(JOB),
 }
-"""What of the table can be had with a GET, at any door."""
+"""What the table allows to be read with a GET, through any route."""
 
 
 def web_session(user):
-    """A requests session of Splunk Web's, as the login page makes it."""
+    """A requests session with Splunk Web, opened like the login page does."""
     session = requests.Session()
     session.trust_env = False
     login = user.web + "/en-US/account/login"
@@ -155,19 +155,21 @@ def found_by_rest(user, path):
 
 @pytest.mark.parametrize("what", READS)
 @pytest.mark.parametrize("role", EVERYBODY)
-def test_splunk_web_and_rest_show_a_role_no_more_and_no_less(someone, what, role):
-    """By Splunk Web's way to splunkd, and by the search command rest, which goes there with the rights of its user."""
+def test_splunk_web_and_rest_show_a_role_exactly_this(someone, what, role):
+    """Through Splunk Web's proxy to splunkd, and through the search command rest, which has its user's permissions
+    there.
+    """
     user, path = someone[role], "/servicesNS/nobody/segment_bridge/" + READS[what]
     is_allowed = role in ACTS[what][0]
     with web_session(user) as session:
         answer = session.get("%s/en-US/splunkd/__raw%s?output_mode=json" % (user.web, path), timeout=30)
     assert (answer.status_code == 200) is is_allowed, answer.text
-    if "storage/collections" not in path:  # its answers are no entries, which rest could make rows of
+    if "storage/collections" not in path:  # its answers are not entries, so rest could not make rows of them
         assert bool(found_by_rest(user, path)) is is_allowed
 
 
 @pytest.mark.parametrize("role", EVERYBODY)
-def test_who_is_let_into_the_app_sees_a_view_and_others_see_none(someone, role):
+def test_users_with_access_to_the_app_see_a_view_and_others_none(someone, role):
     user = someone[role]
     with web_session(user) as session:
         answer = session.get(user.web + "/en-US/app/segment_bridge", timeout=30)
@@ -183,7 +185,7 @@ def test_who_is_let_into_the_app_sees_a_view_and_others_see_none(someone, role):
 
 @pytest.fixture
 def staging(someone):
-    """A destination that is for administrators alone."""
+    """A destination for administrators only."""
     admin = someone["admin"]
     admin.set_destination("staging", region="us")
     admin.set_secret("staging", "fake-key")
@@ -205,13 +207,13 @@ def staging(someone):
         ("../segment", 400),
     ],
 )
-def test_nothing_but_a_write_key_is_lent(someone, staging, name, status):
+def test_only_write_keys_are_lent(someone, staging, name, status):
     with pytest.raises(HTTPError) as refused:
         lent(someone["segment_bridge_sender"], name)
     assert refused.value.status == status
 
 
-def test_the_documentation_has_the_same_table():
+def test_the_documentation_contains_the_same_table():
     text = (ROOT / "docs/permissions.md").read_text(encoding="utf-8")
     lines = re.findall(r"^\| ([^|]+?) +\| (.*) \|$", text, re.MULTILINE)
     table = {act: [cell.strip() for cell in cells.split("|")] for act, cells in lines if act in ACTS}
@@ -225,7 +227,7 @@ def test_the_documentation_has_the_same_table():
 
 
 def newer(app, folder):
-    """A package of the next version, in which a default is another."""
+    """A package of the next version, with one default changed."""
     copy = shutil.copytree(app, folder / APP)
     for name, old, new in [
         ("default/app.conf", "1.0.0", "1.0.1"),
@@ -239,7 +241,7 @@ def newer(app, folder):
     return folder / "newer.tar.gz"
 
 
-def test_an_upgrade_keeps_what_was_set_up(environment, app, tmp_path):
+def test_an_upgrade_keeps_the_set_up(environment, app, tmp_path):
     admin, service = environment.admin, environment.admin.service
     service.saved_searches[JOB].update(is_scheduled="1", cron_schedule="11 * * * *")
     before = dict(service.confs["segment_bridge"]["segment"].content)
@@ -258,7 +260,7 @@ def test_an_upgrade_keeps_what_was_set_up(environment, app, tmp_path):
     assert service.confs["macros"]["segment_bridge_audit"]["definition"].startswith('index="k8s_audit" ')
     assert len(admin.records("usersignups")) > 0
     listed = len(environment.cluster.requests)
-    service.post("data/inputs/usersignups/" + CLUSTER, interval="1")  # asked for by the new code
+    service.post("data/inputs/usersignups/" + CLUSTER, interval="1")  # a setting that the new code requires
     assert len(environment.cluster.requests) > listed
 
 
@@ -269,7 +271,7 @@ def test_a_removal_leaves_nothing_that_runs(environment):
 
     service.delete("apps/local/" + APP)
 
-    time.sleep(2)  # a run that was under way ends
+    time.sleep(2)  # let a run that was in progress end
     listed = len(environment.cluster.requests)
     time.sleep(4)
     assert len(environment.cluster.requests) == listed

@@ -1,4 +1,4 @@
-"""The checkers that others keep: of app.manifest, of .conf files. (make lint has those of the sources.)"""
+"""Third-party checkers: for app.manifest and for .conf files. (make lint checks the sources.)"""
 
 import subprocess
 import sys
@@ -15,14 +15,14 @@ def run(*command, **options):
 
 
 def test_ksconf(app):
-    """Garbage lines, broken continuations, stanzas and keys that come twice."""
+    """Garbage lines, broken continuations, duplicate stanzas and keys."""
     confs = [*sorted((app / "default").glob("*.conf")), app / "metadata/default.meta"]
     status, findings = run(sys.executable, "-m", "ksconf", "check", *confs)
     assert status == 0, findings
 
 
 NEWER = ("dispatch.allow_partial_results", "schedule_as", "supported_themes")
-"""What Splunk has learnt since slim's specs were written; conf_keys.py knows it."""
+"""What Splunk has added since slim's specs were written; conf_keys.py knows it."""
 
 
 def test_slim(package, tmp_path):
@@ -30,7 +30,7 @@ def test_slim(package, tmp_path):
     slim = ROOT / "build/venvs/slim/bin/slim"
     if not slim.exists():
         pytest.fail("slim is not installed: make test does that")
-    copy = unpack(package, tmp_path)  # it writes into what it looks at
+    copy = unpack(package, tmp_path)  # slim writes into the folder that it checks
     status, findings = run(slim, "validate", copy, cwd=tmp_path)
     assert status == 0, findings
     assert [line for line in findings.splitlines() if "[INFO]" not in line and not line.endswith(NEWER)][1:] == []

@@ -1,4 +1,4 @@
-"""A release is of a commit that is clean, tagged with its version, and told of among the changes: .ci/release."""
+"""A release needs a clean commit, tagged with its version, and an entry in the changelog: .ci/release."""
 
 import shutil
 import subprocess
@@ -23,7 +23,7 @@ GIT = (
 
 @pytest.fixture
 def repository(tmp_path):
-    """Version 1.0.0, committed and tagged."""
+    """A repository with version 1.0.0, committed and tagged."""
     for name in FILES:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
@@ -44,21 +44,21 @@ def commit(repository, name, text):
     subprocess.run([*GIT, "commit", "-qam", "Change"], cwd=repository, check=True)
 
 
-def test_what_is_not_committed_is_not_released(repository):
+def test_uncommitted_changes_are_not_released(repository):
     (repository / "stray").write_text("", encoding="utf-8")
     assert "commit what has changed first" in refusal(repository)
 
 
-def test_a_tag_has_to_be_the_versions(repository):
+def test_the_tag_must_match_the_version(repository):
     commit(repository, FILES[1], '__version__ = "1.0.1"\n')
     assert "this commit has no tag v1.0.1" in refusal(repository)
 
 
-def test_changes_have_to_be_told(repository):
+def test_the_changelog_must_have_an_entry(repository):
     commit(repository, "CHANGELOG.md", "# Changes\n")
     subprocess.run([*GIT, "tag", "-f", "v1.0.0"], cwd=repository, check=True)
     assert 'CHANGELOG.md has no entry "## 1.0.0"' in refusal(repository)
 
 
-def test_then_everything_is_tested_first(repository):
+def test_a_release_first_runs_all_tests(repository):
     assert ".ci/run" in refusal(repository)

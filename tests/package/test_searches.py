@@ -1,4 +1,4 @@
-"""The app's SPL: whatever it names is there."""
+"""The app's SPL: whatever it names exists."""
 
 import json
 import re
@@ -17,13 +17,13 @@ SAVED = re.compile(r"\|\s*savedsearch\s+(\"[^\"]+\"|\S+)|\|\s*loadjob\s+savedsea
 
 
 def searches(app: Path) -> Iterator[Tuple[str, str]]:
-    """(where it stands, the SPL) of every search, and every part of one, in the package."""
+    """(place, SPL) of every search, and of every part of one, in the package."""
     for name, macro in Conf.read(app / "default/macros.conf").items():
         yield "macros.conf [%s]" % name, macro["definition"]
     for name, saved in Conf.read(app / "default/savedsearches.conf").items():
         yield "savedsearches.conf [%s]" % name, saved["search"]
         yield "savedsearches.conf [%s] alert_condition" % name, saved.get("alert_condition", "")
-        yield "savedsearches.conf [%s] description" % name, saved["description"]  # it may tell of a macro to be used
+        yield "savedsearches.conf [%s] description" % name, saved["description"]  # it may mention a macro to use
     for name, entry in Conf.read(app / "default/searchbnf.conf").items():
         yield from (
             ("searchbnf.conf [%s] %s" % (name, key), value) for key, value in entry.items() if key.startswith("example")
@@ -59,7 +59,7 @@ def spl(app):
 
 
 def macros_named(text: str) -> Set[str]:
-    """As macros.conf has them: with the number of arguments, where there are any."""
+    """The macros named, as in macros.conf: with the number of arguments, if there are any."""
     names = set()
     for name, arguments in MACRO.findall(text):
         count = len(re.findall(r'(?:"[^"]*"|[^,"])+', arguments))
@@ -67,7 +67,7 @@ def macros_named(text: str) -> Set[str]:
     return names
 
 
-def test_macros_are_there(app, spl):
+def test_macros_exist(app, spl):
     known = set(Conf.read(app / "default/macros.conf"))
     assert {(where, name) for where, text in spl for name in macros_named(text) - known} == set()
 
@@ -87,9 +87,9 @@ def test_macros_take_the_arguments_that_they_name(app):
         assert set(re.findall(r"\$(\w+)\$", macro["definition"])) == set(arguments), name
 
 
-def test_lookups_are_there(app, spl):
+def test_lookups_exist(app, spl):
     known = set(Conf.read(app / "default/transforms.conf"))
-    # An example in the search assistant speaks of the reader's own lookups.
+    # An example in the search assistant mentions the reader's own lookups.
     named = {
         (where, name.strip('"')) for where, text in spl for _, name in LOOKUP.findall(text) if "searchbnf" not in where
     }
@@ -97,7 +97,7 @@ def test_lookups_are_there(app, spl):
     assert {name for _, name in named}, "the pattern above finds none: it no longer fits the searches"
 
 
-def test_saved_searches_are_there(app, spl):
+def test_saved_searches_exist(app, spl):
     known = set(Conf.read(app / "default/savedsearches.conf"))
     named = {(where, (name or job).strip('"')) for where, text in spl for name, job in SAVED.findall(text)}
     assert {(where, name) for where, name in named if name not in known} == set()
@@ -108,8 +108,8 @@ def alerts(app: Path):
     return {name: saved for name, saved in searches.items() if " - Alert - " in name}
 
 
-def test_a_mail_says_what_it_means_what_to_do_and_where(app):
-    """alert_actions.conf.spec, [email]: as Splunk ships, it says that the condition was triggered, and no more."""
+def test_a_mail_explains_the_alert_and_says_what_to_do_and_where(app):
+    """alert_actions.conf.spec, [email]: by default a mail says only that the condition was triggered."""
     views = {path.stem for path in (app / "default/data/ui/views").glob("*.xml")}
     for name, alert in alerts(app).items():
         assert re.match(r"Means: .+ To\s+do: .+", alert["description"], re.DOTALL), name
@@ -121,7 +121,7 @@ def test_a_mail_says_what_it_means_what_to_do_and_where(app):
         assert alert["action.email.priority" if alert["alert.severity"] == "5" else "action.email.inline"] in "12", name
 
 
-def test_a_mails_subject_has_a_fact_of_the_result(app):
+def test_a_mails_subject_contains_a_fact_from_the_result(app):
     macros = Conf.read(app / "default/macros.conf")
     for name, alert in alerts(app).items():
         search = alert["search"] + "".join(
@@ -133,5 +133,7 @@ def test_a_mails_subject_has_a_fact_of_the_result(app):
 
 
 def test_no_address_is_empty(app):
-    """Splunk's rule for action.email.to refuses that wherever the search is saved: restmap.conf, alert_action_part."""
+    """Splunk's rule for action.email.to refuses an empty one wherever the search is saved: restmap.conf,
+    alert_action_part.
+    """
     assert [name for name, alert in alerts(app).items() if "action.email.to" in alert] == []

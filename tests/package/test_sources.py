@@ -1,4 +1,4 @@
-"""What the contracts in pyproject.toml cannot say of bin/, and what must not be in any file of the project."""
+"""What the contracts in pyproject.toml cannot say about bin/, and what no file of the project may contain."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ FILES = sorted(BIN.rglob("*.py"))
 
 
 def module_of(file: Path) -> str:
-    """Its dotted name: "segment_bridge.users.run", "write_key"."""
+    """The module's dotted name: "segment_bridge.users.run", "write_key"."""
     return ".".join(file.relative_to(BIN).with_suffix("").parts)
 
 
@@ -29,18 +29,18 @@ def imports(file: Path) -> Iterator[str]:
             yield from ("%s.%s" % (node.module, alias.name) for alias in node.names)
 
 
-def test_entry_points_know_no_library():
-    """They are outside the package that the contracts in pyproject.toml are about."""
+def test_entry_points_import_no_library():
+    """They are outside the package that the contracts in pyproject.toml cover."""
     for file in BIN.glob("*.py"):
         tops = {name.partition(".")[0] for name in imports(file)}
         assert not tops & {"certifi", "kubernetes", "requests", "splunklib", "urllib3", "yaml"}, file.name
 
 
-def test_modules_do_not_import_each_other_in_a_circle():
+def test_imports_have_no_cycles():
     modules = {module_of(file): file for file in FILES}
     graph = {}
     for module, file in modules.items():
-        # from segment_bridge.users import run: a module; from segment_bridge.users.run import run: what is in one
+        # from segment_bridge.users import run: a module; from segment_bridge.users.run import run: a name in a module
         named = {name if name in modules else name.rpartition(".")[0] for name in imports(file)}
         graph[module] = named & modules.keys()
     assert sum(map(len, graph.values())) > len(modules)
@@ -61,8 +61,10 @@ def test_modules_do_not_import_each_other_in_a_circle():
 PURE = re.compile(r"\bpure\b")
 
 
-def test_what_calls_itself_pure_is_held_to_it():
-    """By the contract "What decides touches nothing"; here for what that cannot say: calls of open and the like."""
+def test_pure_modules_are_pure():
+    """The contract "What decides touches nothing" checks imports. This checks what it cannot: calls of open and the
+    like.
+    """
     config = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     contract = config.partition('name = "What decides touches nothing"')[2].partition("forbidden_modules")[0]
     held = set(re.findall(r'"(segment_bridge[\w.]+)"', contract))
@@ -75,7 +77,7 @@ def test_what_calls_itself_pure_is_held_to_it():
             assert not calls & {"open", "print", "input", "exec", "eval"}, module_of(file)
 
 
-def test_one_file_alone_touches_the_path():
+def test_only_one_file_changes_the_path():
     touching = {str(file.relative_to(BIN)) for file in FILES if "sys.path" in file.read_text(encoding="utf-8")}
     assert touching == {"segment_bridge/__init__.py"}
 
@@ -89,8 +91,9 @@ SECRET = re.compile(
     r"|(?i:(?:password|token|secret|write_?key)[\"']?\s*[:=]\s*[\"'](?!fake|demo|/services)[A-Za-z0-9+/_-]{32,}[\"'])"
     r"|https?://(?!user(?:name)?:|secret:secret@)[^/\s:@\"']+:[^/\s:@\"']+@"
 )
-"""Private keys, cloud and chat tokens, JWTs, long values of what is called a secret, passwords in addresses; but
-what says itself that it is none."""
+"""Private keys, cloud and chat tokens, JWTs, long values that are called secrets, passwords in addresses; except what
+declares itself not to be one.
+"""
 
 
 def texts(folder: Path, names) -> Iterator[tuple]:

@@ -1,6 +1,6 @@
-"""The workflows: of GitHub's form, with as few rights as they need, and of the commands that a person uses, too.
+"""The workflows match GitHub's schema, have as few permissions as they need, and run commands that people also use.
 
-The form is the schema of github.com/SchemaStore (github-workflow.json), which check-jsonschema brings along.
+The schema is the one of github.com/SchemaStore (github-workflow.json), which check-jsonschema includes.
 """
 
 import re
@@ -31,7 +31,7 @@ def steps(workflow):
     return [step for job in workflow["jobs"].values() for step in job["steps"]]
 
 
-def test_their_form():
+def test_they_match_the_schema():
     if not CHECKER.exists():
         pytest.fail("check-jsonschema is not installed: make test does that")
     command = [CHECKER, "--builtin-schema", "vendor.github-workflows", *FILES]
@@ -39,26 +39,26 @@ def test_their_form():
     assert done.returncode == 0, done.stdout
 
 
-def test_a_wrong_form_is_found(tmp_path):
+def test_a_violation_of_the_schema_is_found(tmp_path):
     wrong = tmp_path / "wrong.yml"
     wrong.write_text(FILES[0].read_text(encoding="utf-8").replace("runs-on:", "run-on:"), encoding="utf-8")
     command = [CHECKER, "--builtin-schema", "vendor.github-workflows", wrong]
     assert subprocess.run(command, capture_output=True, check=False).returncode == 1
 
 
-def test_actions_are_pinned_by_commit_with_their_version_beside_it(text):
+def test_actions_are_pinned_by_commit_and_annotated_with_their_version(text):
     lines = [line for line in text.splitlines() if "uses:" in line]
     assert lines
     assert [line for line in lines if not PINNED.match(line)] == []
 
 
-def test_an_action_is_of_one_version_everywhere():
+def test_each_action_has_one_version_everywhere():
     lines = "\n".join(file.read_text(encoding="utf-8") for file in FILES).splitlines()
     used = {line.strip("- ") for line in lines if "uses:" in line}
     assert len(used) == len({line.partition("@")[0] for line in used})
 
 
-def test_they_may_read_and_no_more(workflow):
+def test_they_have_only_read_permission(workflow):
     assert workflow["permissions"] == {"contents": "read"}
     assert [name for name, job in workflow["jobs"].items() if "permissions" in job] == []
     checkouts = [step for step in steps(workflow) if step.get("uses", "").startswith("actions/checkout@")]
@@ -66,17 +66,17 @@ def test_they_may_read_and_no_more(workflow):
     assert all(step["with"] == {"persist-credentials": False} for step in checkouts)
 
 
-def test_they_need_no_secrets_and_put_nothing_from_outside_into_a_command(text, workflow):
+def test_they_need_no_secrets_and_put_no_untrusted_input_into_commands(text, workflow):
     assert "secrets." not in text
     assert "github.token" not in text
     assert [step["run"] for step in steps(workflow) if "${{" in step.get("run", "")] == []
 
 
-def test_they_end_by_themselves(workflow):
+def test_they_have_time_limits(workflow):
     assert all(job["timeout-minutes"] <= 180 for job in workflow["jobs"].values())
 
 
-def test_their_commands_are_those_of_the_repository(workflow):
+def test_they_run_commands_of_the_repository(workflow):
     commands = [step["run"] for step in steps(workflow) if "run" in step]
     assert [command for command in commands if not COMMANDS.fullmatch(command)] == []
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
@@ -88,15 +88,15 @@ def matrix(name, job):
     return yaml.safe_load(text)["jobs"][job]["strategy"]["matrix"]
 
 
-def test_both_pythons_and_all_splunks_have_their_turn():
+def test_both_pythons_and_all_splunks_are_covered():
     assert matrix("test.yml", "test") == {"python": ["3.9", "3.13"]}
     assert matrix("splunk.yml", "splunk") == {"splunk": ["9.3", "9.4", "10.0", "10.2"]}
 
 
-# --- Known weaknesses -----------------------------------------------------------------------------------------------
+# --- Known vulnerabilities ------------------------------------------------------------------------------------------
 
 
-def test_each_known_weakness_is_one_of_a_pinned_version_and_has_its_reason():
+def test_each_known_vulnerability_concerns_a_pinned_version_and_has_a_reason():
     lines = (ROOT / "tests/package/advisories.txt").read_text(encoding="utf-8").splitlines()
     exceptions = [line for line in lines if not line.startswith("#")]
     pins = re.findall(r"^(\S+==\S+)", (ROOT / "app/lib/requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)

@@ -124,7 +124,7 @@ class TestDeleting:
             users.delete({})
 
 
-class TestKVStoreThatIsAway:
+class TestKVStoreBeingDown:
     @pytest.mark.parametrize("fault", [503, 500, 429, "cut"])
     def test_is_waited_for(self, splunkd, users, waits, fault):
         splunkd.fault = failing(fault, fault)

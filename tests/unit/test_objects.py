@@ -82,7 +82,7 @@ def test_a_signup_without_a_username_is_skipped(status):
     ["x" * 254, "nul\0", "two\nlines", "\ud800", "  ", 7, ["ivo"], {}],
     ids=["long", "NUL", "lines", "half a character", "blank", "number", "list", "object"],
 )
-class TestATextThatIsNone:
+class TestAWordForNone:
     """Whoever wrote it into the object: KV store would refuse it, and with it every record of the same batch."""
 
     def test_makes_no_username(self, text):

@@ -72,7 +72,7 @@ def log(monkeypatch, tmp_path):
 
 @pytest.fixture
 def script(fake, splunkd, log):
-    """Starts the script as splunkd does; its status, what it wrote to stdout, and to stderr."""
+    """Starts the script as splunkd does. Returns its status, stdout and stderr."""
 
     def start(*arguments, xml=""):
         handler = signal.getsignal(signal.SIGTERM)
@@ -91,7 +91,7 @@ def script(fake, splunkd, log):
 
 
 class _Binary:
-    """What EventWriter takes for a text stream, whose bytes go to `buffer`."""
+    """What EventWriter takes for a text stream. Its bytes go to `buffer`."""
 
     def __init__(self, text):
         self.write, self.flush = text.write, text.flush
@@ -125,7 +125,7 @@ def run(script, fake):
 
 @pytest.fixture
 def validate(script, fake):
-    """Asks for validation as splunkd does when an input is saved; status, and the sentence of the message."""
+    """Asks for validation as splunkd does when an input is saved. Returns the status and the message's sentence."""
 
     def start(name="host", **settings):
         settings = {"server": fake.url, "ca_file": str(fake.ca_file), **settings}

@@ -1,4 +1,4 @@
-"""Runs in which something goes wrong, and what is in the collections afterwards: all of it, not a sample."""
+"""Runs in which something goes wrong, and the whole content of the collections afterwards, not a sample."""
 
 import socket
 import time
@@ -47,7 +47,7 @@ def records(users):
 
 
 def content(splunkd, collection="usersignups"):
-    """The records by key, with all their fields but the time."""
+    """The records by key, with all their fields except the time."""
     return {
         key: {name: value for name, value in document.items() if name != "updated"}
         for key, document in splunkd.collections[collection].items()
@@ -56,7 +56,7 @@ def content(splunkd, collection="usersignups"):
 
 @pytest.fixture
 def changed(run, fake, splunkd):
-    """A cluster that has changed since the collections were filled: who is new, is another, has gone."""
+    """A cluster that has changed since the collections were filled: users have been added, changed and removed."""
     assert run()[0] == 0
     assert content(splunkd) == records(USERS)
     fake.usersignups.put(signup("zoe", "9"))
@@ -69,7 +69,7 @@ def changed(run, fake, splunkd):
 
 @pytest.fixture
 def up_to_date(changed, splunkd):
-    """Whether the collections are exactly as the changed cluster is."""
+    """Whether the collections exactly match the changed cluster."""
     tenants = content(splunkd, "tenant_namespaces")
     del tenants["host/chidi-tenant"]
     return lambda: content(splunkd) == records(CHANGED_USERS) and content(splunkd, "tenant_namespaces") == tenants
@@ -77,7 +77,7 @@ def up_to_date(changed, splunkd):
 
 @pytest.fixture
 def failure(changed, run, splunkd, log):
-    """A run that must fail and leave every record as it was, time and all; what splunkd.log gets of it."""
+    """A run that must fail and leave every record unchanged, including its time. Returns what splunkd.log receives."""
     before = splunkd.all_but_runs()
 
     def text(**settings):
@@ -93,7 +93,7 @@ def failure(changed, run, splunkd, log):
 
 
 def on_second_pages(fault, times=10**9):
-    """Strikes each list's second page, so often."""
+    """Hits each list's second page, this many times."""
     struck = Counter()
 
     def plan(request):
@@ -115,12 +115,12 @@ PASSING = {
     "stalled": faults.hang(),
     "cut by a reset": faults.half_answer(3_000, faults.RESET),
 }
-"""What real API servers do for a while, and what is in front of them."""
+"""Transient failures of real API servers, and of what is in front of them."""
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
-class TestWhatPasses:
-    def test_is_got_over(self, changed, run, up_to_date, fault):
+class TestTransientFaults:
+    def test_is_overcome(self, changed, run, up_to_date, fault):
         changed.faults = on_second_pages(fault, times=2)
         assert run(timeout="0.3") == (0, "", "")
         assert up_to_date()
@@ -131,8 +131,8 @@ class TestWhatPasses:
 
 
 class TestAListThatExpires:
-    def test_is_begun_again_and_forgotten(self, changed, run, up_to_date, log):
-        """Nothing stays of what was listed before, not even in the counts."""
+    def test_is_restarted_from_scratch(self, changed, run, up_to_date, log):
+        """Nothing remains of what was listed before, not even in the counts."""
         changed.usersignups.put(signup("aaron", "1"))
 
         def gone(request):
@@ -150,7 +150,7 @@ class TestAListThatExpires:
         assert "answered 410" in failure()
 
 
-class TestWhatDoesNotPass:
+class TestPermanentFaults:
     @pytest.mark.parametrize(
         ("fault", "says"),
         [
@@ -180,7 +180,7 @@ class TestWhatDoesNotPass:
         splunkd.passwords.clear()
         assert "there is no bearer token in the password store" in failure()
 
-    def test_no_rights(self, changed, failure):
+    def test_no_permissions(self, changed, failure):
         changed.tokens[TOKEN] = Account("system:serviceaccount:a:b")
         text = failure()
         assert 'resources: ["usersignups"]' in text
@@ -190,7 +190,7 @@ class TestWhatDoesNotPass:
         changed.installed.clear()
         assert "check that this is the right cluster" in failure()
 
-    def test_a_namespace_where_nobody_is(self, changed, failure):
+    def test_an_empty_namespace(self, changed, failure):
         changed.tokens[TOKEN] = Account("all", frozenset({("usersignups.toolchain.dev.openshift.com", None)}))
         assert "the list of cluster host lacks 12 of its 12 records" in failure(namespace="nowhere")
 
@@ -207,7 +207,7 @@ class TestWhatDoesNotPass:
         ],
         ids=["DNS", "TCP", "TLS", "proxy"],
     )
-    def test_no_way_to_the_server(self, failure, settings, says):
+    def test_no_route_to_the_server(self, failure, settings, says):
         assert says in failure(**settings)
 
     def test_another_host_name(self, changed, failure):
@@ -215,29 +215,29 @@ class TestWhatDoesNotPass:
             other._tls = changed.authority.server("api.example.com")
             assert "TLS failed" in failure(server=other.url)
 
-    def test_a_proxy_that_does_not_know_the_credentials(self, failure, splunkd):
+    def test_a_proxy_that_rejects_the_credentials(self, failure, splunkd):
         splunkd.passwords["usersignups:host:proxy"] = "splunk:wrong"
         with FakeProxy(user="splunk", password="hunter2") as proxy:
             text = failure(proxy_url=proxy.url)
         assert "407" in text
         assert "wrong" not in text
 
-    def test_a_server_that_accepts_and_is_silent(self, failure):
+    def test_a_server_that_accepts_and_stays_silent(self, failure):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             address = "https://127.0.0.1:%d" % listener.getsockname()[1]
             assert "cannot be reached" in failure(
                 server=address, timeout="0.2", connect_timeout="0.2", max_attempts="2"
             )
 
-    def test_more_time_than_there_is(self, changed, failure):
+    def test_more_time_than_is_left(self, changed, failure):
         changed.faults = faults.slow_body(0.01)
         started = time.monotonic()
         assert "longer than its deadline of 1 s" in failure(deadline="1")
         assert time.monotonic() - started < 2
 
 
-class TestEveryErrorIsSaid:
-    """The cause first: what only ran out of time is not what has to be mended."""
+class TestEveryErrorIsReported:
+    """The cause comes first: an error that only followed from lack of time needs no correction."""
 
     def test_that_was_met_before_the_deadline(self, changed, failure, log):
         def plan(request):
@@ -258,7 +258,7 @@ class TestEveryErrorIsSaid:
         assert "HTTP failed" in lines[1]
         assert "answered 401" in lines[2]
 
-    def test_of_a_list_that_was_begun_anew(self, changed, failure):
+    def test_of_a_list_that_was_restarted(self, changed, failure):
         changed.faults = faults.in_turn(None, changed.gone, faults.status(401))
         lines = failure(tenant_namespaces="0").splitlines()
         assert len(lines) == 2
@@ -269,9 +269,9 @@ class TestEveryErrorIsSaid:
         changed.faults = faults.always(faults.status(503))
         lines = failure(max_attempts="5").splitlines()
         assert len(lines) == 2
-        assert len(set(lines)) == 2  # of two lists
+        assert len(set(lines)) == 2  # one for each of two lists
 
-    def test_but_not_those_that_were_got_over(self, changed, run):
+    def test_except_those_that_were_overcome(self, changed, run):
         """An error in one list is not reported for the other."""
         changed.faults = faults.in_turn(faults.status(503), *[None] * 4, faults.status(401))
         lines = run()[2].splitlines()
@@ -280,11 +280,11 @@ class TestEveryErrorIsSaid:
 
 
 class TestAttempts:
-    """Are spread over the time that a run has, half of it for each list that fails."""
+    """Attempts are spread over a run's time, half of what is left for each failing list."""
 
     @pytest.fixture
     def slept(self, monkeypatch):
-        """How long was waited for which list, by a clock that waits make go."""
+        """How long the run waited for each list, by a clock that only waits advance."""
 
         class Clock:
             def __init__(self):
@@ -321,7 +321,7 @@ class TestAttempts:
         assert 240 <= sum(max(slept, key=len)) <= 300
         assert len(splunkd.records("tenant_namespaces")) == 18
 
-    def test_are_no_more_than_a_setting_says(self, changed, failure, slept):
+    def test_are_limited_by_a_setting(self, changed, failure, slept):
         changed.faults = faults.always(faults.status(503))
         failure(max_attempts="4", tenant_namespaces="0")
         assert max(slept, key=len) == [1, 2, 4]
@@ -339,7 +339,7 @@ OVER_QUOTA = (507, "The disk quota of KV Store is exceeded.")
 
 
 def at_step(step, *answers):
-    """Gives the requests of this step these answers in turn; the last one stays."""
+    """Gives these answers, in turn, to the requests of this step. The last one repeats."""
     remaining = list(answers)
 
     def plan(*request):
@@ -357,7 +357,7 @@ class TestKVStore:
         [STARTING, READ_ONLY, (500, ""), (429, ""), "cut", "lost"],
         ids=["starting", "read-only", "500", "429", "cut", "lost"],
     )
-    def test_that_is_away_is_waited_for(self, changed, run, splunkd, up_to_date, step, fault):
+    def test_that_is_down_is_waited_for(self, changed, run, splunkd, up_to_date, step, fault):
         splunkd.fault = at_step(step, *[fault] * 20, None)
         assert run() == (0, "", "")
         assert splunkd.requests[step] > 20
@@ -365,7 +365,7 @@ class TestKVStore:
 
     @STEPS
     @pytest.mark.parametrize("fault", [STARTING, READ_ONLY, OVER_QUOTA], ids=["starting", "read-only", "over quota"])
-    def test_that_stays_away_is_an_error_at_the_deadline(self, changed, run, splunkd, step, fault):
+    def test_that_stays_down_is_an_error_at_the_deadline(self, changed, run, splunkd, step, fault):
         splunkd.fault = at_step(step, fault)
         status, _, err = run(deadline="1")
         assert status == 1
@@ -392,7 +392,7 @@ class TestKVStore:
         assert run()[0] == 0
         assert content(splunkd) == records(CHANGED_USERS)
 
-    def test_that_takes_less_at_once_than_by_default(self, changed, run, splunkd):
+    def test_with_smaller_limits_than_by_default(self, changed, run, splunkd):
         splunkd.max_documents_per_batch_save = 30
         splunkd.max_rows_per_query = 40
         changed.usersignups.replace([signup("user-%03d" % number, str(number)) for number in range(200)])
@@ -404,10 +404,10 @@ class TestKVStore:
         status, _, err = run()
         assert status == 1
         assert "collection usersignups: splunkd answered 404" in err
-        assert len(splunkd.records("tenant_namespaces")) == 19  # which does not suffer from it
+        assert len(splunkd.records("tenant_namespaces")) == 19  # which is not affected
 
 
-def test_namespaces_that_may_not_be_listed_do_not_keep_users_out(run, fake, splunkd):
+def test_namespaces_that_may_not_be_listed_do_not_block_users(run, fake, splunkd):
     signups = ("usersignups.toolchain.dev.openshift.com", HOST_NAMESPACE)
     fake.tokens[TOKEN] = Account("half", frozenset({signups}))
     assert run()[0] == 1
@@ -415,8 +415,8 @@ def test_namespaces_that_may_not_be_listed_do_not_keep_users_out(run, fake, splu
     assert splunkd.records("tenant_namespaces") == []
 
 
-def test_the_map_is_whole_at_every_moment(changed, run, splunkd):
-    """A reader sees the old one, both, and the new one, in this order."""
+def test_the_map_is_complete_at_every_moment(changed, run, splunkd):
+    """A reader sees the old map, both, and the new one, in this order."""
     seen = []
     splunkd.before = lambda method, path: seen.append(content(splunkd))
     assert run()[0] == 0
@@ -425,7 +425,7 @@ def test_the_map_is_whole_at_every_moment(changed, run, splunkd):
     assert [stage for stage, _ in groupby(seen)] == stages
 
 
-def test_the_deadline_holds_while_another_run_is_waited_for(changed, run, splunkd):
+def test_the_deadline_holds_while_waiting_for_another_run(changed, run, splunkd):
     splunkd.collections[leases.LEASES]["host"] = {"_key": "host", "holder": "sh2", "expires": time.time() + 60}
     started = time.monotonic()
     assert "another run is at work on host" in run(deadline="1")[2]

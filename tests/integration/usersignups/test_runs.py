@@ -1,4 +1,4 @@
-"""The modular input from its XML to its collections and its line in the run log."""
+"""The modular input, from its XML to its collections and its line in the run log."""
 
 import io
 import json
@@ -101,7 +101,7 @@ class TestARun:
         assert "zoe" in users(splunkd)
         assert "chidi" not in users(splunkd)
 
-    def test_leaves_a_document_of_what_it_came_to(self, run, splunkd):
+    def test_records_its_result(self, run, splunkd):
         run()
         (kept,) = splunkd.records(run_records.COLLECTION)
         assert (kept["component"], kept["cluster"], kept["status"], kept["users"], kept["problems"]) == (
@@ -113,7 +113,7 @@ class TestARun:
         )
         assert time.time() - 60 < kept["time"] <= time.time()
 
-    def test_that_fails_leaves_a_document_of_why(self, run, splunkd):
+    def test_records_why_it_failed(self, run, splunkd):
         splunkd.passwords.clear()
         assert run()[0] == 1
         (kept,) = splunkd.records(run_records.COLLECTION)
@@ -131,7 +131,7 @@ class TestARun:
         assert users(splunkd, "other")["chidi"] == "12345678901234567890"
         assert users(splunkd, "host")["amelia"] == "007"
 
-    def test_puts_right_what_others_wrote_into_the_collection(self, run, splunkd, log):
+    def test_corrects_what_others_wrote_into_the_collection(self, run, splunkd, log):
         assert run()[0] == 0
         right = splunkd.records("usersignups")
         odd = [
@@ -150,12 +150,12 @@ class TestARun:
 
         assert timeless(splunkd.records("usersignups")) == timeless(right)
 
-    def test_without_tenant_namespaces_asks_for_none(self, run, fake, splunkd):
+    def test_without_tenant_namespaces_requests_none(self, run, fake, splunkd):
         fake.installed.discard(fake.namespaces)
         assert run(tenant_namespaces="0")[0] == 0
         assert splunkd.records("tenant_namespaces") == []
 
-    def test_without_usersignups_asks_for_none_and_leaves_the_records_that_there_are(self, run, fake, splunkd, log):
+    def test_without_usersignups_requests_none_and_keeps_existing_records(self, run, fake, splunkd, log):
         assert run()[0] == 0
         before = splunkd.records("usersignups")
         fake.installed.discard(fake.usersignups)
@@ -166,7 +166,7 @@ class TestARun:
         assert "listed" not in end
         assert (end["namespaces_listed"], end["namespaces_deleted"]) == ("19", "1")
 
-    def test_of_a_host_and_of_a_member_meet_in_the_collections(self, run, splunkd):
+    def test_for_a_host_and_a_member_share_the_collections(self, run, splunkd):
         splunkd.passwords["usersignups:member"] = TOKEN
         assert run(tenant_namespaces="0")[0] == run("member", usersignups="0")[0] == 0
         assert {each["cluster"] for each in splunkd.records("usersignups")} == {"host"}
@@ -183,14 +183,14 @@ class TestARun:
         (found,) = splunkd.records("tenant_namespaces")
         assert (found["namespace"], found["workspace"]) == ("a", "ivo")
 
-    def test_reads_a_token_that_is_kept_in_pieces(self, run, fake, splunkd):
+    def test_reads_a_token_stored_in_pieces(self, run, fake, splunkd):
         token = "x" * 1_000
         fake.tokens[token] = fake.tokens[TOKEN]
         del splunkd.passwords["usersignups:host"]
         splunkd.passwords.update(passwords.pieces("usersignups:host", token))
         assert run()[0] == 0
 
-    def test_goes_through_a_proxy_with_its_credentials(self, run, splunkd):
+    def test_uses_a_proxy_with_its_credentials(self, run, splunkd):
         splunkd.passwords["usersignups:host:proxy"] = "splunk:hunter2"
         with FakeProxy(user="splunk", password="hunter2") as proxy:
             assert run(proxy_url=proxy.url)[0] == 0
@@ -213,25 +213,25 @@ class TestSuddenShrinkage:
         assert users(splunkd)["user-001"] == "new"
         assert (log("run_end")[-1]["written"], log("run_end")[-1]["deleted"]) == ("100", "0")
 
-    def test_is_a_list_of_nobody(self, run, splunkd, fake):
+    def test_includes_an_empty_list(self, run, splunkd, fake):
         fake.usersignups.replace([])
         assert run(max_shrink_percent="100")[0] == 1
         assert len(users(splunkd)) == 300
 
-    def test_of_one_kind_is_not_made_up_for_by_the_other(self, run, fake, splunkd, log):
-        """Each collection is protected by itself: that of a member cluster, which has no users, too."""
+    def test_of_one_kind_is_not_offset_by_the_other(self, run, fake, splunkd, log):
+        """Each collection is protected by itself, including that of a member cluster, which has no users."""
         fake.namespaces.replace([])
         status, _, err = run(usersignups="0")
         assert status == 1
         assert "collection tenant_namespaces: the list of cluster host lacks 19 of its 19 records" in err
         assert len(splunkd.records("tenant_namespaces")) == 19
 
-    def test_may_be_more_where_a_setting_says_so(self, run, splunkd, fake):
+    def test_may_be_larger_if_a_setting_says_so(self, run, splunkd, fake):
         fake.usersignups.replace([signup("user-001", "1")])
         assert run(max_shrink_percent="100")[0] == 0
         assert users(splunkd) == {"user-001": "1"}
 
-    def test_may_be_anything_until_a_time(self, run, splunkd, fake):
+    def test_may_be_of_any_size_until_a_time(self, run, splunkd, fake):
         fake.usersignups.replace([])
         assert run(allow_shrink_until="2020-01-01T00:00:00Z")[0] == 1
         assert run(allow_shrink_until="2999-01-01T00:00:00Z")[0] == 0
@@ -241,7 +241,7 @@ class TestSuddenShrinkage:
 class TestStopping:
     @pytest.fixture
     def stop_soon(self):
-        """Sends SIGTERM in a moment, as splunkd does; to a run that is over already it does nothing."""
+        """Sends SIGTERM in a moment, as splunkd does. It does not affect a run that is over by then."""
 
         def start():
             timers.append(threading.Timer(0.1, signal.pthread_kill, (threading.main_thread().ident, signal.SIGTERM)))
@@ -265,7 +265,7 @@ class TestStopping:
         assert run()[0] == 128 + signal.SIGTERM
         assert time.monotonic() - stopped[0] < 1
         assert log("run_end")[0]["status"] == "stopped"
-        assert not any(splunkd.all_but_runs().values())  # the lease, too
+        assert not any(splunkd.all_but_runs().values())  # including the lease
 
     def test_while_waiting_for_another_run(self, run, splunkd, stop_soon):
         def stop_once(method, path):
@@ -279,11 +279,11 @@ class TestStopping:
 
 
 class TestRunsAtOnce:
-    """As on several search head cluster members; signals, which only one thread has, are left out."""
+    """As on several search head cluster members. Leaves out signals, which only one thread can handle."""
 
     @pytest.fixture
     def member(self, monkeypatch, fake, splunkd, log):
-        """Starts a run on a member of this name."""
+        """Starts a run on a member with this name."""
 
         def start(name):
             thread = threading.Thread(
@@ -297,7 +297,7 @@ class TestRunsAtOnce:
         settings = {"server": fake.url, "ca_file": str(fake.ca_file), "page_size": "3"}
         return start
 
-    def test_all_end_well(self, member, fake, splunkd, log):
+    def test_all_succeed(self, member, fake, splunkd, log):
         members = []
         for number in range(4):
             fake.usersignups.put(signup("user-%d" % number, str(number)))
@@ -309,7 +309,7 @@ class TestRunsAtOnce:
         assert splunkd.records(leases.LEASES) == []
 
     def test_do_not_undo_each_others_work(self, member, fake, splunkd, log):
-        """One that has begun to list before a change must not write after one that has seen it."""
+        """A run that began to list before a change must not write after one that has seen it."""
 
         def pause(request):
             listing.set()

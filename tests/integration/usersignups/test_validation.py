@@ -1,4 +1,4 @@
-"""What Splunk Web says when an input is saved whose settings do not work: word for word, as a person reads it."""
+"""What Splunk Web says when an input is saved with settings that do not work, word for word."""
 
 import time
 
@@ -15,7 +15,7 @@ MAY_LIST_SIGNUPS = ("usersignups.toolchain.dev.openshift.com", HOST_NAMESPACE)
 
 @pytest.fixture
 def says(validate):
-    """The message of a validation that fails."""
+    """The message of a failed validation."""
 
     def message(**settings):
         status, text = validate(**settings)
@@ -25,7 +25,7 @@ def says(validate):
     return message
 
 
-def test_what_works_is_accepted_and_nothing_is_written(validate, splunkd):
+def test_working_settings_are_accepted_and_nothing_is_written(validate, splunkd):
     assert validate() == (0, "")
     assert {method for method, _ in splunkd.requests} == {"GET"}
 
@@ -109,13 +109,13 @@ def test_tls_with_another_name(says, fake):
     assert "127.0.0.1" in text.partition("TLS failed: ")[2]
 
 
-def test_a_ca_file_that_is_not_there(says):
+def test_a_missing_ca_file(says):
     assert says(ca_file="/nowhere") == (
         "ca_file /nowhere cannot be used: No such file or directory. It must hold CA certificates in PEM"
     )
 
 
-def test_a_proxy_that_asks_for_credentials(says, fake):
+def test_a_proxy_that_demands_credentials(says, fake):
     with FakeProxy(user="splunk", password="hunter2") as proxy:
         assert says(proxy_url=proxy.url) == (
             "%s cannot be reached through proxy %s: the proxy failed: Tunnel connection failed: 407 Proxy "
@@ -123,7 +123,7 @@ def test_a_proxy_that_asks_for_credentials(says, fake):
         )
 
 
-def test_a_token_that_is_unknown(says, splunkd, fake):
+def test_an_unknown_token(says, splunkd, fake):
     splunkd.passwords["usersignups:host"] = "expired"
     assert says() == (
         "%s answered 401 to a list of usersignups.toolchain.dev.openshift.com: Unauthorized. The bearer token in the "
@@ -132,7 +132,7 @@ def test_a_token_that_is_unknown(says, splunkd, fake):
     )
 
 
-def test_a_token_without_rights_is_told_the_rule_to_add(says, fake):
+def test_a_token_without_permissions_gets_the_rule_to_add(says, fake):
     fake.tokens[TOKEN] = Account("system:serviceaccount:a:b")
     assert says() == (
         "%s answered 403 to a list of usersignups.toolchain.dev.openshift.com: usersignups.toolchain.dev.openshift.com "
@@ -143,7 +143,7 @@ def test_a_token_without_rights_is_told_the_rule_to_add(says, fake):
     )
 
 
-def test_a_token_without_rights_to_namespaces_is_told_the_rule_to_add(says, validate, fake):
+def test_a_token_without_permissions_on_namespaces_gets_the_rule_to_add(says, validate, fake):
     fake.tokens[TOKEN] = Account("half", frozenset({MAY_LIST_SIGNUPS}))
     assert says() == (
         '%s answered 403 to a list of namespaces: namespaces is forbidden: User "half" cannot list resource '
@@ -160,7 +160,7 @@ def test_a_token_without_rights_to_namespaces_is_told_the_rule_to_add(says, vali
         (("namespaces", None), "usersignups", "namespaces", "member"),
     ],
 )
-def test_only_what_is_listed_is_checked_and_needs_rights(says, validate, fake, granted, off, missing, file):
+def test_only_what_is_listed_is_checked_and_needs_permissions(says, validate, fake, granted, off, missing, file):
     fake.tokens[TOKEN] = Account("half", frozenset({granted}))
     assert validate(**{off: "0"}) == (0, "")
     assert len(fake.requests) == 1
@@ -185,7 +185,7 @@ def test_a_cluster_without_the_resource(says, fake):
     )
 
 
-def test_something_else_that_answers(says, fake):
+def test_an_answer_from_something_else(says, fake):
     fake.faults = faults.always(faults.html())
     assert says() == (
         "%s answered a request for a list of usersignups with something else, which begins: "
@@ -194,13 +194,13 @@ def test_something_else_that_answers(says, fake):
     )
 
 
-def test_a_kubeconfig_that_is_not_there(says):
+def test_a_missing_kubeconfig(says):
     assert says(server="", ca_file="", kubeconfig="/nowhere") == (
         "kubeconfig /nowhere cannot be read: No such file or directory"
     )
 
 
-def test_a_kubeconfig_with_a_program_to_log_in(says, fake, tmp_path):
+def test_a_kubeconfig_with_an_exec_plugin(says, fake, tmp_path):
     path = fake.kubeconfig(tmp_path / "config", EXEC_CREDENTIALS)
     assert says(server="", ca_file="", kubeconfig=str(path)) == (
         "kubeconfig %s runs a program to log in (exec), which a Splunk app must not: use a token or a client "
@@ -216,21 +216,21 @@ def test_neither_server_nor_kubeconfig_nor_a_pod(says, monkeypatch):
 
 
 class TestPatience:
-    def test_is_little_with_a_server_that_is_silent(self, says, fake, monkeypatch):
+    def test_is_short_with_a_silent_server(self, says, fake, monkeypatch):
         monkeypatch.setattr(users_run, "CHECK_TIMEOUT_S", 0.2)
         fake.faults = faults.always(faults.hang())
         started = time.monotonic()
         assert "HTTP failed" in says(timeout="60")
         assert time.monotonic() - started < 1
 
-    def test_ends_with_one_that_drips(self, says, fake, monkeypatch):
+    def test_ends_with_a_server_that_trickles(self, says, fake, monkeypatch):
         monkeypatch.setattr(users_run, "CHECK_DEADLINE_S", 0.5)
         fake.faults = faults.always(faults.slow_body(0.01))
         started = time.monotonic()
         assert says() == "the API server began to answer, but took longer than 0.5 s"
         assert time.monotonic() - started < 2
 
-    def test_is_not_for_trying_again(self, says, fake):
+    def test_does_not_extend_to_retries(self, says, fake):
         fake.faults = faults.always(faults.status(503))
         assert "answered 503" in says()
         assert len(fake.requests) == 1
@@ -239,7 +239,7 @@ class TestPatience:
 # --- What the setup page needs --------------------------------------------------------------------------------------
 
 
-def test_a_draft_of_a_secret_is_checked_in_place_of_what_is_saved(validate, splunkd, fake):
+def test_a_draft_secret_is_checked_instead_of_the_saved_one(validate, splunkd, fake):
     assert validate() == (0, "")
     splunkd.passwords["usersignups:host:draft"] = "wrong"
     assert "The bearer token that was entered is unknown or has expired" in validate()[1]
@@ -249,7 +249,7 @@ def test_a_draft_of_a_secret_is_checked_in_place_of_what_is_saved(validate, splu
     assert validate() == (0, "")
 
 
-def test_a_draft_may_be_that_there_is_none(validate, splunkd, fake):
+def test_a_draft_may_be_the_absence_of_a_secret(validate, splunkd, fake):
     splunkd.passwords["usersignups:host:ca"] = "".join(fake.ca_file.read_text("ascii").split("-----")[2].split())
     assert validate(ca_file="") == (0, "")
     splunkd.passwords["usersignups:host:ca:draft"] = "no such name"
