@@ -61,7 +61,7 @@ def main() -> None:
     for version in pythons.SPLUNKS:
         python = pythons.find(version)
         if python is None:
-            raise SystemExit("Python %s is not on this machine" % version)
+            raise SystemExit("Python %s is not installed" % version)
         began = time.monotonic()
         found = post(python, given.answers, given.seed)
         kinds = ", ".join("%s %s" % (format(count, ","), kind) for kind, count in Counter(found["kinds"]).most_common())

@@ -29,7 +29,7 @@ def main() -> None:
     for version in pythons.SPLUNKS:
         python = pythons.find(version)
         if python is None:
-            sys.exit(f"Python {version} is not on this machine")
+            sys.exit(f"Python {version} is not installed")
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "bin").symlink_to(ROOT / "bin")

@@ -38,7 +38,7 @@ def main() -> None:
             bench.splunkd.conf["segment_bridge"]["segment"] = {"url": segment.url + "/v1/batch"}
             python = pythons.find(given.python)
             if python is None:
-                raise SystemExit("Python %s is not on this machine" % given.python)
+                raise SystemExit("Python %s is not installed" % given.python)
             with Command([str(python), bench.script], [], bench.searchinfo(), environment(Path(folder))) as command:
                 command.getinfo()
                 for _ in range(given.rows // CHUNK_ROWS):

@@ -151,7 +151,7 @@ class Bench:
         if all(map(shutil.which, ("jq", "curl", "split"))):
             found.append(Contender("jq, split, curl", [str(SENDERS / "pipeline.sh")], is_command=False))
         else:
-            print("(jq, curl or split is not here: no pipeline)\n")
+            print("(jq, curl or split is not installed: no pipeline)\n")
         analytics = _analytics(version, python)
         if analytics:
             found += [

@@ -111,7 +111,7 @@ def test_splunkds_csv_puts_the_multivalue_columns_last():
 def test_splunks_pythons_agree_with_splunklib_on_random_bodies(package, version):
     python = pythons.find(version)
     if python is None:
-        pytest.skip("Python %s is not on this machine" % version)
+        pytest.skip("Python %s is not installed" % version)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "bin"), str(ROOT / "build/lib")])}
     run = subprocess.run(
         [python, "-m", "tests.unit.chunked_oracle", "1500"],

@@ -20,7 +20,7 @@ from tests.support.pythons import SPLUNKS, find
 def test_each_answer_is_handled(version, package):
     python = find(version)
     if python is None:
-        pytest.skip(f"there is no Python {version} on this machine")
+        pytest.skip(f"Python {version} is not installed")
     kinds = hostile_answers.post(python, 2_000, 5)["kinds"]
     assert {"ACCEPTED", "REFUSED", "DENIED", "TRANSIENT", "THROTTLED"} <= kinds.keys()
 

@@ -12,7 +12,7 @@ from tests.support import pythons
 def test_odd_answers_are_pages_or_errors_within_time_and_memory_limits(version, splunk_home):
     python = pythons.find(version)
     if python is None:
-        pytest.skip(f"there is no Python {version} on this machine: odd answers were not listed under it")
+        pytest.skip(f"Python {version} is not installed, so odd answers were not listed with it")
     found = hostile_pages.list_pages(python, splunk_home / "etc/apps/segment_bridge", pages=150, seed=7)
     assert {"page", "ClusterError", "Unavailable"} <= set(found.outcomes)
     assert "Unforeseen" not in found.outcomes

@@ -24,7 +24,7 @@ ISOLATED = ["-E", "-s", "-S"]  # only the standard library and the app on the pa
 def interpreter(request):
     found = pythons.find(request.param)
     if found is None:
-        pytest.skip(f"there is no Python {request.param} on this machine: the input was not run under it")
+        pytest.skip(f"Python {request.param} is not installed, so the input was not tested with it")
     return found
 
 

@@ -98,7 +98,7 @@ def appserver(request, tmp_path):
     """Answers to requests, and what the handler did to the process."""
     python = pythons.find(request.param)
     if python is None:
-        pytest.skip("there is no Python %s on this machine: the handler was not tried under it" % request.param)
+        pytest.skip("Python %s is not installed, so the handler was not tested with it" % request.param)
     others = tmp_path / "others"
     (others / "splunk/persistconn").mkdir(parents=True)
     (others / "splunk/persistconn/application.py").write_text("class PersistentServerConnectionApplication: pass\n")

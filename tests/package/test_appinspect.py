@@ -32,7 +32,7 @@ ACCEPTED = {
 def results(package, tmp_path_factory):
     """By check, (result, messages)."""
     if not PYTHON.exists():
-        pytest.fail("AppInspect is not installed: make test does that")
+        pytest.fail("AppInspect is not installed: run make test, which installs it")
     report = tmp_path_factory.mktemp("appinspect") / "report.json"
     run = subprocess.run(
         [

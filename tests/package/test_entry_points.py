@@ -20,7 +20,7 @@ ISOLATED = ["-B", "-E", "-s", "-S", "-W", "error::DeprecationWarning"]
 def python(request):
     interpreter = pythons.find(request.param)
     if interpreter is None:
-        pytest.skip("there is no Python %s on this machine: the package was not tried under it" % request.param)
+        pytest.skip("Python %s is not installed, so the package was not tested with it" % request.param)
 
     def run(*arguments, **options):
         # Without PYTHONPATH and the like, Python cannot find a library that is not in the package.

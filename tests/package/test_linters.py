@@ -29,7 +29,7 @@ def test_slim(package, tmp_path):
     """app.manifest against app.conf, and keys of .conf files that neither Splunk's specs nor ours know."""
     slim = ROOT / "build/venvs/slim/bin/slim"
     if not slim.exists():
-        pytest.fail("slim is not installed: make test does that")
+        pytest.fail("slim is not installed: run make test, which installs it")
     copy = unpack(package, tmp_path)  # slim writes into the folder that it checks
     status, findings = run(slim, "validate", copy, cwd=tmp_path)
     assert status == 0, findings

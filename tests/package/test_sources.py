@@ -121,6 +121,6 @@ def test_no_secret_is_in_the_repository():
         check=False,
     )
     if listed.returncode:
-        pytest.skip("these are sources without their git repository")
+        pytest.skip("these sources have no git repository")
     found = secrets_in(ROOT, [name for name in listed.stdout.splitlines() if (ROOT / name).is_file()])
     assert found == []

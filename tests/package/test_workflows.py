@@ -33,7 +33,7 @@ def steps(workflow):
 
 def test_they_match_the_schema():
     if not CHECKER.exists():
-        pytest.fail("check-jsonschema is not installed: make test does that")
+        pytest.fail("check-jsonschema is not installed: run make test, which installs it")
     command = [CHECKER, "--builtin-schema", "vendor.github-workflows", *FILES]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

@@ -253,7 +253,7 @@ class TestKinds:
     @pytest.mark.parametrize("version", pythons.SPLUNKS)
     def test_it_runs_under_the_python_of_its_stanza(self, app, version):
         if pythons.find(version) is None:
-            pytest.skip("there is no Python %s on this machine" % version)
+            pytest.skip("Python %s is not installed" % version)
         app.write("def run(xml): note('runs', '%d.%d' % sys.version_info[:2])")
         (app.folder / "default" / "inputs.conf").write_text(SCHEME_STANZA.replace("3.9,3.13", version))
         app.configure(ONE)

@@ -8,7 +8,7 @@ import pytest
 @pytest.fixture(autouse=True)
 def no_sockets(monkeypatch):
     def refused(*_):
-        raise AssertionError("a unit test opens no connection: it belongs into tests/integration")
+        raise AssertionError("unit tests must not open connections: move this test to tests/integration")
 
     for name in ("bind", "connect", "connect_ex"):
         monkeypatch.setattr(socket.socket, name, refused)
@@ -16,4 +16,4 @@ def no_sockets(monkeypatch):
 
 @pytest.fixture(scope="session")
 def package():
-    raise AssertionError("a unit test needs no package: it belongs into tests/package or tests/integration")
+    raise AssertionError("unit tests must not need the package: move this test to tests/package or tests/integration")

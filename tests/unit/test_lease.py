@@ -104,7 +104,7 @@ def test_that_others_never_give_back_is_an_error(splunkd):
         pytest.raises(DeadlineExceeded, match="another run is at work on host"),
         lease(splunk(splunkd, "sh1"), "host", 0.05),
     ):
-        raise AssertionError("it has the lease")
+        raise AssertionError("it was given the lease")
     assert splunkd.records(LEASES)[0]["holder"] == "sh2"
 
 

@@ -311,7 +311,7 @@ def test_anonymous_users_may_not_discover(get):
         assert failure(get(path, token=None)) == (403, "Forbidden")
 
 
-@pytest.mark.skipif(not shutil.which("kubectl"), reason="there is no kubectl on this machine")
+@pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
 def test_kubectl_lists_what_is_there(api, tmp_path):
     api.usersignups.fill(made_up_signups(1_234))
     kubeconfig = api.kubeconfig(tmp_path / "config")
