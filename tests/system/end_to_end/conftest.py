@@ -7,6 +7,6 @@ from tests.support.environment import bridged
 
 @pytest.fixture(scope="module")
 def bridge(package):
-    """One for all tests of a module, which may leave their events in it."""
+    """One Splunk for all tests of a module, which may leave their events in it."""
     with bridged(package) as environment:
         yield environment

@@ -1,4 +1,4 @@
-"""The alert action "Send to Segment", in alerts of the app "search", from saving them to what arrives at Segment."""
+"""The alert action "Send to Segment", in alerts of the app "search", from saving them to the events at Segment."""
 
 import json
 
@@ -23,7 +23,7 @@ TRIGGER = {"alert_type": "number of events", "alert_comparator": "greater than",
 
 
 class Alerts:
-    """An owner's, in the app "search"."""
+    """An owner's alerts in the app "search"."""
 
     def __init__(self, bridge, owner="nobody"):
         self.bridge, self.owner = bridge, owner
@@ -43,7 +43,7 @@ class Alerts:
         return name
 
     def trigger(self, name):
-        """The last line of the run's log."""
+        """Triggers an alert. Returns the last line of the run's log."""
         sid = self.admin.run_saved_search(name).sid
         query = 'search index=_internal sourcetype="segment_bridge:log" component=%s event=run_end sid="%s"' % (
             ACTION,
@@ -69,7 +69,7 @@ def alerts(bridge):
 
 
 def accepted(bridge, user):
-    """What Segment has of users whose id begins so, in the order of their ids."""
+    """Segment's events of users whose id begins like this, in the order of their ids."""
     messages = [event.message for event in bridge.segment.accepted.values()]
     return sorted(
         (message for message in messages if str(message.get("userId", "")).startswith(user)),
@@ -92,7 +92,7 @@ def test_each_result_is_an_event_with_its_own_fields(bridge, alerts):
     assert "not for Segment" not in json.dumps(messages)
 
 
-def test_an_alert_that_finds_the_same_again_counts_it_once(bridge, alerts):
+def test_an_alert_that_finds_the_same_result_again_counts_it_once(bridge, alerts):
     name = alerts.save("again", ORDERS % "again", **FORM)
     lines = [alerts.trigger(name) for _ in range(2)]
     assert [line["status"] for line in lines] == ["ok", "ok"]
@@ -100,7 +100,7 @@ def test_an_alert_that_finds_the_same_again_counts_it_once(bridge, alerts):
     assert len(accepted(bridge, "again-")) == 3
 
 
-def test_the_first_result_alone(bridge, alerts):
+def test_only_the_first_result(bridge, alerts):
     line = alerts.trigger(alerts.save("first", ORDERS % "first", **FORM, rows="first"))
     assert line["accepted"] == "1"
     assert [message["userId"] for message in accepted(bridge, "first-")] == ["first-1"]
@@ -120,7 +120,7 @@ def test_identify_sends_traits(bridge, alerts):
     ]
 
 
-def test_a_result_that_cannot_be_sent_is_kept_and_the_others_go(bridge, alerts):
+def test_a_result_that_cannot_be_sent_is_kept_and_the_others_are_sent(bridge, alerts):
     search = ORDERS % "odd" + ' | eval total=if(n=2, "two", total)'
     line = alerts.trigger(alerts.save("odd", search, **FORM))
     assert (line["accepted"], line["rejected"], line["dead_letters"]) == ("2", "1", "1")
@@ -128,7 +128,7 @@ def test_a_result_that_cannot_be_sent_is_kept_and_the_others_go(bridge, alerts):
     assert letter["reason"] == "properties_wrong_type"
 
 
-def test_what_segment_does_not_take_now_is_kept_and_the_run_is_on_record(bridge, alerts):
+def test_events_that_segment_does_not_take_are_kept_and_the_run_is_logged(bridge, alerts):
     name = alerts.save("down", ORDERS % "down", **FORM)
     bridge.segment.down()
     try:
@@ -144,7 +144,7 @@ def test_what_segment_does_not_take_now_is_kept_and_the_run_is_on_record(bridge,
     assert said
 
 
-def test_it_ends_in_time_and_keeps_what_is_left(bridge, alerts):
+def test_it_ends_in_time_and_keeps_the_rest(bridge, alerts):
     """Splunk would kill it after `maxtime`."""
     name = alerts.save("slow", ORDERS % "slow", **FORM)
     bridge.admin.set("alert_actions", ACTION, {"maxtime": "10s"})
@@ -158,7 +158,7 @@ def test_it_ends_in_time_and_keeps_what_is_left(bridge, alerts):
     assert int(line["failed"]) + int(line["unsent"]) == int(line["dead_letters"]) == 3
 
 
-def test_a_misspelled_field_is_told(alerts):
+def test_a_misspelled_field_is_reported(alerts):
     line = alerts.trigger(alerts.save("misspelled", ORDERS % "miss", **{**FORM, "properties": "totl:number"}))
     assert "no field totl" in " ".join(row["error"] for row in alerts.log(line, "warning"))
 
@@ -172,12 +172,12 @@ def test_a_misspelled_field_is_told(alerts):
         ({"destination": "../x"}, "Destination must be"),
     ],
 )
-def test_what_is_wrong_with_the_form_is_said_when_it_is_saved(alerts, form, said):
+def test_errors_in_the_form_are_explained_when_it_is_saved(alerts, form, said):
     with pytest.raises(HTTPError, match=said):
         alerts.save("wrong", ORDERS % "wrong", **{**FORM, "destination": "segment", "type": "track", **form})
 
 
-def test_other_alerts_are_saved_as_ever(alerts):
+def test_other_alerts_are_saved_as_usual(alerts):
     service = alerts.admin.service
     service.saved_searches.create(
         APP + " other", "| makeresults", actions="email", **{"action.email.to": "a@example.com"}
@@ -185,13 +185,13 @@ def test_other_alerts_are_saved_as_ever(alerts):
     service.saved_searches.delete(APP + " other")
 
 
-def test_a_destination_that_there_is_not_is_an_error_of_the_run(alerts):
+def test_an_unknown_destination_is_an_error_of_the_run(alerts):
     line = alerts.trigger(alerts.save("nowhere", ORDERS % "nowhere", **FORM, destination="nowhere"))
     assert line["status"] == "failed"
     assert "has no stanza [nowhere]" in alerts.log(line, "error")[0]["error"]
 
 
-@pytest.mark.skipif(is_real(), reason="whose rights an action has is asked of the stand-in")
+@pytest.mark.skipif(is_real(), reason="only the stand-in tells whose permissions an action has")
 class TestRights:
     def owner(self, bridge, role):
         name = "%s_alerts_of_%s" % (APP, role)
@@ -209,7 +209,7 @@ class TestRights:
         finally:
             alerts.remove()
 
-    def test_for_others_it_is_not_there(self, bridge):
+    def test_others_cannot_use_it(self, bridge):
         alerts = self.owner(bridge, "power")
         try:
             alerts.admin.run_saved_search(alerts.save("refused", ORDERS % "refused", **FORM))
@@ -219,7 +219,7 @@ class TestRights:
             alerts.remove()
 
 
-def test_it_is_seen_in_other_apps_by_those_who_may_use_it(bridge):
+def test_users_who_may_use_it_see_it_in_other_apps(bridge):
     splunk = bridge.splunk
     for role, sees in (("segment_bridge_sender", True), ("power", False)):
         name = "%s_sees_%s" % (APP, role)

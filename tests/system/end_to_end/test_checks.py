@@ -1,4 +1,4 @@
-"""What a page finds out about a destination: asked of Splunk, by Splunk, through the destination's proxy and CA."""
+"""The checks of a destination: a page asks Splunk, and Splunk asks through the destination's proxy and CA."""
 
 import json
 import time
@@ -19,7 +19,9 @@ HOSTS = ("api.segment.io", "cdn.segment.com")
 
 @pytest.fixture(scope="module")
 def site(package, tmp_path_factory):
-    """Splunk with the app; Segment behind a proxy, under its own names, with certificates of a private authority."""
+    """Splunk with the app, and Segment behind a proxy, under its own names, with certificates from a private
+    authority.
+    """
     authority = Authority()
     tls = authority.server(*HOSTS)
     with (
@@ -51,7 +53,7 @@ def test_all_is_well(site):
     assert set(proxy.targets) == {"api.segment.io:443", "cdn.segment.com:443"}
 
 
-def test_a_key_that_is_gone_and_an_alert_that_says_so(site):
+def test_an_unknown_key_and_a_wrong_region_are_recorded(site):
     service, settings, _, _ = site
     settings.sources = {}
     began = time.time()
@@ -66,7 +68,7 @@ def test_a_key_that_is_gone_and_an_alert_that_says_so(site):
     assert "clock" in records and len(service.kvstore["segment_checks"].data.query()) == len(records)
 
 
-def test_what_is_wrong_with_the_destination_itself(site):
+def test_errors_of_the_destination_itself(site):
     service, *_ = site
     assert check(service, "nowhere") == {"settings": ("warn", "settings")}
     service.post("configs/conf-segment_bridge", name="bare", region="us")
@@ -74,13 +76,13 @@ def test_what_is_wrong_with_the_destination_itself(site):
 
 
 @pytest.mark.parametrize("name", ["", "a b", '"] | rest', "x" + '" | delete'])
-def test_a_name_is_a_name(site, name):
+def test_a_name_cannot_inject_spl(site, name):
     with pytest.raises(HTTPError) as refused:
         check(site[0], name)
     assert refused.value.status == 400
 
 
-def test_asking_is_a_post_by_those_who_may_read_the_password_store(site):
+def test_checking_is_a_post_for_users_who_may_read_the_password_store(site):
     service, _, _, splunkd = site
     with pytest.raises(HTTPError) as refused:
         service.get("segment_bridge/check", destination="segment")

@@ -1,4 +1,4 @@
-"""What a person meets who has set something up wrongly: an error that names the thing and the cure."""
+"""The errors that people meet after wrong set-up. Each names what is wrong and what to do."""
 
 import pytest
 from splunklib.binding import HTTPError
@@ -25,7 +25,7 @@ class TestSegmentsend:
         assert "no write key of [keyless] in the password store" in errors(outcome)
         assert 'realm "segment_bridge", username "keyless"' in errors(outcome)
 
-    def test_a_write_key_that_cannot_be_one(self, bridge):
+    def test_an_impossible_write_key(self, bridge):
         bridge.admin.set_destination("short", region="us")
         bridge.admin.set_secret("short", "too-short")
         outcome = bridge.admin.search(ROW + "| segmentsend destination=short dryrun=true")
@@ -38,7 +38,7 @@ class TestSegmentsend:
         assert outcome.failed
         assert "segment_bridge.conf [plain] url must" in errors(outcome)
 
-    def test_an_option_that_cannot_be(self, bridge):
+    def test_an_impossible_option(self, bridge):
         outcome = bridge.admin.search(ROW + "| segmentsend timeout=soon")
         assert outcome.failed
         assert "timeout must be a number from" in errors(outcome)
@@ -50,7 +50,7 @@ class TestSegmentsend:
         assert (row["segment_status"], row["segment_reason"]) == ("rejected", "event_not_defined")
         assert "event" in row["segment_error"]
 
-    def test_a_good_row_is_sent_in_spite_of_a_bad_one(self, bridge):
+    def test_a_good_row_is_sent_despite_a_bad_one(self, bridge):
         outcome = bridge.admin.search(
             '| makeresults count=2 | eval userId="42" | streamstats count '
             '| eval event=if(count=1, "Page opened", null()) | segmentsend'
@@ -81,7 +81,7 @@ class TestUserSignups:
         assert "401" in refusal
         assert "usersignups:other" in refusal
 
-    def test_a_token_without_rights(self, bridge):
+    def test_a_token_without_permissions(self, bridge):
         bridge.cluster.tokens["restricted"] = Account("system:serviceaccount:default:nobody")
         bridge.admin.set_secret("usersignups:other", "restricted")
         refusal = self.refusal(bridge)

@@ -1,11 +1,13 @@
-"""The hourly job while Segment fails at random: in a Splunk that has sent nothing yet, so in a file of its own."""
+"""The hourly job while Segment fails at random. It needs a Splunk that has sent nothing yet, hence a file of its
+own.
+"""
 
 from tests.support import recorded
 from tests.support.administrator import JOB, RUN_END
 from tests.support.fakes import faults
 
 
-def test_with_faults_at_random_every_row_is_accounted_for_and_a_second_run_completes_it(bridge):
+def test_with_random_faults_every_row_is_accounted_for_and_a_second_run_completes_them(bridge):
     bridge.admin.set_destination("segment", max_batch_events="20", timeout="2", max_attempts="3")
     bridge.segment.faults = faults.mix(
         7,

@@ -1,4 +1,4 @@
-"""The endpoint of the write key, beside a handler of another app in the same process, which has its own splunklib."""
+"""The write key's endpoint, beside another app's handler in the same process with its own splunklib."""
 
 import json
 
@@ -32,7 +32,7 @@ def ask(splunkd, app, path, user="admin", **arguments):
     return json.loads(connect(splunkd, user, app, "nobody").get(path, **arguments).body.read())
 
 
-def test_each_leaves_the_other_alone(splunkd):
+def test_neither_handler_disturbs_the_other(splunkd):
     def lent():
         return ask(splunkd, "segment_bridge", "segment_bridge/write_key", destination="segment")["write_key"]
 
@@ -42,6 +42,6 @@ def test_each_leaves_the_other_alone(splunkd):
     assert lent() == "k" * 32
     again = ask(splunkd, "other", "other/x")
     assert again[0] == "other" and again[2] == first[2]
-    assert again[1][1:] == first[1]  # it puts its own folder first each time, and nobody anything else
+    assert again[1][1:] == first[1]  # it puts its own folder first each time, and nobody adds another
     assert not [each for each in again[1] if "segment_bridge" in each]
     assert not [name for name in again[3] if name.startswith(("segment_bridge", "kubernetes", "requests"))]

@@ -1,4 +1,4 @@
-"""The hourly job in a Splunk that the package was uploaded to: recorded audit events in, Segment messages out."""
+"""The hourly job in a Splunk to which the package was uploaded: recorded audit events in, Segment messages out."""
 
 import json
 
@@ -47,27 +47,25 @@ class TestTheRecordedHour:
         user_ids = {event.message["userId"] for event in bridge.segment.accepted.values()}
         assert not user_ids & {s.get("status", {}).get("compliantUsername") for s in signups}
 
-    def test_the_run_log_has_the_counts(self, bridge, run):
+    def test_the_run_log_contains_the_counts(self, bridge, run):
         ends = bridge.admin.wait_for_rows(RUN_END % run.sid)
         total = recorded.expected_counts()["total"]
         assert (ends[0]["accepted"], ends[0]["rejected"]) == (str(total["sent"]), str(total["no_sso_user_id"]))
 
-    def test_it_counts_as_the_job_s_success_wherever_somebody_looks(self, bridge, run):
-        """By its search ID, of which the macro says what is relied on."""
+    def test_it_counts_as_the_jobs_success_everywhere(self, bridge, run):
+        """By its search ID; the macro says what it relies on."""
         (kept,) = bridge.admin.search('| inputlookup segment_runs where sid="%s" | table status time' % run.sid).rows
         assert kept["status"] == "ok"
         (success,) = bridge.admin.search("| `segment_bridge_last_success` | table last_success").rows
         assert float(success["last_success"]) >= float(kept["time"])
 
 
-@pytest.mark.skipif(is_real(), reason="Splunk decides itself about chunks and Pythons")
+@pytest.mark.skipif(is_real(), reason="Splunk itself chooses chunks and Pythons")
 @pytest.mark.parametrize("chunk_rows", [1, 7, 50_000])
 @pytest.mark.parametrize("splunk, python", [("9.4.3", "3.9"), ("10.4.2", "3.13")])
-def test_under_either_python_and_in_chunks_of_any_size_each_event_is_sent_once_whatever_previews_show(
-    package, splunk, python, chunk_rows
-):
+def test_each_event_is_sent_once_with_any_python_chunk_size_and_previews(package, splunk, python, chunk_rows):
     if not pythons.find(python):
-        pytest.skip("there is no Python %s on this machine" % python)
+        pytest.skip("Python %s is not installed" % python)
     with bridged(package, "--splunk-version", splunk, "--chunk-rows", str(chunk_rows), "--previews") as bridge:
         bridge.admin.set("commands", "segmentsend", {"run_in_preview": "true"})
         run = bridge.admin.run_saved_search(JOB)
@@ -77,8 +75,8 @@ def test_under_either_python_and_in_chunks_of_any_size_each_event_is_sent_once_w
         assert sum(int(row["count"]) for row in run.rows) == recorded.expected_counts()["total"]["events"]
 
 
-@pytest.mark.skipif(is_real(), reason="Splunk gives the answers that it gives")
-def test_what_no_source_says_of_splunk_makes_no_difference(package, bridge):
+@pytest.mark.skipif(is_real(), reason="a real Splunk cannot be told to answer differently")
+def test_undocumented_behaviour_of_splunk_makes_no_difference(package, bridge):
     expected = bridge.admin.run_saved_search(JOB)
     with bridged(package, "--other-answers") as other:
         run = other.admin.run_saved_search(JOB)

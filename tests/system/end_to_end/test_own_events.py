@@ -1,4 +1,4 @@
-"""Events of one's own, out of searches as people write them."""
+"""A site's own events, from searches as people write them."""
 
 import json
 import re
@@ -20,7 +20,7 @@ def spl(text):
     return '"%s"' % text.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def test_a_field_says_its_type(bridge):
+def test_a_field_declares_its_type(bridge):
     outcome = bridge.admin.search(
         '| makeresults | eval userId="7", event="Order", paid=if(1=1, "true", "false"), '
         '"properties.total:number"=9.5, "properties.note:string"="null", "properties.plan"="null", '
@@ -31,7 +31,7 @@ def test_a_field_says_its_type(bridge):
     assert message["properties"] == {"total": 9.5, "note": "null", "lines": [1, "a"], "paid": True}
 
 
-def test_an_event_that_spath_took_apart_is_refused_and_sent_as_it_is_with_one_typed_field(bridge):
+def test_an_event_split_by_spath_is_refused_and_sent_whole_with_one_typed_field(bridge):
     taken = "| makeresults | eval _raw=%s | spath | segmentsend dryrun=true payload=true" % spl(WHOLE)
     (row,) = bridge.admin.search(taken).rows
     assert (row["segment_status"], row["segment_reason"]) == ("rejected", "properties_array_apart")
@@ -50,13 +50,13 @@ def test_an_event_that_spath_took_apart_is_refused_and_sent_as_it_is_with_one_ty
     ("logging_configuration=/etc/passwd", 'segmentsend has no option "logging_configuration"; it has destination, '),
     ("RECORD=true", 'segmentsend has no option "RECORD"'),
 ])  # fmt: skip
-def test_an_option_is_one_of_the_commands_own_and_comes_once_with_a_value(bridge, options, said):
+def test_options_are_the_commands_own_with_one_value_each(bridge, options, said):
     outcome = bridge.admin.search('| makeresults | eval userId="7", event="x" | segmentsend ' + options)
     assert outcome.failed
     assert said in " ".join(text for level, text in outcome.messages if level in ("ERROR", "FATAL"))
 
 
-def test_rows_without_a_time_are_other_events_in_another_window(bridge):
+def test_rows_without_a_time_are_new_events_in_another_window(bridge):
     search = (
         '| makeresults | eval userId="7", event="Daily summary", "properties.count:number"=3 '
         "| table userId event properties.* | segmentsend dryrun=true"

@@ -1,4 +1,4 @@
-"""What arrived at Segment, brought into KV store by the installed app, through the destination's proxy, by its CA."""
+"""The installed app fetches Segment's receipts into KV store, through the destination's proxy, verified by its CA."""
 
 import json
 import time
@@ -79,7 +79,7 @@ def test_accepted_received_and_thrown_away(site):
     assert len(segment.accepted) == 5
 
 
-def test_once_more_takes_the_place_of_what_was_known(site):
+def test_fetching_again_replaces_earlier_receipts(site):
     service, _, api = site
     api.sources["src"].arrivals.append(Arrival(time.time() - 1, "received", "Build done"))
     found(service, "| makeresults | segmentreceipts")

@@ -11,16 +11,16 @@ from tests.support.environment import is_real
 from tests.support.fakes.segment import WRITE_KEY
 
 if is_real() or not Path("/proc/self/cmdline").exists():
-    pytest.skip("Splunk's processes and files cannot be watched from here", allow_module_level=True)
+    pytest.skip("the processes and files of this Splunk cannot be watched from here", allow_module_level=True)
 
 
 def forms(secret):
-    """A secret as it is, and as an HTTP header would have it."""
+    """A secret in clear text, and in the form of an HTTP header."""
     return [secret.encode(), base64.b64encode(secret.encode() + b":"), base64.b64encode(secret.encode())]
 
 
 class CommandLines:
-    """Notes the command line and the environment of Splunk's processes, over and over."""
+    """Records the command lines and environments of Splunk's processes, over and over."""
 
     def __init__(self, home):
         self.seen = set()
@@ -41,7 +41,7 @@ class CommandLines:
             for path in Path("/proc").glob("[0-9]*"):
                 try:
                     shown = (path / "cmdline").read_bytes() + (path / "environ").read_bytes()
-                except OSError:  # it has ended, or is somebody else's
+                except OSError:  # it has ended, or belongs to another user
                     continue
                 if self._home in shown:
                     self.seen.add(shown)
@@ -49,7 +49,7 @@ class CommandLines:
 
 @pytest.fixture(scope="module")
 def run(bridge):
-    """A run that sends, one that fails, and one of the input, watched."""
+    """A run that sends, a failing one, and one of the input, all watched."""
     with CommandLines(bridge.splunk.home) as lines:
         bridge.admin.run_saved_search(JOB)
         bridge.segment.down()
@@ -73,13 +73,13 @@ def test_no_process_shows_a_secret(run, secret):
     assert not [line for line in run.seen if any(form in line for form in forms(secret))]
 
 
-def test_no_file_of_splunks_holds_a_secret_as_it_is(bridge, run, secret):
+def test_no_file_of_splunks_contains_a_secret_in_clear_text(bridge, run, secret):
     files = [path for path in bridge.splunk.home.rglob("*") if path.is_file()]
     assert any(path.name == "segment_bridge.log" for path in files)
     assert not [str(path) for path in files if any(form in path.read_bytes() for form in forms(secret))]
 
 
-def test_no_event_holds_a_secret(bridge, run, secret):
+def test_no_event_contains_a_secret(bridge, run, secret):
     assert bridge.admin.search("search index=_internal | stats count").rows[0]["count"] != "0"
     for form in forms(secret):
         found = bridge.admin.search('search index=_* OR index=* "%s" | stats count' % form.decode())
