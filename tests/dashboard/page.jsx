@@ -1,5 +1,5 @@
-// Shows window.DEFINITION with the components that Splunk Web shows dashboards with. What Splunk's schema says against
-// the definition, and the options that it knows of each visualization in it, are put into the page as JSON.
+// Shows window.DEFINITION with the components that Splunk Web uses for dashboards. Puts into the page, as JSON, the errors
+// that Splunk's schema finds in the definition, and the options that it knows for each of its visualizations.
 import { createRoot } from 'react-dom/client';
 import SplunkThemeProvider from '@splunk/themes/SplunkThemeProvider';
 import DashboardCore from '@splunk/dashboard-core';
@@ -11,7 +11,7 @@ import { DashboardValidator } from '@splunk/dashboard-validation';
 const definition = window.DEFINITION;
 const schema = createSchemaBasedOnPresets(EnterpriseViewOnlyPreset);
 
-// The schema has layouts in the form that Splunk Web gives them when it loads a dashboard: as tabs.
+// The schema expects layouts in the form that Splunk Web gives them when it loads a dashboard: as tabs.
 function inTabs({ globalInputs, ...layout }) {
   return { globalInputs, tabs: { items: [{ layoutId: 'one', label: '' }] }, layoutDefinitions: { one: layout } };
 }

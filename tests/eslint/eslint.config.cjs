@@ -1,11 +1,11 @@
-/* How the JavaScript of the app's pages is read: mistakes, one way to say a thing, and what keeps data out of markup.
-   A comment in a file switches nothing off. */
+/* Rules for the JavaScript of the app's pages: mistakes, consistency, and keeping data out of markup. Comments in a file
+   cannot switch them off. */
 const js = require("@eslint/js");
 const globals = require("globals");
 
-/* Whatever a page shows becomes text nodes and attributes: see app/appserver/static/common/dom.js. */
+/* Everything that a page shows becomes text nodes and attributes: see app/appserver/static/common/dom.js. */
 const MARKUP = ["innerHTML", "outerHTML", "insertAdjacentHTML", "setHTMLUnsafe", "createContextualFragment", "srcdoc"];
-const markup = (property) => ({ property, message: "Data must not become markup: make elements and text nodes." });
+const markup = (property) => ({ property, message: "Data must not become markup: create elements and text nodes." });
 
 module.exports = [
   js.configs.recommended,
@@ -35,7 +35,7 @@ module.exports = [
       "object-shorthand": "error",
       "prefer-const": "error",
       "no-restricted-properties": ["error", { object: "document", property: "write" }, ...MARKUP.map(markup)],
-      /* The most that there is today: limits to lower, not to raise. */
+      /* The current maximum: limits to lower, not to raise. */
       "complexity": ["error", 18],
       "max-depth": ["error", 3],
       "max-lines": ["error", 400],
@@ -43,6 +43,6 @@ module.exports = [
       "max-params": ["error", 5],
     },
   },
-  /* Splunk Web loads these by a <script> of its own, not as modules. */
+  /* Splunk Web loads these with its own <script>, not as modules. */
   { files: ["app/appserver/static/load.js"], languageOptions: { sourceType: "script" } },
 ];
