@@ -93,11 +93,11 @@ def test_nothing_is_sent_for_a_missing_field():
         ({"rows": "some"}, "Send to Segment: rows must be all or first"),
         ({"dryrun": "perhaps"}, "Send to Segment: dryrun must be true or false"),
         ({"event": " "}, "a track event needs an event name"),
-        ({"event": "at $trigger_time$"}, r"\$trigger_time\$ is not known; there are \$result.<field>\$ and \$name\$"),
+        ({"event": "at $trigger_time$"}, r"\$trigger_time\$ is not a known token; use \$result.<field>\$, \$name\$"),
         ({"properties": "plan: pro = x"}, 'the type of plan must be string or .*, got "pro"'),
-        ({"properties": "= pro"}, 'properties must be one a line, such as .*, got "= pro"'),
+        ({"properties": "= pro"}, 'each line of properties must look like .*, got "= pro"'),
         ({"properties": "a=1\na = 2"}, "properties has a twice"),
-        ({"type": "alias", "properties": "plan=pro"}, "an alias has no properties"),
+        ({"type": "alias", "properties": "plan=pro"}, "an alias event has no properties"),
     ],
 )
 def test_errors_are_explained(params, said):

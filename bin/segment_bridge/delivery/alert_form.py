@@ -5,13 +5,13 @@
 | type | `type` |
 | event name | `event` of a track, `name` of a page or a screen |
 | user | `userId` |
-| properties, one a line | a column such as `properties.amount:number`, or `traits.plan` |
+| each line of properties | a column such as `properties.amount:number`, or `traits.plan` |
 
-A text may name fields of the results, as $result.user$. This module fills in each row's own values: splunkd would fill
-in the first row's everywhere. A text that is just one field gets all of that field's values.
+A text may contain fields of the results, such as $result.user$. This module fills in each row's own values, because
+splunkd would fill in the first row's everywhere. A text that is just one field gets all of that field's values.
 
-Some fields of the results are sent as they are: ids that the form does not ask for, the time, and where Splunk has the
-event.
+The form also passes on some fields of the results unchanged: ids that it does not ask for, the time, and where Splunk
+has the event.
 """
 
 import re
@@ -36,7 +36,7 @@ _WHERE = "Send to Segment:"
 
 @dataclass(frozen=True)
 class Choices:
-    """What the form says about all rows."""
+    """The choices in the form that apply to all rows."""
 
     destination: str = setting("segment", destination_name)
     type: str = setting("track", one_of(*TYPES))
@@ -76,15 +76,15 @@ class Form:
 
     @property
     def fields(self) -> Set[str]:
-        """The fields of the results that the form names."""
+        """The fields of the results that the form uses."""
         return {part.text for text in self._texts.values() for part in text if part.is_field}
 
     def header(self, results: Sequence[str]) -> List[str]:
-        """The columns of the rows that the form makes of results with these columns."""
+        """The columns of the rows that the form makes from results with these columns."""
         return [name for name, _ in self._columns(results)]
 
     def rows(self, results: Sequence[str], rows: Sequence[Sequence[str]]) -> List[Sequence[str]]:
-        """The cells of those columns, column by column, for some rows of the results."""
+        """The cells of those columns, column by column, for these rows of the results."""
         place = {name: position for position, name in enumerate(results)}
         made: List[Sequence[str]] = []
         for _, text in self._columns(results):
@@ -104,7 +104,7 @@ class Form:
         return made
 
     def _columns(self, results: Sequence[str]) -> List[Tuple[str, _Text]]:
-        """Each column with its text. A text that is just one field brings its twin, which holds several values."""
+        """Each column with its text; and if that is just one field, also its __mv_ twin, which holds several values."""
         columns: Dict[str, _Text] = dict(self._texts)
         columns.update((name, [_Part(name, True)]) for name in _OWN if name in results)
         twins = {
@@ -122,11 +122,11 @@ def _properties(kind: str, lines: str) -> Dict[str, str]:
         match = _LINE.fullmatch(line)
         if not match:
             raise SettingsError(
-                '%s properties must be one a line, such as plan = $result.plan$, got "%s"' % (_WHERE, line[:80])
+                '%s each line of properties must look like plan = $result.plan$, got "%s"' % (_WHERE, line[:80])
             )
         name, of_type, text = match.groups()
         if kind not in _OBJECT:
-            raise SettingsError("%s an %s has no properties" % (_WHERE, kind))
+            raise SettingsError("%s an %s event has no properties" % (_WHERE, kind))
         if of_type is not None and of_type not in COLUMN_TYPES:
             raise SettingsError(
                 '%s properties: the type of %s must be %s, got "%s"'
@@ -151,7 +151,7 @@ def _parts(text: str, tokens: Mapping[str, str]) -> _Text:
             part = _Part(tokens.get(token, ""), False)
         else:
             raise SettingsError(
-                "%s $%s$ is not known; there are $result.<field>$ and %s"
+                "%s $%s$ is not a known token; use $result.<field>$, %s"
                 % (_WHERE, token[:40], ", ".join("$%s$" % each for each in TOKENS))
             )
         parts += [_Part(text[place : match.start()], False)] if match.start() > place else []

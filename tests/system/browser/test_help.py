@@ -29,7 +29,7 @@ def test_help_is_read_in_splunk_and_without_it(environment, browser):
     assert browser.one("//nav//a[@aria-current]").text == "Architecture"
 
     browser.open(web + "/en-US/app/segment_bridge/help?page=architecture#decisions")
-    browser.wait_for_text("At least once")
+    browser.wait_for_text("Delivery is at least once")
     browser.wait_for(lambda: str(browser.run(HEADING_IS_IN_SIGHT, "help-decisions")), "True")
 
     browser.open(web + "/en-US/app/segment_bridge/help?page=../setup")

@@ -147,7 +147,7 @@ class TestTheForm:
         while reached[-1] != "Save":
             browser.press(TAB)
             reached.append(browser.focused.name)
-        assert reached == [*labels, "How it works, and what becomes of the events", "Save"]
+        assert reached == [*labels, "Help for this action", "Save"]
 
     def test_it_shuts_nobody_out(self, browser):
         assert violations(browser, "form") == []
@@ -179,7 +179,7 @@ class TestTheForm:
         assert "Send to Segment: a track event needs an event name" in save()
         browser.field("Event name").enter("Order $result.n$ placed")
         browser.field("Properties").enter("total:int = 5")
-        assert "Send to Segment: Properties must be one a line" in save()
+        assert "Send to Segment: each line of Properties must look like" in save()
         assert browser.field("Event name").value == "Order $result.n$ placed"
         browser.field("Properties").enter("total:number = $result.total$\nmember:boolean")
         assert save() == "Saved"

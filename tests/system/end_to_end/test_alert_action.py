@@ -168,7 +168,7 @@ def test_a_misspelled_field_is_reported(alerts):
     [
         ({"event": ""}, "a track event needs an event name"),
         ({"type": "trak"}, "Type must be track"),
-        ({"properties": "total:int = 5"}, "Properties must be one a line"),
+        ({"properties": "total:int = 5"}, "each line of Properties must look like"),
         ({"destination": "../x"}, "Destination must be"),
     ],
 )
