@@ -131,9 +131,7 @@ def _label(event: Event, name: str) -> Any:
 
 
 class Hour:
-    """The lines of a busy hour, always the same for the same number of builds. `journeys` is how many journeys it
-    holds.
-    """
+    """The lines of a busy hour, always the same for the same number of builds, with this many `journeys`."""
 
     def __init__(self, builds: int):
         self._builds, self._chance = builds, random.Random(1)
@@ -336,8 +334,8 @@ def _filled(entry: Event, size: int) -> List[Event]:
 
 
 def own_journeys(count: int) -> List[Row]:
-    """This many journeys added by a site, with five properties each: the snapshots of the hour, and others that do not
-    occur in it.
+    """This many journeys added by a site, each with five properties: the hour's snapshots, and others that do not
+    occur.
     """
     others = [("product%d.acme.io" % (each % 3), "resources%d" % each, "create update delete") for each in range(count)]
     return [

@@ -201,8 +201,8 @@ class Bench:
         gzip: bool = False,
         sent: int | None = None,
     ) -> Figures:
-        """Runs one contender over all rows, from its start to its end, and checks that it sent what it should: by
-        default all of them.
+        """Runs one contender over all rows, from start to end, and checks that it sent what it should: by default
+        all.
         """
         with Separate(latency_s=latency_s) as segment:
             began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -391,7 +391,7 @@ def memory(bench: Bench, version: str, python: str, given: argparse.Namespace) -
 
 
 def startup(bench: Bench, version: str, python: str, given: argparse.Namespace) -> None:
-    """The time from the start of the process to the reply to getinfo, compared with the import that every command
+    """The time from the start of the process to the reply to getinfo, and that of the import that every command
     needs.
     """
     contender = bench.contenders(version, python)["segmentsend"]

@@ -112,9 +112,7 @@ class Engine:
             raise NotStarted("the containers were not removed: %s" % self._mask(_last_line(done.stderr)))
 
     def _known_password(self) -> str:
-        """The password of a Splunk that an earlier `make up` created: with another one, its whole set-up would be
-        lost.
-        """
+        """The password of a Splunk that an earlier `make up` created. Another one would lose its whole set-up."""
         found = self._inspect("splunk")
         variables = dict(each.partition("=")[::2] for each in found["Config"]["Env"]) if found else {}
         return variables.get("SPLUNK_PASSWORD", "")

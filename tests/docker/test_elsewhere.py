@@ -1,5 +1,5 @@
-"""A Splunk of somebody else's: the tests touch it only with its owner's permission, and only what is theirs. Here it is
-the stand-in.
+"""A Splunk of somebody else's, played by the stand-in: touched only with its owner's permission, and only in what is
+ours.
 """
 
 import pytest

@@ -13,7 +13,7 @@ if not is_real():
 
 
 def files_with(container, *texts):
-    """Splunk's files that contain one of these texts, which are passed on standard input: arguments show in the process
+    """Splunk's files that contain one of these texts. They are passed on stdin, because arguments show in the process
     list.
     """
     search = "grep -rlF -f - /opt/splunk/etc /opt/splunk/var || true"

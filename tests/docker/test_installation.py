@@ -1,6 +1,4 @@
-"""What "Check this installation" finds on a real Splunk, in the view if there is a browser, and through its
-searches.
-"""
+"""What "Check this installation" finds on a real Splunk, through its searches and, with a browser, in the view."""
 
 import re
 

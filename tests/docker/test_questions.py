@@ -1,6 +1,4 @@
-"""Questions that neither Splunk's manuals nor its files answer. Nothing is expected: Splunk's answers go into the
-report.
-"""
+"""Questions that neither Splunk's manuals nor its files answer. Splunk's own answers go into the report."""
 
 import json
 

@@ -199,7 +199,9 @@ def _in_order(fields: List[str]) -> tuple:
 
 
 def _differs(rows: List[Dict[str, Any]], expected: List[Dict[str, Any]]) -> Optional[str]:
-    """Compares like tests/standin/vectors: the fields that the vector names, with the rows in this order."""
+    """The difference, if any, in the fields that the vector names and the order of rows (as in
+    tests/standin/vectors).
+    """
     got = [{field: _shown(field, row[field]) for field in each if field in row} for row, each in zip(rows, expected)]
     wanted = [{field: _shown(field, value) for field, value in each.items() if value is not None} for each in expected]
     if len(rows) == len(expected) and got == wanted:

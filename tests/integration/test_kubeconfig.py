@@ -70,9 +70,7 @@ def fake():
 
 @pytest.fixture
 def folder(fake, tmp_path):
-    """Contains the files that a kubeconfig may name: certificates, keys and tokens; and a subfolder with the kubeconfig
-    itself.
-    """
+    """The files that a kubeconfig may name (certificates, keys, tokens), and a subfolder with the kubeconfig itself."""
     certificate, key = fake.authority.client("sync")
     fake.certificates["sync"] = SYNC
     (tmp_path / "kube").mkdir()

@@ -1,6 +1,4 @@
-"""Access tokens: obtained with an assertion that the token server verifies, renewed in time, and renewed when
-refused.
-"""
+"""Access tokens: obtained with an assertion that the token server verifies, and renewed in time or when refused."""
 
 import json
 import threading

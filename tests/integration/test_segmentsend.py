@@ -255,9 +255,7 @@ def door(tmp_path):
 
 
 def test_splunklib_evaluates_the_file_that_a_search_names(door, segmentsend, tmp_path):
-    """Without this, the next test would prove nothing. logging.config.fileConfig evaluates the arguments of
-    handlers.
-    """
+    """The next test relies on this. logging.config.fileConfig evaluates the arguments of handlers."""
     file, trace = door
     script = tmp_path / "plain.py"
     script.write_text(SPLUNKLIBS_OWN.format(libraries=str(ROOT / "build/lib")))

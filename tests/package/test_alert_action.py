@@ -159,9 +159,7 @@ def test_the_rule_refuses_nothing_that_the_action_accepts(texts):
 
 
 def test_the_rule_ignores_other_alerts(rule):
-    """splunkd may apply it to every alert there is. A missing argument is null, or its own name (Splunk's
-    slack_alerts).
-    """
+    """splunkd may apply it to every alert. A missing argument is null, or its own name (Splunk's slack_alerts)."""
     judge = compiled(rule, None)
     names = ["action." + ACTION, *(PARAM + name for name in (*RIGHT, "properties"))]
     for switch in ({}, {"action." + ACTION: "0"}, {"action." + ACTION: ""}, {"action." + ACTION: "false"}):

@@ -91,9 +91,7 @@ def test_no_role_gets_an_unrequested_capability(conf):
 
 @pytest.mark.parametrize("version", RELEASES)
 def test_the_role_can_send(conf, version):
-    """The capabilities that running segmentsend requires in an unmodified Splunk: authorize.conf.spec,
-    run_custom_command and search.
-    """
+    """The capabilities that segmentsend requires by default: authorize.conf.spec, run_custom_command and search."""
     shipped, own = RELEASES[version].shipped("authorize"), conf("authorize")["role_segment_bridge_sender"]
     settings = {**shipped.get("default", {}), **shipped["role_" + own["importRoles"]], **own}
     assert {settings.get(each) for each in ("search", "run_custom_command", "segment_bridge_send")} == {"enabled"}
@@ -124,9 +122,7 @@ def test_commands_exist(conf, app):
 
 
 def test_rest_handlers_exist_and_require_a_capability(conf, app):
-    """One of the app's, which the handler checks again; or the one to read the password store, which Splunk requires
-    wherever it is read.
-    """
+    """One of the app's, which the handler checks again, or Splunk's for reading the password store."""
     capabilities = {name[len("capability::") :] for name in conf("authorize") if name.startswith("capability::")}
     for handler in (settings for name, settings in conf("restmap").items() if name.startswith("script:")):
         module, kind = handler["handler"].split(".")

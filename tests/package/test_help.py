@@ -1,6 +1,4 @@
-"""The pages of the view "help": they are complete, links to and between them work, and they load nothing from
-elsewhere.
-"""
+"""The pages of the view "help" are complete, links to and between them work, and they load nothing from elsewhere."""
 
 import re
 import shutil

@@ -156,9 +156,7 @@ def found_by_rest(user, path):
 @pytest.mark.parametrize("what", READS)
 @pytest.mark.parametrize("role", EVERYBODY)
 def test_splunk_web_and_rest_show_a_role_exactly_this(someone, what, role):
-    """Through Splunk Web's proxy to splunkd, and through the search command rest, which has its user's permissions
-    there.
-    """
+    """Through Splunk Web's proxy to splunkd, and through the search command rest, with its user's permissions."""
     user, path = someone[role], "/servicesNS/nobody/segment_bridge/" + READS[what]
     is_allowed = role in ACTS[what][0]
     with web_session(user) as session:

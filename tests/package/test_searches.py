@@ -133,7 +133,5 @@ def test_a_mails_subject_contains_a_fact_from_the_result(app):
 
 
 def test_no_address_is_empty(app):
-    """Splunk's rule for action.email.to refuses an empty one wherever the search is saved: restmap.conf,
-    alert_action_part.
-    """
+    """Splunk's rule for action.email.to refuses an empty one at each save: restmap.conf, alert_action_part."""
     assert [name for name, alert in alerts(app).items() if "action.email.to" in alert] == []

@@ -62,9 +62,7 @@ PURE = re.compile(r"\bpure\b")
 
 
 def test_pure_modules_are_pure():
-    """The contract "What decides touches nothing" checks imports. This checks what it cannot: calls of open and the
-    like.
-    """
+    """The contract "What decides touches nothing" checks imports. This checks calls, of open and the like."""
     config = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     contract = config.partition('name = "What decides touches nothing"')[2].partition("forbidden_modules")[0]
     held = set(re.findall(r'"(segment_bridge[\w.]+)"', contract))
@@ -91,8 +89,8 @@ SECRET = re.compile(
     r"|(?i:(?:password|token|secret|write_?key)[\"']?\s*[:=]\s*[\"'](?!fake|demo|/services)[A-Za-z0-9+/_-]{32,}[\"'])"
     r"|https?://(?!user(?:name)?:|secret:secret@)[^/\s:@\"']+:[^/\s:@\"']+@"
 )
-"""Private keys, cloud and chat tokens, JWTs, long values that are called secrets, passwords in addresses; except what
-declares itself not to be one.
+"""Private keys, cloud and chat tokens, JWTs, long values called secrets, passwords in addresses; not those declared
+fake.
 """
 
 

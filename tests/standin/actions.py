@@ -96,9 +96,7 @@ def _custom(splunkd, job, name: str, settings: Mapping[str, str], results: Resul
 
 
 def _filled(splunkd, template: str, job, settings: Mapping[str, str], results: Results) -> str:
-    """The text with its tokens replaced: $name$, $description$, $app$, $owner$, $job.sid$, ..., $result.FIELD$ of the
-    first row.
-    """
+    """Replaces tokens: $name$, $description$, $app$, $owner$, $job.sid$, ..., $result.FIELD$ of the first row."""
     first = results.rows[0] if results.rows else {}
 
     def value(match) -> str:

@@ -57,9 +57,7 @@ class Alerts:
             self._fired = [alert for alert in self._fired if alert.sid != sid]
 
     def judged(self, job) -> Tuple[str, ...]:
-        """Triggers the alerts that the job's results call for. Returns the executed actions: none for a failed
-        search.
-        """
+        """Triggers the alerts that the results call for. Returns the executed actions: none for a failed search."""
         stanza = self._splunkd.confs.stanza("savedsearches", job.app, job.saved)
         if stanza is None or job.is_failed:
             return ()

@@ -1,6 +1,4 @@
-"""How tests talk to a stand-in in their own process: as users, through splunklib's client. Also makes packages for
-it.
-"""
+"""How tests talk to a stand-in in their own process: as users, through splunklib's client. Also makes test packages."""
 
 import io
 import tarfile

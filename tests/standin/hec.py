@@ -102,7 +102,7 @@ class Collector:
         raise _Wrong(4)
 
     def _events(self, token: Stanza, request: Request, body: str) -> List[Event]:
-        """Yields the JSON objects, which follow one another without separators."""
+        """An event for each JSON object; the objects follow one another without separators."""
         known, found = set(self._splunkd.events.indexes()), []
         for number, given in enumerate(_objects(body)):
             if not isinstance(given, dict):
@@ -120,7 +120,7 @@ class Collector:
         return found
 
     def _raw(self, token: Stanza, request: Request, body: str) -> List[Event]:
-        """Yields the text broken into events, with timestamps, as props.conf says."""
+        """The text broken into events and given times as props.conf says."""
         metadata = _metadata(request.args.to_dict(), token.settings, request, token.name[len(_STANZA) :], None)
         self._check_index(metadata[0], token.settings, set(self._splunkd.events.indexes()), None)
         _, host, source, sourcetype = metadata

@@ -260,9 +260,7 @@ class CsvLookup:
 
 
 class KvLookup:
-    """A KV store collection, through its lookup definition. `check` raises an error if the user may not read or write
-    it.
-    """
+    """A KV store collection, through its lookup definition. `check` refuses users who may not read or write it."""
 
     kind = "kvstore"
 

@@ -18,9 +18,7 @@ _INDEX, _TAIL_BYTES = "_internal", 256
 
 
 class _Read(NamedTuple):
-    """How far a file has been read, by inode. `tail` is the text before that point, to notice when a file was
-    rewritten.
-    """
+    """How far a file has been read, by inode. `tail` is the text before that point: it reveals a rewritten file."""
 
     offset: int
     tail: bytes
@@ -75,9 +73,7 @@ class Monitor:
         return whole.decode(errors="replace")
 
     def _events(self, path: Path, text: str) -> List[Event]:
-        """Without a source type in props.conf, events get the one that Splunk gives to sources too small to be
-        recognised.
-        """
+        """Without a source type in props.conf, events get Splunk's for sources too small to be recognised."""
         source, stanzas = str(path), self._splunkd.confs.stanzas("props")
         sourcetype = props_for(stanzas, "", source, HOST).get("sourcetype", path.name.split(".")[0] + "-too_small")
         return [

@@ -1,6 +1,4 @@
-"""Search jobs through splunklib's client: what it starts, reads and ends, and what an app's search command sees of
-one.
-"""
+"""Search jobs through splunklib's client: starting, reading and ending them, and an app's search command in one."""
 
 import json
 import threading

@@ -1,6 +1,4 @@
-"""The version of Splunk that the stand-in plays: one option decides it everywhere. splunk/README.md names the
-sources.
-"""
+"""The version of Splunk that the stand-in plays: one option decides it everywhere (sources: splunk/README.md)."""
 
 import json
 

@@ -273,9 +273,7 @@ class TestLife:
 
 
 class TestWhatTheSdkTests:
-    """What splunk-sdk-python's own integration tests (test_storage_passwords, test_kvstore_*) show about a real
-    Splunk.
-    """
+    """What splunk-sdk-python's integration tests (test_storage_passwords, test_kvstore_*) show about a real Splunk."""
 
     def test_backslashes_and_colons_of_names_are_escaped(self, splunkd):
         passwords = connect(splunkd, app="search", owner="nobody").storage_passwords

@@ -65,9 +65,7 @@ code { padding: 2px 4px; border: 1px solid #e1e1e8; color: #d14; background-colo
 h1, h2, h3 { margin: 10px 0; line-height: 40px; }
 ul, ol { margin: 0 0 10px 25px; padding: 0; }
 """
-"""In short, what Bootstrap 2.3.2, which is in Splunk's pages, does to forms and texts. An app's style comes on top of
-it.
-"""
+"""In short, what Bootstrap 2.3.2, part of Splunk's pages, does to forms and texts, beneath an app's style."""
 _CSRF = "Splunk cannot authenticate the request. CSRF validation failed."
 
 

@@ -15,9 +15,7 @@ OK, BUSY = "accepted", "busy"
 
 
 class Receiver:
-    """Answers this many seconds after a request, depending on how many are in flight. Counts the requests that it
-    refused.
-    """
+    """Answers after this many seconds, depending on the requests in flight. Counts those that it refused."""
 
     def __init__(self, answer):
         self._answer = answer
@@ -47,7 +45,7 @@ def strict(seconds, places, retry_after_s=1.0):
 
 
 def run(receiver, seconds, limit=LIMIT, *, produce_s=0.0, max_eps=0.0, check=lambda pace, under_way: None):
-    """Sends as many requests as allowed, at most one every `produce_s`, for this long. Returns (moment, level) at each
+    """Sends all requests allowed, at most one every `produce_s`, for this long. Returns (moment, level) at each
     answer.
     """
     pace = Pace(limit, max_eps)

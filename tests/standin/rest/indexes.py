@@ -110,9 +110,7 @@ def receive_stream(call: Call) -> Response:
 
 
 def _received(call: Call, source: str) -> Event:
-    """Indexes what the request carries. Without a source type, events get the one for sources too small to be
-    recognised.
-    """
+    """Indexes the request's data, by default with the source type for sources too small to be recognised."""
     splunkd = call.splunkd
     try:
         text = call.request.get_data().decode()

@@ -322,9 +322,7 @@ class _Process:
         return _Ended("No answer within maxwait=%s s" % self._maxwait_s)
 
     def exit_code(self) -> Optional[int]:
-        """The exit status of a process that should end: negative if a signal ended it, None if it does not end by
-        itself.
-        """
+        """The exit status of a process that should end: negative after a signal, None if it does not end by itself."""
         self._program.end_input()
         if self._program.ends_within(GRACE_S):
             return self._program.returncode

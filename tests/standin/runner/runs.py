@@ -60,9 +60,7 @@ def seconds_between(interval: str) -> Optional[float]:
 
 
 class Run:
-    """Runs an enabled stanza: starts a process whenever one is due, but not before the run that it comes `after` has
-    ended.
-    """
+    """Runs an enabled stanza: starts a process whenever one is due, once the run that it comes `after` has ended."""
 
     def __init__(self, splunkd, kind: Kind, stanza: xml.Stanza, after: Optional["Run"]):
         self._splunkd, self.kind, self.stanza = splunkd, kind, stanza

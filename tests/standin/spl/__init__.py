@@ -26,7 +26,7 @@ def run(search: str, host: Host) -> Results:
 
 
 def pipeline(search: str, host: Host, chunks: Iterator[Results], inner: bool = False) -> Iterator[Results]:
-    """Yields the search's results as they come. An `inner` pipeline begins with the given chunks instead of a search.
+    """The search's results as they come. An `inner` pipeline begins with the given chunks instead of a search.
 
     Raises:
         SplError: at once if the search is wrong in itself, or later, while the results are read.

@@ -69,9 +69,7 @@ class Host(Protocol):
         ...
 
     def scan(self, indexes: Sequence[str], earliest: Optional[float], latest: Optional[float]) -> Iterator[Row]:
-        """Events, newest first, with _raw, _time, _indextime, index, host, source, sourcetype, splunk_server, _cd,
-        _bkt.
-        """
+        """Events, newest first: _raw, _time, _indextime, index, host, source, sourcetype, splunk_server, _cd, _bkt."""
         ...
 
     def props(self, sourcetype: str, source: str, host: str) -> Dict[str, str]: ...

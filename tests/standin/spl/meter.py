@@ -13,8 +13,8 @@ from ..values import Results, as_list, text
 DISTRIBUTABLE = frozenset(
     ("search", "eval", "where", "fields", "rename", "rex", "spath", "makemv", "mvexpand", "fillnull", "bin", "bucket")
 )
-"""Distributable streaming commands. (A lookup is one, but not one in a KV store collection: collections.conf.spec,
-replicate, is off by default.)
+"""Distributable streaming commands. (Not lookup, because KV store collections are not replicated by default:
+collections.conf.spec, replicate.)
 """
 
 

@@ -146,9 +146,7 @@ def of_numbers(compute: Compute, is_sum: bool = False) -> Callable[[Any, Any], O
 
 
 def _decimals(value: Any) -> Optional[int]:
-    """The number of decimals that a number is written with. None for whole numbers and functions' results, which limit
-    nothing.
-    """
+    """How many decimals a number is written with. None for whole numbers and functions' results, which set no limit."""
     if isinstance(value, Decimals):
         return value.decimals
     is_written = isinstance(value, str) and "." in value and "e" not in value.lower()

@@ -110,9 +110,7 @@ def _validate(macro: Macro, given: Dict[str, str], host: Host) -> None:
 
 
 def _is_predicate(validation: str) -> bool:
-    """macros.conf.spec: with an errormsg it is a Boolean expression; validate() and the like return a message or
-    null.
-    """
+    """macros.conf.spec: with an errormsg it is a Boolean expression; validate() and such give a message or null."""
     return not validation.lstrip().startswith(("validate(", "case("))
 
 

@@ -138,9 +138,7 @@ class Arguments:
         return joined
 
     def clause(self, *keywords: str) -> Optional[List[str]]:
-        """Removes the first of these keywords (in any case), and the words after it, from `words`, and returns those
-        words.
-        """
+        """Removes the first of these keywords (in any case) and the words after it, which it returns."""
         for index, word in enumerate(self.words):
             if word.upper() in keywords:
                 taken = self.words[index + 1 :]

@@ -257,7 +257,7 @@ def _all(terms: List[Term]) -> Term:
 
 
 def field_is(name: str, operator: str, wanted: str, is_case: bool = False) -> Predicate:
-    """Compares a field. For a multivalue field it holds if it holds for one of the values."""
+    """A comparison of a field. For a multivalue field it holds if it holds for one of the values."""
     if operator in ("=", "!="):
         expression = re.compile(".*".join(map(re.escape, wanted.split("*"))), re.S | (0 if is_case else re.I))
         is_subnet = re.fullmatch(r"[\da-fA-F.:]+/\d{1,3}", wanted) is not None

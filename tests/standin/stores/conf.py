@@ -108,8 +108,8 @@ class Confs:
         return dict(known[1])
 
     def _version(self, conf: str, app: Optional[str], user: str) -> tuple:
-        """A version for all files that determine what this app sees of a conf: merging them takes much longer than
-        checking them.
+        """A version for all files that determine what this app sees of a conf. Checking it is much faster than
+        merging.
         """
         apps, file = os.listdir(self._apps), conf + ".conf"
         files = ["%s/%s/%s" % (self._system, layer, file) for layer in ("default", "local")]
@@ -198,9 +198,7 @@ class Confs:
                 )
 
     def access(self, kind: str = "", name: str = "", app: str = SYSTEM) -> Access:
-        """The permissions of an object: its own, else those of its kind, else those of the app. Without a kind, those
-        of the app.
-        """
+        """An object's permissions: its own, else its kind's, else the app's. Without a kind, the app's."""
         files = ["%s/metadata/%s" % (self.folder(app), file) for file in ("default.meta", "local.meta")]
         asked, version = (kind, name, app), tuple(map(_file_version, files))
         known = self._accesses.get(asked)

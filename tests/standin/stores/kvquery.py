@@ -127,7 +127,7 @@ def _same(value: Any, other: Any) -> bool:
 
 
 def _kind(value: Any) -> int:
-    """Values of different kinds are never equal, and sort in this order."""
+    """The rank of a value's kind. Values of different kinds are never equal, and sort in this order."""
     if value is None:
         return 0
     if isinstance(value, bool):
@@ -212,9 +212,7 @@ def sort_keys(text: str) -> List[Tuple[str, int]]:
 
 
 def projection(text: str) -> Callable[[Document], Document]:
-    """`a,b` keeps these fields and _key; `a:0` omits a. In the first form, only the key may be omitted, by _key:0 or
-    _id:0.
-    """
+    """`a,b` keeps these fields and _key; `a:0` omits a. With the first form, _key:0 or _id:0 may omit the key."""
     wanted, unwanted = [], []
     for part in filter(None, text.split(",")):
         name, _, flag = part.partition(":")

@@ -34,9 +34,7 @@ Document = Dict[str, Any]
 
 
 class KvStore:
-    """Documents of all collections, by app, collection, owner and `_key`. While `status` is anything but READY, none
-    can be read or written.
-    """
+    """Documents of all collections, by app, collection, owner and `_key`; inaccessible unless `status` is READY."""
 
     def __init__(self, path: Path, confs: Confs):
         self._confs = confs
@@ -78,9 +76,7 @@ class KvStore:
 
 
 class Definition(NamedTuple):
-    """The definition in collections.conf: the fields' types, whether they are enforced, and the fields of each
-    acceleration.
-    """
+    """A definition from collections.conf: the fields' types, whether they are enforced, the fields of accelerations."""
 
     fields: Dict[str, str]
     enforced: bool
@@ -187,7 +183,7 @@ class Collection:
             self._write([self._checked({**_object(document), _KEY: key})], "REPLACE")
 
     def save(self, documents: Any) -> List[str]:
-        """Inserts or replaces documents, either all of them or none."""
+        """Inserts or replaces documents, either all of them or none. Returns their keys."""
         if not isinstance(documents, list):
             raise Refusal(400, "JSON in the request is invalid: batch_save takes an array of documents.")
         if len(documents) > MAX_DOCUMENTS_PER_BATCH_SAVE:

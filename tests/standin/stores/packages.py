@@ -92,9 +92,7 @@ def _check_member(member: tarfile.TarInfo) -> None:
 
 
 def _check(unpacked: Path) -> None:
-    """Checks that app.conf exists, can be read, and agrees with the folder's name, and that all other .conf files can
-    be read.
-    """
+    """Checks that app.conf exists and agrees with the folder's name, and that all .conf files can be read."""
     app = unpacked.name
     if not (unpacked / "default" / "app.conf").is_file():
         raise Refusal(400, "Error during app install: the app '%s' has no default/app.conf." % app)

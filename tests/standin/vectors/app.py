@@ -28,9 +28,7 @@ JOURNEY_FIELDS = (
 
 
 def app_lookups(journeys=()):
-    """The CSV files, the user map that the input makes from the recorded cluster (KV store: as texts), and extra
-    rows.
-    """
+    """The CSV files, the user map of the recorded cluster (as texts, like in KV store), and extra rows."""
     users = [
         {
             "username": item.get("status", {}).get("compliantUsername"),

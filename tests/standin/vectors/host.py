@@ -23,9 +23,7 @@ class Lookup:
         return self._rows
 
     def write(self, rows, append: bool, key_field: Optional[str]) -> None:
-        """Writes like a CSV file: as texts, without internal fields. Appends rows after the existing ones, in their
-        columns.
-        """
+        """Writes like to a CSV file: as texts, without internal fields, appending only in the existing columns."""
         if not append:
             self._rows, self.fields = (
                 [],

@@ -1,6 +1,4 @@
-"""Every search that the app ships can be parsed: the stand-in knows its commands, functions, options, macros and
-lookups.
-"""
+"""The stand-in can parse every search that the app ships, and knows all that it uses."""
 
 import json
 import re

@@ -1,6 +1,4 @@
-"""A vector shows each answer to each choice of the language. (tests/system/end_to_end shows that the app's searches
-depend on none of them.)
-"""
+"""Each answer to each choice of the language has a vector. (tests/system/end_to_end: the app depends on none.)"""
 
 import json
 

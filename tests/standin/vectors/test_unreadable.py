@@ -140,9 +140,7 @@ def policy():
 
 
 def level(rules, seen):
-    """The level of the first rule that matches, as in the API server's policy checker: a subresource has to be
-    named.
-    """
+    """The level of the first matching rule, as in the API server's policy checker: subresources must be named."""
     reference = seen["objectRef"]
     resource = "/".join(filter(None, (reference["resource"], reference.get("subresource"))))
     for rule in rules:

@@ -18,9 +18,7 @@ class Reply:
     body: bytes | Iterable[bytes] = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     then: Callable[[socket.socket], None] | None = None
-    """Gets the connection to itself after the answer, as CONNECT requires. The connection is closed when this
-    returns.
-    """
+    """Gets the connection to itself after the answer, as CONNECT requires, until this returns."""
 
     @classmethod
     def text(cls, status: int, body: str, content_type: str = "text/plain", **headers: str) -> Reply:

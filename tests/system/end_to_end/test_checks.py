@@ -19,9 +19,7 @@ HOSTS = ("api.segment.io", "cdn.segment.com")
 
 @pytest.fixture(scope="module")
 def site(package, tmp_path_factory):
-    """Splunk with the app, and Segment behind a proxy, under its own names, with certificates from a private
-    authority.
-    """
+    """Splunk with the app, and Segment under its own names, behind a proxy, with a private authority's certificates."""
     authority = Authority()
     tls = authority.server(*HOSTS)
     with (

@@ -1,6 +1,4 @@
-"""The hourly job while Segment fails at random. It needs a Splunk that has sent nothing yet, hence a file of its
-own.
-"""
+"""The hourly job while Segment fails at random. It is a file of its own because its Splunk must not have sent yet."""
 
 from tests.support import recorded
 from tests.support.administrator import JOB, RUN_END

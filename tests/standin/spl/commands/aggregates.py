@@ -105,9 +105,7 @@ class Last(First):
 
 
 class Latest(First):
-    """Of events with the same time, the one seen first is the latest and the one seen last the earliest: events come
-    newest first.
-    """
+    """Among events with the same time, the first seen is the latest, the last seen the earliest (newest first)."""
 
     time = -math.inf
 

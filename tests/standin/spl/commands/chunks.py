@@ -7,9 +7,7 @@ from ...values import Results, Row
 MAX_ROWS = 50_000  # limits.conf [searchresults] maxresultrows
 CHUNK_ROWS = 2_500
 BATCH_ROWS = 50
-"""While events are read, few pass through all commands together, so that what is cached about an event's text serves
-them all.
-"""
+"""Few events at a time pass through all commands, so that what is cached about an event's text serves them all."""
 
 
 def gathered(chunks: Iterable[Results]) -> Results:
@@ -23,9 +21,7 @@ def gathered(chunks: Iterable[Results]) -> Results:
 
 
 def cut(results: Results) -> Iterator[Results]:
-    """The results in chunks of a size that commands may be given. There is at least one, to carry the fields if there
-    are no rows.
-    """
+    """The results in chunks of a size that commands may be given; at least one, to carry the fields."""
     for start in range(0, max(1, len(results.rows)), MAX_ROWS):
         yield Results(results.fields, results.rows[start : start + MAX_ROWS])
 
@@ -43,9 +39,7 @@ def merged(chunks: Iterable[Results]) -> Iterator[Results]:
 
 
 def with_fields(fields: Iterable[str], added: Iterable[str], rows: Iterable[Row]) -> List[str]:
-    """The fields, followed by those of the added ones that a row has: a field that is null everywhere does not
-    exist.
-    """
+    """The fields, followed by those added ones that any row has: a field that is null everywhere does not exist."""
     known = dict.fromkeys(fields)
     new = [name for name in dict.fromkeys(added) if name not in known]
     return [*known, *(name for name in new if any(name in row for row in rows))]

@@ -97,9 +97,7 @@ class _Totals:
 
 
 class _Window:
-    """The last rows, of all groups together if `shared`, else of each group: at most `size`, and from the last
-    `seconds`.
-    """
+    """The last rows, of all groups if `shared`, else of each group: at most `size`, from the last `seconds`."""
 
     def __init__(
         self, make: Callable[[], Group], shared: bool, size: int, seconds: Optional[float], arguments: Arguments

@@ -72,9 +72,7 @@ def _read(query: Search, context: Context) -> Iterator[Results]:
 
 
 def _is_of_index_time(query: Search, event: Row, includes_latest: bool) -> bool:
-    """An event's index time is in whole seconds: _indextime has whole seconds, and Splunk's own searches round to
-    them.
-    """
+    """Index times are whole seconds: _indextime has no fraction, and Splunk's own searches round to seconds."""
     earliest, latest = query.index_earliest, query.index_latest
     if earliest is None and latest is None:
         return True

@@ -124,9 +124,7 @@ def _sort_keys(words: List[str], arguments: Arguments) -> List[SortKey]:
 
 @command("dedup")
 def dedup(arguments: Arguments, chunks: Iterator[Results], context: Context) -> Iterator[Results]:
-    """Keeps the first rows of each combination of values. A multivalue field counts as one value made of all its
-    values.
-    """
+    """Keeps the first rows of each combination of values. A multivalue field counts as a single value."""
     options = arguments.options(keepevents=boolean, keepempty=boolean, consecutive=boolean)
     sortby = arguments.clause("SORTBY")
     words = arguments.fields()

@@ -46,7 +46,7 @@ _of_number("tan", math.tan)
 
 @function("pow", 2, takes="numbers")
 def pow_(base, exponent):
-    """Has the digits that its operands allow, like a product."""
+    """The power, with the digits that its operands allow, like a product."""
     return None if isinstance(base, list) or isinstance(exponent, list) else _power(base, exponent)
 
 

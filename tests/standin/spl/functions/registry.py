@@ -77,9 +77,7 @@ def _add(names: str, entry: Function) -> None:
 
 
 def lazy(names: str, low: int, high: Optional[float] = None, hosted: bool = False):
-    """Registers a function that receives its arguments unevaluated. `names` are its name and its aliases, separated by
-    blanks.
-    """
+    """Registers a function that receives its arguments unevaluated. `names` are its name and aliases, by blanks."""
 
     def register(build: Callable[[List[Argument], Optional[Host]], Evaluate]):
         _add(names, Function(low, low if high is None else high, build, build.__module__, hosted))
