@@ -1,9 +1,9 @@
-"""Checks the ids that rows bring, and makes messageIds for rows without one; pure.
+"""Checks the ids in rows, and makes messageIds for rows without one; pure.
 
-Segment keeps what it learns about an id for good, and drops a message whose messageId it has seen before, in whichever
-source. So a word for "none" is not an id: strangers would become one person. And an id made here is the same each time
-the search runs, whatever the order of columns and the spelling of JSON; but if nothing in a row tells one occurrence
-from another (a daily count, say), the next occasion gets another id.
+Segment never forgets what it learns about an id, and drops a message whose messageId it has seen before, in any source.
+So a word that means "none" is rejected as an id, because strangers would become one person. An id made here is the same
+each time the search runs, whatever the order of columns and the spelling of JSON. But if nothing in a row tells one
+occurrence from another (as in a daily count), the id also depends on the occasion: the search's window, or the day.
 """
 
 import hashlib
@@ -18,41 +18,44 @@ from segment_bridge.delivery.deduplication import Seen
 MAX_CHARS = 100
 MAX_REMEMBERED_REPEATS = 10_000
 
-# As languages, logs and Splunk write it where there is nothing; [object ...] is JavaScript's.
+# How programming languages, logs and Splunk write a missing value; [object ...] is JavaScript's.
 _NONE = {"null", "undefined", "none", "nan", "nil", "n/a", "object object", "object undefined", "object null"}
 _LONGEST = max(map(len, _NONE))
 _AROUND = " -()[]<>{}\"'"
 _UNSEEN = ("Cc", "Cf", "Zl", "Zp", "Mn")
-_FILLERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and symbols to Unicode, blanks to the eye
+_FILLERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and symbols in Unicode, but invisible
 
 
 def given(text: str) -> str:
-    """An id as it is sent, without white space around it.
+    """Returns an id without the white space around it.
 
     Raises:
-        ValueError: it is a word for "none".
+        ValueError: it is a word that means "none".
     """
     text = text.strip()
-    if text[:1].isalnum() and text.isascii() and (len(text) > _LONGEST or text.lower() not in _NONE):  # nearly always
+    if text[:1].isalnum() and text.isascii() and (len(text) > _LONGEST or text.lower() not in _NONE):  # the usual case
         return text
     seen = "".join(each for each in text if unicodedata.category(each) not in _UNSEEN and each not in _FILLERS)
     bare = " ".join(seen.split()).strip(_AROUND).lower()
     if not bare or bare in _NONE:
         raise ValueError(
-            "%s is not an id, everybody who had it would be one person: empty the cell, or leave out the "
+            "%s is not an id, because everybody with it would become one person: empty the cell, or leave out the "
             "row" % quote(text[:40])
         )
     return text
 
 
 def given_message_id(text: str) -> str:
-    """As `given`; one that is too long for Segment becomes its SHA-256."""
+    """Like `given`, but replaces an id that is too long for Segment with its SHA-256."""
     text = given(text)
     return text if len(text) <= MAX_CHARS else _sha256(text)
 
 
 def fitting(pattern: str) -> Callable[[str], str]:
-    """`given_message_id` for a receiver that changes others than these: so does what is not one become its SHA-256."""
+    """Returns a `given_message_id` for a receiver that leaves only ids of this pattern unchanged.
+
+    It replaces any other id with its SHA-256.
+    """
     fits = re.compile(pattern).fullmatch
 
     def fitting_id(text: str) -> str:
@@ -63,14 +66,14 @@ def fitting(pattern: str) -> Callable[[str], str]:
 
 
 class MessageIds:
-    """The messageIds of a run: remembers which it had, and makes them for rows without one.
+    """The messageIds of a run: remembers those it has seen, and makes new ones for rows without one.
 
     Args:
         source: stands for the source in Segment.
-        occasion: of the search; goes into the ids of rows that say nothing of when or where.
+        occasion: the occasion of the search, which becomes part of the ids of undated rows.
 
     Attributes:
-        undated: how many such rows there were.
+        undated: the number of rows that have neither a time nor a place.
     """
 
     def __init__(self, source: str, occasion: str):
@@ -83,15 +86,15 @@ class MessageIds:
         return self._seen.add(message_id)
 
     def forget(self, message_id: str) -> None:
-        """Forgets a given id whose message did not get there, so that the next row with it may be sent."""
+        """Forgets a given id whose message was not delivered, so that the next row with it can be sent."""
         self._seen.discard(message_id)
 
     def made(self, message: str, address: Sequence[str], is_dated: bool) -> str:
-        """Makes an id for a message, a JSON text. Equal rows are numbered, so that each gets an id of its own.
+        """Makes an id for a message, which is JSON text. Numbers equal rows, so that each gets its own id.
 
         Args:
             address: where Splunk has the event, if the row says so.
-            is_dated: the row tells this occurrence from another.
+            is_dated: whether the row tells this occurrence from another.
         """
         content = "\0".join([self._source, *address, jsontext.canonical(message)])
         if not is_dated:

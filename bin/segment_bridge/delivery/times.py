@@ -1,4 +1,4 @@
-"""Times as messages have them: ISO-8601 with a zone, as JSON; pure.
+"""Converts times to the form that messages use: ISO-8601 with a zone, as JSON; pure.
 
 Source: RFC 3339; Segment's "Spec: Common fields".
 """
@@ -16,10 +16,14 @@ _EPOCH = datetime.datetime(1970, 1, 1)
 
 
 def iso_8601(text: str) -> str:
-    """An ISO-8601 time with a zone as it is given, but for the colon in its zone, which Splunk's %z leaves out."""
+    """Returns an ISO-8601 time with a zone unchanged, but adds the colon in the zone, which Splunk's %z leaves out.
+
+    Raises:
+        ValueError: it is not such a time.
+    """
     text = text.strip()
     match = _ISO_8601.fullmatch(text)
-    if match and match.lastindex == 2:  # nearly always
+    if match and match.lastindex == 2:  # the usual case
         return '"%s"' % text
     try:
         if match and match[3]:
@@ -28,17 +32,17 @@ def iso_8601(text: str) -> str:
         match = None
     if not match:
         raise ValueError(
-            "it must be ISO-8601 with a zone, such as 2026-11-24T09:30:00.000Z, or empty (then _time is "
-            "sent), got %s" % quote(text[:40])
+            "it must be an ISO-8601 time with a zone, such as 2026-11-24T09:30:00.000Z, or empty (to send "
+            "_time), got %s" % quote(text[:40])
         )
     return '"%s"' % text if match[4] is None else '"%s:%s"' % (text[:-2], text[-2:])
 
 
 def from_epoch(text: str) -> str:
-    """_time, seconds since 1970, as ISO-8601.
+    """Returns _time, in seconds since 1970, as ISO-8601.
 
     Raises:
-        ValueError
+        ValueError: it is not a number, or too large.
     """
     try:
         moment = _EPOCH + datetime.timedelta(milliseconds=round(float(text) * 1000))

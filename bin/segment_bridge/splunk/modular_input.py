@@ -1,4 +1,4 @@
-"""The modular input `usersignups`, which splunkd starts: its scheme, and what users.run needs from Splunk.
+"""The modular input `usersignups`, which splunkd starts. Has its scheme, and gives users.run what it needs from Splunk.
 
 It writes no events.
 
@@ -22,49 +22,49 @@ from segment_bridge.users import run as users
 ARGUMENTS = {
     "server": (
         "API server",
-        "URL of the cluster's API server, such as https://api.example.com:6443. Its bearer token "
-        "is in the password store: realm segment_bridge, user usersignups:<name of this input>.",
+        "URL of the cluster's API server, such as https://api.example.com:6443. Its bearer token must "
+        "be in the password store: realm segment_bridge, user usersignups:<name of this input>.",
     ),
-    "ca_file": ("CA file", "PEM file on this machine, with the CA of the API server's certificate if that is private."),
-    "kubeconfig": ("Kubeconfig", "File on this machine, in place of API server and token."),
+    "ca_file": ("CA file", "A PEM file on this machine, needed if a private CA signed the API server's certificate."),
+    "kubeconfig": ("Kubeconfig", "A file on this machine, instead of the API server's address and a token."),
     "context": ("Context", "A context of the kubeconfig. Default: its current context."),
-    "proxy_url": ("Proxy", "URL of an HTTP proxy on the way to the API server."),
-    "namespace": ("Namespace", "Where the UserSignups are. Default: toolchain-host-operator."),
-    "usersignups": ("UserSignups", "Whether to list them. A host cluster has them. Default: true."),
+    "proxy_url": ("Proxy", "URL of an HTTP proxy between Splunk and the API server."),
+    "namespace": ("Namespace", "The namespace of the UserSignups. Default: toolchain-host-operator."),
+    "usersignups": ("UserSignups", "Whether to list UserSignups. Host clusters have them. Default: true."),
     "tenant_namespaces": (
         "Tenant namespaces",
-        "Whether to list them, so that what controllers do can be attributed to "
-        "workspaces' owners. Member clusters have them. Default: true.",
+        "Whether to list tenant namespaces, so that the app can attribute what controllers do to "
+        "the workspaces' owners. Member clusters have them. Default: true.",
     ),
     "tenant_type_label": ("Tenant label", "The label that marks a tenant namespace."),
-    "tenant_type": ("Tenant label's value", "The value of that label. Default: tenant."),
+    "tenant_type": ("Value of the tenant label", "The value of that label. Default: tenant."),
     "tenant_workspace_label": ("Workspace label", "The label of a tenant namespace that names its workspace."),
-    "page_size": ("Page size", "Objects requested at a time. Default: 500."),
-    "connect_timeout": ("Connect time-out", "Seconds. Default: 5."),
-    "timeout": ("Time-out", "Seconds without a byte of an answer. Default: 65."),
+    "page_size": ("Page size", "How many objects to request at a time. Default: 500."),
+    "connect_timeout": ("Connect time-out", "Seconds to wait for a connection. Default: 5."),
+    "timeout": ("Time-out", "Seconds to wait for the next byte of an answer. Default: 65."),
     "max_attempts": (
         "Attempts",
-        "The most times to request a page, up to 100. Default: as many as the deadline allows.",
+        "How often at most to request a page, up to 100. Default: as often as the deadline allows.",
     ),
     "deadline": ("Deadline", "Seconds that a run may take. Default: 600."),
     "max_shrink_percent": (
         "Largest shrinkage",
-        "The most that a run may delete, in percent of a cluster's records, if there are over 100. Default: 50.",
+        "How many percent of a cluster's records a run may delete at most, if there are over 100. Default: 50.",
     ),
     "allow_shrink_until": (
         "Allow shrinkage until",
-        "The time until which shrinkage may be larger, such as 2026-11-24T09:30:00Z.",
+        "Until this time, such as 2026-11-24T09:30:00Z, a run may delete more.",
     ),
 }
 """Title and description of each setting, as Splunk Web shows them."""
 
 
 class UserSignups(Script):
-    """What splunkd starts: with --scheme, with --validate-arguments, or to run."""
+    """splunkd starts it with --scheme, with --validate-arguments, or to run."""
 
     def get_scheme(self) -> Scheme:
         scheme = Scheme("UserSignups")
-        scheme.description = "The users of a Kubernetes cluster: usernames, SSO user IDs, tenant namespaces' owners."
+        scheme.description = "Reads the users of a Kubernetes cluster: usernames, SSO user IDs, owners of namespaces."
         scheme.use_external_validation = True
         scheme.use_single_instance = False
         for name, (title, description) in ARGUMENTS.items():
@@ -78,7 +78,7 @@ class UserSignups(Script):
     def validate_input(self, definition: Any) -> None:
         """
         Raises:
-            SegmentBridgeError: splunklib hands its text to whoever saves the input.
+            SegmentBridgeError: splunklib shows its text to the user who saves the input.
         """
         try:
             with foreseen():
@@ -88,9 +88,9 @@ class UserSignups(Script):
             raise SegmentBridgeError(error.told("usersignups"), reason=error.reason) from None
 
     def stream_events(self, inputs: Any, ew: EventWriter) -> None:
-        """A run for each stanza; splunkd hands over one, as use_single_instance is off.
+        """Runs once for each stanza; splunkd passes one, as use_single_instance is off.
 
-        A run that fails ends the process with status 1, one that is stopped with 128 + SIGTERM.
+        If the run fails, the process exits with status 1; if it is stopped, with 128 + SIGTERM.
         """
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
         splunk = _connected(inputs.metadata, ew)
@@ -105,7 +105,7 @@ def _connected(metadata: Dict[str, str], ew: EventWriter) -> "Splunk":
 
 
 class Splunk:
-    """What users.ports asks for, with the rights of the input's session."""
+    """Implements users.ports.Splunk with the permissions of the input's session."""
 
     def __init__(self, service: Service, host: str, ew: EventWriter):
         self.host = host

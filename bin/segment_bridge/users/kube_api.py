@@ -127,9 +127,9 @@ class ApiServer:
             except PageTooLarge:
                 if page_size == 1:
                     raise ClusterError(
-                        "%s answered a list of one of the %s with more than %s MB, or too many values: "
-                        "check what answers there, and whether it obeys limit=1"
-                        % (self.address, resource.plural, MOST_PAGE_BYTES // 1_000_000)
+                        "%s sent more than %s MB or too many values in a list of one of the %s: "
+                        "check that it is an API server, and obeys limit=1"
+                        % (self.address, MOST_PAGE_BYTES // 1_000_000, resource.plural)
                     ) from None
                 page_size //= 2
                 continue
@@ -139,8 +139,8 @@ class ApiServer:
                 return
             if token == before:
                 raise ClusterError(
-                    "%s answered two pages of the %s with the same continue token, so the list would never "
-                    "end: check what answers there" % (self.address, resource.plural)
+                    "%s sent the same continue token with two pages of the %s, so the list would never "
+                    "end: check that it is an API server" % (self.address, resource.plural)
                 )
 
     def _page(self, resource: Resource, query: List[Tuple[str, Union[str, int]]]) -> Dict[str, Any]:
@@ -182,9 +182,8 @@ class ApiServer:
             is_asked_for = False
         if not is_asked_for:
             raise ClusterError(
-                "%s answered a request for a list of %s with something else, which begins: %s. Check that it is an "
-                "API server, and that no proxy answers in its place"
-                % (self.address, resource.plural, self._excerpt(body))
+                "%s did not answer with a list of %s, but with something that begins: %s. Check that it is an API "
+                "server, and that no proxy answers in its place" % (self.address, resource.plural, self._excerpt(body))
             )
         return page
 
@@ -203,13 +202,13 @@ class ApiServer:
     def _cure(self, resource: Resource, status: int, said: str) -> str:
         path = urlsplit(self.address).path
         if "Client sent an HTTP request to an HTTPS server" in said:
-            return "Something in between speaks plain HTTP to it: check the proxy"
+            return "Something in between sends plain HTTP to it: check the proxy"
         if status == 401:
-            return "The %s is unknown or has expired: make a new one, and store it" % self._endpoint.credential
+            return "The %s is unknown or has expired: create a new one, and save it" % self._endpoint.credential
         if path and (status == 404 or 300 <= status < 400 or "cannot get path" in said):
             return (
-                'The URL has the path "%s", which no API server has: leave it out, unless what is in front of it '
-                "asks for one" % path
+                'The URL has the path "%s", but an API server has no path: leave it out, unless a proxy in front of it '
+                "needs the path" % path
             )
         if status == 403 and "system:anonymous" in said:
             return (
@@ -219,9 +218,9 @@ class ApiServer:
         if status == 403 and "cannot list resource" in said:
             return "Give its account %s, as in %s in the app's folder" % (resource.rule, resource.manifest)
         if status == 403:
-            return "The right to list is not what is missing: find out what refuses, which may be a proxy"
+            return "This is not about the permission to list: find out what refuses, perhaps a proxy"
         if status == 404:
-            return "The resource is not installed there: check that this is the right cluster"
+            return "The cluster does not have this resource: check that it is the right cluster"
         return "Check that it is a Kubernetes API server"
 
     def _no_connection(self, error: Optional[BaseException]) -> SegmentBridgeError:

@@ -188,7 +188,7 @@ class TestPermanentFaults:
 
     def test_no_such_resource(self, changed, failure):
         changed.installed.clear()
-        assert "check that this is the right cluster" in failure()
+        assert "check that it is the right cluster" in failure()
 
     def test_an_empty_namespace(self, changed, failure):
         changed.tokens[TOKEN] = Account("all", frozenset({("usersignups.toolchain.dev.openshift.com", None)}))
