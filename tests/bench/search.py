@@ -487,7 +487,7 @@ def main() -> None:
         command += ["--rows", str(rows)]
         costs.append(Cost(*json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout)))
     print(
-        "%d builds, %d journeys\n\n| | wanted, at most | found |%s\n|---|---|---|%s"
+        "%d builds, %d journeys\n\n| | target, at most | found |%s\n|---|---|---|%s"
         % (
             options.builds,
             costs[0].journeys,

@@ -330,7 +330,7 @@ def latency(bench: Bench, version: str, python: str, given: argparse.Namespace) 
     contenders = [each for each in bench.contenders(version, python).values() if each.sends]
     for seconds in [milliseconds / 1000 for milliseconds in given.latencies]:
         found = bench.interleaved(contenders, given.rounds, given.rows, 50_000, latency_s=seconds, gzip=True)
-        print("Python %s, %s rows, %d ms a call\n" % (version, format(given.rows, ","), seconds * 1000))
+        print("Python %s, %s rows, %d ms per call\n" % (version, format(given.rows, ","), seconds * 1000))
         own_count, own = found["segmentsend"]
         own_rate = own_count / own.wall_s
         table(
@@ -425,13 +425,13 @@ def main() -> None:
     options.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     options.add_argument("--rows", type=int, default=100_000)
     options.add_argument("--most-rows", type=int, default=1_000_000, help="for the part memory")
-    options.add_argument("--chunks", type=int, nargs="+", default=[2_500, 50_000], help="rows of a chunk")
-    options.add_argument("--latencies", type=int, nargs="+", default=[0, 50, 200], help="milliseconds of a call")
+    options.add_argument("--chunks", type=int, nargs="+", default=[2_500, 50_000], help="rows per chunk")
+    options.add_argument("--latencies", type=int, nargs="+", default=[0, 50, 200], help="milliseconds per call")
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--pythons", nargs="+", default=pythons.SPLUNKS)
     given = options.parse_args()
     interpreters = {version: found for version in given.pythons if (found := pythons.find(version))}
-    print("%s cores; Pythons %s\n" % (os.cpu_count(), ", ".join(interpreters) or "none that Splunk has"))
+    print("%s cores; Pythons %s\n" % (os.cpu_count(), ", ".join(interpreters) or "none of Splunk's"))
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), built())
         with bench.splunkd:

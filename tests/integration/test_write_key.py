@@ -141,7 +141,7 @@ def test_a_key_is_lent(appserver, splunkd):
     assert answers == [{"status": 200, "payload": {"write_key": key}} for key in ("KEY-OF-SEGMENT", "k" * 600)]
     assert is_path_the_same
     assert "others" in splunklib
-    assert own == [], "nothing of the app but the handler itself"
+    assert own == [], "the handler imported other modules of the app"
 
 
 def test_it_reads_no_other_password(appserver, splunkd):

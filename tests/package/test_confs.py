@@ -95,7 +95,7 @@ def test_the_role_can_send(conf, version):
     shipped, own = RELEASES[version].shipped("authorize"), conf("authorize")["role_segment_bridge_sender"]
     settings = {**shipped.get("default", {}), **shipped["role_" + own["importRoles"]], **own}
     assert {settings.get(each) for each in ("search", "run_custom_command", "segment_bridge_send")} == {"enabled"}
-    assert own["run_custom_command"] == "enabled", "where a site has taken it from the role user"
+    assert own["run_custom_command"] == "enabled", "a site may have removed it from the role user"
 
 
 @pytest.mark.parametrize("version", RELEASES)

@@ -103,4 +103,4 @@ def test_each_known_vulnerability_concerns_a_pinned_version_and_has_a_reason():
     for line in exceptions:
         found = re.fullmatch(r"(\S+==\S+) GHSA-[a-z0-9]{4}-[a-z0-9]{4}-[a-z0-9]{4} CVE-\d+-\d+: \S.{40,}\.", line)
         assert found, line
-        assert found.group(1) in pins, "%s is not pinned any more: read it again" % line
+        assert found.group(1) in pins, "%s is no longer pinned: review it" % line

@@ -139,7 +139,7 @@ def test_it_has_the_permissions_of_the_alerts_owner(telling):
     assert telling.splunkd.sessions._sessions[key].user == "power"
     while not running.is_done():
         time.sleep(0.02)
-    assert key not in telling.splunkd.sessions._sessions, "it is for the action alone"
+    assert key not in telling.splunkd.sessions._sessions, "the session must end with the action"
 
 
 def test_failures_and_stderr_go_to_splunkds_log(telling):

@@ -78,7 +78,7 @@ SCHEME_STANZA = "[probe]\npython.version = python3\npython.required = 3.9,3.13\n
 def until(is_so, timeout_s=10):
     ends = time.monotonic() + timeout_s
     while not is_so():
-        assert time.monotonic() < ends, "it did not come to pass"
+        assert time.monotonic() < ends, "it did not happen in time"
         time.sleep(0.02)
 
 

@@ -122,7 +122,7 @@ def test_an_unknown_setting_is_refused_rather_than_ignored():
 def test_a_destination_needs_an_address_and_can_be_disabled():
     assert "region must be set to us or eu" in refusal(region="")
     assert "is disabled" in refusal(disabled="1")
-    assert "is disabled" in refusal(disabled=True), "as splunkd's JSON has it"
+    assert "is disabled" in refusal(disabled=True), "splunkd's JSON has a boolean"
 
 
 @pytest.mark.parametrize(

@@ -244,7 +244,7 @@ def test_a_draft_secret_is_checked_instead_of_the_saved_one(validate, splunkd, f
     splunkd.passwords["usersignups:host:draft"] = "wrong"
     assert "The bearer token that was entered is unknown or has expired" in validate()[1]
     splunkd.passwords.update({"usersignups:host": "expired", "usersignups:host:draft": TOKEN})
-    assert validate() == (0, ""), "and a first token has no other place"
+    assert validate() == (0, ""), "a first token is stored only as a draft"
     del splunkd.passwords["usersignups:host"]
     assert validate() == (0, "")
 

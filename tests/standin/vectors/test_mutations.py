@@ -150,7 +150,7 @@ class _Loader(importlib.machinery.SourceFileLoader):
     def source_to_code(self, data, path, *, _optimize=-1):
         source = data.decode()
         if self.mutation and self.name == "tests.standin." + self.mutation.module:
-            assert source.count(self.mutation.was) == 1, "the source that is changed is not there once"
+            assert source.count(self.mutation.was) == 1, "the text to change does not occur exactly once"
             source = source.replace(self.mutation.was, self.mutation.becomes)
         return super().source_to_code(source.encode(), path, _optimize=_optimize)
 

@@ -244,8 +244,10 @@ def _base64(content: bytes) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     options = argparse.ArgumentParser(prog="python -m tests.support.fakes.kubernetes")
     options.add_argument("--port", type=int, default=0)
-    options.add_argument("--kubeconfig", type=Path, required=True, help="written, for clients to use")
-    options.add_argument("--signups", type=int, help="so many made-up signups in place of the recorded cluster")
+    options.add_argument("--kubeconfig", type=Path, required=True, help="file to write, for clients")
+    options.add_argument(
+        "--signups", type=int, help="number of made-up signups to serve instead of the recorded cluster"
+    )
     given = options.parse_args(arguments)
     fake = FakeKubernetes(given.port, usersignups=recorded.usersignups(), namespaces=recorded.namespaces())
     if given.signups is not None:

@@ -232,7 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.add_argument("--write-key", default=WRITE_KEY)
     options.add_argument("--state", type=Path, help="keep the accepted events in this file")
     options.add_argument("--lean", action="store_true", help="count events, look at nothing else")
-    options.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="of each answer")
+    options.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="time before each answer")
     given = options.parse_args(arguments)
     fake = FakeSegment(
         given.port,

@@ -84,7 +84,7 @@ def split_body(text: str) -> Batch:
             raise ValueError("a member's name is a string")
         mark, position = _mark(text, position, ",}")
     if events is None or position != len(text):
-        raise ValueError("no batch, or something after it")
+        raise ValueError("no batch, or text after it")
     return Batch(events, envelope)
 
 
