@@ -3,8 +3,8 @@
     python -m tests.bench usersignups                   # 100,000 and 10,000 made-up signups, on the fake API server
     KUBECONFIG=... python -m tests.bench usersignups    # those of a real cluster, by its current context
 
-Each figure comes from its own process, from start to end. The KV store is an in-memory double, so a run shows what the
-input costs, not the KV store. Linux only: memory is the peak resident set from /proc.
+Each figure comes from its own process, from start to end. KV store is an in-memory double, so a run shows what the
+input costs, not what KV store costs. Linux only: memory is the peak resident set from /proc.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class SplunkElsewhere:
             )
 
     def clean(self) -> None:
-        """Removes what the tests have created, starting with the records in the KV store.
+        """Removes what the tests have created, starting with the records in KV store.
 
         Raises:
             NotStarted: something is left; the text says what.

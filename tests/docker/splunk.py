@@ -1,6 +1,6 @@
 """Splunk in a container, in place of the stand-in: with the same attributes, on Splunk's own ports.
 
-Start-up and health: github.com/splunk/docker-splunk. The KV store is ready later than what its health check tests.
+Start-up and health: github.com/splunk/docker-splunk. KV store is ready later than what its health check tests.
 """
 
 import shutil

@@ -49,7 +49,7 @@ def trusting_session() -> Iterator[requests.Session]:
 
 
 def splunk_is_ready(management: str, web: str, user: str, password: str) -> bool:
-    """Whether splunkd, the KV store (which starts after it) and Splunk Web all answer."""
+    """Whether splunkd, KV store (which starts after it) and Splunk Web all answer."""
     try:
         with trusting_session() as session:
             kvstore = session.get(
