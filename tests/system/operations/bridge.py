@@ -22,6 +22,8 @@ AGAIN = "Segment Bridge - Send dead letters again"
 BACKFILL = "Segment Bridge - Backfill"
 KNOWN_USERS = ("alice", "bob")
 CLOCKED = Path(__file__).with_name("clocked.py")
+LATER = ("segment_bridge.splunk.destinations", "segment_bridge.splunk.replies")
+"""What segmentsend imports when its first rows arrive."""
 PYTHON = """#!/bin/sh
 if [ "$1" = "{2}" ]; then exec "{0}" -I -S "{1}" run "{3}" "$@"; fi
 option=; if [ "$1" = -I ]; then option=$1; shift; fi
@@ -128,7 +130,7 @@ def bridge(folder: Path, package: Path, zone: tzinfo = timezone.utc) -> Iterator
         python.write_text(PYTHON.format(interpreter, CLOCKED, script, socket, clock.file))
         python.chmod(0o755)
         site = Bridge(splunkd, clock, package, segment)
-        with _served([interpreter, CLOCKED, "serve", socket, clock.file, script], splunkd.environment, socket):
+        with _served([interpreter, CLOCKED, "serve", socket, clock.file, script, *LATER], splunkd.environment, socket):
             yield site
 
 

@@ -1,16 +1,15 @@
 """Runs programs of the app by their site's clock.
 
     clocked.py alone <file with the seconds that the clock is ahead> <script> <argument> ...
-    clocked.py serve <socket> <file with the seconds that the clock is ahead> <script>
+    clocked.py serve <socket> <file with the seconds that the clock is ahead> <script> <module> ...
     clocked.py run <socket> <script> <argument> ...
 
 A year has more than a thousand runs of segmentsend, and to import the app takes several times what a run does. So
-one process imports what the script does (serve), and forks for each that is to run it (run). Standard input and output,
-environment and arguments are those of the latter, and it ends as the program does. It imports no more than it needs:
-that is most of what it costs.
+one process imports what the script does and what it would import later (serve), and forks for each that is to run it
+(run). Standard input and output, environment and arguments are those of the latter, and it ends as the program does. It
+imports no more than it needs, and nothing that is not built in: that is most of what it costs.
 """
 
-import json
 import os
 import sys
 import time
@@ -21,19 +20,38 @@ GRACE_S = 2
 
 def ask(path: str, arguments: list) -> int:
     """Has a program run; its exit status."""
-    import socket
+    import _socket  # all of `socket` takes longer than the rest of this process
 
-    request = json.dumps({"arguments": arguments, "environment": dict(os.environ), "folder": os.getcwd()}).encode()
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(path)
-        socket.send_fds(connection, [b"%d\n" % len(request)], [0, 1, 2])
-        connection.sendall(request)
-        status = connection.recv(16)
-    return int(status or b"1")
+    environment = ["%s=%s" % each for each in os.environ.items()]
+    request = os.fsencode("\0".join([os.getcwd(), str(len(arguments)), *arguments, *environment]))
+    connection = _socket.socket(_socket.AF_UNIX)
+    connection.connect(path)
+    files = b"".join(file.to_bytes(4, sys.byteorder) for file in (0, 1, 2))
+    connection.sendmsg([b"%d\n" % len(request)], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, files)])
+    connection.sendall(request)
+    return int(connection.recv(16) or b"1")
 
 
-def wait_for_request(path: str) -> dict:
-    """Serves requests for ever; returns only in the processes that are to run a program."""
+def serve(path: str, script: str, modules: tuple) -> list:
+    """Imports what a script does, and modules. The rest is as of `wait_for_request`."""
+    import gc
+    import importlib
+    import random
+    import runpy
+
+    runpy.run_path(script)  # imports, and no more
+    for module in modules:
+        importlib.import_module(module)
+    gc.freeze()  # no collection in a fork touches what it shares with this process, which would copy it
+    arguments = wait_for_request(path)
+    random.seed()
+    return arguments
+
+
+def wait_for_request(path: str) -> list:
+    """Serves requests for ever. Returns only in the processes that are to run a program: its arguments, when it has the
+    folder and the environment of who asked for it.
+    """
     import signal
     import socket
 
@@ -62,7 +80,12 @@ def wait_for_request(path: str) -> dict:
     for number, file in enumerate(files):
         os.dup2(file, number)
         os.close(file)
-    return json.loads(body)
+    folder, number, *rest = os.fsdecode(body).split("\0")
+    arguments, environment = rest[: int(number)], rest[int(number) :]
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(each.split("=", 1) for each in environment)
+    return arguments
 
 
 def watch(program: int, is_running: int, connection) -> None:
@@ -81,15 +104,24 @@ def watch(program: int, is_running: int, connection) -> None:
         os._exit(0)
 
 
-def run(arguments: list, clock: str) -> None:
-    """A program, in this process, by the clock as it is now."""
+class Clock:
+    """In place of this process's. Modules may keep time.time when they are imported, so it must come before them."""
+
+    def __init__(self, file: str):
+        self.file, self.ahead_s = file, 0.0
+        real_time, real_time_ns = time.time, time.time_ns
+        time.time = lambda: real_time() + self.ahead_s
+        time.time_ns = lambda: real_time_ns() + int(self.ahead_s * 1e9)
+
+    def read(self) -> None:
+        with open(self.file) as file:
+            self.ahead_s = float(file.read())
+
+
+def run(arguments: list) -> None:
+    """A program, in this process."""
     import runpy
 
-    with open(clock) as file:
-        ahead_s = float(file.read())
-    real_time, real_time_ns = time.time, time.time_ns
-    time.time = lambda: real_time() + ahead_s
-    time.time_ns = lambda: real_time_ns() + int(ahead_s * 1e9)
     sys.argv[:] = arguments  # splunklib has the list since it was imported
     runpy.run_path(sys.argv[0], run_name="__main__")
 
@@ -98,20 +130,12 @@ def main(what: str, path: str, *rest: str) -> None:
     if what == "run":
         sys.exit(ask(path, list(rest)))
     script = rest[0] if what == "alone" else rest[1]
+    clock = Clock(path if what == "alone" else rest[0])
     if not sys.flags.isolated:
         sys.path[0] = os.path.dirname(script)
-    if what == "alone":
-        return run(list(rest), path)
-    import random
-    import runpy
-
-    runpy.run_path(script)  # imports, and no more
-    request = wait_for_request(path)
-    random.seed()
-    os.environ.clear()
-    os.environ.update(request["environment"])
-    os.chdir(request["folder"])
-    return run(request["arguments"], rest[0])
+    arguments = list(rest) if what == "alone" else serve(path, script, rest[2:])
+    clock.read()
+    run(arguments)
 
 
 main(*sys.argv[1:])
