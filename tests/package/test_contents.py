@@ -13,13 +13,13 @@ import re
 import shutil
 import subprocess
 import tarfile
-import threading
 import zipfile
 
 import pytest
 
 from tests.conftest import ROOT
 from tests.package.conf import Conf
+from tests.support.serving import serve
 
 CONTENTS = [
     r"LICENSE|NOTICE|app\.manifest",
@@ -257,10 +257,10 @@ def index(sources, package, tmp_path):
     pins = [pin(libraries, "libraries==1.0"), pin(sdk, "splunk-sdk==2.1.1")]
     (sources / "app/lib/requirements.txt").write_text("".join(pins), encoding="utf-8")
     handler = functools.partial(QuietFiles, directory=str(tmp_path))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield "http://127.0.0.1:%d/simple" % server.server_port
-        server.shutdown()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    end = serve(server)
+    yield "http://127.0.0.1:%d/simple" % server.server_port
+    end()
 
 
 def pin(folder, requirement):

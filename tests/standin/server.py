@@ -5,7 +5,6 @@ Requests and responses are werkzeug's.
 
 import socket
 import ssl
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +13,8 @@ from urllib.parse import unquote_to_bytes
 
 import trustme
 from werkzeug.wrappers import Request, Response
+
+from tests.support.serving import serve
 
 MAX_BODY_BYTES = 512 * 1024 * 1024
 _IDLE_S = 60
@@ -29,13 +30,7 @@ class Server:
         self._server.app, self._server.tls = app, tls
         self.port = self._server.server_address[1]
         self.url = "%s://127.0.0.1:%d" % ("https" if tls else "http", self.port)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self.stop = serve(self._server)
 
 
 class _Server(ThreadingHTTPServer):

@@ -8,6 +8,8 @@ import threading
 
 import pytest
 
+from tests.support.serving import serve
+
 EVERY_HOUR = {
     "enableSched": "1",
     "cron_schedule": "7 * * * *",
@@ -179,10 +181,10 @@ class TestActions:
             def log_message(self, *_):
                 pass
 
-        with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            yield "http://127.0.0.1:%d/hook" % server.server_address[1], bodies
-            server.shutdown()
+        server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+        end = serve(server)
+        yield "http://127.0.0.1:%d/hook" % server.server_address[1], bodies
+        end()
 
     @pytest.fixture
     def mail_server(self):
@@ -198,10 +200,10 @@ class TestActions:
                         mails.append(b"".join(iter(self.rfile.readline, b".\r\n")).decode())
                     self.wfile.write(b"221 bye\r\n" if line.upper().startswith(b"QUIT") else b"250 ok\r\n")
 
-        with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            yield "127.0.0.1:%d" % server.server_address[1], mails
-            server.shutdown()
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        end = serve(server)
+        yield "127.0.0.1:%d" % server.server_address[1], mails
+        end()
 
     def run(self, splunkd, clock):
         clock.move_to(TEN_PAST + 3600)

@@ -18,6 +18,8 @@ import time
 import zlib
 from collections.abc import Iterator
 
+from tests.support.serving import serve
+
 SLOW = 0.01
 """The share of answers that take longer than any client waits."""
 BOMB = gzip.compress(bytes(20_000_000), 9)
@@ -106,12 +108,11 @@ class HostileReceiver(socketserver.ThreadingTCPServer):
         self.url = "http://127.0.0.1:%d" % self.server_address[1]
 
     def __enter__(self) -> HostileReceiver:
-        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+        self._end = serve(self)
         return self
 
     def __exit__(self, *exc_info) -> None:
-        self.shutdown()
-        self.server_close()
+        self._end()
 
     def handle_error(self, request, client_address) -> None:
         """Broken connections are this server's purpose."""

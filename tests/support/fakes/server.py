@@ -18,7 +18,6 @@ import socketserver
 import ssl
 import struct
 import sys
-import threading
 import time
 import urllib.parse
 import zlib
@@ -30,6 +29,7 @@ from typing import Any
 from tests.support.fakes import faults
 from tests.support.fakes.faults import Fault
 from tests.support.fakes.reply import Reply
+from tests.support.serving import serve
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 _NO_FAULT = Fault()
@@ -185,16 +185,14 @@ class FakeServer:
         self.port = self._listener.server_address[1]
         if self._reserved:
             self._reserved.close()
-        # The interval is the longest that `down()` waits.
-        threading.Thread(target=self._listener.serve_forever, args=(0.05,), daemon=True).start()
+        self._end = serve(self._listener)
 
     def down(self) -> None:
         """Breaks all connections and refuses new ones until `up()`."""
         if not self._listener:
             return
-        self._listener.shutdown()
-        self._listener.server_close()
         self._listener = None
+        self._end()
         # A socket that is bound but does not listen refuses connections and keeps the port ours.
         self._reserved = socket.socket()
         self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -221,6 +219,13 @@ class _Listener(socketserver.ThreadingTCPServer):
     def __init__(self, port: int, fake: FakeServer):
         self.fake = fake
         super().__init__(("127.0.0.1", port), _Connection)
+
+    def verify_request(self, request, client_address) -> bool:
+        """Whether the server is up."""
+        if self.fake._listener is self:
+            return True
+        request.close()
+        return False
 
     def shutdown_request(self, request) -> None:
         """The connection closes itself, by FIN or by RST."""
