@@ -438,11 +438,7 @@ def measure(builds: int, macros: Path, own_rows: int = 0) -> Cost:
 
 
 def _read(hour: Hour, macros: Dict[str, Macro]) -> int:
-    name = (
-        "segment_bridge_candidates"
-        if "TERM(" in macros["segment_bridge_candidates"].definition
-        else "segment_bridge_candidates(1)"
-    )
+    name = next(filter(macros.__contains__, ("segment_bridge_candidates(1)", "segment_bridge_candidates")))
     candidates = macros[name]
     words = re.sub(
         r'"((?:[^"\\]|\\.)*)"',
