@@ -41,8 +41,9 @@ def main() -> None:
                 raise SystemExit("Python %s is not installed" % given.python)
             with Command([str(python), bench.script], [], bench.searchinfo(), environment(Path(folder))) as command:
                 command.getinfo()
-                for _ in range(given.rows // CHUNK_ROWS):
-                    counts += hostile.check(command, segment, hostile.chunk(chance, CHUNK_ROWS))
+                for start in range(0, given.rows, CHUNK_ROWS):
+                    rows = min(CHUNK_ROWS, given.rows - start)
+                    counts += hostile.check(command, segment, hostile.chunk(chance, rows))
                 peak_mb = bench.peak_mb(command.pid)
                 result = command.finish()
     if result.exit_code or result.stderr or sum(counts.values()) != given.rows:
