@@ -158,7 +158,7 @@ STAYING = {
     "413": Staying(status(413), {"http_413"}, "HTTP 413"),
     "415": Staying(status(415), {"http_415"}, "HTTP 415"),
     "422": Staying(status(422, "no"), {"http_422"}, "check the write key and the url; HTTP 422: no"),
-    "429": Staying(status(429, retry_after=60), {"deadline"}, "pass the deadline of the run; last answer: HTTP 429"),
+    "429": Staying(status(429, retry_after=60), {"deadline"}, "exceed the deadline of the run; last answer: HTTP 429"),
     "460": Staying(status(460), {"http_460", "circuit_open"}, "HTTP 460"),
     "500": Staying(status(500, "oops"), {"http_500", "circuit_open"}, "HTTP 500: oops"),
     "503 that asks for too much": Staying(status(503, retry_after=3600), {"deadline"}, "last answer: HTTP 503"),
@@ -188,7 +188,7 @@ def check_trouble(result, segment, expected: Staying, home):
     assert expected.is_handled or not segment.accepted
     assert result.exit_code != 0
     assert re.search(expected.says, " ".join(result.texts("ERROR")))
-    said = '100 of 100 events did not get to destination "segment"'
+    said = '100 of 100 events did not reach destination "segment"'
     assert said in " ".join(result.texts("ERROR"))
     error = log_facts(home, "error")
     assert error["reason"] == "not_sent" and said.replace('"', "'") in error["error"]

@@ -62,9 +62,9 @@ PURE = re.compile(r"\bpure\b")
 
 
 def test_pure_modules_are_pure():
-    """The contract "What decides touches nothing" checks imports. This checks calls, of open and the like."""
+    """The contract "Pure modules use nothing outside" checks imports. This checks calls, of open and the like."""
     config = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    contract = config.partition('name = "What decides touches nothing"')[2].partition("forbidden_modules")[0]
+    contract = config.partition('name = "Pure modules use nothing outside"')[2].partition("forbidden_modules")[0]
     held = set(re.findall(r'"(segment_bridge[\w.]+)"', contract))
     for file in FILES:
         tree = ast.parse(file.read_text(encoding="utf-8"))

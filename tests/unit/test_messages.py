@@ -344,7 +344,9 @@ def test_names_that_only_look_dotted_are_ordinary_fields():
 def test_an_array_split_by_spath_is_refused_with_what_to_do(name, cell):
     outcome = withheld(**TRACK, **{name: cell})
     assert outcome[:2] == ("rejected", "properties_array_apart")
-    assert 'send it as it is, by eval "properties.%s:json"=' % name[11:].partition("{")[0] in outcome.error
+    assert (
+        'send the whole array, for example by eval "properties.%s:json"=' % name[11:].partition("{")[0] in outcome.error
+    )
     assert "properties" not in message(**TRACK, **{name: ""})
 
 
@@ -486,7 +488,7 @@ def test_a_missing_value_is_left_out(name):
         ("properties.x:number", ["1", "two"], "must be a number"),
         ("properties.x:number", ["1", ""], "must be a number"),
         *(
-            ("properties.x:" + word, "1", "is not a type: call it properties.x:string, :number, :boolean, :json")
+            ("properties.x:" + word, "1", "is not a type: use properties.x:string, :number, :boolean, :json")
             for word in ("int", "bool", "num", "Number", "STRING", "number{}", " json", "float", "text", "object")
         ),
     ],
@@ -527,7 +529,7 @@ def test_one_of_several_types_may_have_a_value(rest):
         assert message(**TRACK, **rest, **row)["properties"]["a"] == (7 if name == names[0] else "7")
     outcome = withheld(**TRACK, **rest, **dict.fromkeys(names[:2], "7"))
     assert outcome.reason == "properties_conflict"
-    assert outcome.error == "properties.a:number, properties.a:string: one of these may have a value in a row"
+    assert outcome.error == "properties.a:number, properties.a:string: only one of these may have a value in a row"
 
 
 @pytest.mark.parametrize(

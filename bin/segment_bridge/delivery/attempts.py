@@ -1,7 +1,8 @@
 """Sends a batch until its answer is final, and holds what all requests of a run share, under one lock.
 
-They share the wait that an answer asks for, how many requests may be under way, whether there is a reason to stop, and
-what is known of the receiver (segment_bridge.delivery.trust). No sockets of its own; time and chance are parameters.
+They share the wait that an answer asks for, how many requests may be under way, the reason to stop if there is one, and
+what is known about the receiver (segment_bridge.delivery.trust). This module has no sockets; time and chance are
+parameters.
 """
 
 import math
@@ -23,14 +24,14 @@ BACKOFF = Backoff()
 SHORTEST_HOLD_S = 1.0
 REFUSED = (Kind.REFUSED, Kind.TOO_LARGE, Kind.DENIED)
 _NOT_ABOUT_EVENTS = (401, 407, 415)
-"""A receiver that answers so has not looked at the events; unless it has accepted others, do not ask it again."""
+"""A receiver that answers this has not looked at the events. Unless it has accepted others, do not try again."""
 
 OnAccepted = Callable[[bytes, int], None]
-"""Called under the lock: a message that was accepted, and the number of its request in the order they began."""
+"""Called under the lock, with a message that was accepted, and the number of its request in the order they began."""
 
 
 class Stop(NamedTuple):
-    """Why nothing more is sent; `http` is the status, if a refusal was the reason."""
+    """Why nothing more is sent. If a refusal was the reason, `http` is its status."""
 
     reason: str
     error: str
@@ -38,13 +39,13 @@ class Stop(NamedTuple):
 
 
 class Stopped(Exception):
-    """`Attempts.stopped` says why."""
+    """Nothing more is sent; `Attempts.stopped` says why."""
 
 
 class Sender(Protocol):
-    """What this module needs of a client.Client. `send` takes what `prepare` returns, any number of times."""
+    """What this module needs from a client.Client. `send` takes what `prepare` returns, any number of times."""
 
-    gzip: bool  # is set to False where the other side does not take it
+    gzip: bool  # set to False if the receiver does not accept it
     requests: int
     body_bytes: int
     wire_bytes: int  # after compression
@@ -55,7 +56,7 @@ class Sender(Protocol):
 
 @dataclass
 class Attempt:
-    """How many requests a message was in so far, and the last answer."""
+    """How many requests contained a message so far, and the last answer."""
 
     requests: int
     answer: Optional[Answer] = None
@@ -65,7 +66,7 @@ class Attempts:
     """All attempts of one run, from any number of threads at once.
 
     Attributes:
-        lock: guards `trust`, and what follows.
+        lock: guards `trust` and all attributes below.
         begun: how many requests have begun.
     """
 
@@ -87,15 +88,15 @@ class Attempts:
         self._backoff, self._clock, self._chance = backoff, clock, chance
         self._left_s, self._deadline = destination.deadline, 0.0
         self._pace = Pace(destination.concurrency, destination.max_eps)
-        # One thread makes everything large: malloc keeps a megabyte for each thread that has made any.
+        # A single thread allocates everything large, because malloc keeps a megabyte for each thread that does.
         self._preparing = ThreadPoolExecutor(1, "prepare")
         self._breaker = Breaker()
         self._under_way = 0
-        self._trouble = ""  # the last answer that asked for another request
+        self._trouble = ""  # the last answer that led to another request
 
     @property
     def level(self) -> int:
-        """How many requests may be under way at once, at present."""
+        """How many requests may currently be under way at once."""
         return self._pace.level
 
     @property
@@ -103,24 +104,24 @@ class Attempts:
         return self._pace.highest
 
     def close(self) -> None:
-        """To be called when no thread needs it any more."""
+        """Call this once no thread needs it any more."""
         self._preparing.shutdown()
 
     def resume(self) -> None:
-        """From here until `pause`, time counts against the deadline."""
+        """Starts the time that counts against the deadline; `pause` stops it."""
         self._deadline = self._clock() + self._left_s
 
     def pause(self) -> None:
         self._left_s = self._deadline - self._clock()
 
     def stop(self, reason: str, error: str, http: Optional[int] = None) -> None:
-        """No thread sends anything more; requests under way finish. The first reason stands."""
+        """Makes all threads stop sending; requests under way finish. Only the first reason counts."""
         with self.lock:
             self.stopped = self.stopped or Stop(reason, error, http)
             self.lock.notify_all()
 
     def is_unknown(self) -> bool:
-        """Whether nothing was accepted yet, and no request under way can still be."""
+        """Whether nothing was accepted yet. Waits for requests under way, which might still be."""
         with self.lock:
             while self.trust.is_unknown and self._under_way and not self.stopped:
                 self.lock.wait()
@@ -130,7 +131,7 @@ class Attempts:
         """Sends a batch until another request would not change the answer.
 
         Args:
-            on_accepted: to be called in place of the usual step when the batch is accepted.
+            on_accepted: called instead of the usual step when the batch is accepted.
 
         Raises:
             Stopped
@@ -155,7 +156,7 @@ class Attempts:
                 failures += 1
                 not_before = self._clock() + self._backoff.wait_s(failures, self._chance())
             elif answer.kind is Kind.DENIED and not denials and is_whole_or_single and not self.is_unknown():
-                denials += 1  # others get through: it may be this server, or this moment
+                denials += 1  # others are accepted, so this may pass, or be about one server
                 not_before = self._clock() + self._backoff.wait_s(1, self._chance())
             else:
                 return self._note(answer)
@@ -169,7 +170,7 @@ class Attempts:
     def _request(
         self, request: Any, batch: Batch, attempt: Attempt, not_before: float, on_accepted: OnAccepted
     ) -> Answer:
-        """One request, when its turn comes."""
+        """Waits for its turn, and sends one request."""
         begun = self._await_turn(len(batch), not_before)
         attempt.requests += 1
         answer = None
@@ -192,7 +193,7 @@ class Attempts:
         """Waits until a request may begin, and returns its number.
 
         Raises:
-            Stopped: no time is left, or would be left by then, or there is another reason to stop.
+            Stopped: no time is left, or none would be left by then, or there is another reason to stop.
         """
         with self.lock:
             began = self._clock()
@@ -200,7 +201,7 @@ class Attempts:
                 now = self._clock()
                 due = max(not_before, self._pace.not_before())
                 if not self.stopped and max(now, due) > self._deadline:
-                    self.stop("deadline", "another request would pass the deadline of the run" + self._trouble)
+                    self.stop("deadline", "another request would exceed the deadline of the run" + self._trouble)
                 if self.stopped:
                     raise Stopped
                 if due <= now and self._under_way < self._pace.level:
@@ -213,7 +214,7 @@ class Attempts:
             return self.begun
 
     def _hold(self, answer: Answer, times: int) -> None:
-        """Lets no request begin before the time that the answer asks for."""
+        """Holds back all requests until the time that the answer asks for."""
         wait_s = answer.retry_after_s
         if wait_s is None:
             wait_s = self._backoff.wait_s(times, self._chance())
@@ -221,7 +222,7 @@ class Attempts:
             self._pace.throttled(self._clock(), max(wait_s, SHORTEST_HOLD_S))
 
     def _note(self, answer: Answer) -> Answer:
-        """A final answer, as it is to be understood by now; notes what it means for later batches."""
+        """Returns a final answer, reinterpreted if need be, and notes what it means for later batches."""
         with self.lock:
             if answer.kind is Kind.DENIED and answer.http in _NOT_ABOUT_EVENTS and self.trust.is_unknown:
                 answer = answer._replace(kind=Kind.MISCONFIGURED)

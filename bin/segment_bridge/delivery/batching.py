@@ -1,4 +1,4 @@
-"""Messages become the bodies of batch requests, within Segment's limits in bytes and in number; pure.
+"""Puts messages into the bodies of batch requests, within Segment's limits in bytes and in number; pure.
 
 The size of a batch is the exact size of its body before compression. Segment does not document what its limit of 500 KB
 applies to; this is what all of its libraries measure.
@@ -16,7 +16,7 @@ from segment_bridge import __version__
 
 T = TypeVar("T")
 
-# The library that makes the call, as the Spec's common fields ask for; Segment merges it into each event's context.
+# The Spec's common fields require the name of the calling library. Segment merges it into each event's context.
 _CONTEXT = (
     b'"context":%s,'
     % json.dumps({"library": {"name": "segment-bridge", "version": __version__}}, separators=(",", ":")).encode()
@@ -27,30 +27,30 @@ ENVELOPE_BYTES = len(_HEAD) + len(_TAIL)
 
 
 def body(payloads: Iterable[bytes]) -> bytes:
-    """The body of a request, without any white space, so that its size is known beforehand."""
+    """Makes the body of a request, without white space, so that its size is known beforehand."""
     return _HEAD + b",".join(payloads) + _TAIL
 
 
 def addressed(given: bytes, write_key: str = "", has_context: bool = True) -> bytes:
-    """A body with a write key in it, where one is given, or without the batch's context."""
+    """Adds a write key to a body, if one is given, and removes the batch's context unless `has_context`."""
     member = b'"writeKey":%s,' % json.dumps(write_key).encode() if write_key else b""
     return b"{" + member + given[1 if has_context else 1 + len(_CONTEXT) :]
 
 
 def body_bytes(payloads: List[bytes]) -> int:
-    """The size of that body."""
+    """The size of the body with these messages."""
     return ENVELOPE_BYTES + sum(map(len, payloads)) + max(len(payloads) - 1, 0)
 
 
 def of_rows(values: Sequence[T], rows: Sequence[int]) -> Sequence[T]:
-    """The values of these rows, which are in order: nearly always those from one row to another."""
+    """The values of these rows, which must be in order. Usually they are a range."""
     first, end = rows[0], rows[-1] + 1
     return values[first:end] if end - first == len(rows) else [values[row] for row in rows]
 
 
 @dataclass
 class Batch:
-    """Serialised messages, and for each the number of the row it came from, as the caller counts rows."""
+    """Serialised messages, and the number of each one's row, as the caller counts rows."""
 
     number: int
     payloads: List[bytes] = field(default_factory=list)
@@ -102,7 +102,7 @@ class Batcher:
             start, before = end, ends[end - 1]
 
     def flush(self) -> Optional[Batch]:
-        """The batch that is not full yet, or None."""
+        """Returns the batch that is not full yet, or None."""
         batch = self._batch
         if not batch.payloads:
             return None

@@ -1,20 +1,20 @@
-"""Dotted columns, such as traits.address.city, become the JSON objects that they are named after; pure.
+"""Turns dotted columns, such as traits.address.city, into JSON objects; pure.
 
 | column | is sent as |
 |---|---|
-| `properties.plan` | a text; `null` counts as no value |
-| `properties.plan:string` | just the text that is there |
-| `properties.amount:number` | a number, as it is written |
+| `properties.plan` | text; the text `null` counts as no value |
+| `properties.plan:string` | the text unchanged |
+| `properties.amount:number` | a number, spelled as in the cell |
 | `properties.paid:boolean` | true or false |
-| `properties.address:json` | any JSON, as it is given |
+| `properties.address:json` | any JSON, unchanged |
 
-Several values become an array, and so does a column whose name ends in `{}` (before the type). Whoever names the column
-chooses the type: the look of a value never does. (In `integrations`, where Segment takes any text for true, a column
-without a type is a boolean.) A colon with another word behind it is part of the name, but a word that is nearly a type
-is refused; and so is `properties.products{}.sku`, spath's name for values from an array of objects: nobody can tell any
-more which value belongs to which object.
+Several values become an array; so does a single value if the column's name ends in `{}` (before the type). The name of
+the column decides the type, never the look of a value. (In `integrations`, where Segment takes any text for true, a
+column without a type is a boolean.) A colon followed by another word is part of the name, but a word that looks like a
+type is rejected. So is `properties.products{}.sku`, which is spath's name for values from an array of objects, because
+it no longer tells which value belongs to which object.
 
-This module goes through a block column by column; it reads only JSON texts row by row.
+This module processes a block column by column; it reads only JSON texts row by row.
 """
 
 import re
@@ -25,11 +25,11 @@ from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Sequenc
 from segment_bridge.delivery import jsontext
 
 Columns = Sequence[Sequence[str]]
-"""Of some rows: the cells of each column of the chunk's header."""
+"""The cells of some rows, for each column of the chunk's header."""
 Reject = Callable[[int, str, str], None]
-"""Of a row: the reason's code, without the object's name, and the reason in words."""
+"""Takes a row, the code of the reason without the object's name, and the reason in words."""
 ToJson = Callable[[str], str]
-"""Makes JSON of a text, "" of what stands for no value; raises ValueError."""
+"""Turns a text into JSON, or into "" if it means no value; raises ValueError."""
 
 
 # --- Types ----------------------------------------------------------------------------------------------------------
@@ -53,7 +53,7 @@ def _boolean(text: str) -> str:
     text = text.strip()
     if text.lower() in ("true", "false"):  # eval's tostring() writes True
         return text.lower()
-    return _none(text, 'must be true or false, by eval x=if(..., "true", "false"), say')
+    return _none(text, 'must be true or false, for example by eval x=if(..., "true", "false")')
 
 
 def _none(text: str, due: str) -> str:
@@ -87,17 +87,17 @@ class _Column(NamedTuple):
     position: int
     twin: Optional[int]
     to_json: ToJson
-    reason: str  # for what cannot become JSON
+    reason: str  # the reason code of values that cannot become JSON
     is_array: bool
 
 
-_Leaf = Tuple[Sequence[str], Sequence[str]]  # the path of a column's values, and these
+_Leaf = Tuple[Sequence[str], Sequence[str]]  # the path of a column's values, and the values
 
 _APART = re.compile(r"\{\d*\}")
 
 
 def _meaning(name: str) -> Tuple[str, ToJson, str, bool]:
-    """What a column's name says: the values' path, how they become JSON, why they cannot, whether they are an array."""
+    """What a column's name means: path, conversion to JSON, reason code if that fails, whether it is an array."""
     path, reason = name, "wrong_type"
     to_json: ToJson = _boolean if name.startswith("integrations.") else plain
     rest, colon, word = name.rpartition(":")
@@ -107,7 +107,7 @@ def _meaning(name: str) -> Tuple[str, ToJson, str, bool]:
         elif word.strip(" {}").lower() in _NEARLY:
             reason = "unknown_type"
             to_json = _refusing(
-                '"%s" is not a type: call it %s:%s (or %s:string, if it is part of the name)'
+                '"%s" is not a type: use %s:%s (or %s:string if it is part of the name)'
                 % (word, rest, ", :".join(TYPES), name)
             )
     is_array = path.endswith("{}")
@@ -115,8 +115,8 @@ def _meaning(name: str) -> Tuple[str, ToJson, str, bool]:
     if _APART.search(path):
         reason, whole = "array_apart", _APART.split(path)[0]
         to_json = _refusing(
-            "an array that was taken apart cannot be put together again: send it as it is, by eval "
-            '"%s:json"=json_extract(...), say' % whole
+            "an array that spath took apart cannot be joined again: send the whole array, for example by eval "
+            '"%s:json"=json_extract(...)' % whole
         )
     return path, to_json, reason, is_array
 
@@ -132,7 +132,7 @@ def _refusing(error: str) -> ToJson:
 
 
 class Objects:
-    """An object that some columns make: a node of the tree of their names."""
+    """An object made from several columns: a node of the tree of their names."""
 
     def __init__(self, name: str, path: Tuple[str, ...] = ()):
         self._name, self._path = name, path
@@ -140,7 +140,7 @@ class Objects:
         self._members: Dict[str, Objects] = {}
 
     def add(self, name: str, position: int, twin: Optional[int]) -> None:
-        """A column, such as traits.address.city of the object `traits`."""
+        """Adds a column, such as traits.address.city of the object `traits`."""
         whole, to_json, reason, is_array = _meaning(name)
         _, *path = whole.split(".", jsontext.MAX_DEPTH)
         node = self
@@ -149,7 +149,7 @@ class Objects:
         node._columns.append(_Column(name, position, twin, to_json, reason, is_array))
 
     def texts(self, columns: Columns, given: Sequence[str], reject: Reject) -> Sequence[str]:
-        """Each row's object; empty where it has no member. `given` are checked JSON texts that rows have besides."""
+        """Each row's object, or "" if it has no members. `given` are the rows' own, checked JSON texts."""
         leaves: List[_Leaf] = []
         made = self._object(columns, reject, leaves)
         if any(given):
@@ -175,11 +175,11 @@ class Objects:
         return [text and "{%s}" % text[1:] for text in map("".join, zip(*parts))]
 
     def _values(self, columns: Columns, reject: Reject, leaves: List[_Leaf]) -> Sequence[str]:
-        """The values at this path, row by row: from one of the columns, or the object that longer names make."""
+        """The values at this path, row by row: from one of the columns, or an object made from longer names."""
         given: List[Sequence[str]] = [_cells(column, columns, reject) for column in self._columns]
         if given:
             names = ", ".join(column.name for column in self._columns)
-            given = [_only(given, "%s: one of these may have a value in a row" % names, reject)]
+            given = [_only(given, "%s: only one of these may have a value in a row" % names, reject)]
             leaves.append((self._path, given[0]))
         if self._members:
             given.append(self._object(columns, reject, leaves))
@@ -187,7 +187,7 @@ class Objects:
 
 
 def _only(given: Sequence[Sequence[str]], error: str, reject: Reject) -> Sequence[str]:
-    """The values that are there, of which a row may have one."""
+    """Each row's only value. Rejects rows with more than one."""
     if len(given) == 1:
         return given[0]
     for row, values in enumerate(zip(*given)):
@@ -225,10 +225,10 @@ def _cells(column: _Column, columns: Columns, reject: Reject) -> List[str]:
 
 
 def converted(texts: Sequence[str], to_json: ToJson, refuse: Callable[[int, str, ValueError], None]) -> List[str]:
-    """The values that there are; "" for one that is refused."""
+    """Converts these texts. A text that is refused becomes an empty one."""
     try:
         return [text and to_json(text) for text in texts]
-    except ValueError:  # of one of them, or more
+    except ValueError:  # for at least one of them
         made = [""] * len(texts)
     for row, text in enumerate(texts):
         try:
@@ -242,5 +242,5 @@ _VALUE = re.compile(r"\$((?:\$\$|[^$])*)\$(?:;|$)")
 
 
 def values_of(twin: str) -> List[str]:
-    """The values of a multivalue column: $a$;$b$, where a $ inside a value is doubled."""
+    """Splits the values of a multivalue column: $a$;$b$, where a $ inside a value is doubled."""
     return [value.replace("$$", "$") for value in _VALUE.findall(twin)]

@@ -1,4 +1,4 @@
-"""Counts a run's events by outcome and reason, with an example of each, and what went over the wire; pure."""
+"""Counts a run's events by outcome and reason, with an example of each, and its traffic; pure."""
 
 from collections import Counter
 from typing import Dict, List, NamedTuple, Tuple, Union
@@ -16,12 +16,12 @@ class Traffic(NamedTuple):
     waited_s: float = 0.0
     """How long all requests together waited for their turn."""
     concurrency: int = 0
-    """How many requests may have been under way at once, at most."""
+    """The most requests that could be under way at once."""
     gave_up_gzip: bool = False
 
 
 class Reason:
-    """How many events ended in one way, and an example."""
+    """How many events had the same outcome and reason, and an example."""
 
     def __init__(self, outcome: Outcome, message_id: str):
         self.outcome, self.message_id = outcome, message_id
@@ -41,12 +41,12 @@ class Counts:
 
     @property
     def not_sent(self) -> int:
-        """How many events should have been accepted and were not."""
+        """How many events should have been accepted but were not."""
         return self["failed"] + self["unsent"]
 
     @property
     def reasons(self) -> List[Reason]:
-        """In the order in which they first came up."""
+        """The reasons, in the order in which they first occurred."""
         return [*self._reasons.values()]
 
     def add(self, outcome: Outcome, number: int, example: Union[str, bytes]) -> None:
@@ -63,5 +63,5 @@ class Counts:
 
 
 def facts(by_status: Dict[str, int]) -> Dict[str, int]:
-    """For the run log, each line of which says by `dryrun` whether it was one."""
+    """The counts by their names in the run log, where the field `dryrun` says whether the run was a dry run."""
     return {"rehearsed" if status == "dryrun" else status: count for status, count in by_status.items()}

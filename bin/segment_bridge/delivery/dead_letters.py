@@ -27,8 +27,8 @@ STATUSES = ("rejected", "failed", "unsent")
 AGAIN, DROPPED = "again", "dropped"
 """The statuses by which a person asks to send a letter again, whatever its age, or to remove it."""
 DROPS = {
-    "age": "dead letters that nobody dealt with for 30 days were removed",
-    "number": "there were too many dead letters: the oldest were removed, of those that were refused first",
+    "age": "dead letters were removed because they were older than 30 days",
+    "number": "dead letters were removed because there were too many: refused ones first, the oldest first",
 }
 MAX_AGE_S = 30 * 86_400
 MAX_LETTERS = 100_000

@@ -1,16 +1,16 @@
-"""Remembers which ids a run has had, in a fixed amount of memory however many there are; pure."""
+"""Remembers the ids of a run in a fixed amount of memory, however many there are; pure."""
 
 from array import array
 
-_GONE = -1  # which no hash is
+_GONE = -1  # a value that no hash has
 
 
 class Seen:
     """A set of texts that remembers their 64-bit hashes: 8 MB, whatever is added.
 
-    It is an open-addressed table, because a Python set of a million ids takes 100 MB. When three quarters of it are
-    taken, after 786,432 different texts, it begins anew: an id that repeats over a longer distance is then sent again,
-    and Segment drops it. Two of a million different texts have the same hash in one run of 37 million.
+    It is an open-addressed table, because a Python set of a million ids takes 100 MB. After 786,432 different texts,
+    when three quarters of it are full, it starts over: an id that repeats over a longer distance is then sent again,
+    and Segment drops it. In one of 37 million runs, two of a million different texts have the same hash.
     """
 
     SLOTS = 1 << 20
@@ -22,7 +22,7 @@ class Seen:
         self._room = self._most = 3 * slots // 4
 
     def _begin_anew(self) -> None:
-        """In place: a second table of that size would be the most memory that a run ever takes."""
+        """Empties the table in place: a second table would exceed everything else that a run keeps in memory."""
         empty = array("q", [0]) * 1024
         for start in range(0, len(self._table), 1024):
             self._table[start : start + 1024] = empty[: len(self._table) - start]
@@ -39,7 +39,7 @@ class Seen:
             slot = (slot + 1) & self._mask
 
     def add(self, text: str) -> bool:
-        """Adds a text; whether it is new."""
+        """Adds a text, and returns whether it is new."""
         value = hash(text) or 1
         table, mask = self._table, self._mask
         slot = value & mask

@@ -1,8 +1,8 @@
-"""What a destination adds to each event: `context` and `integrations`; pure.
+"""Adds a destination's `context` and `integrations` to each event; pure.
 
-The event's own members win, at every depth. The app puts the destination's into each event, for every receiver:
-RudderStack ignores a context beside the events, Customer.io replaces theirs with it, and Segment does not document
-which of the two wins.
+The event's own members win, at every depth. The app adds the destination's members to each event, for every receiver,
+because RudderStack ignores a context beside the events, Customer.io replaces theirs with it, and Segment does not
+document which of the two wins.
 
 Sources: Segment's "HTTP API" and "Spec: Common fields" (`integrations` are booleans or objects, `consent` has booleans
 by category, `protocols.event_version` is an integer); rudder-server, Jitsu and Customer.io as in receivers.
@@ -15,13 +15,13 @@ from typing import Any, Callable, Dict
 from segment_bridge.delivery import ingest, jsontext
 
 Add = Callable[[str], str]
-"""Turns the JSON text of an object, or "", into the one to send."""
+"""Turns the JSON text of an object, or "", into the text to send."""
 
 
 def add(default: str) -> Add:
-    """A function that adds the members of a checked JSON object."""
+    """Returns a function that adds the members of a checked JSON object."""
 
-    # The rows of a search have few different ones.
+    # The rows of a search have few different objects.
     @functools.lru_cache(maxsize=64)
     def added(text: str) -> str:
         return jsontext.merged(default, text) if text else default
@@ -30,15 +30,15 @@ def add(default: str) -> Add:
 
 
 def context(text: str) -> str:
-    """The check of the setting `context`: JSON that Segment takes.
+    """Checks the setting `context`.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it is not JSON that Segment accepts.
     """
     checked = _object(text)
     problem = ingest.context_problem(checked)
     if problem:
-        raise ValueError("must be right: " + problem[1])
+        raise ValueError("must be one that Segment accepts: " + problem[1])
     version = _at(json.loads(checked), "protocols", "event_version")
     if version is not None and (isinstance(version, bool) or not isinstance(version, int)):
         raise ValueError("must be an object with a whole number at protocols.event_version")
@@ -46,11 +46,15 @@ def context(text: str) -> str:
 
 
 def integrations(text: str) -> str:
-    """As `context`; each member is true, false or an object."""
+    """Checks the setting `integrations`; each member must be true, false or an object.
+
+    Raises:
+        ValueError: it is something else.
+    """
     checked = _object(text)
     for name, value in json.loads(checked).items():
         if not isinstance(value, (bool, dict)):
-            raise ValueError("must be true, false or an object for each name, and %s is not" % name)
+            raise ValueError("must be true, false or an object for each name, but %s is not" % name)
     return checked
 
 

@@ -1,13 +1,13 @@
-"""Columns of type digest: a salted digest is sent in place of their text, which nobody can tell from it; pure.
+"""Replaces the texts in columns of type digest by salted digests, from which nobody can find out the text; pure.
 
-| column | what becomes of it |
+| column | what is sent |
 |---|---|
-| `userId:digest`, and other ids | the id, as its digest |
-| `properties.owner:digest` | the property, as the digest of its text |
-| `properties:digest` | a JSON object: each member becomes a property, as a digest; null members are left out |
+| `userId:digest`, and other ids | a digest of the id |
+| `properties.owner:digest` | a digest of the property's text |
+| `properties:digest` | a JSON object: a digest of each member; null members are left out |
 
-A digest is the HMAC-SHA-256 of the UTF-8 text with the app's salt as its key, in hexadecimal: the same text gives the
-same digest in every event, and another one in another installation. Digests are made before anything else happens to
+A digest is the HMAC-SHA-256 of the UTF-8 text in hexadecimal, with the app's salt as the key. The same text has the
+same digest in every event, but another one in another installation. Digests are made before anything else happens to
 the rows, so messages, dead letters and the run log never contain the text. The rows of the search keep their columns.
 
 Source: RFC 2104.
@@ -28,8 +28,8 @@ _COLUMN = re.compile(
     r"(?:__mv_)?((userId|anonymousId|groupId|previousId)|(properties|traits|context)|(?:properties|traits|context)\..+)"
     r":digest"
 )
-_UNUSED = "segment_digest"  # as other names with segment_, it is not sent
-_KEPT = 10_000  # digests: a search has few users and many rows of each
+_UNUSED = "segment_digest"  # not sent, like all names that begin with segment_
+_KEPT = 10_000  # digests to remember: a search has many rows of few users
 
 
 def has_digests(header: Sequence[str]) -> bool:
@@ -37,7 +37,7 @@ def has_digests(header: Sequence[str]) -> bool:
 
 
 class Digests:
-    """The digests of a chunk with this header: columns of type digest take the place of plain ones.
+    """Makes the digests of a chunk with this header. Columns of type digest replace the plain ones.
 
     Attributes:
         header: the plain names, one for each column of the chunk.
@@ -54,7 +54,7 @@ class Digests:
             plain = name[: -len(":digest")]
             if match[2] or match[3]:
                 make: Callable[[str], str] = self._id if match[2] else self._members
-                if name.startswith(_TWIN):  # an id has one value, and so has an object's text
+                if name.startswith(_TWIN):  # ids and the texts of objects have a single value
                     self.header[position] = plain if plain not in header else _UNUSED
                 else:
                     self._add_into(header, position, plain, make, _one if match[2] else _both)
@@ -64,7 +64,7 @@ class Digests:
                 self._steps.append(_replacing(position, make))
 
     def columns(self, columns: Columns) -> Columns:
-        """Of a block of the chunk's rows."""
+        """Returns the columns of a block of the chunk's rows, with digests."""
         made: List[Sequence[str]] = [*columns]
         for step in self._steps:
             step(made)
@@ -100,7 +100,7 @@ class Digests:
         return ";".join("$%s$" % self.digest(value) for value in values_of(twin))
 
     def _id(self, text: str) -> str:
-        """A word for "none" stays as it is, so that it is refused as an id; its digest would not be."""
+        """Leaves a word that means "none" unchanged, so that it is rejected as an id; its digest would not be."""
         try:
             return self.digest(ids.given(text))
         except ValueError:
@@ -110,7 +110,7 @@ class Digests:
         try:
             members = json.loads(text, parse_int=str, parse_float=str).items()
         except (ValueError, AttributeError, RecursionError):
-            return "properties to be sent as digests are no JSON object"  # which is refused as such, without the text
+            return "properties to be sent as digests are not a JSON object"  # rejected as such, without the text
         digests = [
             "%s:%s" % (quote(name), quote(self.digest(_plain(value)))) for name, value in members if value is not None
         ]
@@ -130,7 +130,7 @@ def _one(text: str, digest: str) -> str:
 
 
 def _both(text: str, digests: str) -> str:
-    """The members of two JSON objects in one. What is not an object stays as it is, and is refused later."""
+    """Joins two JSON objects. A text that is not an object stays unchanged, and is rejected later."""
     text = text.strip()
     if not (text.startswith("{") and text.endswith("}") and digests.startswith("{")):
         return digests if digests and (not text or not digests.startswith("{")) else text

@@ -1,8 +1,8 @@
-"""Makes a draft from a row that gives no message, for a person to correct and send again; pure.
+"""Makes a draft from a row without a valid message, for a person to correct and send again; pure.
 
-A draft is a JSON object with the members that a message has. It contains objects as far as the row's columns form them;
-columns that form none, or have several values, keep their own names. It has an id, by which people find it, and the
-row's time. What is too large ever to be sent is cut.
+A draft is a JSON object with the members of a message. It contains objects if the row's columns form valid ones; other
+columns, and those with several values, keep their own names. It has an id, by which people find it, and the row's time.
+A draft that is too large to be sent is cut.
 """
 
 import json
@@ -20,10 +20,10 @@ _CUT = "... (cut)"
 
 
 def draft(layout: Layout, cells: Sequence[str], message_id: str) -> str:
-    """A row's draft, as a JSON text of at most MAX_EVENT_BYTES, or a little more.
+    """Makes a row's draft: JSON text of at most MAX_EVENT_BYTES, or a little more.
 
     Args:
-        message_id: the row's, or one that stands in for it.
+        message_id: the row's, or a substitute.
     """
     members: Dict[str, str] = {}  # JSON texts
     for name, position, twin in layout.columns:
@@ -43,7 +43,7 @@ def draft(layout: Layout, cells: Sequence[str], message_id: str) -> str:
 
 
 def _make_object(layout: Layout, cells: Sequence[str], name: str, members: Dict[str, str]) -> None:
-    """Replaces columns by the object that they form, if nothing is wrong with them."""
+    """Replaces columns by the object that they form, if it is valid."""
     try:
         text = jsontext.checked(json.loads(members[name])) if name in members else ""
         if name in layout.dotted:
@@ -61,7 +61,7 @@ def _refuse(row: int, code: str, error: str) -> None:
 
 
 def _date(members: Dict[str, str]) -> None:
-    """The draft keeps the time itself: when it is sent again, there is no _time."""
+    """Puts the time into the draft, because there is no _time when it is sent again."""
     try:
         time = from_epoch(json.loads(members["_time"]))
     except (KeyError, ValueError, TypeError):
@@ -71,7 +71,7 @@ def _date(members: Dict[str, str]) -> None:
 
 
 def _cut(members: Dict[str, str]) -> Dict[str, str]:
-    """The members as texts, each cut, and as many as there is room for."""
+    """Cuts each member, and returns as many as there is room for."""
     cut: Dict[str, str] = {}
     room = MAX_EVENT_BYTES
     for name, text in {"messageId": members["messageId"], **members}.items():

@@ -1,7 +1,7 @@
-"""Finds what Segment throws away on ingest because of the event's context: consent, and the advertising id; pure.
+"""Finds events that Segment throws away on ingest because of the consent or advertising id in their context; pure.
 
 Segment does not say whether it checks every event like this, or only those called "Segment Consent Preference Updated".
-The app checks all: an event whose consent Segment cannot read might go to destinations that it must not reach.
+The app checks all, because an event whose consent Segment cannot read might go to destinations that it must not reach.
 
 Source: Segment's "Delivery Overview", "Failed on Ingest"; "Consent in Segment Connections".
 """
@@ -11,7 +11,7 @@ import json
 from typing import Any, Optional, Tuple
 
 Problem = Optional[Tuple[str, str]]
-"""Segment's code, and in words."""
+"""Segment's code, and the problem in words."""
 CONSENT_EVENT = "Segment Consent Preference Updated"
 NO_CATEGORIES: Tuple[str, str] = (
     "consent_categorypreferences_should_exist",
@@ -20,7 +20,7 @@ NO_CATEGORIES: Tuple[str, str] = (
 
 
 def context_problem(text: str) -> Problem:
-    """The reason for which Segment throws away events with this context, a JSON text; None for nearly all."""
+    """Why Segment throws away events with this context (JSON text); None if it does not."""
     return _problem(text) if "consent" in text or "advertisingId" in text else None
 
 
@@ -29,7 +29,7 @@ def _problem(text: str) -> Problem:
     context = json.loads(text)
     device = context.get("device")
     if isinstance(device, dict) and not isinstance(device.get("advertisingId", ""), str):
-        return "device_advertisingid_should_be_string", "context.device.advertisingId must be a text"
+        return "device_advertisingid_should_be_string", "context.device.advertisingId must be text"
     if "consent" not in context:
         return None
     consent = context["consent"]
@@ -56,18 +56,18 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-# --- Limits of Unify, which silently drops what exceeds them ---
+# --- Limits of Unify, which silently drops events that exceed them ---
 
 MOST_MEMBERS = 300
 MOST_GROUP_ID_CHARS = 500
 MOST_EVENTS_OF_A_PROFILE = 25
-"""In a second."""
+"""In one second."""
 LEAST_BYTES_OF_MANY = MOST_MEMBERS * len('"a":1,')
-"""What an event has at least that is beyond the first limit."""
+"""An event that exceeds MOST_MEMBERS has at least this many bytes."""
 
 
 def has_many_members(payload: bytes) -> bool:
-    """Whether an event has more properties or traits than Unify keeps."""
+    """Whether an event has more properties or traits than Unify accepts."""
     if len(payload) < LEAST_BYTES_OF_MANY or payload.count(b'":') <= MOST_MEMBERS:
         return False
     event = json.loads(payload)
@@ -75,6 +75,6 @@ def has_many_members(payload: bytes) -> bool:
 
 
 def has_long_group(payload: bytes) -> bool:
-    if len(payload) < MOST_GROUP_ID_CHARS or not payload.startswith(b'{"type":"group"'):  # as messages begin
+    if len(payload) < MOST_GROUP_ID_CHARS or not payload.startswith(b'{"type":"group"'):  # as all such do
         return False
     return len(json.loads(payload).get("groupId", "")) > MOST_GROUP_ID_CHARS

@@ -1,8 +1,8 @@
-"""A refused batch is halved until the bad messages are alone; the others are sent.
+"""Halves a refused batch until the bad messages are alone, and sends the others.
 
-Where nothing shows yet that the receiver takes anything at all, three messages of the batch are tried alone first:
-halving would take long and come to nothing. segment_bridge.delivery.trust decides whether a message that is refused
-alone is to blame, or something that is wrong with all of them (the write key, the url, gzip).
+If the receiver has not accepted anything yet, three messages of the batch are tried alone first, because halving might
+take long for nothing. segment_bridge.delivery.trust decides whether a message that is refused alone is to blame, or
+something that concerns all of them (the write key, the url, gzip).
 """
 
 import contextlib
@@ -16,14 +16,14 @@ from segment_bridge.delivery.outcomes import Outcome
 from segment_bridge.delivery.trust import Fate, Refusal
 
 SMALLEST_BATCH_BYTES = 33_000
-"""The cap is not lowered below the largest event there may be."""
+"""The limit is not lowered below the size of the largest event."""
 
 
 class Isolation:
     """The isolation of one run; several threads may use it at once.
 
     Attributes:
-        max_batch_bytes: is lowered if the receiver takes less than the setting allows.
+        max_batch_bytes: lowered if the receiver accepts less than the setting allows.
     """
 
     def __init__(self, attempts: Attempts, max_batch_bytes: int):
@@ -31,11 +31,11 @@ class Isolation:
         self._attempts = attempts
         self._trust = attempts.trust
         self._client = attempts.client
-        self._judging = threading.RLock()  # one at a time finds out about the receiver; taken before the attempts' lock
+        self._judging = threading.RLock()  # one thread at a time tests the receiver; taken before the attempts' lock
         self._has_probed = False
 
     def deliver(self, batch: Batch, requests: int = 0) -> List[Fate]:
-        """What becomes of a batch's messages, which were in this many requests before."""
+        """Delivers a batch whose messages were in this many requests before; returns what became of each."""
         attempt = Attempt(requests)
         try:
             answer = self._attempts.send(batch, attempt)
@@ -56,7 +56,7 @@ class Isolation:
         ]
 
     def _stopped(self, batch: Batch, attempt: Attempt, requests: int) -> Outcome:
-        """The outcome of messages that were not sent any more: failed, if they had been refused like all others."""
+        """The outcome of messages that were not sent any more: failed if they were refused before, like all others."""
         reason, error, http = self._attempts.stopped or Stop("", "")
         status = "failed" if requests and http else "unsent"
         if attempt.answer:
@@ -72,7 +72,7 @@ class Isolation:
                 half = max(body_bytes(batch.payloads) // 2, SMALLEST_BATCH_BYTES)
                 self.max_batch_bytes = min(self.max_batch_bytes, half)
         known: Dict[int, Fate] = {}
-        with self._judging:  # others that were refused wait for what comes of it
+        with self._judging:  # other refused batches wait for the result
             if not self._attempts.is_unknown():
                 if answer.kind is Kind.DENIED and is_whole:
                     self._send_witness(answer)
@@ -85,16 +85,16 @@ class Isolation:
         return [*self.deliver(first, requests), *self.deliver(second, requests)]
 
     def _probe(self, batch: Batch, requests: int) -> Dict[int, Fate]:
-        """Sends three messages alone; their outcomes, by position."""
+        """Sends three messages alone; returns what became of them, by position."""
         is_packed = self._client.gzip
         probes = sorted({0, len(batch) // 2, len(batch) - 1})
         known = {index: self.deliver(batch[index : index + 1], requests)[0] for index in probes}
-        if is_packed and not self._client.gzip:  # which was what the others were refused for
+        if is_packed and not self._client.gzip:  # the others were refused because of gzip
             return {index: fate for index, fate in known.items() if not isinstance(fate, Refusal)}
         return known
 
     def _around(self, known: Dict[int, Fate], batch: Batch, requests: int) -> List[Fate]:
-        """What becomes of a batch in which the fate of some messages is known."""
+        """Delivers the rest of a batch of which some messages' fates are known."""
         fates: List[Fate] = []
         start = 0
         for index in sorted(known):
@@ -106,10 +106,10 @@ class Isolation:
             fates += self.deliver(batch[start:], requests)
         return fates
 
-    # --- Is it about the message, or about all of them? ---------------------------------------------------------------
+    # --- Does a refusal concern one message, or all of them? ----------------------------------------------------------
 
     def _refused_alone(self, batch: Batch, answer: Answer, attempt: Attempt) -> Fate:
-        """The verdict may come later. It comes now where there is a doubt about all of them."""
+        """Notes a refused message. The verdict may come later, but comes now if the receiver is doubted."""
         rejected = answer._replace(reason=answer.reason_of_event)
         refusal = Refusal(
             batch.payloads[0],
@@ -131,7 +131,7 @@ class Isolation:
         return refusal
 
     def _send_witness(self, answer: Answer) -> None:
-        """Sends a message again that was accepted before: is it refused as well?"""
+        """Sends a message again that was accepted before, to find out whether it is now refused, too."""
         witness = Batch(0, [self._trust.witness or b""], [0])
         try:
             found = self._attempts.send(witness, Attempt(0), lambda payload, begun: self._trust.confirmed(begun))
@@ -141,7 +141,7 @@ class Isolation:
             self._lose(answer)
 
     def _takes_it_plain(self, batch: Batch, attempt: Attempt) -> bool:
-        """Whether the receiver, which has refused everything so far, takes a message that is not compressed."""
+        """Whether the receiver, which has refused everything so far, accepts an uncompressed message."""
         if not self._client.gzip:
             return False
         self._client.gzip = False
@@ -152,9 +152,9 @@ class Isolation:
         return False
 
     def _lose(self, answer: Answer) -> None:
-        """Nothing is accepted, or nothing any more."""
-        error = "events are refused alone as well, and none was accepted%s: check the write key and the url; %s" % (
-            "" if self._trust.is_unknown else " any more, not even one that had been",
+        """Stops the run because the receiver accepts nothing, or nothing any more."""
+        error = "the receiver refuses even single events%s: check the write key and the url; %s" % (
+            "" if self._trust.is_unknown else ", and one that it accepted before",
             answer.error,
         )
         with self._attempts.lock:

@@ -1,7 +1,7 @@
-"""JSON objects as texts: checked without being rewritten, and added to; pure.
+"""Checks JSON objects without rewriting their text, and adds members to them; pure.
 
-Checking an object and sending its text as it stands costs half of reading it and writing it again, and keeps numbers as
-they are written: 2**70, 1.10 and 1e400 do not survive a float.
+Checking an object and sending its text unchanged costs half of parsing and serialising it. It also keeps the spelling
+of numbers: 2**70, 1.10 and 1e400 do not survive as a float.
 
 Source: RFC 8259.
 """
@@ -12,7 +12,7 @@ from json.encoder import encode_basestring as quote
 from typing import Any, Iterable, Sequence, Tuple
 
 MAX_DEPTH = 200
-"""Receivers' parsers give up somewhere between 500 and 10,000 levels, and refuse the whole batch."""
+"""Receivers' parsers give up somewhere between 500 and 10,000 levels, and then refuse the whole batch."""
 
 NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 
@@ -26,12 +26,13 @@ _scan = _decoder.scan_once
 
 
 def checked(text: str) -> str:
-    """The text of a JSON object that every parser takes: without white space around it, or halves of surrogate pairs.
+    """Returns the text of a JSON object in a form that every parser accepts.
 
-    Repeated keys stay, and mean what they mean to the receiver.
+    Removes white space around it, and replaces halves of surrogate pairs. Repeated keys stay; the receiver decides what
+    they mean.
 
     Raises:
-        ValueError: it is no such text; says why.
+        ValueError: it is not a JSON object; says why.
     """
     if text[-1:] != "}" or text[:1] != "{":
         text = text.strip(" \t\r\n")
@@ -41,7 +42,7 @@ def checked(text: str) -> str:
 
 
 def checked_value(text: str) -> str:
-    """As `checked`, of any JSON value."""
+    """Like `checked`, for any JSON value."""
     return _checked(text.strip(" \t\r\n"))
 
 
@@ -77,19 +78,19 @@ _ESCAPE = re.compile(r"\\(?:%s|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)" % _PAIR)
 
 
 def _whole(escape: "re.Match[str]") -> str:
-    """Half of a surrogate pair, which a log that cuts texts leaves behind, becomes what stands for a lost character."""
+    """Replaces half of a surrogate pair, which logs leave when they cut texts, by the replacement character."""
     return r"\ufffd" if escape[1] else escape[0]
 
 
 class _Written(str):
-    """JSON that is left as it is written."""
+    """JSON text that is kept unchanged."""
 
 
 def with_values(text: str, values: Iterable[Tuple[Sequence[str], str]]) -> str:
-    """A checked object with other JSON texts put in at their paths, in place of what is there.
+    """Puts JSON texts into a checked object at their paths, where they replace what is there.
 
     Raises:
-        ValueError: a path leads through a value that is no object, or ends at an object.
+        ValueError: a path leads through a value that is not an object, or ends at an object.
     """
     root = json.loads(text, parse_float=_Written, parse_int=_Written)
     for path, value in values:
@@ -103,7 +104,7 @@ def with_values(text: str, values: Iterable[Tuple[Sequence[str], str]]) -> str:
 
 
 def merged(text: str, over: str) -> str:
-    """A checked object with the members of another one in it, which win where both have one; objects become one."""
+    """Merges two checked objects, at every depth. Members of `over` win."""
     return _dump(_merged(*(json.loads(each, parse_float=_Written, parse_int=_Written) for each in (text, over))))
 
 
@@ -113,11 +114,11 @@ def _merged(under: Any, over: Any) -> Any:
     return {**under, **{key: _merged(under[key], each) if key in under else each for key, each in over.items()}}
 
 
-_MARK = "\ud800"  # no text that was checked has half of a surrogate pair
+_MARK = "\ud800"  # half of a surrogate pair, which no checked text contains
 
 
 def _same(number: str) -> str:
-    """One text for all numbers that are equal; a text that no other value has."""
+    """Returns the same text for all equal numbers, and one that no other value has."""
     mantissa, _, exponent = number.lower().partition("e")
     whole, _, fraction = mantissa.lstrip("-").partition(".")
     digits = (whole + fraction).rstrip("0")
@@ -135,7 +136,7 @@ _write_same = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def canonical(text: str) -> str:
-    """One text for all checked ones that say the same, whatever their spaces, escapes, order of keys and zeros."""
+    """Returns the same text for all checked texts that differ only in spaces, escapes, order of keys and zeros."""
     return _write_same(_read_same(text)[0])
 
 

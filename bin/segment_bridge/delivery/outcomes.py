@@ -2,16 +2,15 @@
 
 | status | |
 |---|---|
-| accepted | the receiver took it |
+| accepted | the receiver accepted it |
 | rejected | it cannot be sent as it is |
-| failed | the receiver, or the way to it, did not take it in all attempts |
+| failed | the receiver, or the connection to it, failed in all attempts |
 | unsent | it was not tried |
 | duplicate | an earlier row has its messageId, or an earlier run got it accepted |
 | dryrun | it would have been sent |
 
 Some events are withheld before they are sent, the ledger knows some, and the receiver's answer settles most. Each
-passes through `Outcomes` once, which tells everybody who has to know: the row itself, the counts, the dead letters and
-the ledger.
+passes through `Outcomes` once, which informs the row itself, the counts, the dead letters and the ledger.
 """
 
 import json
@@ -24,10 +23,10 @@ STATUSES = ("accepted", "rejected", "failed", "unsent", "duplicate", "dryrun")
 
 
 class Outcome(NamedTuple):
-    """What became of an event; the events of a batch that share their fate share it."""
+    """What became of an event. Events of a batch with the same fate share one instance."""
 
     status: str
-    reason: str = ""  # one of segment_bridge.reasons; empty for what was accepted
+    reason: str = ""  # one of segment_bridge.reasons; empty for accepted events
     http: Optional[int] = None  # status of the last answer
     error: str = ""
     batch: Optional[int] = None  # 1, 2, ... in a run
@@ -46,8 +45,8 @@ class Settled(NamedTuple):
     seconds: float
 
     def parts(self) -> Iterator[Tuple[Outcome, Batch]]:
-        """The batch in parts whose messages share an outcome."""
-        if self.outcomes.count(self.outcomes[0]) == len(self.outcomes):  # nearly always, and a tenth of the cost
+        """Yields the batch in parts whose messages share an outcome."""
+        if self.outcomes.count(self.outcomes[0]) == len(self.outcomes):  # the usual case, at a tenth of the cost
             yield self.outcomes[0], self.batch
             return
         start = 0
@@ -58,23 +57,23 @@ class Settled(NamedTuple):
 
 
 def id_of(payload: bytes) -> str:
-    """Of a message, as it is sent."""
+    """The messageId of a serialised message."""
     found: str = json.loads(payload)["messageId"]
     return found
 
 
-# --- Who has to know --------------------------------------------------------------------------------------------------
+# --- Who is informed --------------------------------------------------------------------------------------------------
 
 
 class Answers(Protocol):
-    """Rows on their way back to the caller of the run."""
+    """The rows that go back to the caller of the run."""
 
     def settle(self, rows: Sequence[int], outcome: Outcome) -> None: ...
 
 
 class Counts(Protocol):
     def add(self, outcome: Outcome, number: int, example: Union[str, bytes]) -> None:
-        """`example`: the id of a message, or itself."""
+        """`example`: a message, or its id."""
 
 
 class Letters(Protocol):
@@ -90,34 +89,34 @@ class Ledger(Protocol):
     def accepted(self, rows: Sequence[int]) -> None: ...
 
 
-# --- The one place ----------------------------------------------------------------------------------------------------
+# --- The one place that settles outcomes ------------------------------------------------------------------------------
 
 
 class Outcomes:
-    """Settles the rows of a run, a piece at a time: from `begin` to `end`, rows are told by their numbers in a piece.
+    """Settles the rows of a run, a piece at a time. From `begin` to `end`, rows have their numbers in the piece.
 
     Args:
-        forget: is told the messageId of an event that did not get there: the next row that has it may.
+        forget: called with the messageId of an event that was not delivered, so that the next row with it can be sent.
     """
 
     def __init__(self, counts: Counts, letters: Letters, ledger: Ledger, forget: Callable[[str], None]):
         self._counts, self._letters, self._ledger, self._forget = counts, letters, ledger, forget
         self._made: Set[int] = set()
-        self._twins: Dict[str, List[int]] = {}  # of earlier rows, by id
+        self._twins: Dict[str, List[int]] = {}  # rows with the same id as an earlier one, by id
 
     def begin(self, answers: Answers) -> None:
         self._answers = answers
         self._made.clear()
 
     def made(self, rows: Iterable[int]) -> None:
-        """The app made the messageIds of these rows: no other row has one of them."""
+        """Notes that the app made the messageIds of these rows, so no other row has the same."""
         self._made.update(rows)
 
     def withheld(self, row: int, message_id: str, outcome: Outcome, draft: str = "") -> None:
-        """The row gives no message that could be sent. A duplicate shares its twin's outcome, if that is not accepted.
+        """Settles a row without a message that could be sent. A duplicate shares its twin's outcome unless accepted.
 
         Args:
-            draft: what to keep of the row.
+            draft: what to keep as a dead letter.
         """
         if outcome is DUPLICATE:
             self._twins.setdefault(message_id, []).append(row)
@@ -127,7 +126,7 @@ class Outcomes:
             self._letters.add(message_id, draft, outcome)
 
     def sent_before(self, row: int, message_id: str, payload: bytes) -> None:
-        """An earlier run sent these, as the ledger knows."""
+        """Settles a row whose event an earlier run sent, according to the ledger."""
         self._settle([row], SENT_BEFORE, message_id)
         self._letters.accepted([payload])
 
@@ -142,12 +141,12 @@ class Outcomes:
                 self._lost(row, payload, outcome)
 
     def overturned(self, payload: bytes, outcome: Outcome) -> None:
-        """An event whose row has gone back already: its dead letter gets this outcome."""
+        """Gives this outcome to the dead letter of an event whose row has already gone back."""
         if self._letters.keeps(outcome):
             self._letters.add(id_of(payload), payload.decode(), outcome)
 
     def end(self) -> None:
-        """All rows of this piece are settled."""
+        """Called once all rows of this piece are settled."""
         for twin in [*self._twins]:
             self._settle_twins(twin, DUPLICATE)
         self._letters.write()

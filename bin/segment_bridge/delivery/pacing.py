@@ -1,18 +1,18 @@
-"""How fast requests go out: how many at once, from when on the next one may begin, and when to give up; pure.
+"""Decides how fast requests go out: how many at once, when the next one may begin, and when to give up; pure.
 
-All connections of a run share one `Pace`. How many requests may be under way finds its level by itself, between one and
-a limit that is a setting:
+All connections of a run share one `Pace`. It adjusts its level, which is how many requests may be under way, between
+one and a limit from the settings:
 
-- A round is as many accepted requests as there are places. After each round, the average time of a request is compared
-  with the weighted mean of earlier rounds. If it is no longer, all places were taken and nothing went wrong, there is
-  one place more; until the first sign of too much, half as many again, as a run may be short. If it is longer by more
-  than its usual variation, there are a tenth fewer places, but no fewer than FIRST: requests wait in a queue, at the
-  receiver or on the way.
-- An answer that asks for patience (429, or any with Retry-After) takes away half of the places at once. The level at
-  which it came is not tried again for a minute.
+- A round is as many accepted requests as the level. After each round, the average time of a request is compared with
+  the weighted mean of earlier rounds. If it is no longer, the level was used in full and nothing went wrong, the level
+  rises by one; before the first sign of overload, it rises by half, because a run may be short. If the time is longer
+  by more than its usual variation, requests wait in a queue at the receiver or on the way: the level falls by a tenth,
+  but not below FIRST.
+- An answer that asks to wait (429, or any with Retry-After) halves the level at once. The earlier level is not tried
+  again for a minute.
 
-Vector's sinks are the model: these are their weights. But they begin with one request, which would cost a short run
-most of its time; give way to a refusal by a tenth, where TCP gives way by half; and are back at the refused level soon.
+The model is Vector's sinks, whose weights this uses. But Vector begins with one request, which would cost a short run
+most of its time; it reacts to a refusal with a tenth, where TCP halves; and it soon returns to the refused level.
 
 Sources: Vector, "Adaptive request concurrency", its RFC 1858, and src/sinks/util/adaptive_concurrency/controller.rs in
 vectordotdev/vector; RFC 5681 (TCP congestion control); T. Finch, "Incremental calculation of weighted mean and
@@ -24,18 +24,18 @@ import math
 FIRST = 4
 """How many requests may be under way at first."""
 RECOVERY_S = 60.0
-"""How long a level that was too much is not tried again."""
+"""How long to avoid a level that was too high."""
 _ALPHA = 0.4
 _DEVIATIONS = 2.5
 _LEAST_DEVIATION = 0.05
-"""Of the mean: where every answer takes the same time, any noise would be a sign."""
+"""As a part of the mean. If every answer took the same time, any noise would otherwise look like a queue."""
 _FEWER = 0.9
 _MOST_GROWTH = 2.0
-"""There is no place more where an answer takes so many times as long as at best: what is sent waits in a queue."""
+"""If answers take this many times as long as at best, requests wait in a queue, so the level does not rise."""
 
 
 class _Usual:
-    """The weighted mean of numbers, of which the later ones count more, and how much they deviate from it."""
+    """The weighted mean of numbers, in which later ones count more, and their deviation from it."""
 
     def __init__(self) -> None:
         self.mean = self._variance = 0.0
@@ -61,7 +61,7 @@ class Pace:
     """
 
     def __init__(self, limit: int, max_eps: float = 0.0):
-        """`limit`: of the level. `max_eps`: events per second, 0 is any number."""
+        """`limit`: the highest level. `max_eps`: events per second; 0 means no limit."""
         self.level = self.highest = min(FIRST, limit)
         self._limit = self._ceiling = limit
         self._ceiling_until = math.inf
@@ -76,18 +76,18 @@ class Pace:
         self._was_full = self._had_trouble = False
 
     def not_before(self) -> float:
-        """The moment from which on a request may begin."""
+        """The earliest moment at which a request may begin."""
         return max(self._held_until, self._paced_until)
 
     def begins(self, now: float, events: int, under_way: int) -> None:
-        """A request with this many events begins; `under_way` counts it, too."""
+        """Notes that a request with this many events begins; `under_way` counts it, too."""
         self._was_full = self._was_full or under_way >= self.level
         if self._max_eps:
             self._paced_until = max(self._paced_until, now) + events / self._max_eps
 
     def throttled(self, now: float, wait_s: float) -> None:
-        """The receiver asks for patience: no request begins for this long, and fewer run at once from then on."""
-        if now >= self._held_until:  # one burst of refusals counts once
+        """Notes that the receiver asks to wait: no request begins for this long, and fewer are under way after that."""
+        if now >= self._held_until:  # a burst of refusals counts once
             self._ceiling = max(self.level - 1, 1)
             self._ceiling_until = now + RECOVERY_S
             self.level = max(self.level // 2, 1)
@@ -97,11 +97,11 @@ class Pace:
         self._held_until = max(self._held_until, now + wait_s)
 
     def troubled(self) -> None:
-        """A request failed, in a way that may pass: no further place in this round."""
+        """Notes that a request failed for a passing reason: the level does not rise in this round."""
         self._had_trouble = True
 
     def answered(self, now: float, seconds: float) -> None:
-        """A request was accepted, after this long."""
+        """Notes that a request was accepted after this long."""
         self._answers += 1
         self._seconds += seconds
         if self._answers < self.level:
@@ -114,7 +114,7 @@ class Pace:
         self._begin_round()
 
     def _adjust(self, now: float, current: float) -> None:
-        """Called once a round, in which an answer took this many seconds on average."""
+        """Adjusts the level after a round in which an answer took this many seconds on average."""
         if now >= self._ceiling_until:
             self._ceiling, self._ceiling_until = self._limit, math.inf
         usual, noise = self._usual.mean, max(self._usual.deviation, _LEAST_DEVIATION * self._usual.mean)
@@ -128,7 +128,7 @@ class Pace:
 
 
 class Breaker:
-    """Opens when a number of batches in a row have failed for good: the receiver is down, so do not try the rest."""
+    """The circuit breaker. It opens when several batches in a row have failed in all attempts: the receiver is down."""
 
     def __init__(self, failures: int = 5):
         self.failures = failures

@@ -1,4 +1,4 @@
-"""The result of a run: as notes for whoever runs the search, and as facts for the run log."""
+"""Reports the result of a run: as notes to the user who runs the search, and as facts in the run log."""
 
 from typing import Any, Dict, List, NamedTuple, Optional
 
@@ -15,15 +15,16 @@ _NAMED, _LONGEST_NAMES = 10, 1_000  # columns in a warning, and characters
 
 
 _BEYOND = {
-    "many_properties": "%s events have more than 300 properties or traits, which Segment's Unify drops: send fewer",
-    "long_group_id": "%s events have a groupId of more than 500 characters, which Segment's Unify drops",
-    "busy_profile": "%s requests had more than 25 events of one profile; Segment's Unify may drop what exceeds that. "
+    "many_properties": "%s events have more than 300 properties or traits, and Segment's Unify drops such events: send "
+    "fewer properties",
+    "long_group_id": "%s events have a groupId of more than 500 characters, and Segment's Unify drops such events",
+    "busy_profile": "%s requests had more than 25 events of one profile, and Segment's Unify may drop the rest. "
     "If profiles lack events, send with max_batch_events=25 max_eps=25 concurrency=1",
 }
 
 
 class Note(NamedTuple):
-    """A message to the user. An ERROR means that the run did not do its work."""
+    """A message to the user. An ERROR means that the run failed."""
 
     level: str  # INFO, WARN, ERROR
     text: str
@@ -34,12 +35,12 @@ class Note(NamedTuple):
 
 
 class Report:
-    """Of one run; `notes` is asked for once, at its end.
+    """The report of one run. Call `notes` once, at its end.
 
     Attributes:
-        mistaken: the columns that are not sent and look like mistakes, and what was probably meant.
-        beyond: how many events or requests are beyond a limit of Unify's, by code.
-        undated: how many rows have neither an id nor a time, in a search without a window.
+        mistaken: columns that are not sent and look like mistakes, and what was probably meant.
+        beyond: how many events or requests exceed a limit of Unify, by code.
+        undated: how many rows have neither an id nor a time, in a search without a time window.
     """
 
     def __init__(self, options: Options, destination: Destination, counts: Counts, letters: Letters, log: RunLog):
@@ -51,11 +52,11 @@ class Report:
 
     @property
     def has_failed(self) -> bool:
-        """Whether the run did not do its work: events did not get there, or are not where they should be kept."""
+        """Whether events were not delivered, or could not be kept as dead letters."""
         return bool(self._counts.not_sent or self._letters.lost)
 
     def notes(self, traffic: Traffic) -> List[Note]:
-        """The notes. The run log gets those with a reason, too, and what was removed from the dead letters."""
+        """Returns the notes. Also logs those with a reason, and how many dead letters were removed."""
         self._log_letters()
         found = [*filter(None, map(_of_reason, self._counts.reasons))]
         own = [*self._warnings(traffic)]
@@ -84,21 +85,21 @@ class Report:
         if self.mistaken:
             names = ["%s (%s?)" % pair for pair in self.mistaken.items()]
             more = len(names) - _NAMED
-            text = "columns that are not sent look as if they should be, under another name: %s%s" % (
+            text = "some columns are not sent, but look like misspelled ones: %s%s" % (
                 printable(", ".join(names[:_NAMED]), _LONGEST_NAMES),
                 " and %d more" % more if more > 0 else "",
             )
             found.append(Note("WARN", text, "columns"))
         if self.undated:
             text = (
-                "%s rows have no messageId, _time or timestamp, and the search has no window: sent again on the same "
-                "day (UTC) they are repeats to Segment, on another new events" % _number(self.undated)
+                "%s rows have no messageId, _time or timestamp, and the search has no time window: sent again on the "
+                "same day (UTC), they are repeats to Segment; on another day, new events" % _number(self.undated)
             )
             found.append(Note("WARN", text, "undated"))
         for code, count in self.beyond.items():
             found.append(Note("WARN", _BEYOND[code] % _number(count), code))
         if traffic.gave_up_gzip:
-            text = "the receiver does not take gzip: set gzip = false in segment_bridge.conf [%s]"
+            text = "the receiver does not accept gzip: set gzip = false in segment_bridge.conf [%s]"
             found.append(Note("WARN", text % self._destination.name, "no_gzip"))
         return found
 
@@ -114,9 +115,9 @@ class Report:
             _number(traffic.body_bytes),
         )
         if self._counts["accepted"] and self._destination.receiver == "segment":
-            # Segment does not look at the key before it answers.
+            # Segment does not check the key before it answers.
             text += (
-                ". Accepted means by Segment's edge, which also accepts a wrong write key and a disabled source: "
+                ". Segment's edge also accepts events with a wrong write key or for a disabled source: "
                 "the source's Debugger in Segment shows what arrived"
             )
         return text
@@ -130,7 +131,7 @@ class Report:
                 for each in self._counts.reasons
                 if each.outcome.status in ("failed", "unsent")
             )
-            text = '%s of %s events did not get to destination "%s": %s' % (
+            text = '%s of %s events did not reach destination "%s": %s' % (
                 _number(self._counts.not_sent),
                 _number(self._counts.rows),
                 self._destination.name,
@@ -147,7 +148,7 @@ class Report:
         return found
 
     def log_outcomes(self) -> None:
-        """A line of the run log for each distinct reason."""
+        """Writes a line to the run log for each distinct reason."""
         for reason in self._counts.reasons:
             status, code, http, error, _, _ = reason.outcome
             self._log.warning(
@@ -161,7 +162,7 @@ class Report:
             )
 
     def facts(self, traffic: Traffic) -> Dict[str, Any]:
-        """For the last line of the run log."""
+        """The facts for the last line of the run log."""
         return {
             **self._counts.facts(),
             "requests": traffic.requests,
@@ -175,11 +176,11 @@ class Report:
 
 
 def _of_reason(reason: Reason) -> Optional[Note]:
-    """Of what has a line of its own in the run log: `Report.log_outcomes`."""
+    """The note about a reason that has its own line in the run log: see `Report.log_outcomes`."""
     status, code, _, error, _, _ = reason.outcome
     if status not in ("rejected", "duplicate"):
         return None
-    example = " (messageId %s, say)" % reason.message_id if reason.message_id else ""
+    example = " (for example, messageId %s)" % reason.message_id if reason.message_id else ""
     level = "WARN" if status == "rejected" else "INFO"
     return Note(level, "%s %s, %s: %s%s" % (_number(reason.count), status, code, error, example))
 

@@ -1,7 +1,7 @@
 """Counts accepted events by name and by the hour of acceptance.
 
-They are compared with Segment's own counts, which go by the time of receipt. Names come with the rows of a chunk, and
-are looked up when the batch is settled.
+The counts are compared with Segment's own, which go by the time of receipt. Names come with the rows of a chunk, and
+are looked up when a batch is settled.
 """
 
 import json

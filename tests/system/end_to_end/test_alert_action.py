@@ -140,7 +140,7 @@ def test_events_that_segment_does_not_take_are_kept_and_the_run_is_logged(bridge
     assert (line["status"], line["failed"], line["dead_letters"]) == ("failed", "3", "3")
     (run,) = [each for each in bridge.admin.records("segment_runs") if each.get("sid") == line["sid"]]
     assert (run["component"], run["status"], run["failed"]) == (ACTION, "failed", 3)
-    said = bridge.admin.wait_for_rows('search index=_internal "%s" "3 of 3 events did not get to destination"' % ACTION)
+    said = bridge.admin.wait_for_rows('search index=_internal "%s" "3 of 3 events did not reach destination"' % ACTION)
     assert said
 
 

@@ -476,6 +476,6 @@ NOT_SENT = Problem(
     "",
     "not_sent",
     0,
-    '100 of 100 events did not get to destination "segment": 100 failed (http_503): HTTP 503: Service Unavailable',
+    '100 of 100 events did not reach destination "segment": 100 failed (http_503): HTTP 503: Service Unavailable',
 )
 NOBODY = Problem("rejection", "rejected", "no_user_anon_id", 40, "neither userId nor anonymousId")

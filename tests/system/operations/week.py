@@ -83,7 +83,7 @@ def _job(site: Site, chance: random.Random, at: float, is_failed: bool) -> None:
                     "",
                     "not_sent",
                     0,
-                    '2,000 of 2,240 events did not get to destination "segment": 2,000 failed (http_503): ' + text,
+                    '2,000 of 2,240 events did not reach destination "segment": 2,000 failed (http_503): ' + text,
                 ),
             ],
             accepted=0,
