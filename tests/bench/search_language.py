@@ -31,7 +31,7 @@ MIN_EVENTS_S, MAX_GROWTH = 3_000, 0.1
 CANDIDATES = "search `segment_bridge_audit` `segment_bridge_candidates` | "
 SEARCHES = {
     "hourly": CANDIDATES + "`segment_bridge_events`",
-    "streaming": CANDIDATES + "`segment_bridge_extraction` | eval journey=`segment_bridge_journey` "
+    "streaming": CANDIDATES + "`segment_bridge_extraction(-)` | eval journey=`segment_bridge_journey` "
     "| where isnotnull(journey)",
 }
 _AUDIT_ID = re.compile(r'"auditID": *"([^"]+)"')

@@ -35,14 +35,14 @@ LISTING = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import segment_bridge
-from segment_bridge.clusters import Cluster
-from segment_bridge.access import Access
-from segment_bridge.kubernetes import ApiServer
 from segment_bridge.retry import Retry
-from segment_bridge.splunk.input import _kinds
+from segment_bridge.users.access import Access
+from segment_bridge.users.kube_api import ApiServer
+from segment_bridge.users.settings import Cluster
+from segment_bridge.users.sources import kinds
 cluster = Cluster("bench", namespace=sys.argv[3])
 with ApiServer(Access(kubeconfig=sys.argv[2]), Retry(5)) as server:
-    print(sum(map(len, server.pages(_kinds(cluster)[0].resource, cluster.page_size))))
+    print(sum(map(len, server.pages(kinds(cluster)[0].resource, cluster.page_size))))
 """
 """Lists as the input does, and nothing else."""
 
