@@ -117,14 +117,14 @@ class TestDeadLetters:
         browser.one('//summary[@aria-label="Show Page opened, failed-2"]').click()
         browser.wait_for(lambda: part.text, "Send again\nEdit\nDrop")
         assert '"messageId": "failed-2"' in part.text
-        assert "Nothing, if the way to Segment is free again" in part.text
+        assert "Nothing, if Segment can be reached again" in part.text
         assert "the server answered with this status" in part.text
 
     def test_some_are_sent_again(self, view, browser, environment):
         part = view.open("letters", "&text=refused-")
         for name in ("refused-6", "refused-7"):
-            browser.one('//input[@aria-label="Choose track, %s"]' % name).click()
-        part.press("Send the chosen again")
+            browser.one('//input[@aria-label="Select track, %s"]' % name).click()
+        part.press("Send selected again")
         part.wait_for("2 events will be sent again")
         again = {key for key, each in letters(environment).items() if each["status"] == "again"}
         assert again == {"refused-6", "refused-7"}
@@ -148,7 +148,7 @@ class TestDeadLetters:
         letter = letters(environment)["refused-3"]
         assert (letter["status"], letter["edited_by"]) == ("again", environment.admin.user)
         assert "event" not in json.loads(letter["original"])
-        part.press("Send now what is marked")
+        part.press("Send now")
         browser.button("Send").click()
         part.wait_for("Sent: .*accepted", 120)
         sent = environment.segment.accepted["refused-3"].message
@@ -174,7 +174,7 @@ class TestDeadLetters:
             '//button[starts-with(@aria-label, "Drop: ") and contains(@aria-label, "rejected: event_")]'
         ).click()
         browser.button("Drop", "//dialog").click()
-        part.wait_for(r"\d+ events are dropped", 60)
+        part.wait_for(r"\d+ events will be removed", 60)
         left = {each["status"] for each in letters(environment).values() if each["reason"] == "event_not_defined"}
         assert left <= {"dropped", "again"}
         assert "dropped" in left
@@ -207,7 +207,7 @@ class TestOneEvent:
         part = view.open("event")
         part.fill_in({"Audit id, message id, user id, or SHA-256 of a username": text})
         part.choose(kind)
-        part.press("Look for it")
+        part.press("Find")
         browser.wait_for(lambda: part.report or part.text, "Dead letter|journey of|Trace", 60)
         return part
 
@@ -216,9 +216,9 @@ class TestOneEvent:
         text = self.find(view, browser, audit_id).text
         assert re.search(r"In the index\s+Yes: index k8s_audit", text)
         assert re.search(r"A user journey\s+Yes: .*" + audit_id, text)
-        assert re.search(r"Whose\s+User id \w+", text)
+        assert re.search(r"User\s+User id \w+", text)
         assert re.search(r"Sent\s+By the run that ended", text)
-        assert re.search(r"The answer\s+Accepted", text)
+        assert re.search(r"Answer\s+Accepted", text)
 
     def test_its_message(self, view, browser, environment):
         audit_id = next(each for each in environment.segment.accepted if each in recorded.expected_messages())
@@ -236,11 +236,11 @@ class TestOneEvent:
         environment.admin.search(FAILS % (1, "Page opened", "late") + SEND)
         environment.segment.faults = None
         text = self.find(view, browser, "late-1").text
-        assert re.search(r"The answer\s+failed: HTTP 500", text)
+        assert re.search(r"Answer\s+failed: HTTP 500", text)
 
     def test_nothing_that_is_typed_becomes_search_language(self, view, browser):
         text = self.find(view, browser, '"] | delete [ `x` $y$ \\\\ %41 %').text
-        assert "No audit event has this id" in text
+        assert "No audit event in this time range has this id" in text
 
     @pytest.mark.parametrize("kind", ["digest", "user id"])
     def test_those_of_a_user(self, view, browser, environment, kind):
@@ -257,30 +257,31 @@ class TestCheck:
         environment.index([*lines[:100], recorded.AuditLine(0, long.raw[:10_000])], ago_s=300)
         part = Operations(browser, environment.splunk.web).open("check")
         part.press("Check")
-        part.wait_for("checks are right", 120)
+        part.wait_for("checks are OK", 120)
         return part
 
     def test_some_thirty_with_what_they_found(self, checked):
-        results = re.findall(r"^(Right|Wrong|Look|Not known) ", checked.text, re.M)
+        results = re.findall(r"^(OK|Failed|Review|Unknown) ", checked.text, re.M)
         assert len(results) > 45
-        assert results.count("Not known") == 0
+        assert results.count("Unknown") == 0
 
     def test_each_search_function_gives_its_known_answer(self, checked):
-        assert "Right urldecode reads percent signs: a b+c" in checked.text
+        assert "OK urldecode reads percent signs: a b+c" in checked.text
         assert "instead of" not in checked.text
 
     def test_what_is_wrong_has_a_cure(self, checked):
         assert re.search(
-            r"Wrong All that may be journeys can be read: cut: \d+ cannot\n.* To do: .*TRUNCATE = 0", checked.text
+            r"Failed All events that may be journeys can be read: cut: \d+ cannot\n.* To do: .*TRUNCATE = 0",
+            checked.text,
         )
-        assert "Wrong The alerts are scheduled: off: " in checked.text
+        assert "Failed The alerts are scheduled: off: " in checked.text
 
     def test_it_is_saved_as_text_without_secrets(self, checked, browser, environment):
         browser.run("URL.createObjectURL = blob => { window.saved = blob; return '#'; }")
         checked.press("Save as text")
         text = browser.run("return window.saved.text()")
-        assert "[Right] KV store is ready: ready" in text
-        assert "[Wrong] The alerts are scheduled: off" in text
+        assert "[OK] KV store is ready: ready" in text
+        assert "[Failed] The alerts are scheduled: off" in text
         assert [
             secret for secret in (WRITE_KEY, environment.cluster.token, environment.splunk.password) if secret in text
         ] == []

@@ -84,7 +84,7 @@ def test_a_healthy_installation(healthy, view, browser, environment, part):
         browser.wait_for(lambda: opened.text, '"messageId"', 60)
     if part == "check":
         opened.press("Check")
-        opened.wait_for("checks are right", 120)
+        opened.wait_for("checks are OK", 120)
     assert problems(browser, "operations-healthy-" + part) == []
 
 
@@ -97,7 +97,7 @@ def test_a_broken_installation(broken, view, browser, part):
         browser.wait_for(lambda: opened.text, "Send again\nEdit\nDrop")
     if part == "check":
         opened.press("Check")
-        opened.wait_for("checks are right", 120)
+        opened.wait_for("checks are OK", 120)
     assert problems(browser, "operations-broken-" + part) == []
 
 

@@ -1,5 +1,4 @@
-/* Backfill: hours of the past to be sent. How many hours and events that is, planning them, how far they are, and cancelling
-   those that wait. */
+/* Backfill: estimates, plans and cancels past hours to send, and shows their progress. */
 
 import { confirmed } from "../common/dialog.js";
 import { button, element } from "../common/dom.js";
@@ -26,8 +25,8 @@ const time = (text) => (TIME.test(text) ? "" : "A date and a time: 2026-11-20T07
 
 export class Backfill extends Section {
   constructor({ changed }) {
-    super("backfill", "Backfill", "Hours of the past that were not sent: since a gap was too long for the job to mend by itself, or the "
-      + "user map was wrong. Hours that were sent need none.");
+    super("backfill", "Backfill", "Sends past hours that the job does not send by itself, because a gap was too long or the user map was "
+      + "wrong. Hours that were sent need no backfill.");
     this._changed = changed;
     this._rows = [];
     const field = (name, label) => {
@@ -37,7 +36,7 @@ export class Backfill extends Section {
     };
     this._from = field("from", "From");
     this._to = field("to", "To");
-    this._progress = element("progress", { max: 1, value: 0, "aria-label": "Hours that are done", hidden: true });
+    this._progress = element("progress", { max: 1, value: 0, "aria-label": "Hours done", hidden: true });
     this._how = element("p", {});
     this._plan = button("Plan it", () => this._planned(), "primary");
     this._plan.hidden = true;
@@ -49,19 +48,19 @@ export class Backfill extends Section {
       events: { heading: "Events", cell: ({ events }) => (events === undefined ? "" : number(events)) },
       accepted: { heading: "Accepted", cell: ({ accepted }) => (accepted === undefined ? "" : number(accepted)) },
       not_sent: { heading: "Not sent", cell: ({ not_sent }) => (not_sent === undefined ? "" : number(not_sent)) },
-      key: { heading: "Once more", cell: (row) => this._again(row) },
+      key: { heading: "Action", cell: (row) => this._again(row) },
     }, "Planned hours, in the time zone of your Splunk account", (skip, limit) => this._rows.slice(skip, skip + limit), {
       none: "No hours are planned.", size: 24 });
     this.body.append(
       element("div", { class: "sb-filter" }, this._from.element, this._to.element,
         button("How much is that?", () => this._estimated()), this._plan),
       this._how, this._progress, this._list.element,
-      element("div", { class: "sb-actions" }, button("Look again", () => this.during("Looking ...", () => this.load())), this._cancel),
+      element("div", { class: "sb-actions" }, button("Refresh", () => this.during("Loading ...", () => this.load())), this._cancel),
     );
   }
 
   async load() {
-    this.report.say("busy", "Reading what is planned ...");
+    this.report.say("busy", "Loading the planned hours ...");
     const [{ rows }, searches] = await Promise.all([finished(await dispatch(LIST)), savedSearches()]);
     this._rows = rows;
     await this._list.show(0);
@@ -77,23 +76,23 @@ export class Backfill extends Section {
     this.report.clear();
   }
 
-  /** A button that has an hour sent once more, where that is over. */
+  /** A button that sends a done hour once more. */
   _again({ key, hour, state }) {
     if (state !== "done") {
       return "";
     }
     const again = button("Again", async () => await confirmed(`Send the hour ${hour} once more?`, [
-      "Segment drops repeats for about a day. Of an older hour, what was accepted counts twice."], "Again")
+      "Segment drops repeats for about a day. If the hour is older, it counts the accepted events twice."], "Again")
       && this.during("Planning ...", async () => {
         await change(SLICES, await record(SLICES, key), { state: "waiting", attempts: 0 });
         await this.load();
-        this.report.say("good", `The hour ${hour} waits once more.`);
+        this.report.say("good", `The hour ${hour} will be sent again.`);
       }), "link");
     again.setAttribute("aria-label", `Again: ${hour}`);
     return again;
   }
 
-  /** What is planned must be what was looked at. */
+  /** Hides the button for planning until the new times have been estimated. */
   _forget() {
     this._plan.hidden = true;
     this.report.clear();
@@ -119,25 +118,25 @@ export class Backfill extends Section {
     await this.during("Counting ...", async () => {
       const { rows: [{ from, to, hours: count }] } = await finished(await dispatch(ESTIMATE, { args: this._args() }));
       if (!Number(count)) {
-        this.report.say("warning", "No whole hour of this time is over. For the last hours there is the job.");
+        this.report.say("warning", "There is no complete hour in this time. The job itself sends the last hours.");
         return;
       }
-      // Where the base search has more than indexed fields, this cannot be known without reading the events.
+      // If the base search uses more than indexed fields, only reading the events could tell.
       const events = await finished(await dispatch(COUNT, { earliest: from, latest: to })).then(
-        ({ rows: [row] }) => `with ${number(row.events)} audit events`, (failure) => `with audit events whose number is not known (${failure.message})`);
+        ({ rows: [row] }) => `with ${number(row.events)} audit events`, (failure) => `with an unknown number of audit events (${failure.message})`);
       const planned = this._rows.filter(({ start, state }) => state !== "cancelled" && Number(start) >= from && Number(start) < to).length;
       this.report.say("good", `${hours(count)}, ${events}.`
-        + (planned ? ` ${hours(planned)} of them are planned already, and stay as they are.` : ""));
+        + (planned ? ` ${hours(planned)} of them are already planned, and stay unchanged.` : ""));
       if (Date.now() - from * 1000 > REPEATS_MS) {
-        this.report.add("warning", "Some of them are older than a day. Segment drops repeats for about a day only: plan no hours whose events were "
-          + "sent before, or they count twice. The view Overview shows which were not.");
+        this.report.add("warning", "Some of these hours are older than a day, and Segment drops repeats for about a day only. Do not plan hours whose "
+          + "events were sent, or they count twice. The view Overview shows which hours were not sent.");
       }
       this._plan.hidden = false;
     });
   }
 
   async _planned() {
-    if (!await confirmed("Send these hours?", [`${this._from.value} to ${this._to.value}. They are sent in the background, and can be taken back `
+    if (!await confirmed("Send these hours?", [`${this._from.value} to ${this._to.value}. The app sends them in the background. You can cancel them `
       + "as long as they wait."], "Plan it", "primary")) {
       return;
     }
@@ -151,7 +150,7 @@ export class Backfill extends Section {
   }
 
   async _cancelled() {
-    if (!await confirmed("Cancel the waiting hours?", ["An hour that is being sent is still finished."], "Cancel hours")) {
+    if (!await confirmed("Cancel the waiting hours?", ["If an hour is being sent right now, the run still finishes it."], "Cancel hours")) {
       return;
     }
     await this.during("Cancelling ...", async () => {

@@ -1,5 +1,5 @@
-/* "Check this installation": what can be wrong with it, looked at on this very Splunk; each check with what it found, what it
-   means, and the cure. What is found can be saved as a text, for a support case: it has no secrets, as no check sees one. */
+/* "Check this installation": runs checks on this Splunk, and shows what each found, what that means, and the cure. The results can
+   be saved as text for a support case. They contain no secrets, because no check reads any. */
 
 import { button, details, element } from "../common/dom.js";
 import { Section } from "../common/section.js";
@@ -17,13 +17,13 @@ import { unknown } from "./checks/verdict.js";
 import { web } from "./checks/web.js";
 
 const GROUPS = [host, rights, web, store, functions, audit, map, destination, schedules];
-const WORDS = { bad: "Wrong", doubt: "Look", unknown: "Not known", good: "Right" };
+const WORDS = { bad: "Failed", doubt: "Review", unknown: "Unknown", good: "OK" };
 const MARKS = { bad: "failed", doubt: "doubt", unknown: "todo", good: "done" };
 
 export class Check extends Section {
   constructor({ user }) {
-    super("check", "Check this installation", "Checks what can be wrong with the app on this Splunk. It reads, asks the receivers whether they "
-      + "know the keys, and writes one record, which it removes. No event is sent.");
+    super("check", "Check this installation", "Checks whether the app can work on this Splunk. The checks read data, ask the receivers whether they "
+      + "know the keys, and write one record, which they remove. They send no events.");
     this._user = user;
     this._found = [];
     this._progress = element("progress", { max: GROUPS.length, value: 0, hidden: true, "aria-label": "Checks" });
@@ -57,10 +57,10 @@ export class Check extends Section {
     this._save.hidden = false;
     const of = (result) => this._found.flatMap(({ found }) => found).filter(({ verdict }) => verdict.result === result).length;
     const kind = of("bad") ? "bad" : of("doubt") || of("unknown") ? "warning" : "good";
-    this.report.say(kind, `${of("good")} checks are right, ${of("bad")} are wrong, ${of("doubt")} need a look, ${of("unknown")} are unknown.`);
+    this.report.say(kind, `${of("good")} checks are OK, ${of("bad")} failed, ${of("doubt")} need a review, ${of("unknown")} are unknown.`);
   }
 
-  /** What checks share. */
+  /** The facts that several checks use. */
   async _known() {
     const [server, searches, stanzas, inputs] = await Promise.all([
       content("server/info"), savedSearches(), get("configs/conf-segment_bridge", { count: 0 }), get("data/inputs/usersignups", { count: 0 })]);
@@ -85,7 +85,7 @@ export class Check extends Section {
   }
 }
 
-/** What a check found: one verdict, or several. That it could not look is one, too. */
+/** Runs a check, and returns its verdicts. If it fails, the verdict is "unknown". */
 async function verdicts(check, known) {
   try {
     const found = await check.look(known);

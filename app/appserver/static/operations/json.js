@@ -1,11 +1,11 @@
-/* JSON for people to read and edit. What is in it is not touched: a number keeps its digits, as it goes on to Segment. */
+/* Formats JSON for people to read and edit. Values keep their spelling, because they are sent on to Segment as they are. */
 
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/gs;
 const STEP = "  ";
 const OPENING = ["{", "["];
 const CLOSING = ["}", "]"];
 
-/** The same JSON with a line for each member. A text that is not valid JSON stays as it is. */
+/** The same JSON with a line for each member. A text that is not valid JSON stays unchanged. */
 export function laidOut(text) {
   if (problem(text)) {
     return text;

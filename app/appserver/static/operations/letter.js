@@ -1,5 +1,5 @@
-/* One dead letter: what it is, why it is here, what to do about it, and doing it. What changes one reads it again first, and
-   writes it whole. */
+/* One dead letter: shows it, why it was kept, and what to do; sends, edits or drops it. Each change first reads the letter again,
+   and then writes the whole record. */
 
 import { ask, confirmed } from "../common/dialog.js";
 import { ago, button, element, helpLink } from "../common/dom.js";
@@ -14,7 +14,7 @@ import { meaning, toDo } from "./reasons.js";
 const LETTERS = "segment_dead_letters";
 const REHEARSAL = "Segment Bridge - Operations - Rehearse a dead letter";
 
-/** Marks letters of a list, one after another, to be sent again or to be dropped; how many. */
+/** Marks letters of the list, one after another, to be sent again or dropped. Returns how many. */
 export async function mark(rows, status) {
   for (const row of rows) {
     await change(LETTERS, await asShown(row), { status });
@@ -25,15 +25,15 @@ export async function mark(rows, status) {
 /** A letter of the list as KV store has it, if it is still what the list shows. */
 async function asShown({ key, last_time, status }) {
   const now = await record(LETTERS, key).catch((failure) => {
-    throw failure.status === 404 ? new Failure("gone", "One no longer exists: it was sent or removed in the meantime. Look again.", 404) : failure;
+    throw failure.status === 404 ? new Failure("gone", "An event no longer exists: it has been sent or removed. Refresh the list.", 404) : failure;
   });
   if (Number(now.last_time ?? 0) !== Number(last_time ?? 0) || (now.status ?? "-") !== status) {
-    throw new Failure("changed", "One has changed since it was shown. Look again.");
+    throw new Failure("changed", "An event has changed since the page showed it. Refresh the list.");
   }
   return now;
 }
 
-/** What is to be seen of a letter of the list, and what can be done with it; `done` is told what was. */
+/** Shows a letter of the list, with its actions; calls `done` with what an action did. */
 export async function shown(row, { user, done, during }) {
   const letter = await asShown(row);
   const act = (text, action) => during(text, async () => done(await action()));
@@ -54,22 +54,22 @@ export async function shown(row, { user, done, during }) {
         return "It will be sent again.";
       }))] : []),
       button("Edit", () => act("Editing ...", () => edit(letter, user))),
-      button("Drop", async () => await confirmed("Drop this event?", ["It is never sent. The next run removes it."], "Drop")
+      button("Drop", async () => await confirmed("Drop this event?", ["It will never be sent. The next run removes it."], "Drop")
         && act("Marking ...", async () => {
           await change(LETTERS, letter, { status: "dropped" });
-          return "It is dropped.";
+          return "It will be removed.";
         }), "danger"),
     ),
   );
 }
 
-const when = (time) => (time ? ago(time) : "at no known time");
+const when = (time) => (time ? ago(time) : "at an unknown time");
 
-/** Has a letter edited; what was done, or undefined. What segmentsend would refuse is not saved. */
+/** Lets the user edit a letter. Does not save what segmentsend would refuse. Returns what was done, or undefined. */
 async function edit(letter, user) {
   const field = new Field("payload", "The event, as JSON", {
     check: problem, tall: true, width: "wide",
-    help: "It keeps its id and the time of its first failure. The original is kept with it.",
+    help: "The event keeps its id and the time of its first failure, and the record keeps the original.",
   });
   field.control.rows = 18;
   field.value = laidOut(letter.payload ?? "");
@@ -92,7 +92,7 @@ async function edit(letter, user) {
   return ask("Edit a dead letter", [field.element], { "Check and save": { kind: "primary", answer: save } });
 }
 
-/** Throws a Failure where segmentsend would not send the letter as it is now. */
+/** Throws a Failure if segmentsend would not send this payload. */
 async function rehearse({ destination = "", message_id = "" }, payload) {
   const { rows: [row] } = await finished(await dispatch(REHEARSAL, {
     args: { destination: argument(destination), message_id: argument(message_id), payload: argument(payload) },

@@ -1,5 +1,4 @@
-/* Dead letters: how many there are of which reason, and the letters themselves, a page at a time; to send some again, to edit
-   one, or to drop some. */
+/* Dead letters: counts them by reason, lists them a page at a time, and lets the user send, edit or drop them. */
 
 import { confirmed } from "../common/dialog.js";
 import { ago, button, details, element, table } from "../common/dom.js";
@@ -14,7 +13,7 @@ const GROUPS = "Segment Bridge - Operations - Dead letters";
 const LIST = "Segment Bridge - Operations - List dead letters";
 const MARK = "Segment Bridge - Operations - Mark dead letters";
 const SEND = "Segment Bridge - Send dead letters again";
-const MOST = 10_000; // of what a search marks or a run sends at once
+const MOST = 10_000; // the most that a search marks, or a run sends, at once
 const ALL = { destination: "", status: "", reason: "" };
 
 const number = (text) => Number(text).toLocaleString();
@@ -22,22 +21,22 @@ const events = (count) => (Number(count) === 1 ? "1 event" : `${number(count)} e
 
 export class Letters extends Section {
   constructor({ user, asked, changed }) {
-    super("letters", "Dead letters", "What Segment did not take. What failed is sent again by itself for seven days; what was refused "
-      + "waits for you, for 30 days.");
+    super("letters", "Dead letters", "Events that Segment did not accept. The app sends failed ones again by itself for seven days; refused "
+      + "ones wait for you, for 30 days.");
     Object.assign(this, { _user: user, _changed: changed, _sid: "", _chosen: new Map() });
     this._filter = { ...ALL, ...Object.fromEntries(Object.keys(ALL).map((name) => [name, asked.get(name) ?? ""])) };
-    this._text = new Field("text", "Only those with this in their name, id or error", { help: "" });
+    this._text = new Field("text", "Name, id or error contains", { help: "" });
     this._text.value = asked.get("text") ?? "";
     this._groups = element("div", {});
     this._which = element("p", { role: "status" });
     this._list = new Pages({
-      chosen: { heading: "Choose", cell: (row) => this._tick(row) },
+      chosen: { heading: "Select", cell: (row) => this._tick(row) },
       event: { heading: "Event", isName: true, cell: ({ event }) => event ?? "no event" },
       reason: { heading: "Why", cell: ({ status, reason }) => `${status}: ${reason}` },
       waits_for: "Waits for",
       first_time: { heading: "Since", cell: ({ first_time }) => (first_time ? ago(first_time) : "") },
       key: { heading: "More", cell: (row) => this._more(row) },
-    }, "The letters, those that failed last first", (skip, limit) => this._page(skip, limit), { none: "There are none.", size: 20 });
+    }, "Dead letters, latest failure first", (skip, limit) => this._page(skip, limit), { none: "There are none.", size: 20 });
     this.body.append(
       this._groups,
       element("form", { class: "sb-filter", submit: (event) => {
@@ -51,14 +50,14 @@ export class Letters extends Section {
       this._which,
       this._list.element,
       element("div", { class: "sb-actions" },
-        button("Send the chosen again", () => this._markChosen("again")),
-        button("Drop the chosen", () => this._markChosen("dropped"), "danger"),
-        button("Send now what is marked", () => this._send(), "primary")),
+        button("Send selected again", () => this._markChosen("again")),
+        button("Drop selected", () => this._markChosen("dropped"), "danger"),
+        button("Send now", () => this._send(), "primary")),
     );
   }
 
   async load() {
-    this.report.say("busy", "Reading the dead letters ...");
+    this.report.say("busy", "Loading the dead letters ...");
     await this._read();
     this.report.clear();
   }
@@ -70,9 +69,9 @@ export class Letters extends Section {
       destination: "Destination",
       reason: { heading: "Why", cell: ({ status, reason }) => `${status}: ${reason}` },
       waits_for: "Wait for",
-      example: "For example",
+      example: "Example",
       oldest: { heading: "Oldest", cell: ({ oldest }) => (oldest ? ago(oldest) : "") },
-      all: { heading: "All of them", cell: (row) => this._all(row) },
+      all: { heading: "Actions", cell: (row) => this._all(row) },
     }, "By reason") : element("p", {}, "There are no dead letters."));
     this._chosen.clear();
     const args = Object.entries({ ...this._filter, text: this._text.value });
@@ -83,20 +82,20 @@ export class Letters extends Section {
   async _page(offset, count) {
     const { rows, total } = await finished(this._sid, { offset, count });
     const { destination, status, reason } = this._filter;
-    this._which.textContent = (reason ? `Those of ${destination} that were ${status}: ${reason}. ` : "")
-      + (total >= MOST ? `The first ${number(MOST)} are shown: filter them to see others.` : events(total));
+    this._which.textContent = (reason ? `Only ${destination}, ${status}: ${reason}. ` : "")
+      + (total >= MOST ? `The list shows the first ${number(MOST)}: filter it to see others.` : events(total));
     return rows;
   }
 
   _choose(filter) {
     this._filter = { ...filter };
-    return this.during("Looking ...", async () => {
+    return this.during("Loading ...", async () => {
       await this._read();
       this.report.clear();
     });
   }
 
-  /** What can be done with all of a reason. */
+  /** The actions for all letters with the same reason. */
   _all(row) {
     const { destination, status, reason, count } = row;
     const called = `${events(count)} of ${destination}, ${status}: ${reason}`;
@@ -116,13 +115,13 @@ export class Letters extends Section {
 
   _tick(row) {
     return element("input", {
-      type: "checkbox", "aria-label": `Choose ${row.event ?? "the event"}, ${row.message_id ?? row.key}`,
+      type: "checkbox", "aria-label": `Select ${row.event ?? "the event"}, ${row.message_id ?? row.key}`,
       change: ({ target }) => (target.checked ? this._chosen.set(row.key, row) : this._chosen.delete(row.key)),
     });
   }
 
   _more(row) {
-    const room = element("div", {}, "Reading ...");
+    const room = element("div", {}, "Loading ...");
     const fold = details("Show", room);
     fold.querySelector("summary").setAttribute("aria-label", `Show ${row.event ?? "the event"}, ${row.message_id ?? row.key}`);
     fold.addEventListener("toggle", async () => {
@@ -135,12 +134,12 @@ export class Letters extends Section {
     return fold;
   }
 
-  /** After something was done, if it was: `text` says what. */
+  /** Reports what an action did, and reads the letters again. Without a `text`, nothing was done. */
   async _done(text) {
     this.report.clear();
     if (text) {
       await this._read();
-      this.report.say("good", text, ...(/again/.test(text) ? [" That is within 15 minutes where \"Send dead letters again\" is "
+      this.report.say("good", text, ...(/again/.test(text) ? [" That takes up to 15 minutes if \"Send dead letters again\" is "
         + "scheduled; or press \"Send now\"."] : []));
       this._changed();
     }
@@ -149,31 +148,31 @@ export class Letters extends Section {
   async _markChosen(status) {
     const rows = [...this._chosen.values()];
     if (!rows.length) {
-      this.report.say("warning", "Tick some first.");
+      this.report.say("warning", "First select some events.");
       return;
     }
-    if (status === "dropped" && !await confirmed(`Drop ${events(rows.length)}?`, ["They are never sent. The next run removes them."], "Drop")) {
+    if (status === "dropped" && !await confirmed(`Drop ${events(rows.length)}?`, ["They will never be sent. The next run removes them."], "Drop")) {
       return;
     }
     await this.during(`Marking ${events(rows.length)} ...`, async () => {
       await mark(rows, status);
-      await this._done(status === "again" ? `${events(rows.length)} will be sent again.` : `${events(rows.length)} are dropped.`);
+      await this._done(status === "again" ? `${events(rows.length)} will be sent again.` : `${events(rows.length)} will be removed.`);
     });
   }
 
   async _markAll({ destination, status, reason, count }, as) {
     const some = Math.min(count, MOST);
     const [title, body, action] = as === "again"
-      ? [`Send ${events(some)} again?`, `All of ${destination} that were ${status} for ${reason}. They go as they are.`, "Send again"]
-      : [`Drop ${events(some)}?`, `All of ${destination} that were ${status} for ${reason}. They are never sent.`, "Drop"];
-    const rest = count > MOST ? ` These are the oldest of ${number(count)}: more cannot be marked at once.` : "";
+      ? [`Send ${events(some)} again?`, `All events for ${destination} that are ${status} because of ${reason}. They are sent unchanged.`, "Send again"]
+      : [`Drop ${events(some)}?`, `All events for ${destination} that are ${status} because of ${reason}. They will never be sent.`, "Drop"];
+    const rest = count > MOST ? ` These are the oldest of ${number(count)}; no more can be marked at once.` : "";
     if (!await confirmed(title, [body + rest], action, as === "again" ? "primary" : "danger")) {
       return;
     }
     await this.during(`Marking ${events(some)} ...`, async () => {
       const { rows: [row] } = await finished(await dispatch(MARK, {
         args: { destination: argument(destination), status: argument(status), reason: argument(reason), mark: as } }));
-      await this._done(as === "again" ? `${events(row.count)} will be sent again.` : `${events(row.count)} are dropped.`);
+      await this._done(as === "again" ? `${events(row.count)} will be sent again.` : `${events(row.count)} will be removed.`);
     });
   }
 

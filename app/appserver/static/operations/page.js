@@ -1,5 +1,5 @@
-/* The view "operations": the state at the top, and one part at a time of what whoever looks after the app does with it. The
-   address names the part, and what is looked for in it: operations?part=letters&reason=http_400. */
+/* The view "operations": the app's state at the top, and below it one part of the page at a time. The address names the part, and
+   what to look for in it: operations?part=letters&reason=http_400. */
 
 import { element } from "../common/dom.js";
 import { begin } from "../common/page.js";
@@ -13,12 +13,12 @@ import { State } from "./state.js";
 const PARTS = { runs: Runs, letters: Letters, backfill: Backfill, event: OneEvent, check: Check };
 const FIRST = "runs";
 
-/** Puts the page into `place`; or a sentence, for those for whom, or on which, it is not. */
+/** Puts the page into `place`, or a sentence that says why the user cannot use it. */
 export async function show(place) {
   const page = await begin(place, "Operations", {
     needs: ["edit_modinput_usersignups"],
-    instead: "This page is for administrators of the app: you need the role admin (in Splunk Cloud: sc_admin), as the app's "
-      + "searches do.",
+    instead: "This page is for administrators of the app: you need the role admin (in Splunk Cloud: sc_admin), which may run the "
+      + "app's searches.",
     isWide: true,
   });
   if (page) {
@@ -51,5 +51,5 @@ async function showParts({ append, user, host }) {
   await Promise.all([run(state), open(parts.has(asked.get("part")) ? asked.get("part") : FIRST)]);
 }
 
-/** Loads a part; what goes wrong is said in it. */
+/** Loads a part, and shows in it if that fails. */
 const run = (part) => part.load().catch((failure) => part.report.say("bad", failure.message));

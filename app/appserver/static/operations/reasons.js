@@ -1,20 +1,20 @@
-/* What the reasons mean: docs/reasons.md, of which Help has the page, so that nobody writes it twice. */
+/* What the reasons mean, read from the Help page made of docs/reasons.md, so that there is only one text. */
 
-/* By the letter's outcome, what there is to do about it. */
+/* What to do about a letter, by its outcome. */
 const TO_DO = {
-  rejected: "It is wrong in itself, and will be refused again as it is: edit it, or drop it. If there are many, correct what "
-    + "makes them, too.",
-  failed: "Nothing, if the way to Segment is free again: it is sent by itself for seven days after its first failure. Otherwise repair "
-    + "that first.",
-  unsent: "Nothing, if the way to Segment is free again: it is sent by itself for seven days after its first failure. Otherwise repair "
-    + "that first.",
-  again: "Nothing: it goes with the next run of \"Send dead letters again\".",
-  "-": "It is no longer a valid letter, because something else changed it: edit it, or drop it.",
+  rejected: "The event itself is wrong, and would be refused again: edit it, or drop it. If there are many, also correct what "
+    + "creates them.",
+  failed: "Nothing, if Segment can be reached again: the app sends it by itself for seven days after its first failure. Otherwise repair "
+    + "the connection first.",
+  unsent: "Nothing, if Segment can be reached again: the app sends it by itself for seven days after its first failure. Otherwise repair "
+    + "the connection first.",
+  again: "Nothing: the next run of \"Send dead letters again\" sends it.",
+  "-": "Something else has changed it, so that it is no longer a valid dead letter: edit it, or drop it.",
 };
 
 let read;
 
-/** What a reason means, in words; "" where Help does not know it. */
+/** What a reason means, in words; "" if Help does not list it. */
 export async function meaning(reason) {
   read ??= table();
   const known = await read;

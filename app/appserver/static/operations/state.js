@@ -1,5 +1,4 @@
-/* How it is, in a word and in words. The word, and what is in trouble, are macros.conf [segment_bridge_state]: what the
-   alerts tell of. */
+/* The app's state, in one word, and its troubles. Both come from macros.conf [segment_bridge_state], like the alerts. */
 
 import { ago, button, element, helpLink, table } from "../common/dom.js";
 import { Section } from "../common/section.js";
@@ -19,7 +18,7 @@ const MEANS = {
 };
 const CLUSTERS = {
   cluster: { heading: "Cluster", isName: true },
-  last_ok: { heading: "Read last", cell: ({ last_ok }) => (last_ok ? ago(last_ok) : "not within a day") },
+  last_ok: { heading: "Last read", cell: ({ last_ok }) => (last_ok ? ago(last_ok) : "not within a day") },
   records: { heading: "Users in the map", cell: ({ records }) => number(records ?? 0) },
   error: {
     heading: "Last run",
@@ -46,12 +45,12 @@ export class State extends Section {
     this.element.querySelector(".sb-about").remove();
     this._word = element("p", { class: "sb-state", role: "status" });
     this._found = element("div", {});
-    this._again = button("Look again", () => this.during("Looking ...", () => this.load()));
+    this._again = button("Refresh", () => this.during("Loading ...", () => this.load()));
     this.body.append(this._word, this._found, element("div", { class: "sb-actions" }, this._again));
   }
 
   async load() {
-    this.report.say("busy", "Looking ...");
+    this.report.say("busy", "Loading ...");
     const server = await content("server/info");
     const isReady = ["ready", undefined].includes(server.kvStoreStatus);
     const [{ rows }, searches] = await Promise.all([finished(await dispatch(isReady ? SEARCH : BLIND)), savedSearches()]);
@@ -64,13 +63,13 @@ export class State extends Section {
       ...this._troubles(troubles.filter(({ level }) => level !== "-"), searches),
       facts({ job: searches.find(({ name }) => name === JOB), run: of("run")[0], letters: of("letters"), behind: of("behind")[0],
         late: of("late")[0], kvStore: server.kvStoreStatus, isReady }),
-      ...(of("cluster").length ? [table(of("cluster"), CLUSTERS, "Clusters whose users are read")] : []),
-      ...(of("funnel").length ? [table(of("funnel"), FUNNEL, "What Segment says of the last day's events, by its receipts")] : []),
+      ...(of("cluster").length ? [table(of("cluster"), CLUSTERS, "Clusters that the app reads")] : []),
+      ...(of("funnel").length ? [table(of("funnel"), FUNNEL, "What Segment did with the last day's events, according to its receipts")] : []),
     );
     this.report.clear();
   }
 
-  /** What is wrong, since when, and what its alert says of it: once, however much of its kind there is. */
+  /** Shows each kind of trouble once: what is wrong, since when, and what its alert says to do. */
   _troubles(troubles, searches) {
     return [...new Set(troubles.map(({ alert }) => alert))].map((alert) => {
       const own = troubles.filter((each) => each.alert === alert);
@@ -80,7 +79,7 @@ export class State extends Section {
         "div",
         { class: `sb-note sb-${LOOKS[own[0].level]}` },
         ...own.map(({ news, since }) => element("div", {}, element("strong", {}, news[0].toUpperCase() + news.slice(1)),
-          ...(since ? [", told ", ago(since)] : []), ".")),
+          ...(since ? [", reported ", ago(since)] : []), ".")),
         ...(cure ? ["To do: ", `${cure} `, helpLink("More", "operations", heading(alert))] : []),
         ...(own[0].level === "off" ? [element("a", { href: "setup" }, "Turn it on"), " on the setup page."] : []),
       );
@@ -90,7 +89,7 @@ export class State extends Section {
 
 const heading = (alert) => alert.toLowerCase().replaceAll(" ", "-");
 
-/** What there is to say beside the word, as terms and their descriptions. */
+/** The facts below the word, as terms and descriptions. */
 function facts({ job, run, letters, behind, late, kvStore, isReady }) {
   const said = {
     "The job": [schedule(job)],
@@ -108,7 +107,7 @@ function facts({ job, run, letters, behind, late, kvStore, isReady }) {
 
 function schedule(job) {
   if (job === undefined) {
-    return "you may not see it";
+    return "you are not allowed to see it";
   }
   return isTrue(job.is_scheduled) ? `on; next run ${job.next_scheduled_time || "not known yet"}` : "off";
 }

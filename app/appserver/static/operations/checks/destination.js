@@ -1,4 +1,4 @@
-/* Each destination, as far as it can be looked at without sending it an event: key, region, receiver, certificate, clock. */
+/* Checks each destination without sending it an event: key, region, receiver, certificate, clock. */
 
 import { check } from "../../common/check.js";
 import { bad, doubt, good, unknown } from "./verdict.js";
@@ -6,12 +6,12 @@ import { bad, doubt, good, unknown } from "./verdict.js";
 const VERDICTS = { ok: good, warn: bad, unknown: doubt };
 const MEANS = {
   key: "Segment answers 200 to a key that it does not know, and throws the events away.",
-  region: "A source of the other region gets nothing.",
+  region: "A source in the other region gets no events.",
   receiver: "Events go there.",
-  certificate: "Certificates are always verified.",
-  clock: "Segment corrects times by the sender's clock; signatures need clocks that agree.",
+  certificate: "The app always verifies certificates.",
+  clock: "Segment corrects times by the sender's clock, and signatures require that clocks agree.",
 };
-const CURE = "As the text says; then save the destination on the setup page, step 1, which checks again.";
+const CURE = "Do what the text says. Then save the destination on the setup page, step 1, which checks it again.";
 
 export const destination = {
   title: "Destinations",
@@ -28,8 +28,8 @@ export const destination = {
         }
       }));
       return all.flat().map(({ name, check: what, status, code, text }) => ({
-        title: `${name}: ${what}`, means: MEANS[what] ?? "It is part of the way to the receiver.", cure: CURE,
-        verdict: (VERDICTS[status] ?? unknown)(code ? `${text} (${code})` : text || "in order"),
+        title: `${name}: ${what}`, means: MEANS[what] ?? "Events need this to reach the receiver.", cure: CURE,
+        verdict: (VERDICTS[status] ?? unknown)(code ? `${text} (${code})` : text || "OK"),
       }));
     },
   }],

@@ -1,4 +1,4 @@
-/* The Splunk that this is. */
+/* This Splunk: version, licence, search head cluster; and the app's version. */
 
 import { content } from "../../common/splunkd.js";
 import { doubt, good, holds } from "./verdict.js";
@@ -11,23 +11,23 @@ export const host = {
   checks: [
     {
       title: "Splunk's version",
-      means: "The app is for 9.3 to 10.x.",
-      cure: "Upgrade Splunk, or look whether there is a newer app.",
+      means: "The app supports Splunk 9.3 to 10.x.",
+      cure: "Upgrade Splunk, or look for a newer version of the app.",
       look: ({ server }) => {
         const [major, minor] = server.version.split(".").map(Number);
         return holds((major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) && major <= NEWEST,
-          `${server.version}, build ${server.build ?? "-"}`, `${server.version} was never tried`, doubt);
+          `${server.version}, build ${server.build ?? "-"}`, `the app was never tested with ${server.version}`, doubt);
       },
     },
     {
       title: "The app's version",
-      means: "What you tell its authors.",
-      cure: "The pages and the app must be of one version: if they are not, open /_bump in Splunk Web and press the button there.",
+      means: "Mention it when you open an issue.",
+      cure: "The pages and the app must have the same version. If they do not, open /_bump in Splunk Web and press the button there.",
       look: async () => good((await content("apps/local/segment_bridge")).version),
     },
     {
-      title: "It is set up",
-      means: "Until then the app leads to its setup page.",
+      title: "The app is set up",
+      means: "Until then, the app opens its setup page.",
       cure: "Setup page, last step: turn it on.",
       look: async () => {
         const { configured } = await content("apps/local/segment_bridge");
@@ -35,19 +35,19 @@ export const host = {
       },
     },
     {
-      title: "A search head cluster",
-      means: "In one, inputs are not replicated, and the run log is on the member that ran.",
-      cure: "Help > Distributed: make the inputs on one member or by the deployer, and forward index=_internal.",
+      title: "Search head cluster",
+      means: "Members do not share inputs, and each writes its own run log.",
+      cure: "Create the inputs on one member or with the deployer, and forward index=_internal: see Help > Distributed Splunk and Splunk Cloud.",
       look: ({ server }) => {
         const isOne = (server.server_roles ?? []).some((role) => role.startsWith("shc_"));
-        return isOne ? doubt("this is a member: see whether you have done what this check says") : good("no");
+        return isOne ? doubt("this is a member: check that you have done this") : good("no");
       },
     },
     {
-      title: "Its licence lets searches run",
-      means: "Without one, searches and alerts do not run.",
+      title: "Splunk's licence is valid",
+      means: "Without a valid licence, searches and alerts do not run.",
       cure: "Settings > Licensing.",
-      look: ({ server }) => holds((server.licenseState ?? "OK") === "OK", server.licenseState ?? "it does not say", server.licenseState),
+      look: ({ server }) => holds((server.licenseState ?? "OK") === "OK", server.licenseState ?? "not known", server.licenseState),
     },
   ],
 };

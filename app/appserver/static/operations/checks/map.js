@@ -1,4 +1,4 @@
-/* The user map: how old each cluster's user map is, and how many events find their user in it. */
+/* The user map: how old each cluster's is, and for how many events it has the user. */
 
 import { dispatch, finished } from "../../common/searches.js";
 import { bad, doubt, good, holds, number, span, unknown } from "./verdict.js";
@@ -27,9 +27,9 @@ export const map = {
       },
     },
     {
-      title: "Most events find their user",
-      means: `${MEANS} Some have none: people who use a cluster without having signed up.`,
-      cure: "Does the map lack a cluster? Help > Operations > Many users are not known.",
+      title: "The users of most events are known",
+      means: `${MEANS} Some people use a cluster without having signed up.`,
+      cure: "Check whether the map lacks a cluster: see Help > Operations > Many users are not known.",
       look: async () => {
         const { rows } = await finished(await dispatch("Segment Bridge - Operations - Check user map"));
         const { events, without_user } = rows.find(({ part }) => part === "share") ?? {};
@@ -48,9 +48,9 @@ export const map = {
       },
     },
     {
-      title: "Names of events are known",
-      means: "What a resource and a verb are called in Segment is in two small lookups.",
-      cure: "Install the app once more: lookups/event_subjects.csv and lookups/event_verbs.csv belong to it.",
+      title: "The names of events are known",
+      means: "Two small lookups have the names that resources and verbs get in Segment.",
+      cure: "Reinstall the app, which contains lookups/event_subjects.csv and lookups/event_verbs.csv.",
       look: async () => {
         const { rows } = await finished(await dispatch("Segment Bridge - Operations - Check lookups"));
         return rows[0]?.said.startsWith("known: created") ? good("yes") : bad("no");

@@ -1,12 +1,12 @@
-/* What Splunk Web passes on to splunkd: what a web.conf exposes, and nothing else. */
+/* Whether Splunk Web passes on the app's requests to splunkd. It passes on only what a web.conf exposes. */
 
 import { get } from "../../common/splunkd.js";
 import { bad, good, unknown } from "./verdict.js";
 
 const passedOn = (what, ask) => ({
   title: `Splunk Web passes on ${what}`,
-  means: "The app's pages ask splunkd by way of Splunk Web. They cannot do what Splunk Web does not pass on.",
-  cure: "Restart Splunk if you have not done so since the app was installed. Otherwise another web.conf hides what Splunk's or the app's exposes: "
+  means: "The app's pages reach splunkd only through Splunk Web.",
+  cure: "Restart Splunk if you have not done so since you installed the app. Otherwise another web.conf overrides what Splunk's or the app's exposes: "
     + "look for [expose:...] with splunk btool web list --debug.",
   look: async () => {
     try {
