@@ -82,7 +82,7 @@ def made(browser, site):
     assert "12" in text(browser, FOUND)
     browser.screenshot(Path("build/journeys-found.png"))
     browser.one(FOUND + '//button[@aria-label="Take: create beds"]').click()
-    browser.wait_for(lambda: report(browser, FORM), "Click what is to be a property")
+    browser.wait_for(lambda: report(browser, FORM), "Click the values that should become properties")
     assert browser.field("Event in Segment", FORM).value == "Flower Bed Created"
     for place in ("objectRef.name", "responseObject.spec.count", "label garden.example/size"):
         browser.button(place, FORM).click()
@@ -157,7 +157,7 @@ class TestFiles:
         return pressed
 
     def test_a_tracking_plan_for_protocols(self, saved):
-        plan = json.loads(saved("Tracking plan (JSON)", "tracking-plan.json", r"A tracking plan of \d+ events"))
+        plan = json.loads(saved("Tracking plan (JSON)", "tracking-plan.json", r"Saved a tracking plan of \d+ events"))
         rules = {rule["key"]: rule for rule in plan["rules"]}
         rule = rules["Flower Bed Created"]
         assert (rule["type"], rule["version"], rule["jsonSchema"]["type"]) == ("TRACK", 1, "object")
@@ -167,14 +167,14 @@ class TestFiles:
         assert {"name", "count", "size", "kind", "apiGroup"} <= {*sent["required"]}
 
     def test_a_tracking_plan_for_a_spreadsheet(self, saved):
-        text = saved("Tracking plan (CSV)", "tracking-plan.csv", r"A tracking plan of \d+ events")
+        text = saved("Tracking plan (CSV)", "tracking-plan.csv", r"Saved a tracking plan of \d+ events")
         heading, *lines = csv.reader(text.splitlines())
         assert heading == ["event", "journey", "property", "type", "always", "examples"]
         assert ["Flower Bed Created", "Flower Bed Created", "count", "number", "yes", "12"] in lines
         assert all(len(line) == len(heading) for line in lines)
 
     def test_an_export_is_imported_but_for_what_is_wrong_and_taken_back(self, page, site, saved, tmp_path):
-        text = saved("Export", "journeys.json", "your own journeys, and what you have changed")
+        text = saved("Export", "journeys.json", "your own journeys, and your changes to the app")
         whole = json.loads(text)
         exported = {row["id"]: row for row in whole["journeys"]}
         bed = exported["flower-bed-created"]
@@ -190,7 +190,7 @@ class TestFiles:
         file.write_text(json.dumps({**whole, "journeys": [*kept, *others]}), encoding="utf-8")
         self.choose(page, file)
         total = len(kept) + len(others)
-        page.wait_for(lambda: report(page, LIST), "%d of %d journeys are imported" % (total - 1, total))
+        page.wait_for(lambda: report(page, LIST), "Imported %d of %d journeys" % (total - 1, total))
         assert "Not imported: Wrong. There is no such place" in report(page, LIST)
         records = {each["_key"]: each for each in site.admin.records("segment_journeys")}
         assert {*records} == {*exported, "component-changed", "tree"}
@@ -212,7 +212,7 @@ class TestFiles:
         before = site.admin.records("segment_journeys")
         for text, told in (
             ("{", "This file is not valid JSON"),
-            ('{"journeys": []}', "not a file of journeys.*Export makes one"),
+            ('{"journeys": []}', "not a file of journeys.*Export creates such a file"),
         ):
             file = tmp_path / "any.json"
             file.write_text(text, encoding="utf-8")

@@ -1,8 +1,8 @@
-/* Files: down from the page, and up to it. */
+/* Files to download from the page, and to import. */
 
 import { element } from "../common/dom.js";
 
-/** Has the browser save a text. */
+/** Makes the browser save a text as a file. */
 export function download(name, type, text) {
   const href = URL.createObjectURL(new Blob([text], { type }));
   const link = element("a", { href, download: name });
@@ -14,10 +14,10 @@ export function download(name, type, text) {
 
 export const FORMAT = "segment_bridge journeys 1";
 
-/** Rows as one file, the same for the same rows: for version control. */
+/** Writes rows as one file. The same rows give the same file, for version control. */
 export const written = (rows) => `${JSON.stringify({ format: FORMAT, journeys: rows.map(({ updated, updated_by, ...row }) => row) }, null, 2)}\n`;
 
-/** The rows of such a file. Throws an Error that says what is wrong with it. */
+/** Reads the rows of such a file. Throws an Error that says what is wrong with it. */
 export function read(text) {
   let whole;
   try {
@@ -26,7 +26,7 @@ export function read(text) {
     throw new Error(`This file is not valid JSON: ${error.message}`, { cause: error });
   }
   if (whole?.format !== FORMAT || !Array.isArray(whole.journeys)) {
-    throw new Error(`This is not a file of journeys: it lacks "format": "${FORMAT}". Export makes one.`);
+    throw new Error(`This is not a file of journeys: it lacks "format": "${FORMAT}". Export creates such a file.`);
   }
   const rows = whole.journeys.filter((row) => row && typeof row === "object" && typeof row.id === "string");
   if (rows.length !== whole.journeys.length || new Set(rows.map(({ id }) => id)).size !== rows.length) {

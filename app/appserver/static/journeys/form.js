@@ -1,4 +1,4 @@
-/* One journey: its fields, an example event to click properties in, ten messages as they would be sent, and Save. */
+/* The form for one journey: its fields, an example event whose values can become properties, and a preview of ten messages. */
 
 import { button, code, details, element } from "../common/dom.js";
 import { allValid, Choice, Field, failAt, required } from "../common/fields.js";
@@ -10,30 +10,32 @@ const LOOK_BACK = "-24h";
 const SHOWN = 10;
 
 export class Form extends Section {
-  /** `saved` is called when something was written, `left` when the form is not needed any more. `by` is the user. */
+  /** Calls `saved` after it has written a journey, and `left` when the user cancels. `by` is the user. */
   constructor({ by, saved, left }) {
     super("journey", "A journey", "");
     Object.assign(this, { _by: by, _saved: saved, _left: left });
     const field = (name, label, options) => new Field(name, label, options);
     this._fields = {
-      journey: field("journey", "Journey", { check: required(), help: "What you call it: on this page and in the overview." }),
+      journey: field("journey", "Journey", { check: required(), help: "Its name on this page and in the overview." }),
       event: field("event", "Event in Segment", { check: required(), help: [
-        "The object, then what was done to it: ", code("Widget Created"), ". ", code("%verb%"), " and ", code("%subject%"),
+        "Name the object, then what was done to it: ", code("Widget Created"), ". ", code("%verb%"), " and ", code("%subject%"),
         " stand for the verb's past tense and the resource."] }),
-      api_group: field("api_group", "API group", { help: ["Such as ", code("acme.io"), "; ", code("core"),
-        " is the group of pods and secrets. To find a former name, too, add it after a blank."] }),
-      resource: field("resource", "Resource", { check: required(), help: ["Its plural: ", code("widgets"), "."] }),
-      subresource: field("subresource", "Subresource", { help: ["Usually empty; for example ", code("status"), " or ", code("scale"), "."] }),
-      verb: field("verb", "What is done", { check: required(), help: "create, update, patch, delete, deletecollection, get, list, watch" }),
+      api_group: field("api_group", "API group", { help: ["For example ", code("acme.io"), ". Pods and secrets are in ", code("core"),
+        ". If the group was renamed, add its earlier name after a blank."] }),
+      resource: field("resource", "Resource", { check: required(), help: ["In the plural: ", code("widgets"), "."] }),
+      subresource: field("subresource", "Subresource", { help: ["Usually empty. For example ", code("status"), " or ", code("scale"), "."] }),
+      verb: field("verb", "What is done", { check: required(),
+        help: "One or more of create, update, patch, delete, deletecollection, get, list, watch." }),
       aliases: field("aliases", "Names of the scan's result", { help: "Add a new name beside the old ones, which still count." }),
       properties: field("properties", "Properties", { width: "wide", tall: true, help: [
-        "One a line: ", code("name = place"), ". ", code("name:digest = place"), " sends a salted digest, ", code("name = -"),
-        " leaves out a property that would be sent, and ", code("name = place | other place"), " takes the first that has a value."] }),
+        "One property on each line: ", code("name = place"), ". ", code("name:digest = place"), " sends a salted digest, ",
+        code("name = -"), " leaves out a property that would otherwise be sent, and ", code("name = place | other place"),
+        " takes the first place that has a value."] }),
     };
     this._who = new Choice("who", "Whose it is", {
-      person: "The person who did it; otherwise it is not a journey",
+      person: "The person who did it (what controllers do is not a journey)",
       owner: "The workspace's owner",
-      "person or owner": "The person, or the workspace's owner where a controller did it",
+      "person or owner": "The person, or the workspace's owner if a controller did it",
     }, () => {});
     this._anyway = element("p", { class: "sb-help" });
     this._places = element("div", { class: "sb-places" });
@@ -70,7 +72,7 @@ export class Form extends Section {
     }
     this._fields.event.element.hidden = row.id === "every-event";
     this._fields.aliases.element.hidden = row.id !== "clair-scan-completed";
-    this._anyway.textContent = row.sends ? `Sent anyway: ${row.sends.split(" ").join(", ")}.` : "";
+    this._anyway.textContent = row.sends ? `Always sent: ${row.sends.split(" ").join(", ")}.` : "";
     this.element.querySelector("h2").firstChild.textContent = isNew ? "A new journey" : row.journey;
     this._places.replaceChildren();
     this._messages.replaceChildren();
@@ -93,15 +95,15 @@ export class Form extends Section {
   }
 
   async showExample() {
-    await this.during("Looking for the newest such event of the last day ...", async () => {
+    await this.during("Looking for the newest such event in the last day ...", async () => {
       const event = await example({ ...this.row, id: this.row.id || "example", journey: this.row.journey || "example" }, LOOK_BACK);
       if (!event) {
         this._places.replaceChildren();
-        this.report.say("warning", "There was no such event in the last day. Properties can be written by hand.");
+        this.report.say("warning", "There was no such event in the last day. You can write properties by hand.");
         return;
       }
       this._offer(event);
-      this.report.say("good", "This is the newest. Click what is to be a property.");
+      this.report.say("good", "This is the newest such event. Click the values that should become properties.");
     });
   }
 
@@ -122,11 +124,11 @@ export class Form extends Section {
     }));
   }
 
-  /** Adds a property, under a name that none has yet. */
+  /** Adds a property under an unused name. */
   _add(name, place) {
     const lines = this._fields.properties.value.split("\n").filter(Boolean);
     if (lines.some((line) => line.split("=")[1]?.trim() === place)) {
-      this.report.say("good", `${place} is a property already.`);
+      this.report.say("good", `${place} is already a property.`);
       return;
     }
     const names = lines.map((line) => line.split(/[:=]/)[0].trim());
@@ -135,14 +137,14 @@ export class Form extends Section {
       free = `${name}_${number}`;
     }
     this._fields.properties.value = [...lines, `${free} = ${place}`].join("\n");
-    this.report.say("good", `Property ${free}: ${place}.`);
+    this.report.say("good", `Added property ${free}: ${place}.`);
   }
 
   async preview() {
     if (!this._isValid()) {
       return;
     }
-    await this.during("Making messages of the last day's events ...", async () => {
+    await this.during("Creating messages from the last day's events ...", async () => {
       await this._refuseWrong();
       const rows = await messages({ ...this.row, enabled: true }, LOOK_BACK);
       const shown = rows.slice(-SHOWN);
@@ -150,7 +152,7 @@ export class Form extends Section {
         row.segment_payload ? JSON.stringify(JSON.parse(row.segment_payload), null, 2) : `${row.segment_reason}: ${row.segment_error}`)));
       this.report.say(rows.length ? "good" : "warning", rows.length
         ? `${rows.length.toLocaleString()} in the last day; ${shown.length === rows.length ? "all are shown" : `the newest ${shown.length} are shown`}. `
-          + "The user's ID will replace (...)."
+          + "When they are sent, the user's ID replaces (...)."
         : "There was no such event in the last day.");
     });
   }

@@ -1,4 +1,4 @@
-/* "Add": what people really did, by this site's own audit events, to take one. */
+/* "Add" lists what people did, according to this site's own audit events, so that the user can take one. */
 
 import { ago, button, element, table } from "../common/dom.js";
 import { Choice } from "../common/fields.js";
@@ -8,9 +8,9 @@ import { Section } from "../common/section.js";
 const DONE = "search `segment_bridge_done_by_people`";
 
 export class Found extends Section {
-  /** `take` is called with what a row of the list says, or with nothing for a journey that is to be described by hand. */
+  /** Calls `take` with the contents of a row, or with {} for a journey to describe by hand; calls `left` when the user cancels. */
   constructor(take, left) {
-    super("found", "What people did", "From the audit events of your clusters. Take what should become an event in Segment.");
+    super("found", "What people did", "According to the audit events of your clusters. Take what should become an event in Segment.");
     this._take = take;
     this._when = new Choice("when", "In the last", { "-1h": "hour", "-4h": "four hours", "-24h": "day" }, () => {});
     this._when.value = "-1h";
@@ -18,7 +18,7 @@ export class Found extends Section {
     this.body.append(
       this._when.element,
       element("div", { class: "sb-actions" },
-        button("Look", () => this.load(), "primary"),
+        button("Search", () => this.load(), "primary"),
         button("Describe one by hand", () => take({})),
         button("Cancel", left)),
       this._list,
@@ -29,7 +29,7 @@ export class Found extends Section {
   async load() {
     await this.during("Reading the audit events ...", async () => {
       const { rows } = await search(DONE, this._when.value);
-      this._list.replaceChildren(rows.length ? this._table(rows) : element("p", {}, "The audit events show nothing that people did."));
+      this._list.replaceChildren(rows.length ? this._table(rows) : element("p", {}, "Found nothing that people did in the audit events."));
       this.report.clear();
     });
   }
@@ -43,7 +43,7 @@ export class Found extends Section {
       people: { heading: "People", cell: ({ people }) => Number(people).toLocaleString() },
       latest: { heading: "Latest", cell: ({ latest }) => ago(Number(latest)) },
       journey: { heading: "Journey", cell: (row) => (row.journey === "-" ? this._takes(row) : row.journey) },
-    }, "What people did, most often first");
+    }, "What people did, most frequent first");
   }
 
   _takes(row) {

@@ -1,4 +1,4 @@
-/* The view "journeys": what is a journey at this site, by which name Segment gets to know it, and what it says. */
+/* The view "journeys": which requests are journeys at this site, and with which names and properties they are sent. */
 
 import { button, element, helpLink, table } from "../common/dom.js";
 import { confirmed } from "../common/dialog.js";
@@ -12,7 +12,7 @@ import { all, exported, messages, save, told, takeBack, tried, write } from "./r
 
 const PLAN_TIME = "-24h";
 
-/** Puts the page into `place`. Who may not change journeys is told so by splunkd when he tries to. */
+/** Puts the page into `place`. If a user may not change journeys, splunkd refuses the change. */
 export async function show(place) {
   const page = await begin(place, "Journeys", { isWide: true });
   if (page) {
@@ -95,7 +95,7 @@ class List extends Section {
     const name = row.journey ?? row.id;
     const [title, text, action] = row.isBuiltin
       ? [`Reset "${name}"?`, "This restores the app's own version.", "Reset"]
-      : [`Remove "${name}"?`, "From the next run on, nothing is sent for it. What was sent stays in Segment.", "Remove"];
+      : [`Remove "${name}"?`, "From the next run on, the app sends no events for it. Events that were sent stay in Segment.", "Remove"];
     if (await confirmed(title, [element("p", {}, text)], action)) {
       await this.during("Removing ...", async () => {
         await takeBack(row.id);
@@ -132,26 +132,26 @@ class List extends Section {
   }
 
   async _plan(kind) {
-    await this.during("Making messages of the last day's events ...", async () => {
+    await this.during("Creating messages from the last day's events ...", async () => {
       const events = planned(await messages(undefined, PLAN_TIME));
       if (!events.length) {
-        this.report.say("warning", "There were no journeys in the last day, so there is nothing to put into a plan.");
+        this.report.say("warning", "There were no journeys in the last day, so the plan would be empty.");
         return;
       }
       download(`tracking-plan.${kind}`, kind === "json" ? "application/json" : "text/csv", kind === "json" ? asJson(events) : asCsv(events));
-      this.report.say("good", `A tracking plan of ${events.length} events that there were in the last day.`);
+      this.report.say("good", `Saved a tracking plan of ${events.length} events from the last day.`);
     });
   }
 
   async _export() {
-    await this.during("Reading ...", async () => {
+    await this.during("Loading ...", async () => {
       const rows = await exported();
       download("journeys.json", "application/json", written(rows));
-      this.report.say("good", `${rows.length} rows: your own journeys, and what you have changed of the app's.`);
+      this.report.say("good", `Exported ${rows.length} rows: your own journeys, and your changes to the app's.`);
     });
   }
 
-  /** Rows that are right are written, and others told. */
+  /** Writes the valid rows of the chosen file, and reports the others. */
   async _import() {
     const [file] = this._file.files;
     if (!file) {
@@ -159,7 +159,7 @@ class List extends Section {
     }
     await this.during("Importing ...", async () => {
       const text = await file.text();
-      this._file.value = ""; // so that the same one can be chosen again when it was put right
+      this._file.value = ""; // so that the user can choose the same file again after correcting it
       const rows = read(text);
       const checked = await tried(rows);
       const right = checked.filter(({ problem }) => !problem);
@@ -167,7 +167,7 @@ class List extends Section {
         await write(row, this._by);
       }
       await this.load();
-      this.report.say(right.length === rows.length ? "good" : "warning", `${right.length} of ${rows.length} journeys are imported.`);
+      this.report.say(right.length === rows.length ? "good" : "warning", `Imported ${right.length} of ${rows.length} journeys.`);
       for (const wrong of checked.filter(({ problem }) => problem)) {
         this.report.add("bad", `Not imported: ${wrong.journey || wrong.id}. ${told(wrong)}`);
       }

@@ -1,14 +1,14 @@
-/* Where a value of an audit event is, as a property's line has it. */
+/* The places of an audit event's values, in the form in which properties name them. */
 
 const KEY = /^[0-9A-Za-z_-]{1,100}$/;
 const DOTTED_KEY = /^[0-9A-Za-z]([0-9A-Za-z_./-]*[0-9A-Za-z])?$/;
 const REFERENCE = ["name", "namespace", "resource", "subresource", "apiGroup", "apiVersion", "uid"];
-/* What says nothing of what somebody did. */
+/* Fields that say nothing about what somebody did. */
 const LEFT_OUT = new Set(["managedFields", "labels", "annotations", "creationTimestamp", "generation", "resourceVersion", "selfLink"]);
 const MOST = 300;
 const MAX_DEPTH = 8;
 
-/** { group: [{ place, name, value }] } of an audit event: each value that a property can be. */
+/** Returns { group: [{ place, name, value }] }, with each value of an audit event that can become a property. */
 export function places(event) {
   const metadata = event.responseObject?.metadata ?? {};
   return {
@@ -48,12 +48,12 @@ function* leaves(at, value, depth) {
 
 const named = (text) => text.replace(/[^0-9A-Za-z_]+/g, "_").replace(/^(?=\d)/, "_");
 
-/* Irregular ones that the API has. */
+/* The past tense of the API's verbs. */
 const PAST = { create: "Created", update: "Updated", patch: "Changed", delete: "Deleted", deletecollection: "Deleted", get: "Viewed",
   list: "Listed", watch: "Watched" };
 
-/** An event's name as Segment's Spec proposes them: the object, then the action, in the past. Source: Segment, "Naming
-    conventions": Object-Action framework. `kind` is the object's, if it is known. */
+/** Proposes an event's name in the form of Segment's Spec: the object, then the action in the past tense. `kind` is the object's, if
+    it is known. Source: Segment, "Naming conventions": Object-Action framework. */
 export function proposed(resource, verb, kind, subresource = "") {
   const object = (kind ?? singular(resource)).replace(/([a-z0-9])([A-Z])/g, "$1 $2").replace(/[-_]/g, " ");
   const words = [object, ...(subresource && subresource !== "-" ? [subresource] : [])].map(capital).join(" ");

@@ -1,11 +1,11 @@
-/* A tracking plan: what is sent, as Segment Protocols takes it, and as a table.
+/* Creates a tracking plan of what is sent: for Segment Protocols, and as a table.
 
    Source: Segment Public API, "Replace Rules in Tracking Plan": rules of type TRACK, with the event's name as their key and a JSON
    Schema of its properties. */
 
 const MOST_EXAMPLES = 3;
 
-/** [{ journey, event, properties: { name: { types, examples, isAlways } } }] of messages as they would be sent. */
+/** Collects [{ journey, event, count, properties: { name: { types, examples, count } } }] from messages that would be sent. */
 export function planned(messages) {
   const events = new Map();
   for (const { journey, segment_payload: payload } of messages.filter(({ segment_payload: each }) => each)) {
@@ -47,7 +47,7 @@ export const asJson = (events) => JSON.stringify({ rules: events.map((event) => 
   },
 })) }, null, 2);
 
-/** A line a property. A cell that a spreadsheet would take for a formula begins with an apostrophe. */
+/** One line for each property. An apostrophe precedes a cell that a spreadsheet would take for a formula. */
 export const asCsv = (events) => [
   ["event", "journey", "property", "type", "always", "examples"],
   ...events.flatMap((event) => Object.entries(event.properties).map(([name, { types, examples, count }]) => [

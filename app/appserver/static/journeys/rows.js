@@ -1,10 +1,10 @@
-/* Journeys as rows: read, tried, and written to the lookup segment_journeys.
+/* Journeys as rows: reads and checks them, and writes them to the lookup segment_journeys.
 
      const rows = await all();
      const [{ problem, detail }] = await tried([row]);
 
-   What is right is said in one place, the macro segment_bridge_checked_rows, which the job goes by, too: so rows are checked by a
-   search before they are written. */
+   Only the macro segment_bridge_checked_rows decides whether a row is valid, for the job and for this page. So a search checks rows
+   before they are written. */
 
 import { argument } from "../common/argument.js";
 import { Failure } from "../common/failure.js";
@@ -14,7 +14,7 @@ import { postJson, path } from "../common/splunkd.js";
 
 const COLLECTION = "segment_journeys";
 const FIELDS = ["journey", "api_group", "resource", "subresource", "verb", "event", "who", "properties", "aliases"];
-/* Of the app's own journeys, the rest is the app's. */
+/* The fields of the app's own journeys that a site may change. */
 const OF_BUILTIN = ["event", "properties", "aliases"];
 const AT_ONCE = 25;
 
@@ -22,18 +22,18 @@ const PROBLEMS = {
   id: "The id may contain only lower-case letters, digits and hyphens.",
   journey: "It needs a name of at most 100 characters, without quotes, brackets, pipes, backslashes or dollar signs.",
   event_missing: "The event needs a name.",
-  event: "The event's name may have 100 characters, without quotes, brackets, pipes, backslashes or dollar signs, and %verb% and "
-    + "%subject% once each.",
-  api_group: "Write the API group as in acme.io; separate several by blanks; pods and secrets are in core.",
+  event: "The event's name may have 100 characters, without quotes, brackets, pipes, backslashes or dollar signs, and contain %verb% "
+    + "and %subject% once each.",
+  api_group: "Write the API group like acme.io, and separate several with blanks. Pods and secrets are in core.",
   resource: "Write the resource in the plural and in lower case, as in the API's address: widgets.",
   subresource: "Write the subresource in lower case, as in the API's address: status.",
-  verb: "The verbs may be create, update, patch, delete, deletecollection, get, list and watch.",
-  who: "Say whose it is.",
+  verb: "Use only the verbs create, update, patch, delete, deletecollection, get, list and watch.",
+  who: "Choose whose the journey is.",
   aliases: "A result's name may contain only letters, digits and underscores, and there may be at most ten names.",
   property: "Write each property on a line of its own: name = place.",
   property_type: "A property's type is string, number, boolean, json or digest.",
-  property_place: "There is no such place. Places are objectRef.name and the like, label KEY, annotation KEY, responseObject.PATH, "
-    + "requestObject.PATH, cluster, and text WORDS.",
+  property_place: "There is no such place. Use objectRef.name and the like, label KEY, annotation KEY, responseObject.PATH, "
+    + "requestObject.PATH, cluster, or text WORDS.",
   property_repeated: "Two properties have the same name.",
   properties_many: "There may be at most 50 properties.",
   repeated: "There is already a journey with this name, or for the same requests.",
@@ -41,16 +41,16 @@ const PROBLEMS = {
 
 /** What is wrong, in words. */
 export const told = ({ problem, detail }) =>
-  (PROBLEMS[problem] ?? `It is wrong (${problem}).`) + (detail ? ` Here: ${detail}` : "");
+  (PROBLEMS[problem] ?? `It is not valid (${problem}).`) + (detail ? ` Here: ${detail}` : "");
 
-/** The name of the field that a problem is about. */
+/** The name of the field that a problem concerns. */
 export const fieldOf = (problem) => ({ event_missing: "event", repeated: "journey", properties_many: "properties", id: "journey" }[problem]
   ?? (problem.startsWith("property") ? "properties" : problem));
 
-/** All rows as the job understands them: those of the app's own, too. */
+/** All rows as the job understands them, including the app's own. */
 export const all = async () => (await search("| `segment_bridge_journey_rows(-)`")).rows.map(normal);
 
-/** Rows as the job would understand them, in place of those that there are, with `problem` where one is wrong. */
+/** Returns these rows as the job would understand them if they replaced the saved ones, with the `problem` of each that is not valid. */
 export async function tried(rows) {
   const found = [];
   for (let at = 0; at < rows.length; at += AT_ONCE) {
@@ -60,18 +60,18 @@ export async function tried(rows) {
   return rows.map((row) => found.find(({ id }) => id === row.id) ?? { ...row, problem: "id" });
 }
 
-/** Messages of the row as they would be sent; of all rows where there is none. */
+/** The messages that would be sent for this row, or for all rows if there is none. */
 export const messages = async (row, earliest) =>
   (await search(`search \`segment_bridge_messages_of(${row ? drafts([row]) : "-"})\``, earliest)).rows;
 
-/** The newest event that the row is about, as it was logged; undefined if there is none. */
+/** The newest audit event that matches the row, or undefined. */
 export async function example(row, earliest) {
   const bare = { ...row, event: row.event || "-", properties: "", who: row.who || "owner" };
   const { rows } = await search(`search \`segment_bridge_example(${drafts([bare])})\``, earliest);
   return rows.length ? JSON.parse(rows[0].event) : undefined;
 }
 
-/** Writes a row that is right; refuses any other with a Failure that names the field. `by` is who does. */
+/** Writes a valid row; for any other, throws a Failure that names the field. `by` is the user. */
 export async function save(row, by) {
   const [checked] = await tried([row]);
   if (checked.problem) {
@@ -84,7 +84,7 @@ export async function write(row, by) {
   const fields = Object.fromEntries((row.isBuiltin ? OF_BUILTIN : FIELDS).map((name) => [name, row[name] ?? ""]));
   for (const name of ["event", "aliases"]) {
     if (row.isBuiltin && fields[name] === (row[`builtin_${name}`] ?? "")) {
-      fields[name] = ""; // as the app has it, also in a later version
+      fields[name] = ""; // follows the app's own value, even in later versions
     }
   }
   const made = { ...fields, enabled: row.enabled ? 1 : 0, updated: Math.floor(Date.now() / 1000), updated_by: by };
@@ -96,7 +96,7 @@ export async function write(row, by) {
   }
 }
 
-/** Removes what a site has of a journey: one of its own is gone, one of the app's is as the app has it. */
+/** Removes the site's row: this removes one of its own journeys, and resets one of the app's. */
 export async function takeBack(id) {
   const seen = await stored(id);
   if (seen) {
@@ -104,7 +104,7 @@ export async function takeBack(id) {
   }
 }
 
-/** The rows that the site has, as they are written down. */
+/** The site's own rows, as they are stored. */
 export async function exported() {
   const found = [];
   for (let page; page === undefined || page.length; found.push(...page)) {
@@ -113,7 +113,7 @@ export async function exported() {
   return found.map(({ _key, _user, ...fields }) => ({ id: _key, ...fields }));
 }
 
-/** Small letters, digits and hyphens. */
+/** Makes an id of lower-case letters, digits and hyphens. */
 export const idOf = (name) => name.toLowerCase().normalize("NFD").replace(/[^0-9a-z]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 100)
   || `journey-${Date.now()}`;
 
