@@ -199,7 +199,8 @@ class Confs:
 
     def access(self, kind: str = "", name: str = "", app: str = SYSTEM) -> Access:
         """An object's permissions: its own, else its kind's, else the app's. Without a kind, the app's."""
-        files = ["%s/metadata/%s" % (self.folder(app), file) for file in ("default.meta", "local.meta")]
+        folder = self._system if app == SYSTEM else "%s/%s" % (self._apps, app)
+        files = ["%s/metadata/%s" % (folder, file) for file in ("default.meta", "local.meta")]
         asked, version = (kind, name, app), tuple(map(_file_version, files))
         known = self._accesses.get(asked)
         if known is None or known[0] != version:
