@@ -8,7 +8,7 @@ import io
 import time
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Callable, Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence
+from typing import Any, Callable, Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from .limits import Limits
 from .refusal import Refusal
@@ -39,6 +39,7 @@ class SearchHost:
         self.clock, self.app, self.owner, self.others = splunkd.clock, job.app, job.owner, job.others
         self.sid, self.search, self.earliest, self.latest = job.sid, job.search, job.earliest, job.latest
         self._confs: Dict[str, Dict[str, Stanza]] = {}
+        self._found: Dict[Tuple[str, str], Optional[Stanza]] = {}
 
     @cached_property
     def limits(self) -> Limits:
@@ -158,6 +159,7 @@ class SearchHost:
             self._splunkd.environment,
             info,
             self._job,
+            self._splunkd.pythons.start,
         )
 
     def rest(self, path: str, parameters: Dict[str, str]) -> List[Row]:
@@ -182,6 +184,12 @@ class SearchHost:
         self._job.message(level, text)
 
     def _readable(self, conf: str, name: str) -> Optional[Stanza]:
+        """As it was at the first request, with its permissions: a search asks for some macros a hundred times."""
+        if (conf, name) not in self._found:
+            self._found[conf, name] = self._read(conf, name)
+        return self._found[conf, name]
+
+    def _read(self, conf: str, name: str) -> Optional[Stanza]:
         stanza = self._stanzas(conf, self.owner).get(name)
         if stanza is None or is_true(stanza.settings.get("disabled", "0")):
             return None

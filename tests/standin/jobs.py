@@ -9,7 +9,6 @@ import itertools
 import math
 import shutil
 import signal
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Callable, Dict, FrozenSet, Iterator, List, Mapping, NamedTupl
 
 from .host import SearchHost
 from .refusal import Refusal
+from .runner.program import Program
 from .sessions import Session
 from .spl import pipeline
 from .spl.pipeline import stages
@@ -81,10 +81,11 @@ class Job:
         self._rows: List[Row] = []
         self.scanned, self.created, self.ended_at = 0, time.time(), 0.0
         self.is_cancelled = self.is_finalized = False
-        self._processes: Set[subprocess.Popen] = set()
+        self._processes: Set[Program] = set()
         self._lock = threading.Lock()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name=self.sid, daemon=True)
+        self._host = _Counting(splunkd, self)
 
     def start(self) -> None:
         """Starts the job's thread.
@@ -93,9 +94,8 @@ class Job:
             SplError: the search names a command or a macro that does not exist. (Any other error shows only when it
                 runs: such a search is dispatched, and fails.)
         """
-        host = SearchHost(self._splunkd, self)
-        for name, _ in stages(self.search, host):
-            if name not in COMMANDS and host.command(name) is None:
+        for name, _ in stages(self.search, self._host):
+            if name not in COMMANDS and self._host.command(name) is None:
                 raise SplError("Unknown search command '%s'." % name)
         self._thread.start()
 
@@ -125,9 +125,8 @@ class Job:
 
     def _run(self) -> None:
         try:
-            host = _Counting(self._splunkd, self)
             self.state = "PARSING"
-            chunks = pipeline(self.search, host, iter(()))
+            chunks = pipeline(self.search, self._host, iter(()))
             self.state = "RUNNING"
             self._gather(chunks)
             self.state = "DONE"
@@ -183,11 +182,11 @@ class Job:
         if message not in self.messages:
             self.messages.append(message)
 
-    def started(self, process: subprocess.Popen) -> None:
+    def started(self, process: Program) -> None:
         with self._lock:
             self._processes.add(process)
 
-    def ended(self, process: subprocess.Popen) -> None:
+    def ended(self, process: Program) -> None:
         with self._lock:
             self._processes.discard(process)
 

@@ -19,7 +19,7 @@ from tests.support import chunked
 from ..spl.choices import EMPTY_CELL
 from ..stores.conf import is_true
 from ..values import Results, Row, SplError, text
-from .program import GRACE_S, Program
+from .program import GRACE_S, Program, Start
 
 MAX_RESULT_ROWS = 50_000
 _KNOWN_TYPES = ("streaming", "stateful")
@@ -62,11 +62,11 @@ class JobView(Protocol):
         """Writes a line to search.log."""
         ...
 
-    def started(self, process: subprocess.Popen) -> None:
+    def started(self, process: Program) -> None:
         """From here until `ended`, the job signals the process if it is cancelled."""
         ...
 
-    def ended(self, process: subprocess.Popen) -> None: ...
+    def ended(self, process: Program) -> None: ...
 
 
 class Command:
@@ -76,6 +76,7 @@ class Command:
         settings: its stanza of commands.conf.
         folder: the app's.
         python: the interpreter.
+        start: what starts it.
     """
 
     generating = False
@@ -89,8 +90,10 @@ class Command:
         env: Mapping[str, str],
         info: SearchInfo,
         job: JobView,
+        start: Start = subprocess.Popen,
     ):
-        self._name, self._settings, self._info, self._job, self._env = name, settings, info, job, env
+        self._name, self._settings, self._info, self._job = name, settings, info, job
+        self._env, self._start = env, start
         if not is_true(settings.get("chunked", "false")):
             raise self._error("Commands without chunked = true are not known here.")
         if any(key.startswith("command.arg.") for key in settings):
@@ -163,7 +166,9 @@ class Command:
 
     @contextmanager
     def _process(self) -> Iterator["_Process"]:
-        process = _Process(self._command_line, self._env, self._job, self._maxwait_s, self._max_chunk_bytes)
+        process = _Process(
+            self._command_line, self._env, self._job, self._maxwait_s, self._max_chunk_bytes, self._start
+        )
         try:
             yield process
         except _Ended as ended:
@@ -270,11 +275,19 @@ class _OutOfOrder(Exception):
 class _Process:
     """A running command. Replies are read as they arrive, so it never waits for splunkd while splunkd waits for it."""
 
-    def __init__(self, command_line: List[str], env: Mapping[str, str], job: JobView, maxwait_s: int, max_bytes: int):
+    def __init__(
+        self,
+        command_line: List[str],
+        env: Mapping[str, str],
+        job: JobView,
+        maxwait_s: int,
+        max_bytes: int,
+        start: Start,
+    ):
         self._job, self._maxwait_s, self._max_bytes, self.is_introduced = job, maxwait_s or None, max_bytes, False
         self._replies: queue.SimpleQueue[Union[chunked.Reply, Exception]] = queue.SimpleQueue()
         job.log("INFO", _COMPONENT, "Running process: " + " ".join(command_line))
-        self._program = Program(command_line, env, self._log_stderr)
+        self._program = Program(command_line, env, self._log_stderr, start)
         job.started(self._program)
         self._program.in_background(self._read_replies)
 

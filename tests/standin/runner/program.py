@@ -5,21 +5,45 @@ import signal
 import subprocess
 import threading
 from contextlib import suppress
-from typing import BinaryIO, Callable, List, Mapping, Optional, Sequence
+from typing import BinaryIO, Callable, List, Mapping, Optional, Protocol, Sequence
 
 GRACE_S = 5
 """The time between the end of a program's input and SIGTERM, and between SIGTERM and SIGKILL."""
 
 
-class Program(subprocess.Popen):
+class Process(Protocol):
+    """What is needed of subprocess.Popen."""
+
+    pid: int
+    stdin: BinaryIO
+    stdout: BinaryIO
+    stderr: BinaryIO
+    returncode: Optional[int]
+
+    def poll(self) -> Optional[int]: ...
+
+    def wait(self) -> int: ...
+
+
+Start = Callable[..., Process]
+"""Starts a program, with the arguments of subprocess.Popen."""
+
+
+class Program:
     """Runs in its own process group: signals reach everything that it has started, and none of that outlives it.
 
     Args:
         on_error_line: receives the lines that it writes to stderr, in a separate thread.
     """
 
-    def __init__(self, command: Sequence[str], env: Mapping[str, str], on_error_line: Callable[[str], None]):
-        super().__init__(
+    def __init__(
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        on_error_line: Callable[[str], None],
+        start: Start = subprocess.Popen,
+    ):
+        self._process = start(
             command,
             env=dict(env),
             cwd="/",
@@ -28,9 +52,15 @@ class Program(subprocess.Popen):
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        self.pid, self.poll, self.wait = self._process.pid, self._process.poll, self._process.wait
+        self.stdin, self.stdout, self.stderr = self._process.stdin, self._process.stdout, self._process.stderr
         self._threads: List[threading.Thread] = []
         self._watch = self.in_background(self._end_all_with_it)
         self.in_background(lambda: _each_line(self.stderr, on_error_line))
+
+    @property
+    def returncode(self) -> Optional[int]:
+        return self._process.returncode
 
     def in_background(self, work: Callable[[], None]) -> threading.Thread:
         """Runs `work`, which must end with the program, for example because it reads the program's output."""

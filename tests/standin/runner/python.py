@@ -3,16 +3,18 @@
 commands.conf.spec and inputs.conf.spec, python.version and (from 10.2 on) python.required; splunk-launch.conf.
 """
 
+import subprocess
 import sys
 from datetime import timezone, tzinfo
 from functools import cached_property
 from pathlib import Path
-from typing import Dict, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional
 
 from tests.support.pythons import find, measured
 
 from ..releases import DEFAULT, Release
 from ..values import SplError
+from .program import Process
 
 _VERSION = {"python3": "3.9", "python3.7": "3.9", "python3.9": "3.9", "default": "3.9"}
 """What python.version means. 3.7 is gone since 10.0, and its name leads to 3.9."""
@@ -60,6 +62,10 @@ class Pythons:
         if not here:
             raise SplError("%s: no such Python is installed." % setting)
         return here[-1]
+
+    def start(self, command: List[str], **how: Any) -> Process:
+        """Starts one of them, as subprocess.Popen does."""
+        return subprocess.Popen(command, **how)
 
     def _latest(self, name: str) -> str:
         return self._release.pythons[-1] if name == "latest" else name

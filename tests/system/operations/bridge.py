@@ -3,19 +3,17 @@
 import contextlib
 import json
 import os
-import subprocess
 import sys
-import tempfile
 import time
 from datetime import timezone, tzinfo
 from pathlib import Path
-from typing import Any, Iterator, List, Mapping
+from typing import Iterator
 
 from tests.standin.conftest import MovedClock
-from tests.standin.runner.python import Pythons
 from tests.standin.splunkd import Splunkd
 from tests.support import pythons
 from tests.support.fakes.segment import WRITE_KEY, FakeSegment
+from tests.system.operations.forked import Pythons, Server
 from tests.system.operations.site import APP, CLUSTER, START, Site
 
 AGAIN = "Segment Bridge - Send dead letters again"
@@ -25,9 +23,8 @@ CLOCKED = Path(__file__).with_name("clocked.py")
 LATER = ("segment_bridge.splunk.destinations", "segment_bridge.splunk.replies")
 """What segmentsend imports when its first rows arrive."""
 PYTHON = """#!/bin/sh
-if [ "$1" = "{2}" ]; then exec "{0}" -I -S "{1}" run "{3}" "$@"; fi
 option=; if [ "$1" = -I ]; then option=$1; shift; fi
-exec "{0}" $option "{1}" alone "{4}" "$@"
+exec "{}" $option "{}" alone "{}" "$@"
 """
 
 
@@ -116,33 +113,16 @@ class Bridge(Site):
 def bridge(folder: Path, package: Path, zone: tzinfo = timezone.utc) -> Iterator[Bridge]:
     """One that runs, on a server in a time zone."""
     clock = FileClock(folder / "clock", zone)
-    python = folder / "python"
+    script = folder / "python"
     interpreter = next(filter(None, map(pythons.find, reversed(pythons.SPLUNKS))), sys.executable)
-    with (
-        tempfile.TemporaryDirectory() as short,  # as a socket's path has to be
-        FakeSegment() as segment,
-        Splunkd(
-            folder / "splunk", clock=clock, pythons=Pythons(dict.fromkeys(pythons.SPLUNKS, str(python)))
-        ) as splunkd,
-    ):
-        socket = Path(short) / "programs"
-        script = splunkd.confs.folder(APP) / "bin/segmentsend.py"
-        python.write_text(PYTHON.format(interpreter, CLOCKED, script, socket, clock.file))
-        python.chmod(0o755)
+    script.write_text(PYTHON.format(interpreter, CLOCKED, clock.file))
+    script.chmod(0o755)
+    offered = Pythons(dict.fromkeys(pythons.SPLUNKS, str(script)))
+    with FakeSegment() as segment, Splunkd(folder / "splunk", clock=clock, pythons=offered) as splunkd:
         site = Bridge(splunkd, clock, package, segment)
-        with _served([interpreter, CLOCKED, "serve", socket, clock.file, script, *LATER], splunkd.environment, socket):
+        command = str(splunkd.confs.folder(APP) / "bin/segmentsend.py")
+        with Server(
+            [interpreter, CLOCKED, "serve", clock.file, command, *LATER], command, splunkd.environment
+        ) as server:
+            offered.server = server
             yield site
-
-
-@contextlib.contextmanager
-def _served(command: List[Any], environment: Mapping[str, str], socket: Path) -> Iterator[None]:
-    """What runs the app's programs is ready, and is ended after that."""
-    server = subprocess.Popen(command, env=dict(environment))
-    try:
-        while not socket.exists():
-            assert server.poll() is None
-            time.sleep(0.01)
-        yield
-    finally:
-        server.kill()
-        server.wait()
