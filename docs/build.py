@@ -1,9 +1,9 @@
-"""Makes the pages of the view "help" out of the texts here: python docs/build.py FOLDER
+"""Builds the pages of the view "help" from the Markdown files in docs/: python docs/build.py FOLDER
 
-README.md is the first page; the texts that it links to are the others, in that order, but for the repository's README.
-Each becomes an HTML file that can be opened by itself, too. A link to a file of app/ becomes a page that shows it; one
-to anything else in the repository, which the app does not have, becomes plain text. A page or an anchor that is not
-there is an error.
+README.md is the first page. The files that it links to are the others, in that order, except the repository's README.
+Each becomes an HTML file that can also be opened by itself. A link to a file in app/ becomes a page that shows the
+file. A link to any other file of the repository becomes plain text, because the app does not contain that file. A
+missing page or anchor is an error.
 """
 
 import re
@@ -45,17 +45,17 @@ FILE = """<h1>{title}</h1>
 """
 
 MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
-# What is wider than the window scrolls by itself, also by keyboard.
+# A table that is wider than the window gets its own scroll bar, which also works by keyboard.
 MARKDOWN.add_render_rule("table_open", lambda *_: '<div class="sb-scroll" tabindex="0">\n<table>\n')
 MARKDOWN.add_render_rule("table_close", lambda *_: "</table>\n</div>\n")
 
 
 class Broken(Exception):
-    """A link that leads nowhere."""
+    """A broken link, or a page without a link to it."""
 
 
 class Text:
-    """A Markdown file: its tokens, its title, and the anchors of its headings, which are GitHub's."""
+    """A Markdown file: its tokens, its title, and the anchors of its headings, as GitHub makes them."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -75,12 +75,12 @@ class Text:
         return self.anchors[-1]
 
     def links(self) -> List[Tuple[Token, str]]:
-        """Each token with an address, and its attribute that holds it."""
+        """Each token with an address, and the attribute that contains the address."""
         inlines = [token for parent in self.tokens for token in parent.children or ()]
         return [(token, name) for token in inlines for name in ("href", "src") if name in token.attrs]
 
     def target(self, address: str) -> Optional[Tuple[Path, str]]:
-        """The file and the anchor that an address is of; None where it is elsewhere."""
+        """The file and the anchor to which an address leads; None if it leads out of the repository."""
         parts = urlsplit(address)
         if parts.scheme:
             return None
@@ -91,7 +91,7 @@ class Text:
 
 
 class Site:
-    """All pages, by the file that each is made of."""
+    """All pages, by their Markdown files."""
 
     def __init__(self):
         first = Text(FIRST)
@@ -106,7 +106,7 @@ class Site:
         self.files: Dict[str, Path] = {}
 
     def name(self, path: Path) -> str:
-        """The name of the page or picture that a file becomes; "" if it becomes none."""
+        """The name of the page or picture that a file becomes; "" if it is not part of Help."""
         if path == FIRST:
             return "index.html"
         if path in self.texts:

@@ -1,12 +1,12 @@
-"""The delivery ledger, if a destination has it on: the app does not send again what was accepted in the last hours.
+"""The ledger: remembers the events accepted in the last hours, so that the app does not send them again.
 
-It never takes an event for accepted that was not: it identifies ids by 128 bits that depend on the write key, so what
-was sent with a wrong key is sent again with the right one. If the ledger cannot be read or written, the run goes on
-without it: events are then sent again, and are repeats to Segment.
+It never contains an event that was not accepted. It identifies ids by 128 bits that depend on the write key, so events
+that were sent with a wrong key are sent again with the right one. If the ledger cannot be read or written, the run
+continues without it: events are then sent again, and are repeats to Segment.
 
-Each run adds documents with what it got accepted; they are useless once they are older than any job's window. Whoever
-can write them can make the app take an event for sent: by the app's metadata, only the job and administrators can. Runs
-of others withhold events that the ledger knows, and add nothing to it.
+Each run adds documents with its accepted events. They are useless once they are older than any job's window. Anyone who
+can write them could make the app believe that it has sent an event, so the app's metadata permits that only to the job
+and administrators. Runs of other users withhold events that the ledger contains, but add nothing to it.
 """
 
 import base64
@@ -28,28 +28,29 @@ _MOST_DIGESTS = 500_000
 
 
 class Ledger:
-    """For a run without a ledger: it knows nothing. Rows are identified by their numbers in a piece."""
+    """The ledger of a run that keeps none: it is always empty. Rows are identified by their numbers in a piece."""
 
     def begin(self) -> None:
         """Begins another piece of rows."""
 
     def known(self, message_ids: Sequence[str], rows: Sequence[int], start: int) -> Set[int]:
-        """The rows, of those with these ids, whose events were accepted before.
+        """Returns the rows whose events were accepted before.
 
         Args:
-            rows: by their numbers in a block, of which the first is number `start` of the piece.
+            message_ids: the ids of a block's rows.
+            rows: the numbers of the rows in the block to look up; its first row is number `start` of the piece.
         """
         return set()
 
     def accepted(self, rows: Sequence[int]) -> None:
-        """The events of these rows of the piece were accepted."""
+        """Notes that the events of these rows of the piece were accepted."""
 
     def write(self) -> None:
-        """Writes what was accepted, and deletes what is too old."""
+        """Writes the accepted events, and deletes those that are too old."""
 
 
 class KeptLedger(Ledger):
-    """What earlier runs got accepted, to which this one adds.
+    """The ledger of a run that keeps one: has the accepted events of earlier runs, and adds this one's.
 
     Args:
         fingerprint: of the write key.

@@ -1,4 +1,4 @@
-"""What other receivers of Segment's protocol do differently from Segment; pure.
+"""Describes how other receivers of Segment's protocol differ from Segment; pure.
 
 | | segment | rudderstack | jitsu | customerio |
 |---|---|---|---|---|
@@ -8,11 +8,11 @@
 | a disabled source | 200 | 404 | 200, `ok: false` | not known |
 | one bad event | 200, dropped | 400 for the batch | 200, named in `errors` | with X-Strict-Mode 400 for the batch |
 | a request, an event | 500 KB, 32 KB | 4,000 KB | not known: as Segment | 500 KB, 32 KB |
-| repeats | dropped for about a day | kept, as it ships | kept, as it ships | not known: taken as kept |
+| repeats | dropped for about a day | kept by default | kept by default | not known: the app assumes kept |
 | messageId | 100 characters | any | 64 of `A-Z a-z 0-9 . _ -`; others become `_` | any |
-| the batch's context | merged into events | not read | merged, the event's wins | takes the place of the events' |
+| the batch's context | merged into events | not read | merged, the event's wins | replaces the events' |
 
-A KB counts as 1,000 bytes, the smaller of its meanings. Where something is not known, the app is strict.
+A KB counts as 1,000 bytes, the smaller of its meanings. If something is not known, the app is strict.
 
 Sources: Segment's "HTTP API" and "Duplicate data"; rudder-server f2655fb, gateway/ (handle_http_auth.go,
 response/response.go, configuration); jitsucom/bulker c5548cf, ingest/ (router_batch_handler.go, router.go);
@@ -26,22 +26,22 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class Receiver(NamedTuple):
-    """What there is to know about a receiver. Sizes are in bytes, before compression."""
+    """The properties of a receiver. Sizes are in bytes, before compression."""
 
     title: str
     endpoints: Mapping[str, str] = _NONE
-    """Where it takes batches, by region; empty if each site has its own address."""
+    """The URLs for batches, by region; empty if each site has its own URL."""
     max_batch_bytes: int = 500_000
     max_event_bytes: int = 32_768
     has_key_with_secret: bool = False
-    """Whether its key is two parts with a colon between them, name and password of HTTP's Basic."""
+    """Whether its key has two parts with a colon in between, name and password for HTTP Basic authentication."""
     drops_repeats: bool = False
-    """Whether it drops by itself what it was sent before under the same messageId."""
+    """Whether it drops events that it has already received with the same messageId."""
     headers: Mapping[str, str] = _NONE
     id_pattern: str = ""
-    """A pattern for the messageIds that it leaves unchanged, if those are not all of up to 100 characters."""
+    """A pattern for the messageIds that it leaves unchanged; empty if those are all with up to 100 characters."""
     takes_batch_context: bool = True
-    """Whether a context beside the batch leaves those of the events as they are."""
+    """Whether a context beside the batch leaves the events' own contexts in place."""
 
 
 RECEIVERS: Mapping[str, Receiver] = MappingProxyType(
