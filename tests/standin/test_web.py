@@ -281,8 +281,10 @@ class TestViews:
         answer = stranger.get("/en-US/static/app/one/a.js")
         assert answer.headers["Content-Type"].split(";")[0].split("/")[1] == "javascript"
         assert answer.text.startswith("i18n_register(") and answer.text.endswith("\nlet a;")
+        assert "Cache-Control" not in answer.headers
         for build in ("@1:2", "@%s:0" % DEFAULT.build, "@1.5:2"):
-            assert stranger.get("/en-US/static/%s/app/one/a.js" % build).text == answer.text
+            cached = stranger.get("/en-US/static/%s/app/one/a.js" % build)
+            assert cached.text == answer.text and "max-age" in cached.headers["Cache-Control"]
         assert stranger.get("/en-US/static/1/app/one/a.js").status_code == 404
         assert stranger.get("/en-US/static/app/one/sub/b.css").text == "b {}"
         for path in ("none.js", "../../default/app.conf", "%2e%2e/%2e%2e/default/app.conf", "sub"):

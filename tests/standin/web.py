@@ -242,7 +242,11 @@ class Web:
         return "" if is_configured else settings.get("ui", {}).get("setup_view", "")
 
     def _static(self, request: Request, app: str, path: str, build: str = "") -> Response:
-        """`build` keeps caches apart: @SPLUNK:APP, or anything. Scripts begin with their translations."""
+        """Scripts begin with their translations. Browsers keep the files of a `build`: @SPLUNK:APP, or anything.
+
+        "Static assets for apps are cached on the client and server side": Developing Views and Apps for Splunk Web,
+        "Customization options and caching". For how long is not documented: here, for longer than anybody wants.
+        """
         if build and not build.startswith("@"):
             raise NotFound
         root = (self._splunkd.confs.folder(app) / "appserver" / "static").resolve()
@@ -253,6 +257,7 @@ class Web:
         return Response(
             (_I18N if file.suffix == ".js" else b"") + file.read_bytes(),
             content_type=kind or "application/octet-stream",
+            headers={"Cache-Control": "max-age=31536000"} if build else None,
         )
 
     def _asset(self, app: str, name: str) -> str:
