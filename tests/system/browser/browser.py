@@ -31,10 +31,16 @@ _OPTIONS = (
     "--window-size=1200,1000",
 )
 
+_POLL_S = 0.03
+
 _VISIBLE = """
+const isVisible = element => element.checkVisibility({visibilityProperty: true});
+const textOf = element => element.innerText.trim().replaceAll("\t", " ");
 const found = document.evaluate(arguments[0], document, null, XPathResult.ORDERED_NODE_SNAPSHOT_TYPE, null);
 return Array.from({length: found.snapshotLength}, (_, number) => found.snapshotItem(number))
-    .filter(element => element.checkVisibility({visibilityProperty: true}))"""
+    .filter(isVisible)"""
+_TEXTS = _VISIBLE + ".map(textOf)"
+_CELLS = _VISIBLE + ".map(row => Array.from(row.children).filter(isVisible).map(textOf))"
 
 TAB, ENTER, ESCAPE, END = "\ue004", "\ue007", "\ue00c", "\ue010"
 """Keys, as WebDriver writes them."""
@@ -144,13 +150,21 @@ class Browser:
         while not re.search(pattern, text()):
             if time.monotonic() > deadline:
                 raise NotThere("waited %g s in vain for /%s/ in: %s" % (seconds, pattern, text()))
-            time.sleep(0.1)
+            time.sleep(_POLL_S)
 
     # --- Its elements ---
 
     def all(self, xpath: str) -> List["Element"]:
         """Those that can be seen."""
         return [Element(self, found[_ELEMENT]) for found in self.run(_VISIBLE, xpath)]
+
+    def texts(self, xpath: str) -> List[str]:
+        """What can be read in each of those that can be seen."""
+        return self.run(_TEXTS, xpath)
+
+    def cells(self, rows: str) -> List[List[str]]:
+        """What can be read in the cells of a table's rows, whose XPath is given."""
+        return self.run(_CELLS, rows)
 
     def one(self, xpath: str, what: Optional[str] = None) -> "Element":
         """The only one that can be seen, as soon as it is there."""
@@ -161,7 +175,7 @@ class Browser:
                 return found[0]
             if time.monotonic() > deadline:
                 raise NotThere("%d of: %s" % (len(found), what or xpath))
-            time.sleep(0.1)
+            time.sleep(_POLL_S)
 
     def field(self, label: str, within: str = "") -> "Element":
         """The control with this label."""

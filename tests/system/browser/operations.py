@@ -22,11 +22,7 @@ class Part(Step):
 
     def rows(self) -> list:
         """The cells of the rows of its tables."""
-        rows = self._xpath + "//tbody/tr"
-        return [
-            [cell.text for cell in self._browser.all("(%s)[%d]/*" % (rows, number + 1))]
-            for number in range(len(self._browser.all(rows)))
-        ]
+        return self._browser.cells(self._xpath + "//tbody/tr")
 
 
 class Operations:
@@ -48,5 +44,4 @@ class Operations:
     @property
     def word(self) -> str:
         """The state in a word."""
-        found = self.browser.all('//p[contains(@class, "sb-state")]/strong')
-        return found[0].text if found else ""
+        return "".join(self.browser.texts('//p[contains(@class, "sb-state")]/strong')[:1])

@@ -55,8 +55,7 @@ class Step:
         return self._text_of('//*[@role="status"]')
 
     def _text_of(self, xpath: str) -> str:
-        found = self._browser.all(self._xpath + xpath)
-        return found[0].text if found else ""
+        return "".join(self._browser.texts(self._xpath + xpath)[:1])
 
     def wait_for(self, pattern: str, seconds: float = 60) -> None:
         """Until the step reports this, as a regular expression, and is no longer busy."""
@@ -94,10 +93,7 @@ class Step:
         rows = '%s//*[@class="sb-list"]//tbody/tr' % self._xpath
         awaited = '%s/*[normalize-space()="..."]' % rows
         self._browser.wait_for(lambda: "%d cells to come" % len(self._browser.all(awaited)), "^0 ")
-        return [
-            [cell.text for cell in self._browser.all("(%s)[%d]/*" % (rows, number + 1))]
-            for number in range(len(self._browser.all(rows)))
-        ]
+        return self._browser.cells(rows)
 
 
 class SetupPage:

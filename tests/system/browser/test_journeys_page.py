@@ -63,13 +63,11 @@ def page(browser, site):
 
 
 def text(browser, section: str) -> str:
-    found = browser.all(section)
-    return found[0].text if found else ""
+    return "".join(browser.texts(section)[:1])
 
 
 def report(browser, section: str) -> str:
-    found = browser.all(section + '//*[@role="status"]')
-    return found[-1].text if found else ""
+    return "".join(browser.texts(section + '//*[@role="status"]')[-1:])
 
 
 @pytest.fixture(scope="module")
