@@ -16,7 +16,7 @@ import pytest
 from splunklib.modularinput import EventWriter
 
 from segment_bridge.retry import Retry
-from segment_bridge.splunk import kvstore
+from segment_bridge.splunk import kvstore, run_records
 from segment_bridge.splunk.modular_input import Splunk
 from segment_bridge.users import external_sort
 from segment_bridge.users import lease as leases
@@ -152,8 +152,8 @@ def environment(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, FakeKubernetes() as fake:
         patch.setenv("SPLUNK_HOME", str(home))
         hasty = partial(Retry, sleep=lambda seconds: time.sleep(min(seconds, 0.001)))
-        patch.setattr(users_run, "Retry", hasty)
-        patch.setattr(leases, "Retry", hasty)
+        for module in (users_run, leases, run_records):
+            patch.setattr(module, "Retry", hasty)
         patch.setattr(users_run, "_deadline", lambda *_: nullcontext())  # a signal, which only one thread can handle
         patch.setattr(kvstore, "READ_ROWS", 2)
         patch.setattr(external_sort, "PIECE_ENTRIES", 3)

@@ -12,7 +12,7 @@ import pytest
 from splunklib.modularinput import EventWriter
 
 from segment_bridge.retry import Retry
-from segment_bridge.splunk import modular_input, rest
+from segment_bridge.splunk import modular_input, rest, run_records
 from segment_bridge.users import lease as leases
 from segment_bridge.users import run as users_run
 from tests.support import recorded
@@ -51,8 +51,8 @@ def splunkd(monkeypatch):
 @pytest.fixture(autouse=True)
 def no_waits(monkeypatch):
     patient = partial(Retry, sleep=lambda seconds: time.sleep(min(seconds, 0.001)))
-    monkeypatch.setattr(users_run, "Retry", patient)
-    monkeypatch.setattr(leases, "Retry", patient)
+    for module in (users_run, leases, run_records):
+        monkeypatch.setattr(module, "Retry", patient)
 
 
 @pytest.fixture
