@@ -1,4 +1,4 @@
-"""Each benchmark still runs, on little input. What it measures is in tests/bench/README.md, not here."""
+"""Each benchmark still runs, with little input. Its figures are in tests/bench/README.md."""
 
 import subprocess
 import sys
@@ -21,12 +21,12 @@ LITTLE = {
 }
 
 
-def test_each_benchmark_is_tried():
+def test_every_benchmark_is_tested():
     assert set(LITTLE) == set(NAMES)
 
 
 @pytest.mark.parametrize("name", LITTLE)
-def test_it_runs_and_prints_its_figures(name, package):
+def test_a_benchmark_runs_and_prints_its_figures(name, package):
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench", name, *LITTLE[name].split()],
         cwd=ROOT,

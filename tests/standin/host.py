@@ -184,7 +184,7 @@ class SearchHost:
         self._job.message(level, text)
 
     def _readable(self, conf: str, name: str) -> Optional[Stanza]:
-        """As it was at the first request, with its permissions: a search asks for some macros a hundred times."""
+        """The stanza as at the first request, if readable: a search asks for some macros a hundred times."""
         if (conf, name) not in self._found:
             self._found[conf, name] = self._read(conf, name)
         return self._found[conf, name]

@@ -76,7 +76,7 @@ class Command:
         settings: its stanza of commands.conf.
         folder: the app's.
         python: the interpreter.
-        start: what starts it.
+        start: starts it, with the arguments of subprocess.Popen.
     """
 
     generating = False

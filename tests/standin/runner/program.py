@@ -12,7 +12,7 @@ GRACE_S = 5
 
 
 class Process(Protocol):
-    """What is needed of subprocess.Popen."""
+    """The part of subprocess.Popen that is used here."""
 
     pid: int
     stdin: BinaryIO

@@ -64,7 +64,7 @@ class Pythons:
         return here[-1]
 
     def start(self, command: List[str], **how: Any) -> Process:
-        """Starts one of them, as subprocess.Popen does."""
+        """Starts one of these Pythons, like subprocess.Popen."""
         return subprocess.Popen(command, **how)
 
     def _latest(self, name: str) -> str:

@@ -29,7 +29,7 @@ exec "{}" $option "{}" alone "{}" "$@"
 
 
 class FileClock(MovedClock):
-    """One that programs of the app go by, too (clocked.py)."""
+    """A clock that the app's programs also follow (clocked.py)."""
 
     def __init__(self, file: Path, zone: tzinfo):
         super().__init__(zone)
@@ -44,22 +44,22 @@ class FileClock(MovedClock):
 
 
 class Bridge(Site):
-    """`segment` is where its events go."""
+    """Such a site. `segment` is where its events go."""
 
     def __init__(self, splunkd: Splunkd, clock: MovedClock, package: Path, segment: FakeSegment):
         super().__init__(splunkd, clock, package)
         self.segment = segment
-        # Attempts without long waits: time passes by the hour here.
+        # Attempts without long waits, because time passes by the hour here.
         self.configure(url=segment.url + "/v1/batch", max_attempts="1", timeout="2")
         splunkd.secrets.create(APP, "segment", APP, WRITE_KEY)
         self.set_map(*KNOWN_USERS)
 
     def configure(self, **settings: str) -> None:
-        """Settings of the destination."""
+        """Changes settings of the destination."""
         self.splunkd.confs.write("segment_bridge", APP, "segment", settings)
 
     def set_map(self, *users: str) -> None:
-        """The user map: these users, and no others."""
+        """Sets the user map to these users, and no others."""
         collection = self.splunkd.kvstore.collection(APP, "usersignups", "nobody")
         collection.delete({"cluster": CLUSTER})
         collection.save(
@@ -76,7 +76,9 @@ class Bridge(Site):
         )
 
     def act(self, at: float, user: str = "alice", cut: int = 0) -> str:
-        """A user creates an application; the messageId that it must have at Segment. `cut` bytes are missing."""
+        """A user creates an application. Returns the event's messageId at Segment. `cut` bytes are missing from the
+        event.
+        """
         audit_id = "%s-%.3f" % (user, at)
         received = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(at))
         raw = json.dumps(
@@ -103,7 +105,7 @@ class Bridge(Site):
         return audit_id
 
     def try_to_run(self, name: str, at: float) -> bool:
-        """Runs a saved search at a time, which may fail; whether it did not."""
+        """Runs a saved search at a time. Returns whether it succeeded."""
         job = self.start(name, at)
         self.splunkd.monitor.poll()
         return not job.is_failed
@@ -111,7 +113,7 @@ class Bridge(Site):
 
 @contextlib.contextmanager
 def bridge(folder: Path, package: Path, zone: tzinfo = timezone.utc) -> Iterator[Bridge]:
-    """One that runs, on a server in a time zone."""
+    """A running bridge, on a server in a time zone."""
     clock = FileClock(folder / "clock", zone)
     script = folder / "python"
     interpreter = next(filter(None, map(pythons.find, reversed(pythons.SPLUNKS))), sys.executable)

@@ -3,9 +3,9 @@
     clocked.py alone <file with the seconds that the clock is ahead> <script> <argument> ...
     clocked.py serve <file with the seconds that the clock is ahead> <script> <module> ...
 
-A year has more than a thousand runs of segmentsend, and to import the app takes several times what a run does. So
-one process imports what the script does, and the modules that it would import later (serve), and forks for each program
-that forked.py asks for through the socket that is its standard input.
+A year has more than a thousand runs of segmentsend, and importing the app takes several times as long as a run. So one
+process imports what the script imports, at once and later (serve), and forks for each program that forked.py requests
+through the socket that is its standard input.
 """
 
 import os
@@ -14,7 +14,7 @@ import time
 
 
 class Clock:
-    """In place of this process's. Modules may keep time.time when they are imported, so it must come before them."""
+    """Replaces this process's clock. Modules may keep time.time when they are imported, so it must come before them."""
 
     def __init__(self, file: str):
         self.file, self.ahead_s = file, 0.0
@@ -28,12 +28,12 @@ class Clock:
 
 
 class Ending:
-    """Ends a forked process at its exit: to take the interpreter apart would copy all that it shares, and take as long
-    as the program itself.
+    """Ends a forked process at its exit. Tearing down the interpreter would copy all shared memory, and take as long as
+    the program itself.
     """
 
     def __init__(self):
-        self.status = None  # what it ends with; None leaves it to the interpreter
+        self.status = None  # the exit status; None leaves it to the interpreter
 
     def __call__(self) -> None:
         if self.status is not None:
@@ -43,10 +43,10 @@ class Ending:
 
 
 def run(arguments: list) -> None:
-    """A program, in this process."""
+    """Runs a program in this process."""
     import runpy
 
-    sys.argv[:] = arguments  # splunklib has the list since it was imported
+    sys.argv[:] = arguments  # splunklib has held this list since it was imported
     runpy.run_path(sys.argv[0], run_name="__main__")
 
 
@@ -61,8 +61,8 @@ def run_forked(arguments: list, ending: Ending) -> None:
 
 
 def wait_for_request() -> list:
-    """Serves requests as long as somebody can make them. Returns only in a process that is to run a program: its
-    arguments, when the process has the program's standard input, output and error, and a group of its own.
+    """Serves requests as long as a client is connected. Returns only in a process that is to run a program, with the
+    program's arguments; the process then has the program's standard input, output and error, and its own group.
     """
     import select
     import signal
@@ -73,7 +73,7 @@ def wait_for_request() -> list:
     os.set_blocking(wakes, False)
     signal.set_wakeup_fd(wakes)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    running = {}  # by process id, the files to tell the exit status
+    running = {}  # by process id, the files through which to report the exit status
     while True:
         if woken in select.select([requests, woken], [], [])[0]:
             os.read(woken, 65_536)
@@ -112,10 +112,10 @@ def serve(clock: Clock, script: str, modules: tuple) -> None:
 
     ending = Ending()
     atexit.register(ending)  # what is registered first is called last
-    runpy.run_path(script)  # imports, and no more
+    runpy.run_path(script)  # only imports
     for module in modules:
         importlib.import_module(module)
-    gc.freeze()  # no collection in a fork touches what it shares with this process, which would copy it
+    gc.freeze()  # so that collections in a fork do not touch, and so copy, memory shared with this process
     arguments = wait_for_request()
     clock.read()
     run_forked(arguments, ending)

@@ -1,4 +1,4 @@
-"""A site whose hours pass as the test has it, and one that really sends."""
+"""A site whose hours pass as the test decides, and one that really sends."""
 
 import pytest
 

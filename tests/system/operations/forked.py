@@ -1,4 +1,6 @@
-"""Has programs run by a process that has imported what they import (clocked.py serve), without a start of Python."""
+"""Has programs run by a process that has already imported what they import (clocked.py serve), without starting
+Python.
+"""
 
 import os
 import select
@@ -13,7 +15,7 @@ _KILLED = -9
 
 
 class Server:
-    """A context manager. `command` is what serves; `script` is what it runs, with any arguments."""
+    """A context manager. `command` starts the server; `script` is what it runs, with any arguments."""
 
     def __init__(self, command: Sequence[Any], script: str, environment: Mapping[str, str]):
         self._command, self.script, self._environment = command, script, dict(environment)
@@ -25,17 +27,17 @@ class Server:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._requests.close()  # with which it ends
+        self._requests.close()  # this ends the server
         self._process.wait()
 
     def start(self, arguments: Sequence[str], environment: Mapping[str, str]) -> "Forked":
-        """Starts a script with arguments, in a process group of its own."""
+        """Starts the script with arguments, in its own process group."""
         assert environment == self._environment
         return Forked(self._requests, arguments)
 
 
 class Forked:
-    """A program that runs, as subprocess.Popen shows it."""
+    """A running program, with the interface of subprocess.Popen."""
 
     def __init__(self, requests: socket.socket, arguments: Sequence[str]):
         self.returncode: Optional[int] = None
@@ -56,7 +58,7 @@ class Forked:
             return self._ended()
 
     def poll(self) -> Optional[int]:
-        """None, too, while somebody waits for the end."""
+        """Also None while another thread is waiting for the end."""
         if self._lock.acquire(blocking=False):
             try:
                 if self.returncode is None and select.select([self._told], [], [], 0)[0]:
@@ -73,7 +75,7 @@ class Forked:
 
 
 class Pythons(python.Pythons):
-    """Those of a Splunk. Once there is a `server`, it runs its script for them."""
+    """The Pythons of a Splunk. Once there is a `server`, it runs its script instead of them."""
 
     server: Optional[Server] = None
 

@@ -1,4 +1,4 @@
-"""The dashboard's definition, and what its searches give."""
+"""The dashboard's definition, and the results of its searches."""
 
 import json
 import xml.etree.ElementTree as ElementTree
@@ -17,7 +17,7 @@ def definition() -> dict:
 
 
 def query(sources: dict, name: str) -> str:
-    """A data source's whole search: a chain's follows that of what it extends."""
+    """A data source's whole search. In a chain, it follows the search that it extends."""
     source = sources[name]
     if source["type"] == "ds.chain":
         return query(sources, source["options"]["extend"]) + "\n" + source["options"]["query"]
@@ -31,7 +31,7 @@ def base(sources: dict, name: str) -> dict:
 
 
 def results(site: Site, earliest: float, latest: float, destination: str = "*") -> Dict[str, Results]:
-    """What each data source gives at a site, with this as the chosen time range and destination."""
+    """What each data source returns at a site, with this time range and destination chosen."""
     shown = definition()
     sources = shown["dataSources"]
     chosen = {"$time.earliest$": earliest, "$time.latest$": latest}

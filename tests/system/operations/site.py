@@ -1,8 +1,8 @@
-"""A Splunk with the app, and what it would have left by the hour, had the job, the input and a cluster been at work.
+"""A Splunk with the app, and the traces that the job, the input and a cluster would have left, hour by hour.
 
-What is looked at is real: the app's saved searches, their schedule and their alerts. The run log and the collection
-segment_runs are written by the app's own code, of facts that a run gives (test_site.py sees to that); lines of
-scheduler.log are as splunkd writes them.
+The app's saved searches, their schedules and their alerts are real. The app's own code writes the run log and the
+collection segment_runs, from facts that the test supplies (test_site.py checks that these match a run's); lines of
+scheduler.log have splunkd's format.
 """
 
 import contextlib
@@ -39,11 +39,11 @@ _AUDIT_EVENT = (
     '"appstudio.redhat.com","resource":"components"},"verb":"update"}'
 )
 _END_OF_ALERTS = 58 * 60
-"""After the last of the alerts of an hour."""
+"""The end of an hour's alerts."""
 
 
 class Fired(NamedTuple):
-    """An alert that was triggered, without the beginning of its name, in which hour after START, and by what change."""
+    """An alert that was triggered, without its name's prefix: in which hour after START, and by which change."""
 
     hour: int
     name: str
@@ -51,7 +51,7 @@ class Fired(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """A line of the run log on what became of some events."""
+    """A line of the run log about what became of some events."""
 
     event: str
     status: str
@@ -62,7 +62,7 @@ class Problem(NamedTuple):
 
 
 def tell(log: runlog.RunLog, problem: Problem) -> None:
-    """As a run does: a warning, or the error by which it failed."""
+    """Logs it as a run does: as a warning, or as the error by which the run failed."""
     if problem.event == "error":
         log.error("error", reason=problem.reason, error=problem.error)
     else:
@@ -70,7 +70,7 @@ def tell(log: runlog.RunLog, problem: Problem) -> None:
 
 
 class _Direct:
-    """What the app keeps goes to the collections without a request, of which a year has many."""
+    """Writes the app's records to the collections without a request, because a year has many."""
 
     authority = "in memory"
 
@@ -97,7 +97,7 @@ class _Direct:
 
 
 class Site:
-    """Writes what happens, and runs what looks at it. Times are epoch seconds."""
+    """Writes what happens, and runs the searches that look at it. Times are epoch seconds."""
 
     def __init__(self, splunkd: Splunkd, clock, package: Path):
         self.splunkd, self.clock = splunkd, clock
@@ -111,9 +111,9 @@ class Site:
         self._folder = splunkd.home / "runs"
         self._folder.mkdir()
         self._numbers = itertools.count(1)
-        self._unwritten: List[Event] = []  # events are indexed when somebody looks: a transaction each would take long
+        self._unwritten: List[Event] = []  # indexed together when a search looks, which takes less time
 
-    # --- What happens ---
+    # --- Writing what happens ---
 
     @contextlib.contextmanager
     def run_log(self, at: float, component: str, sid: str = "", **facts) -> Iterator[runlog.RunLog]:
@@ -129,11 +129,11 @@ class Site:
         file.unlink()
 
     def keep(self, log: runlog.RunLog, **facts) -> None:
-        """As a run does at its end."""
+        """Records what a run records at its end."""
         run_records.keep(self._service, log, **facts)
 
     def scheduled(self, seconds: float, facts: str, name: str = JOB) -> None:
-        """A line of scheduler.log."""
+        """Writes a line of scheduler.log."""
         stamp = time.strftime("%m-%d-%Y %H:%M:%S.000 +0000", time.gmtime(seconds))
         self._index(
             '%s INFO  SavedSplunker - savedsearch_id="nobody;%s;%s", search_type="scheduled", user="nobody", '
@@ -157,7 +157,7 @@ class Site:
         takes_slices: bool = True,
         **facts,
     ) -> str:
-        """A run of a saved search that did what the facts say; its sid. Version 1.0 of the job did not take slices."""
+        """A run of a saved search with these facts. Returns its sid. Version 1.0 of the job did not take slices."""
         sid = saved_sid(user, owner, APP, name, seconds, next(self._numbers))
         counts = {"accepted": 100, "rejected": 0, "failed": 0, "unsent": 0, "duplicate": 0, **facts}
         rows = sum(counts[each] for each in ("accepted", "rejected", "failed", "unsent", "duplicate"))
@@ -199,7 +199,7 @@ class Site:
         return sid
 
     def _read(self, to: float) -> None:
-        """All that had arrived is read and sent; what was left behind by then is, too."""
+        """Marks everything that had arrived, or was left behind, as read and sent."""
         hour = to - to % HOUR
         for start in {hour - HOUR, hour, min(self._read_hour, hour)}:
             end = start + HOUR
@@ -224,7 +224,7 @@ class Site:
         self._read_hour = hour
 
     def rehearsal(self, seconds: float, problems: Sequence[Problem]) -> None:
-        """The job as a dry run."""
+        """Runs the job as a dry run."""
         sid = saved_sid("scheduler", "nobody", APP, JOB, seconds, next(self._numbers))
         with self.run_log(seconds, "segmentsend", sid, destination="segment", dryrun=True) as log:
             for problem in problems:
@@ -258,13 +258,13 @@ class Site:
             self.keep(log, **end, users=users if status == "ok" else None)
 
     def audit_event(self, seconds: float, raw: str = "", late_s: Optional[float] = None) -> None:
-        """`late_s` is how long after it happened it is indexed, or None for when somebody looks."""
+        """`late_s` is how long after it happened the event is indexed, or None to index it when a search looks."""
         raw = raw or _AUDIT_EVENT % ("%032x" % int(seconds))
         indexed = None if late_s is None else seconds + late_s
         self._unwritten.append(Event(raw, seconds, AUDIT_INDEX, "collector", "kube", "kube:audit", indexed=indexed))
 
     def arrive(self, at: float) -> None:
-        """What was written so far is indexed, at a time."""
+        """Indexes at a time what was written so far."""
         self.clock.move_to(at)
         self._write(is_now=True)
 
@@ -278,7 +278,7 @@ class Site:
         return self.splunkd.kvstore.collection(APP, collection, "nobody").find()
 
     def users(self, number: int, cluster: str = CLUSTER) -> None:
-        """A user map of so many."""
+        """A user map of this many users."""
         self.save(
             "usersignups",
             *(
@@ -302,7 +302,7 @@ class Site:
         journey: str = "Component changed",
         users: int = 7,
     ) -> None:
-        """What the job keeps of an hour."""
+        """What the job records about an hour."""
         self.save(
             "segment_activity",
             {
@@ -343,10 +343,10 @@ class Site:
             },
         )
 
-    # --- What looks at it ---
+    # --- Looking at it ---
 
     def _write(self, is_now: bool = False) -> None:
-        """Events are indexed when it is said, else now, or when they happen, if that is later."""
+        """Indexes events at the given time, else now, or when they happen if that is later."""
         now = self.clock.now()
         self.splunkd.events.add(
             event._replace(indexed=event.seconds)
@@ -357,11 +357,11 @@ class Site:
         self._unwritten = []
 
     def enable_alerts(self) -> None:
-        """Turns their schedules on."""
+        """Turns on the schedules of the alerts."""
         self.schedule(*(name for name in self.splunkd.confs.stanzas("savedsearches", APP) if name.startswith(ALERT)))
 
     def schedule(self, *names: str) -> None:
-        """Turns the schedules of saved searches on."""
+        """Turns on the schedules of saved searches."""
         for name in names:
             self.splunkd.confs.write("savedsearches", APP, name, {"enableSched": "1"})
         self.splunkd.scheduler.tick()
@@ -374,12 +374,12 @@ class Site:
             self.splunkd.confs.write("savedsearches", APP, name, {"enableSched": "0"})
 
     def end_of_hour(self, hour: int) -> None:
-        """Lets the alerts of an hour after START run, as they are scheduled."""
+        """Runs the alerts of an hour after START, as scheduled."""
         for job in self.tick(hour, _END_OF_ALERTS):
             assert not job.is_failed, (job.saved, job.messages)
 
     def tick(self, hour: int, seconds: float) -> List[Job]:
-        """Lets run what is due so many seconds after an hour begins; the jobs, which have ended."""
+        """Runs what is due this many seconds after the start of an hour. Returns the finished jobs."""
         self._write()
         self.clock.move_to(START + hour * HOUR + seconds)
         self.splunkd.scheduler.tick()
@@ -396,17 +396,17 @@ class Site:
 
     @property
     def fired(self) -> List[Fired]:
-        """In the order of their hours and names."""
+        """The alerts that fired, in the order of their hours and names."""
         return sorted(self._fired.values())
 
     def run(self, name: str, at: Optional[float] = None, **settings: str) -> List[dict]:
-        """The rows that a saved search gives at a time."""
+        """The rows that a saved search returns at a time."""
         job = self.start(name, at, **settings)
         assert not job.is_failed, (job.search, job.messages)
         return list(job.results.rows)
 
     def start(self, name: str, at: Optional[float] = None, **settings: str) -> Job:
-        """A saved search's job at a time, when it has ended; `settings` are in place of its own."""
+        """A finished job of a saved search, run at a time. `settings` override its own."""
         self._write()
         if at is not None:
             self.clock.move_to(at)
@@ -438,7 +438,7 @@ class Site:
 
 
 def hours(site: Site, first: int, last: int, **what) -> Iterator[int]:
-    """Hours that pass as `ordinary_hour` has them. Each is given before its alerts run, for more to happen in it."""
+    """Hours that pass as in `ordinary_hour`. Yields each before its alerts run, for more to happen in it."""
     for hour in range(first, last):
         ordinary_hour(site, hour, **what)
         yield hour
@@ -446,7 +446,7 @@ def hours(site: Site, first: int, last: int, **what) -> Iterator[int]:
 
 
 def ordinary_hour(site: Site, hour: int, job: str = "ok", inputs: str = "ok", audit: bool = True) -> None:
-    """A job's run, four of the input, audit events, and some users who are not known.
+    """A run of the job, four of the input, audit events, and some unknown users.
 
     Args:
         job: ok, failed, skipped, or empty for none.

@@ -1,4 +1,4 @@
-"""The alerts: each fires in its situation, at its hour, and none in a healthy week with its ordinary hiccups."""
+"""Each alert fires in its situation, at its hour, and none in a healthy week with its ordinary hiccups."""
 
 import json
 
@@ -22,7 +22,7 @@ JOURNEY = "A journey is wrong"
 
 @pytest.fixture
 def watched(site):
-    """With a user map, and the alerts turned on."""
+    """A site with a user map, and the alerts turned on."""
     site.users(100)
     site.enable_alerts()
     return site
@@ -53,17 +53,17 @@ def test_a_healthy_week_with_ordinary_hiccups_is_silent(watched):
                 problems=[Problem("outcome", "duplicate", "duplicate", 1, "an earlier row has the same messageId")],
                 duplicate=1,
             )
-        if hour == 9:  # a run that found something to put right
+        if hour == 9:  # a run that corrected a record
             with site.run_log(START + hour * HOUR + 440, "segmentsend", "2", destination="segment") as log:
                 log.warning("warning", reason="no_gzip", error="the receiver takes no gzip")
                 site.keep(log, status="ok", accepted=5)
-        if hour == 11:  # what somebody tries out
+        if hour == 11:  # somebody experiments
             site.rehearsal(
                 START + hour * HOUR + 100, [Problem("rejection", "rejected", "event_not_defined", 3, "no event")]
             )
     pass_by(site, 24, 27, job="skipped")
     pass_by(site, 27, 48)
-    pass_by(site, 48, 51, job="")  # a restart, and one that took long
+    pass_by(site, 48, 51, job="")  # a restart, and a run that took long
     pass_by(site, 51, 72)
     pass_by(site, 72, 75, inputs="failed")
     pass_by(site, 75, 96)
@@ -71,7 +71,7 @@ def test_a_healthy_week_with_ordinary_hiccups_is_silent(watched):
     pass_by(site, 97, 120)
     for hour in hours(site, 120, 168):
         if hour == 130:
-            site.input(START + hour * HOUR + 300, users=950)  # some have left
+            site.input(START + hour * HOUR + 300, users=950)  # some users have left
     assert site.fired == []
 
 
@@ -84,12 +84,12 @@ class TestTheJobHasNotSucceeded:
         assert {each.name for each in watched.fired} == {JOB}
 
     @pytest.mark.parametrize("job", ["failed", ""])
-    def test_of_whatever_kind(self, watched, job):
+    def test_whatever_kind_of_failure(self, watched, job):
         pass_by(watched, 0, 2)
         pass_by(watched, 2, 7, job=job)
         assert [each for each in watched.fired if each.name == JOB] == [Fired(5, JOB)]
 
-    def test_a_run_of_which_the_scheduler_says_that_it_went_well_and_the_command_does_not(self, watched):
+    def test_a_run_that_succeeded_for_the_scheduler_but_not_for_the_command(self, watched):
         pass_by(watched, 0, 2)
         for hour in hours(watched, 2, 7, job="failed"):
             watched.scheduled(START + hour * HOUR + 430, 'status=success, sid="sid%d"' % hour)
@@ -105,20 +105,20 @@ class TestTheJobHasNotSucceeded:
         ],
         ids=str,
     )
-    def test_what_is_not_the_job_is_no_success(self, watched, other):
-        """Another search's run, and anybody's own search of the job's name."""
+    def test_a_run_of_another_search_is_not_a_success(self, watched, other):
+        """A run of another search, and anybody's private search with the job's name."""
         pass_by(watched, 0, 2)
         for hour in hours(watched, 2, 7, job=""):
             watched.job(START + hour * HOUR + 240, **other)
         assert [each for each in watched.fired if each.name == JOB] == [Fired(5, JOB)]
 
-    def test_a_rehearsal_of_the_job_is_no_success(self, watched):
+    def test_a_dry_run_of_the_job_is_not_a_success(self, watched):
         pass_by(watched, 0, 2)
         for hour in hours(watched, 2, 7, job=""):
             watched.rehearsal(START + hour * HOUR + 420, [])
         assert [each for each in watched.fired if each.name == JOB] == [Fired(5, JOB)]
 
-    def test_the_job_run_by_hand_is_one(self, watched):
+    def test_the_job_run_by_hand_is_a_success(self, watched):
         pass_by(watched, 0, 2)
         for hour in hours(watched, 2, 7, job=""):
             watched.job(START + hour * HOUR + 240, user="admin")
@@ -129,7 +129,7 @@ class TestTheJobHasNotSucceeded:
         assert [each.name for each in watched.fired if each.name == JOB] == [JOB]
         assert watched.fired[0].hour >= 4
 
-    def test_what_happened_before_anybody_watched_is_not_held_against_it(self, watched):
+    def test_failures_before_the_alert_was_on_do_not_count(self, watched):
         pass_by(watched, 0, 2)
         watched.unschedule(ALERT + JOB)
         watched.clock.move_to(START + 200 * HOUR)
@@ -137,9 +137,8 @@ class TestTheJobHasNotSucceeded:
         pass_by(watched, 200, 203, job="")
         assert not [each for each in watched.fired if each.name == JOB]
 
-    def test_of_an_internal_index_that_this_member_does_not_have(self, watched, monkeypatch):
-        """A search head cluster's members do not search each other: help.splunk.com, "Connect the search heads in
-        clusters to search peers"."""
+    def test_if_this_member_lacks_the_internal_index(self, watched, monkeypatch):
+        """Members do not search each other: help.splunk.com, "Connect the search heads in clusters to search peers"."""
         monkeypatch.setattr(watched, "_index", lambda *_: None)
         pass_by(watched, 0, 8)
         assert watched.fired == []
@@ -149,7 +148,7 @@ class TestTheJobHasNotSucceeded:
 
 class TestKVStoreIsNotUp:
     @pytest.mark.parametrize("status", [STARTING, FAILED])
-    def test_in_the_hour_in_which_it_is_down_and_when_it_is_up_again(self, watched, status):
+    def test_in_the_hour_when_it_is_down_and_when_it_is_up_again(self, watched, status):
         pass_by(watched, 0, 2)
         watched.splunkd.kvstore.status = status
         for hour in range(2, 9):
@@ -214,8 +213,8 @@ class TestEventsWereNotAccepted:
             ("rejected", "too_large", 2, "40,000 bytes"),
         ]
 
-    def test_all_that_went_wrong_in_the_last_runs(self, site):
-        """Which the view Operations shows in full."""
+    def test_all_problems_of_the_last_runs(self, site):
+        """The view Operations shows these in full."""
         site.job(START, "failed", problems=[Problem("rejection", "rejected", "too_large", 2, "40,000 bytes"), NOT_SENT])
         site.job(START + 60)
         site.input(START, "failed", error=REFUSED)
@@ -227,13 +226,13 @@ class TestEventsWereNotAccepted:
             ("usersignups", "cluster"),
         }
 
-    def test_a_setting_that_is_wrong(self, site):
+    def test_a_wrong_setting(self, site):
         text = "there is no write key of [segment] in the password store"
         site.job(START, "failed", problems=[Problem("error", "", "secret", 0, text)], accepted=0)
         (row,) = site.run(ALERT + NOT_ACCEPTED, START + 900)
         assert (row["status"], row["reason"], row["example"]) == ("error", "secret", text)
 
-    def test_dead_letters_that_there_was_no_room_for(self, site):
+    def test_dead_letters_that_did_not_fit(self, site):
         site.job(
             START,
             "failed",
@@ -254,21 +253,21 @@ class TestAKeyOrSourceIsNotRight:
         document = {"_key": "segment/" + name, "destination": "segment", "check": name, "status": status}
         site.save("segment_checks", {**document, "code": code, "text": "what to do", "time": at})
 
-    def test_of_what_was_found_out_today(self, watched):
+    def test_after_todays_checks(self, watched):
         for hour in hours(watched, 0, 48):
             if hour == 4:
                 self.check(watched, "key", "warn", "key_unknown", START + hour * HOUR)
                 self.check(watched, "region", "unknown", "key_unknown", START + hour * HOUR)
         assert watched.fired == [Fired(5, KEY), Fired(29, KEY, "over")]
 
-    def test_not_of_a_receiver_that_was_away_for_a_moment(self, site):
+    def test_not_if_a_receiver_was_down_for_a_moment(self, site):
         self.check(site, "receiver", "warn", "network")
         self.check(site, "certificate", "ok", "")
         assert site.run(ALERT + KEY) == []
 
 
 def test_a_journey_is_wrong_while_its_row_is(watched):
-    """The page saves no such row; whoever may write the collection can."""
+    """The page refuses to save such a row, but whoever may write the collection can create it."""
     for hour in hours(watched, 0, 9):
         if hour == 2:
             watched.save(
@@ -293,7 +292,7 @@ class TestEventsDidNotArriveAtSegment:
                 self.receipt(watched, START + 3 * HOUR, accepted=100, repeats=20, received=80)
         assert watched.fired == [Fired(5, ARRIVAL), Fired(7, ARRIVAL, "over")]
 
-    def test_not_of_repeats_or_of_what_came_an_hour_later_or_was_filtered(self, site):
+    def test_not_for_repeats_or_late_or_filtered_events(self, site):
         site.clock.move_to(START + 10 * HOUR)
         self.receipt(site, START + 5 * HOUR, accepted=100, repeats=30, received=50)
         self.receipt(site, START + 6 * HOUR, received=15)
@@ -301,7 +300,7 @@ class TestEventsDidNotArriveAtSegment:
         self.receipt(site, START + 9 * HOUR, accepted=1000)
         assert site.run(ALERT + ARRIVAL) == []
 
-    def test_when_segment_throws_events_away_with_the_cure_of_each_reason(self, site):
+    def test_when_segment_discards_events_with_the_remedy_for_each_reason(self, site):
         site.clock.move_to(START + 10 * HOUR)
         reasons = json.dumps({"source_disabled": 7, "id_not_string": 3, "new.reason": 1})
         self.receipt(site, START + 9 * HOUR, accepted=11, discarded=11, reasons=reasons)
@@ -316,7 +315,7 @@ class TestEventsDidNotArriveAtSegment:
 
 
 class TestDeadLettersAreWaiting:
-    def test_one_that_was_refused(self, watched):
+    def test_a_refused_one(self, watched):
         for hour in hours(watched, 0, 30):
             if hour == 3:
                 watched.letter("a", "rejected", START + hour * HOUR + 430)
@@ -330,7 +329,7 @@ class TestDeadLettersAreWaiting:
                 watched.letter("a", "failed", START + hour * HOUR + 430)
         assert watched.fired == [Fired(7, DEAD_LETTERS)]
 
-    def test_who_is_waited_for(self, site):
+    def test_what_they_are_waiting_for(self, site):
         week = 7 * 24 * HOUR
         site.letter("refused", "rejected", START)
         site.letter("old", "failed", START)
@@ -387,7 +386,7 @@ class TestTheUserMapIsOutOfDate:
         (row,) = site.run(ALERT + MAP, START + HOUR)
         assert row["problem"] == "there is no user map, and no input has run for a day"
 
-    def test_not_of_a_cluster_that_was_removed_with_its_records(self, site):
+    def test_not_for_a_cluster_that_was_removed_with_its_records(self, site):
         site.users(10)
         site.input(START, cluster="former")
         site.input(START + 6 * HOUR)
@@ -395,7 +394,7 @@ class TestTheUserMapIsOutOfDate:
 
 
 def refusal() -> SuddenShrinkage:
-    """The error of a list that lacks everybody."""
+    """The error of a list in which everybody is missing."""
 
     class Collection:
         def read(self, query):
@@ -419,7 +418,7 @@ class TestManyUsersAreNotKnown:
             watched.activity(START + (hour - 1) * HOUR, events=100, without_user=60)
         assert watched.fired == [Fired(7, UNKNOWN)]
 
-    def test_not_of_a_handful_of_events(self, site):
+    def test_not_for_a_handful_of_events(self, site):
         site.activity(START, events=10, without_user=10)
         assert site.run(ALERT + UNKNOWN, START + 2 * HOUR) == []
 

@@ -23,12 +23,12 @@ def slices(bridge):
 
 @pytest.fixture
 def missed(bridge):
-    """Three hours with an event in the first, in the second and in the last one's end, two days ago."""
+    """Three hours, two days ago, with an event in the first, in the second and at the end of the last."""
     return [bridge.act(START + 60), bridge.act(START + HOUR + 60, "bob"), bridge.act(START + 3 * HOUR - 1)]
 
 
 @pytest.mark.parametrize(("at_once", "runs"), [("24", 1), ("2", 2), ("1", 3)])
-def test_planned_hours_are_sent_in_their_order_as_many_at_once_as_a_site_says(bridge, missed, at_once, runs):
+def test_planned_hours_are_sent_in_order_in_the_configured_number(bridge, missed, at_once, runs):
     bridge.set_macro("segment_bridge_slices_at_once", at_once)
     bridge.clock.move_to(START + 2 * DAY)
     plan(bridge, "2026-11-04T00:00", "2026-11-04T03:00")
@@ -40,7 +40,7 @@ def test_planned_hours_are_sent_in_their_order_as_many_at_once_as_a_site_says(br
     assert slices(bridge) == {0: "done", 1: "done", 2: "done"}
 
 
-def test_hours_with_others_between_them_are_not_sent_at_once(bridge, missed):
+def test_hours_that_are_not_adjacent_are_not_sent_at_once(bridge, missed):
     bridge.clock.move_to(START + 2 * DAY)
     plan(bridge, "2026-11-04T00:00", "2026-11-04T01:00")
     plan(bridge, "2026-11-04T02:00", "2026-11-04T03:00")
@@ -58,14 +58,14 @@ def test_its_progress_can_be_seen(bridge, missed):
     assert row == {"state": "done", "events": 2, "accepted": 1, "not_sent": 0}
 
 
-def test_an_hour_without_events_is_done_too(bridge):
+def test_an_hour_without_events_is_also_done(bridge):
     bridge.clock.move_to(START + 2 * DAY)
     plan(bridge, "2026-11-04T00:00", "2026-11-04T01:00")
     assert bridge.try_to_run(BACKFILL, START + 2 * DAY)
     assert slices(bridge) == {0: "done"}
 
 
-def test_hours_that_fail_are_taken_again(bridge, missed):
+def test_failed_hours_are_taken_again(bridge, missed):
     bridge.clock.move_to(START + 2 * DAY)
     plan(bridge, "2026-11-04T00:00", "2026-11-04T02:00")
     bridge.segment.down()
@@ -120,7 +120,7 @@ def test_times_that_make_no_sense_are_refused_and_nothing_is_planned(bridge, ear
     assert slices(bridge) == {}
 
 
-def test_blanks_beside_a_time_are_of_no_account(bridge):
+def test_blanks_around_a_time_are_ignored(bridge):
     bridge.clock.move_to(START + 2 * DAY)
     plan(bridge, " 2026-11-04T00:00", "  2026-11-04T01:00 ")
     assert slices(bridge) == {0: "waiting"}
@@ -132,7 +132,7 @@ def test_hours_that_are_not_over_are_not_planned(bridge):
     assert slices(bridge) == {46: "waiting", 47: "waiting"}
 
 
-def test_windows_that_overlap_give_each_hour_once(bridge):
+def test_overlapping_windows_give_each_hour_once(bridge):
     bridge.clock.move_to(START + 2 * DAY)
     plan(bridge, "2026-11-04T00:30", "2026-11-04T02:30")
     plan(bridge, "2026-11-04T01:00", "2026-11-04T03:15")
@@ -140,7 +140,7 @@ def test_windows_that_overlap_give_each_hour_once(bridge):
     assert {document["start"] % HOUR for document in bridge.documents("segment_backfill")} == {0}
 
 
-def test_what_is_planned_can_be_taken_back_and_planned_again(bridge, missed):
+def test_a_plan_can_be_cancelled_and_made_again(bridge, missed):
     bridge.set_macro("segment_bridge_slices_at_once", "1")
     bridge.clock.move_to(START + 2 * DAY)
     plan(bridge, "2026-11-04T00:00", "2026-11-04T03:00")
@@ -153,8 +153,8 @@ def test_what_is_planned_can_be_taken_back_and_planned_again(bridge, missed):
     assert slices(bridge) == {0: "done", 1: "waiting", 2: "cancelled"}
 
 
-def test_an_hour_that_cannot_succeed_keeps_no_other_back(bridge, missed):
-    """Its run breaks off before it can say so itself: the try was counted when it began."""
+def test_an_hour_that_cannot_succeed_does_not_block_others(bridge, missed):
+    """Its run breaks off before it can report a failure: the attempt was counted when it began."""
     bridge.clock.move_to(START + 2 * DAY)
     plan(bridge, "2026-11-04T00:00", "2026-11-04T03:00")
     bridge.segment.faults = faults.when(lambda request: missed[0].encode() in request.body, faults.status(500))
@@ -181,7 +181,7 @@ def test_an_hour_that_cannot_succeed_keeps_no_other_back(bridge, missed):
     ],
     ids=str,
 )
-def test_a_plan_of_a_wrong_shape_is_passed_over_and_shown(bridge, missed, poison):
+def test_a_malformed_plan_is_skipped_and_shown(bridge, missed, poison):
     bridge.save("segment_backfill", poison)
     bridge.clock.move_to(START + 2 * DAY)
     plan(bridge, "2026-11-04T01:00", "2026-11-04T02:00")
@@ -198,7 +198,7 @@ def test_without_planned_hours_no_event_is_read(bridge):
     assert (job.is_failed, job.scanned) == (False, 0)
 
 
-def test_what_became_of_the_hour_is_kept_for_the_dashboard(bridge, missed):
+def test_the_hours_outcome_is_kept_for_the_dashboard(bridge, missed):
     bridge.clock.move_to(START + 2 * DAY)
     plan(bridge, "2026-11-04T00:00", "2026-11-04T01:00")
     bridge.try_to_run(BACKFILL, START + 2 * DAY)
@@ -206,8 +206,8 @@ def test_what_became_of_the_hour_is_kept_for_the_dashboard(bridge, missed):
     assert (hour["time"], hour["journey"], hour["accepted"], hour["users"]) == (START, "Application created", 1, 1)
 
 
-def test_a_planned_hour_takes_the_place_of_what_was_kept_of_it(bridge):
-    """Such as of events that could not be attributed, for want of a user map."""
+def test_a_planned_hour_replaces_its_earlier_outcome(bridge):
+    """For example of events that could not be attributed for lack of a user map."""
     bridge.set_map()
     bridge.act(START + 60)
     assert bridge.try_to_run(JOB, START + HOUR)

@@ -1,4 +1,4 @@
-"""The job on a server whose clocks change: it runs every hour, and misses no event."""
+"""The job on a server whose clocks change. It runs every hour, and misses no event."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo

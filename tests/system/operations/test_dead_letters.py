@@ -1,4 +1,4 @@
-"""What Segment did not take is kept, sent again until it is accepted, or else left to a person who can deal with it."""
+"""Events that Segment did not accept are kept, and sent again until accepted or left to a person to deal with."""
 
 import json
 
@@ -21,14 +21,14 @@ def letters(bridge):
 
 
 def edit(bridge, message_id: str, **members: str) -> None:
-    """As the view Operations does it: the whole record, with what it was before."""
+    """Edits a letter as the view Operations does: writes the whole record, including what it was before."""
     letter = letters(bridge)[message_id]
     payload = json.dumps({**json.loads(letter["payload"]), **members})
     bridge.save(LETTERS, {**letter, "payload": payload, "original": letter["payload"], "status": "again"})
 
 
 def mark(bridge, mark: str, reason: str, status: str = "rejected", destination: str = "segment") -> int:
-    """All of a reason, as the view Operations does it; how many there were."""
+    """Marks all letters with a reason, as the view Operations does. Returns how many there were."""
     search = bridge.splunkd.confs.stanza("savedsearches", "segment_bridge", MARK).settings["search"]
     for name, value in {"mark": mark, "reason": reason, "status": status, "destination": destination}.items():
         search = search.replace("$%s$" % name, value)
@@ -37,7 +37,7 @@ def mark(bridge, mark: str, reason: str, status: str = "rejected", destination: 
 
 @pytest.fixture
 def failed(bridge):
-    """After a run without Segment: the ids of its two events."""
+    """The state after a run without Segment. Returns the ids of its two events."""
     ids = {bridge.act(START + 600), bridge.act(START + 700, "bob")}
     bridge.segment.down()
     assert not bridge.try_to_run(JOB, START + HOUR)
@@ -56,13 +56,13 @@ def test_they_are_sent_again_and_leave_the_collection(bridge, failed):
     assert letters(bridge) == {}
 
 
-def test_what_is_sent_again_is_what_would_have_been_sent(bridge, failed):
+def test_the_same_message_is_sent_again(bridge, failed):
     kept = {message_id: json.loads(letter["payload"]) for message_id, letter in letters(bridge).items()}
     bridge.try_to_run(AGAIN, START + HOUR + 900)
     assert {message_id: event.message for message_id, event in bridge.segment.accepted.items()} == kept
 
 
-def test_the_next_hour_s_run_removes_them_as_well(bridge, failed):
+def test_the_next_hours_run_also_removes_them(bridge, failed):
     assert bridge.try_to_run(JOB, START + 2 * HOUR)
     assert set(bridge.segment.accepted) == failed
     assert letters(bridge) == {}
@@ -87,7 +87,7 @@ def test_the_oldest_go_first(bridge):
     assert list(bridge.segment.accepted) == ["from hour 1", "from hour 2", "from hour 3"]
 
 
-def test_what_was_refused_or_is_a_week_old_waits_for_a_person(bridge):
+def test_refused_and_week_old_letters_wait_for_a_person(bridge):
     bridge.letter("refused", "rejected", START + 6 * DAY)
     bridge.letter("old", "failed", START)
     bridge.letter("young", "failed", START + DAY)
@@ -96,20 +96,20 @@ def test_what_was_refused_or_is_a_week_old_waits_for_a_person(bridge):
     assert set(letters(bridge)) == {"refused", "old"}
 
 
-def test_another_destination_s_are_not_sent_to_this_one(bridge):
+def test_another_destinations_letters_are_not_sent_to_this_one(bridge):
     bridge.letter("a", "failed", START, _key="other/a", destination="other")
     bridge.try_to_run(AGAIN, START + HOUR)
     assert not bridge.segment.accepted
     assert set(letters(bridge)) == {"a"}
 
 
-def test_an_event_of_nobody_is_not_kept(bridge):
+def test_an_event_without_a_user_is_not_kept(bridge):
     bridge.act(START + 600, "stranger")
     assert bridge.try_to_run(JOB, START + HOUR)
     assert letters(bridge) == {}
 
 
-def test_an_event_that_is_wrong_in_itself_is_kept_with_its_reason(bridge):
+def test_an_invalid_event_is_kept_with_its_reason(bridge):
     bridge.search('| makeresults | eval userId="42", messageId="m", type="track" | segmentsend dead_letters=true')
     (letter,) = letters(bridge).values()
     assert (letter["status"], letter["reason"]) == ("rejected", "event_not_defined")
@@ -142,7 +142,7 @@ class TestAPerson:
         assert letters(bridge) == {}
 
     def test_edits_one_of_a_search_without_ids(self, bridge):
-        """It is found again by the id that the row and the run log name, and goes out with it and with its time."""
+        """The letter is found by the id in the row and the run log, and is sent with that id and its own time."""
         bridge.search(
             '| makeresults | eval _time=%d, userId="42", type="track", "properties.plan"="pro" '
             "| segmentsend dead_letters=true" % (START + 1)
@@ -180,12 +180,12 @@ class TestAPerson:
         assert bridge.try_to_run(AGAIN, START + 20 * DAY + 900)
         assert set(bridge.segment.accepted) == {"a", "b"}
 
-    def test_marks_nothing_but_again_and_dropped(self, bridge):
+    def test_can_only_mark_as_again_or_dropped(self, bridge):
         bridge.letter("a", "rejected", START)
         assert mark(bridge, "accepted", "http_500") == 0
         assert letters(bridge)["a"]["status"] == "rejected"
 
-    def test_marks_what_can_no_longer_be_sent_as_dropped_only(self, bridge):
+    def test_can_only_drop_what_can_no_longer_be_sent(self, bridge):
         bridge.letter("a", "failed", START, payload="no JSON")
         assert mark(bridge, "again", "malformed", "failed") == 0
         assert mark(bridge, "dropped", "malformed", "failed") == 1
@@ -210,7 +210,7 @@ class TestAPerson:
     ],
     ids=str,
 )
-def test_a_letter_of_a_wrong_shape_holds_up_no_other_and_is_shown(bridge, poison):
+def test_a_malformed_letter_does_not_block_others_and_is_shown(bridge, poison):
     bridge.letter("right", "failed", START)
     bridge.letter("wrong", "failed", START)
     wrong = {**bridge.documents(LETTERS)[1], **poison}
@@ -226,7 +226,7 @@ def test_a_letter_of_a_wrong_shape_holds_up_no_other_and_is_shown(bridge, poison
 
 
 class TestBounds:
-    def test_what_is_too_old_is_removed_with_a_line_in_the_run_log(self, bridge):
+    def test_letters_that_are_too_old_are_removed_with_a_line_in_the_run_log(self, bridge):
         bridge.letter("old", "rejected", START - MAX_AGE_S - DAY)
         bridge.letter("young", "rejected", START)
         bridge.try_to_run(JOB, START + HOUR)
@@ -235,7 +235,7 @@ class TestBounds:
             'search index=_internal sourcetype="segment_bridge:log" event=dropped | table reason count'
         ) == [{"reason": "age", "count": "1"}]
 
-    def test_of_too_many_the_oldest_are_removed(self, bridge, monkeypatch):
+    def test_the_oldest_of_too_many_are_removed(self, bridge, monkeypatch):
         monkeypatch.setattr(dead_letters, "MAX_LETTERS", 2)
         for number in range(4):
             bridge.letter(str(number), "rejected", START + number)

@@ -1,4 +1,6 @@
-"""Programs that a server runs end, write and are ended as those that Python is started for."""
+"""Programs that a server runs behave like those started with Python: how they end, what they write, how they are
+stopped.
+"""
 
 import signal
 import sys
@@ -54,7 +56,7 @@ def program(server, errors):
     "given, status, error",
     [("", 0, None), ("3", 3, None), ("text", 1, "a text"), ("raise", 1, "ValueError: no")],
 )
-def test_one_ends_as_it_says(program, errors, given, status, error):
+def test_a_program_ends_with_its_own_status(program, errors, given, status, error):
     assert program.poll() is None
     program.give(given.encode() + b"\n")
     assert program.ends_within(30)
@@ -64,14 +66,14 @@ def test_one_ends_as_it_says(program, errors, given, status, error):
     assert errors[-1:] == ([error] if error else [])
 
 
-def test_one_is_ended_by_a_signal(program):
+def test_a_program_can_be_ended_by_a_signal(program):
     program.give(b"wait\n")
     assert program.stdout.readline()
     program.stop()
     assert program.returncode == -signal.SIGTERM
 
 
-def test_some_run_at_once(server, program):
+def test_several_programs_run_at_once(server, program):
     other = Program(
         [sys.executable, server.script], {}, print, lambda command, env, **_: server.start(command[1:], env)
     )

@@ -1,5 +1,4 @@
-"""The delivery ledger: with it on, an event is sent once though four runs read it, as they may, and never withheld for
-nothing."""
+"""The delivery ledger: with it, an event is sent once although four runs read it, and never withheld without cause."""
 
 import pytest
 
@@ -19,7 +18,7 @@ def with_ledger(bridge):
 
 
 def sends(bridge):
-    """How often an event came to Segment."""
+    """How often Segment received an event."""
     return len(bridge.segment.accepted) + len(bridge.segment.duplicates)
 
 
@@ -41,7 +40,7 @@ def test_an_event_is_sent_once(with_ledger):
     assert sends(bridge) == len(bridge.segment.accepted) == 4
 
 
-def test_what_was_sent_before_is_said_to_be(with_ledger):
+def test_events_sent_before_are_reported_as_such(with_ledger):
     with_ledger.act(START + 60)
     with_ledger.try_to_run(JOB, START + HOUR)
     (row,) = with_ledger.run(JOB, START + 2 * HOUR)
@@ -50,7 +49,7 @@ def test_what_was_sent_before_is_said_to_be(with_ledger):
     assert (hour["accepted"], hour["not_accepted"], hour["users"]) == (1, 0, 1)
 
 
-def test_what_was_not_accepted_is_sent_again(with_ledger):
+def test_events_that_were_not_accepted_are_sent_again(with_ledger):
     bridge = with_ledger
     message_id = bridge.act(START + 60)
     bridge.segment.down()
@@ -70,7 +69,7 @@ def test_a_dead_letter_that_was_accepted_meanwhile_is_removed(with_ledger):
     assert not bridge.documents("segment_dead_letters")
 
 
-def test_what_went_out_with_another_key_is_sent_again(with_ledger):
+def test_events_sent_with_another_key_are_sent_again(with_ledger):
     bridge = with_ledger
     message_id = bridge.act(START + 60)
     bridge.splunkd.secrets.change(APP, "segment_bridge:segment:", "wrong" + WRITE_KEY[5:])
@@ -93,7 +92,7 @@ def test_it_expires(with_ledger):
     assert len(bridge.documents("segment_ledger")) == 1
 
 
-def test_without_kv_store_nothing_is_known_and_nothing_is_in_the_way(bridge):
+def test_without_kv_store_everything_is_sent(bridge):
     stranger = rest.connect(bridge.splunkd.management_url, "no session")
     ledger = destinations.kept_ledger(stranger, "segment", WRITE_KEY)
     assert not ledger.known(["m"], [0], 0)
@@ -101,7 +100,7 @@ def test_without_kv_store_nothing_is_known_and_nothing_is_in_the_way(bridge):
     ledger.write()
 
 
-def test_destinations_do_not_know_of_each_other(bridge):
+def test_destinations_are_independent(bridge):
     service = rest.connect(bridge.splunkd.management_url, bridge.splunkd.sessions.open(SYSTEM_USER).key)
     ledger = destinations.kept_ledger(service, "segment", WRITE_KEY)
     assert not ledger.known(["m"], [0], 0)

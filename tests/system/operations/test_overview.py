@@ -1,4 +1,4 @@
-"""The dashboard: its definition holds together, and its searches say what is so on empty, healthy and broken data."""
+"""The dashboard: its definition is consistent, and its searches report the truth on empty, healthy and broken data."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from tests.system.operations import overview, week
 from tests.system.operations.site import HOUR, START
 
 KNOWN_OPTIONS = json.loads((ROOT / "tests" / "dashboard" / "options.json").read_text())
-"""Visualization type -> the options that Splunk's own npm packages know of it; `make dashboard` keeps it up to date."""
+"""The options that Splunk's npm packages know for each type of visualization; `make dashboard` updates them."""
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +39,13 @@ class TestTheDefinition:
         assert 'id="segment-bridge-overview"' in texts[""]
         assert (app / "appserver/static/overview/page.js").is_file()
 
-    def test_what_is_laid_out_is_there_and_the_other_way_round(self, definition):
+    def test_the_layout_and_the_visualizations_agree(self, definition):
         laid_out = [item["item"] for item in definition["layout"]["structure"]]
         assert len(laid_out) == len(set(laid_out))
         assert set(laid_out) == set(definition["visualizations"])
         assert definition["layout"]["globalInputs"] == list(definition["inputs"])
 
-    def test_nothing_covers_anything_and_each_row_is_full(self, definition):
+    def test_panels_do_not_overlap_and_each_row_is_full(self, definition):
         width = definition["layout"]["options"]["width"]
         rows = {}
         for item in definition["layout"]["structure"]:
@@ -61,7 +61,7 @@ class TestTheDefinition:
             assert left == width
             end = top + row[0]["h"]
 
-    def test_every_data_source_is_there_and_is_used(self, definition):
+    def test_every_data_source_exists_and_is_used(self, definition):
         sources = definition["dataSources"]
         shown = {name for each in definition["visualizations"].values() for name in each["dataSources"].values()}
         shown |= {name for each in definition["inputs"].values() for name in each.get("dataSources", {}).values()}
@@ -77,8 +77,8 @@ class TestTheDefinition:
         used = set(re.findall(r"\$(\w+)(?:\.\w+|\|s)\$", json.dumps(definition)))
         assert used == tokens
 
-    def test_every_panel_leads_somewhere_that_is_there(self, app, definition):
-        """@splunk/dashboard-event-handlers, drilldown.customUrl; its tokens are those of the row that was clicked."""
+    def test_every_panels_link_works(self, app, definition):
+        """@splunk/dashboard-event-handlers, drilldown.customUrl. Its tokens are those of the clicked row."""
         views = {path.stem for path in (app / "default/data/ui/views").glob("*.xml")}
         for name, shown in definition["visualizations"].items():
             (handler,) = shown["eventHandlers"]
@@ -90,17 +90,17 @@ class TestTheDefinition:
                 page = (app / "appserver/static/help" / (asked["page"][0] + ".html")).read_text("utf-8")
                 assert 'id="%s"' % address.fragment in page, name
 
-    def test_nothing_is_read_that_its_readers_may_not_read(self, definition):
-        """Who sees the app may read its collections; the index _internal is for administrators."""
+    def test_its_searches_read_only_what_its_readers_may_read(self, definition):
+        """Users who see the app may read its collections; the index _internal is for administrators."""
         assert "_internal" not in json.dumps(definition["dataSources"])
 
-    def test_limits_are_those_of_the_alerts(self, definition):
+    def test_thresholds_are_those_of_the_alerts(self, definition):
         queries = json.dumps(definition["dataSources"])
         for macro in ("max_hours", "max_without_user", "last_success", "maps", "dead_letters", "state", "activity"):
             assert "`segment_bridge_%s`" % macro in queries
         assert "rangeValue" not in json.dumps(definition["visualizations"])
 
-    def test_what_a_panel_picks_out_is_a_field_of_its_search(self, definition, site):
+    def test_the_fields_that_a_panel_uses_are_in_its_search(self, definition, site):
         week.pass_by(site, outage=True)
         tables = overview.results(site, START, week.END)
         for name, shown in definition["visualizations"].items():
@@ -109,19 +109,19 @@ class TestTheDefinition:
 
 
 def value(tables, source):
-    """The only value of a search, but for its level."""
+    """A search's only value, apart from its level."""
     (row,), (field,) = tables[source].rows, [field for field in tables[source].fields if field != "level"]
     return float(row[field])
 
 
 def level(tables, source):
-    """good, warn, bad or off: what a tile's colour says."""
+    """good, warn, bad or off: the meaning of a tile's colour."""
     (row,) = tables[source].rows
     return row["level"]
 
 
 class TestItsSearches:
-    def test_on_an_app_that_was_just_installed(self, site):
+    def test_on_a_newly_installed_app(self, site):
         site.clock.move_to(START + HOUR)
         tables = overview.results(site, START, START + HOUR)
         assert value(tables, "letters_count") == value(tables, "activity_unknown") == 0
@@ -175,15 +175,15 @@ class TestItsSearches:
             "host": "ok",
         }
 
-    def test_of_an_internal_index_that_this_member_does_not_have(self, site, monkeypatch):
-        """A search head cluster's members do not search each other; the tiles and tables are the same on all."""
+    def test_if_this_member_lacks_the_internal_index(self, site, monkeypatch):
+        """Search head cluster members do not search each other. The tiles and tables are the same on all of them."""
         monkeypatch.setattr(site, "_index", lambda *_: None)
         week.pass_by(site, outage=True)
         tables = overview.results(site, START, week.END)
         assert value(tables, "last_success") > 6
         assert all(tables[name].rows for name in ("refusals", "errors", "letters_table", "maps_table"))
 
-    def test_what_refreshes_by_itself_reads_no_audit_events(self):
+    def test_searches_that_refresh_automatically_read_no_audit_events(self):
         sources = overview.definition()["dataSources"]
         assert not [
             name

@@ -1,4 +1,4 @@
-"""The reports that a person looks for."""
+"""The reports that people look for."""
 
 import json
 
@@ -9,7 +9,7 @@ from tests.system.operations.site import HOUR, JOB, START
 REPORT = "Segment Bridge - Report - "
 
 
-def test_who_did_what_how_often(bridge):
+def test_how_often_each_user_did_what(bridge):
     for seconds, user in ((60, "alice"), (120, "alice"), (180, "bob"), (240, "stranger")):
         bridge.act(START + seconds, user)
     rows = bridge.run(REPORT + "Events by user and journey", START + HOUR)
@@ -19,7 +19,7 @@ def test_who_did_what_how_often(bridge):
     assert not bridge.segment.requests
 
 
-def test_what_would_be_sent_and_what_not(bridge):
+def test_what_would_and_would_not_be_sent(bridge):
     message_id = bridge.act(START + 60)
     bridge.act(START + 120, "stranger")
     rows = {row["segment_status"]: row for row in bridge.run(REPORT + "What would be sent", START + HOUR)}

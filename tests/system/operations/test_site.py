@@ -1,4 +1,4 @@
-"""What the tests of alerts, dashboard and year make up is what the app writes, in names and types of facts."""
+"""What the tests of alerts, dashboard and year make up has the names and types of facts that the app writes."""
 
 import json
 import re
@@ -18,14 +18,14 @@ RUN_LOG = 'search index=_internal sourcetype="segment_bridge:log" | table _raw'
 
 
 def kind(line):
-    """Of a line of the run log: level, component, event, status, and the names of its facts, but for what may lack."""
+    """The kind of a line in the run log: level, component, event, status, and the names of its required facts."""
     facts = dict(_FACT.findall(line["_raw"]))
     names = frozenset(facts) - {"http", "message_id", "owner", "app"}
     return line["_raw"].split()[3], facts["component"], facts["event"], facts.get("status"), names
 
 
 def shapes(documents):
-    """Of documents: their fields with the types of their values."""
+    """The fields of documents, with the types of their values."""
     return {
         frozenset((name, type(value) if isinstance(value, str) else float) for name, value in document.items())
         for document in documents
@@ -41,7 +41,7 @@ def made_up(tmp_path_factory, package):
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory, package):
-    """Runs of the job that go well and that fail, with users who are not known, and one of an event that is refused."""
+    """Runs the job successfully and unsuccessfully, with unknown users, and once with a refused event."""
     with running_bridge(tmp_path_factory.mktemp("written"), package) as bridge:
         bridge.act(START + 60)
         bridge.act(START + 90, "stranger")
@@ -80,7 +80,7 @@ def test_documents(made_up, written, collection):
     assert ours <= shapes(written.documents(collection))
 
 
-def test_runs_have_the_reasons_that_there_are(made_up):
+def test_runs_have_existing_reasons(made_up):
     found = {
         problem["reason"]
         for run in made_up.documents("segment_runs")

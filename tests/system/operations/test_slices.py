@@ -1,4 +1,4 @@
-"""What arrives is read once, by when it arrived: nothing is late, left out, or counted twice, whatever breaks."""
+"""Events are read once, by arrival time: none is late, left out or counted twice, whatever breaks."""
 
 import json
 
@@ -15,14 +15,14 @@ DAY = 24 * HOUR
 
 
 def arrives(bridge, at, happened=None, user="alice"):
-    """A user's action is indexed at a time, and happened then or earlier; its messageId."""
+    """A user's action is indexed at a time, and happened then or earlier. Returns its messageId."""
     message_id = bridge.act(at if happened is None else happened, user)
     bridge.arrive(at)
     return message_id
 
 
 def states(bridge):
-    """Of the hours of index time."""
+    """The states of the hours of index time."""
     return {
         (document["start"] - START) // HOUR: document["state"]
         for document in bridge.documents("segment_backfill")
@@ -31,12 +31,12 @@ def states(bridge):
 
 
 def sends(bridge):
-    """How often events came to Segment."""
+    """How often Segment received the events."""
     return len(bridge.segment.accepted) + len(bridge.segment.duplicates)
 
 
 def kill_the_last_run(bridge):
-    """It leaves its slices, and no word of its end."""
+    """Kills the last run: it leaves its slices, and no record of its end."""
     bridge.splunkd.kvstore.collection("segment_bridge", "segment_runs", "nobody").delete({"component": "segmentsend"})
 
 
@@ -65,13 +65,13 @@ class TestWhatArrives:
         assert hour["events"] == 1
 
     def test_is_read_again_for_as_long_as_clocks_may_differ(self, bridge):
-        """An indexer's clock is behind, or an event was not to be found at once."""
+        """An indexer's clock is behind, or an event could not be found at once."""
         assert bridge.try_to_run(JOB, START + 420)
         late = arrives(bridge, START + 420 - 240)
         assert bridge.try_to_run(JOB, START + HOUR + 420)
         assert list(bridge.segment.accepted) == [late]
 
-    def test_by_an_indexer_whose_clock_is_ahead_is_not_lost(self, bridge):
+    def test_at_an_indexer_whose_clock_is_ahead_is_not_lost(self, bridge):
         ahead = arrives(bridge, START + 480)
         assert bridge.try_to_run(JOB, START + 420)
         assert bridge.try_to_run(JOB, START + HOUR + 420)
@@ -125,7 +125,7 @@ class TestActivity:
         assert {name: hour[name] for name in ("time", "events", "accepted", "without_user", "users")} == {
             "time": START, "events": 3, "accepted": 2, "without_user": 1, "users": 1}  # fmt: skip
 
-    def test_of_a_run_that_failed_is_that_of_the_one_that_did_not(self, bridge):
+    def test_after_a_failed_run_is_that_of_the_successful_one(self, bridge):
         arrives(bridge, START + 60)
         bridge.segment.down()
         assert not bridge.try_to_run(JOB, START + 420)
@@ -139,8 +139,8 @@ class TestActivity:
 
 class TestAGap:
     @pytest.mark.parametrize("hours", [1, 5, 30, 160])
-    def test_mends_itself_whatever_did_not_run(self, bridge, hours):
-        """Of Splunk, of the scheduler, of the app: no run at all."""
+    def test_is_made_up_for_whatever_was_down(self, bridge, hours):
+        """Splunk, the scheduler or the app was down: there was no run at all."""
         assert bridge.try_to_run(JOB, START)
         missed = {arrives(bridge, START + hour * HOUR + 1200) for hour in range(0, hours, 5)}
         back = START + hours * HOUR + 420
@@ -153,7 +153,7 @@ class TestAGap:
         assert runs == (hours + 20) // 24  # 24 hours of index time at once
         assert set(states(bridge).values()) == {"done", "waiting"}
 
-    def test_of_more_than_a_week_is_mended_for_a_week(self, bridge):
+    def test_of_more_than_a_week_is_made_up_for_a_week(self, bridge):
         assert bridge.try_to_run(JOB, START)
         lost, missed = arrives(bridge, START + HOUR), arrives(bridge, START + 2 * DAY)
         back = START + 8 * DAY
@@ -162,7 +162,7 @@ class TestAGap:
         assert list(bridge.segment.accepted) == [missed]
         assert lost not in bridge.segment.accepted
 
-    def test_of_segment_is_not_tried_in_vain_and_mended_once_the_job_succeeds(self, bridge):
+    def test_of_segment_is_made_up_for_once_the_job_succeeds(self, bridge):
         assert bridge.try_to_run(JOB, START)
         bridge.segment.down()
         missed = []
@@ -179,7 +179,7 @@ class TestAGap:
         assert bridge.try_to_run(AGAIN, back + HOUR)
         assert not bridge.documents("segment_dead_letters")
 
-    def test_of_kv_store_mends_itself(self, bridge):
+    def test_of_kv_store_is_made_up_for(self, bridge):
         assert bridge.try_to_run(JOB, START)
         missed = arrives(bridge, START + 1200)
         bridge.splunkd.kvstore.status = STARTING
@@ -189,8 +189,8 @@ class TestAGap:
         assert bridge.try_to_run(JOB, START + 2 * HOUR)
         assert list(bridge.segment.accepted) == [missed]
 
-    def test_of_a_poisoned_hour_keeps_no_other_back(self, bridge):
-        """What fails for ever does so by itself, after the others."""
+    def test_of_a_poisoned_hour_does_not_block_others(self, bridge):
+        """A slice that always fails is run alone, after the others."""
         assert bridge.try_to_run(JOB, START)
         poison = arrives(bridge, START + 1200)
         bridge.segment.faults = faults.when(lambda request: poison.encode() in request.body, faults.status(500))
@@ -216,7 +216,7 @@ class TestARun:
         assert bridge.try_to_run(JOB, START + 420 + 1900)
         assert list(bridge.segment.accepted) == [missed]
 
-    def test_of_backfill_that_was_killed_is_too(self, bridge):
+    def test_of_backfill_that_was_killed_is_taken_for_dead_too(self, bridge):
         assert bridge.try_to_run(JOB, START)
         missed = arrives(bridge, START + HOUR)
         assert bridge.try_to_run(JOB, START + 9 * HOUR)
@@ -228,8 +228,8 @@ class TestARun:
         assert bridge.try_to_run(BACKFILL, START + 9 * HOUR + 2_000)
         assert list(bridge.segment.accepted) == [missed]
 
-    def test_that_comes_to_its_end_does_not_end_what_another_has_taken(self, bridge):
-        """One that was taken for dead, and was not; or a member that has not seen yet what another one wrote."""
+    def test_that_ends_late_does_not_finish_slices_that_another_took(self, bridge):
+        """It was wrongly taken for dead; or a member does not yet see what another one wrote."""
         arrives(bridge, START + 60)
         bridge.segment.down()
         assert not bridge.try_to_run(JOB, START + 420)
@@ -240,7 +240,7 @@ class TestARun:
         )
         assert states(bridge)[0] == "next"
 
-    def test_plans_what_it_could_not_send_and_sends_it_with_the_next(self, bridge):
+    def test_plans_what_it_could_not_send_for_the_next_run(self, bridge):
         missed = arrives(bridge, START + 60)
         bridge.segment.down()
         assert not bridge.try_to_run(JOB, START + 420)
@@ -261,7 +261,7 @@ class TestARun:
     ],
     ids=str,
 )
-def test_a_slice_of_a_wrong_shape_is_passed_over(bridge, poison):
+def test_a_malformed_slice_is_skipped(bridge, poison):
     bridge.save("segment_backfill", poison)
     missed = arrives(bridge, START + 60)
     assert bridge.try_to_run(JOB, START + 420)
@@ -270,7 +270,7 @@ def test_a_slice_of_a_wrong_shape_is_passed_over(bridge, poison):
 
 class TestAPullRequest:
     def report(self, bridge, at, number, url=None):
-        """The build service reports one, under an auditID of its own."""
+        """The build service reports a pull request, with a new auditID."""
         line = next(line.raw for line in recorded.audit_lines() if "16d75726-1501" in line.raw)
         event = json.loads(line)
         event["auditID"] = "report-%d" % number
@@ -322,11 +322,11 @@ class TestHowLateEventsAre:
         (said,) = bridge.search("| `segment_bridge_lateness`")
         assert "seconds" in said["news"] and "base search" not in said["news"]
 
-    def test_late_ones_are_no_silence(self, bridge):
+    def test_late_events_are_not_silence(self, bridge):
         arrives(bridge, START + HOUR, START - 3 * DAY)
         assert bridge.run(self.SILENCE, START + 2 * HOUR) == []
 
-    def test_of_a_base_search_that_asks_for_more_is_seen_by_its_indexes_and_that_is_said(self, bridge):
+    def test_with_a_base_search_that_asks_for_more_only_its_indexes_count_and_the_page_says_so(self, bridge):
         for base in ('index="k8s_audit" log_type=audit', 'index=k8s_audit ("a" OR kube)', "`elsewhere`"):
             bridge.set_macro("segment_bridge_audit", base)
             arrives(bridge, START + HOUR)
@@ -343,7 +343,7 @@ class TestHowLateEventsAre:
             "index=federated:k8s OR index=k8s_audit",
         ],
     )
-    def test_is_exact_of_any_base_search_of_indexed_fields(self, bridge, base):
+    def test_is_exact_for_any_base_search_of_indexed_fields(self, bridge, base):
         bridge.set_macro("segment_bridge_audit", base)
         (found,) = bridge.search("| `segment_bridge_audit_indexed`")
         assert (found["is_exact"], found["search"]) == (1, "(%s)" % base)

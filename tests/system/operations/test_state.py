@@ -1,4 +1,4 @@
-"""The state in one word: what is in trouble, by the same definition as the alerts."""
+"""The state in one word, and what is in trouble, by the same definitions as the alerts."""
 
 import re
 
@@ -14,10 +14,10 @@ FAILED = "failed"
 
 @pytest.fixture
 def on(site):
-    """A site that is turned on, after an ordinary hour."""
+    """A site where the app is on, after an ordinary hour."""
     site.users(100)
     site.enable_alerts()
-    # On, with no run of its own in these hours: what runs came to is written here.
+    # On, but with no runs of its own in these hours: the tests write the runs' results.
     site.splunkd.confs.write("savedsearches", APP, JOB, {"enableSched": "1", "cron_schedule": "7 0 1 1 *"})
     ordinary_hour(site, 0)
     site.clock.move_to(START + HOUR - 60)
@@ -25,7 +25,7 @@ def on(site):
 
 
 def state(site, at=None, name=STATE):
-    """The word, and what is in trouble: (level, alert, news)."""
+    """The word, and the troubles: (level, alert, news)."""
     rows = [row for row in site.run(name, at) if row["part"] == "trouble"]
     (word,) = {row["state"] for row in rows}
     return word, [(row["level"], row["alert"], row["news"]) for row in rows if row["level"] != "-"]
@@ -35,13 +35,13 @@ def test_healthy(on):
     assert state(on) == ("healthy", [])
 
 
-def test_off_where_the_job_is_not_scheduled(site):
+def test_off_if_the_job_is_not_scheduled(site):
     word, troubles = state(site)
     assert word == "off"
     assert troubles[0] == ("off", "-", "the job is not scheduled: nothing is sent")
 
 
-def test_degraded_while_some_events_do_not_get_there(on):
+def test_degraded_while_some_events_are_not_accepted(on):
     on.job(
         START + HOUR - 120,
         "failed",
@@ -50,7 +50,7 @@ def test_degraded_while_some_events_do_not_get_there(on):
     assert state(on) == ("degraded", [("degraded", "Events were not accepted", "2 events rejected (too_large)")])
 
 
-def test_failing_where_the_job_has_not_succeeded(on):
+def test_failing_if_the_job_has_not_succeeded(on):
     on.end_of_hour(0)
     word, troubles = state(on, START + 6 * HOUR)
     assert word == "failing"
@@ -58,7 +58,7 @@ def test_failing_where_the_job_has_not_succeeded(on):
     assert re.match(r"5\.9 hours behind.*: the job has not run since 2026-11-04 00:", news)
 
 
-def test_what_it_takes_to_look_at_the_events_is_as_the_alert_found_it(on):
+def test_troubles_that_need_the_events_are_as_the_alert_found_them(on):
     on.end_of_hour(0)
     for hour in range(1, 4):
         ordinary_hour(on, hour, audit=False)
@@ -76,11 +76,11 @@ def test_without_kv_store_nothing_else_is_known(on, status, word):
     assert (found, [alert for _, alert, _ in troubles]) == (word, ["KV store is not up"])
 
 
-def test_with_kv_store_both_say_the_same_of_it(on):
+def test_with_kv_store_state_and_alert_agree(on):
     assert state(on, name=BLIND) == state(on)
 
 
-def test_kv_store_that_starts_is_no_failure(on):
+def test_a_starting_kv_store_is_not_a_failure(on):
     on.splunkd.kvstore.status = STARTING
     on.splunkd.started = on.clock.now() - 120
     found, troubles = state(on, name=BLIND)
@@ -90,7 +90,7 @@ def test_kv_store_that_starts_is_no_failure(on):
 @pytest.mark.parametrize(
     "alert", ["Dead letters are waiting", "The user map is out of date", "Many users are not known"]
 )
-def test_each_alert_tells_of_what_the_state_has(on, alert):
+def test_each_alert_agrees_with_the_state(on, alert):
     """At the same moment."""
     on.letter("a", "rejected", START)
     on.users(10, "other")

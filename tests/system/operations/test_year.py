@@ -1,6 +1,6 @@
-"""A year of hours, in which everything breaks once: what users did is at Segment, and the alerts said so in time.
+"""A year of hours in which everything breaks once. Afterwards Segment has what users did, and the alerts fired in time.
 
-The job, dead letters, backfill and alerts are the app's own, on its own schedule, on a moved clock. Weeks in which
+The job, dead letters, backfill and alerts are the app's own, on their own schedules, with a moved clock. Weeks in which
 nothing happens pass as lines in the logs; the hours around each failure are lived through, with users' actions in each.
 """
 
@@ -21,10 +21,10 @@ YEAR = 365 * 24
 TICKS = (8 * 60, 14 * 60, 58 * 60)
 """The job, and dead letters; Backfill, which takes what the job leaves behind; the alerts, and the latter two again.
 
-What is due by a tick runs at once, and an alert is not to race with what mends its cause.
+Everything due by a tick runs at once, and an alert must not race with the run that removes its cause.
 """
 SETTLING = 3
-"""Hours that are lived through after a failure has ended."""
+"""The number of hours that are lived through after a failure has ended."""
 SEGMENT_1H, SEGMENT_6H, SEGMENT_3D, CLUSTER, KV_STORE, WRONG_KEY, TRUNCATED = range(1_000, 8_000, 1_000)
 
 
@@ -33,10 +33,10 @@ class Year:
 
     def __init__(self, site):
         self.site, self.hour = site, 0
-        self.done, self.cut = [], []  # messageIds of what users did, and of what was cut before it was indexed
+        self.done, self.cut = [], []  # messageIds of what users did, and of events cut before they were indexed
 
     def pass_quietly(self, until: int) -> None:
-        """With runs that are only written down: of what was done before, nothing waits for them."""
+        """Passes with runs that are only written down: nothing done before is waiting for them."""
         self.live(1, is_idle=True)
         while self.hour < until:
             ordinary_hour(self.site, self.hour)
@@ -53,7 +53,7 @@ class Year:
             self.hour += 1
 
     def break_at(self, hour: int, hours: int, **what) -> None:
-        """Lives through the hours of a failure, from just before."""
+        """Lives through the hours of a failure, from just before it."""
         self.pass_quietly(hour - 2)
         self.live(2)
         assert self.hour == hour
@@ -86,7 +86,7 @@ def live_through(year: Year) -> None:
     year.live(2)
     site.splunkd.secrets.change(APP, "segment_bridge:segment:", "wrong" + WRITE_KEY[5:])
     right = segment.authorizations[-1]
-    # As a receiver does that looks at the key. (Segment answers 200; README says so.)
+    # Like a receiver that checks the key. (Segment answers 200; the README says so.)
     segment.faults = faults.when(lambda request: request.headers.get("Authorization") != right, faults.status(401))
     year.live(5)
     site.splunkd.secrets.change(APP, "segment_bridge:segment:", WRITE_KEY)
@@ -110,11 +110,11 @@ def year(tmp_path_factory, package):
 pytestmark = pytest.mark.timeout(1_800)
 
 
-def test_it_is_a_year(year):
+def test_it_lasts_a_year(year):
     assert year.hour == YEAR
 
 
-def test_all_that_users_did_is_at_segment_once(year):
+def test_segment_has_all_that_users_did_once(year):
     assert set(year.site.segment.accepted) == set(year.done)
     assert not (year.site.segment.vanished or year.site.segment.discarded or year.site.segment.lost)
 
@@ -129,11 +129,11 @@ def test_no_hour_is_left(year):
     assert (float(behind["slices"]), float(behind["hours"]) < 2) == (0, True)
 
 
-def test_the_overview_shows_all_of_it_in_a_few_points(year):
+def test_the_overview_shows_the_year_in_a_few_points(year):
     year.site.clock.move_to(START + YEAR * HOUR)
     tables = overview.results(year.site, START, START + YEAR * HOUR)
     shown = sum(float(row.get("ok") or 0) for row in tables["runs_status"].rows)
-    assert shown == run_records.KEPT_S / HOUR  # of runs; what users did is kept for longer
+    assert shown == run_records.KEPT_S / HOUR  # of runs; users' actions are kept longer
     charts = [name for name, shown in overview.definition()["dataSources"].items() if "timechart" in str(shown)]
     assert len(charts) == 8
     assert all(100 <= len(tables[name].rows) <= 400 for name in charts)
@@ -154,9 +154,7 @@ def test_the_right_alerts_fired_at_the_right_hours_and_no_others(year):
         MAP: [CLUSTER + 3],
     }
     assert over == {
-        NOT_ACCEPTED: [
-            begins + lasts + 1 for begins, lasts in outages
-        ],  # it looks back on what failed in the last hour
+        NOT_ACCEPTED: [begins + lasts + 1 for begins, lasts in outages],  # covers the last hour's failures
         JOB_ALERT: [begins + lasts + (begins == SEGMENT_3D) for begins, lasts in long],  # 24 hours a run of Backfill
         DEAD_LETTERS: [begins + lasts for begins, lasts in long],
         KV_STORE_ALERT: [KV_STORE + 7],

@@ -1,4 +1,4 @@
-"""A week of a site as a dashboard may show it: working days and nights, an outage of Segment, a refused event."""
+"""A site's week as a dashboard may show it: working days and nights, an outage of Segment, a refused event."""
 
 import random
 
@@ -19,15 +19,15 @@ _JOURNEYS = {
 _OUTAGE = range(110, 113)  # hours without Segment
 _USERS = 840
 LATE_S = 60
-"""How long after it happened each audit event is indexed, in seconds."""
+"""How many seconds after it happened each audit event is indexed."""
 
 
 def pass_by(site: Site, outage: bool = False, inputs: bool = True) -> None:
-    """The week up to END, and the clock with it.
+    """Lets the week up to END pass, and moves the clock.
 
     Args:
-        outage: Segment could not be reached for some hours, and since the last six hours cannot be.
-        inputs: the user map was kept up to date to the end.
+        outage: Segment was unreachable for some hours, and is so again for the last six.
+        inputs: whether the user map was kept up to date to the end.
     """
     chance = random.Random(1)
     site.clock.move_to(END)
@@ -40,7 +40,7 @@ def pass_by(site: Site, outage: bool = False, inputs: bool = True) -> None:
             site.input(begins + minute * 60, users=_USERS)
         _job(site, chance, begins + 420, is_failed)
     for minute in range(1, 15):
-        # tstats has the minute, and the app takes its last second, so as never to say later than it was
+        # tstats has the minute, and the app takes its last second, so as never to report more lateness than there was
         site.audit_event(END - minute * 60 - 1, late_s=LATE_S)
     if outage:
         site.letter("too-large", "rejected", END - 30 * HOUR, reason="too_large", error="40,112 bytes")
