@@ -1,7 +1,7 @@
-"""What the pages ask of splunkd, as their modules have it: (method, path), with * for what is put into a path.
+"""The calls to splunkd in the pages' modules: (method, path), with * for what is put into a path.
 
 post(path`saved/searches/${name}`)   ("POST", "saved/searches/*")
-get(INPUTS)                          ("GET", "data/inputs/usersignups"), INPUTS being the constant of a module
+get(INPUTS)                          ("GET", "data/inputs/usersignups"), where INPUTS is a constant of a module
 """
 
 import re
@@ -18,18 +18,18 @@ _CALL = re.compile(
 )
 _CONSTANT = re.compile(r'^(?:export )?const ([A-Z_]+) = "([^"]+)";', re.MULTILINE)
 _OWN = "where, "
-"""How the functions of splunkd.js, of which the calls are made, go on."""
+"""The arguments of the functions of splunkd.js that make the calls themselves."""
 
 
 def modules(folder: Path = FOLDER) -> Dict[str, str]:
-    """The texts of all modules, by their place below the folder."""
+    """The texts of all modules, by their path in the folder."""
     return {
         file.relative_to(folder).as_posix(): file.read_text(encoding="utf-8") for file in sorted(folder.rglob("*.js"))
     }
 
 
 def calls(folder: Path = FOLDER) -> Set[Tuple[str, str]]:
-    """Raises ValueError if what a call asks for does not follow from the text."""
+    """The calls. Raises ValueError if the path of a call cannot be read from the text."""
     return {call for name, text in modules(folder).items() for call in _calls(name, text)}
 
 

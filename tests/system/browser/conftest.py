@@ -1,4 +1,4 @@
-"""A browser that is logged in to Splunk Web, and Splunk with Segment and a cluster around it."""
+"""A browser logged in to Splunk Web, and Splunk with Segment and a cluster."""
 
 from pathlib import Path
 from typing import Iterator
@@ -12,7 +12,7 @@ from tests.system.browser.page import SetupPage
 
 @pytest.fixture(scope="module")
 def environment(package: Path) -> Iterator[Environment]:
-    """With the app as it is after the upload."""
+    """With the app as it is right after the upload."""
     with Environment() as environment:
         environment.admin.upload(str(package))
         environment.receive()
@@ -28,7 +28,7 @@ def browser(environment: Environment) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, environment: Environment) -> SetupPage:
-    """The page as the administrator finds it on opening the app's setup."""
+    """The page as administrators find it when they open the app's setup."""
     page = SetupPage(browser, environment.splunk.web)
     page.open()
     return page

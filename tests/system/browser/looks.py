@@ -1,7 +1,7 @@
-"""Whether everybody can read and use a page, by what axe-core finds, and by what sticks out of a narrow window.
+"""Checks that everybody can read and use a page: what axe-core finds, and what overflows a narrow window.
 
-axe-core comes from npm: `make test` puts it into build/axe, where there is Node.js. Where the environment names a
-folder, PICTURES, each look leaves a picture there.
+axe-core comes from npm: `make test` installs it into build/axe if Node.js is there. If the environment variable
+PICTURES names a folder, each look saves a picture there.
 """
 
 import os
@@ -16,7 +16,7 @@ from tests.system.browser.browser import Browser
 AXE = ROOT / "build/axe/node_modules/axe-core/axe.min.js"
 WIDTHS = (1280, 400)
 THEMES = {"light": "#ffffff", "dark": "#171d21"}
-"""What stands behind a page in Splunk."""
+"""The background of a page in Splunk."""
 
 _FIND = """
 const found = await axe.run(arguments[0], {resultTypes: ["violations"]});
@@ -42,7 +42,7 @@ return document.querySelector(".sb-page").dataset.theme;
 
 
 def violations(browser: Browser, selector: str) -> List[str]:
-    """What axe-core finds in a part of the page that is open, as it looks now."""
+    """What axe-core finds in a part of the open page, as it looks now."""
     _load_axe(browser)
     return browser.run(_FIND, selector)
 
@@ -54,7 +54,7 @@ def _load_axe(browser: Browser) -> None:
 
 
 def problems(browser: Browser, name: str) -> List[str]:
-    """What is wrong with the page that is open, in all its looks; `name` is what its pictures are called."""
+    """Everything wrong with the open page, in all its looks. `name` is the name of its pictures."""
     _load_axe(browser)
     found: List[str] = []
     try:

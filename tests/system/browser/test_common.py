@@ -1,4 +1,4 @@
-"""What the pages share, where the setup page does not use it: records, saved searches, long tables, dialogs."""
+"""What the pages share and the setup page does not use: records, saved searches, long tables, dialogs."""
 
 import json
 
@@ -34,13 +34,13 @@ _ASK = 'window.answer = dialog.confirmed("Drop 3 events?", ["They are not sent."
 
 @pytest.fixture
 def run(browser, page):
-    """Runs a script with the modules, in the page."""
+    """Runs a script with the modules in the page."""
     return lambda script, *arguments: browser.run(_IN + script, *arguments)
 
 
 @pytest.fixture
 def letters(environment):
-    """The collection, with a record: segment/1."""
+    """The collection, with one record: segment/1."""
     letters = environment.admin.service.kvstore["segment_dead_letters"].data
     letters.insert(json.dumps({"_key": "segment/1", **DEAD_LETTER}))
     yield letters
@@ -55,7 +55,7 @@ def test_a_change_keeps_the_other_fields(run, letters):
     assert letters.query_by_id("segment%2F1")["event"] == "Page opened"
 
 
-def test_what_somebody_else_changed_is_not_overwritten(run, letters):
+def test_another_users_change_is_not_overwritten(run, letters):
     letters.update("segment%2F1", json.dumps({**DEAD_LETTER, "attempts": 2}))
     told = run(
         """
@@ -70,7 +70,7 @@ def test_what_somebody_else_changed_is_not_overwritten(run, letters):
     assert letters.query_by_id("segment%2F1")["status"] == "rejected"
 
 
-def test_a_long_table_goes_by_pages(run, letters):
+def test_a_long_table_has_pages(run, letters):
     letters.batch_save(*({"_key": "segment/%d" % number, **DEAD_LETTER, "last_time": number} for number in range(2, 6)))
     pages = run("""
         const read = (skip, limit) => kvstore.records("segment_dead_letters", {sort: "last_time", skip, limit});
@@ -87,7 +87,7 @@ def test_a_long_table_goes_by_pages(run, letters):
     assert pages == ["1 2 Next 1 to 2", "3 4 Previous Next 3 to 4", last, last]
 
 
-def test_an_argument_cannot_end_what_is_around_it(run):
+def test_an_argument_cannot_break_out_of_its_quotes(run):
     for value in ('a" | delete', "`macro`", "[search *]", "$x$", "back\\slash"):
         told = run("return failed(searches.dispatch(searches.JOB, {args: {x: arguments[0]}}));", value)
         assert told.startswith("argument: "), value
@@ -102,7 +102,7 @@ def test_a_question_is_answered_by_a_button(run, browser, button, answer):
     assert browser.all("//dialog") == []
 
 
-def test_escape_is_no(run, browser):
+def test_escape_means_no(run, browser):
     run(_ASK)
     browser.one("//dialog")
     browser.press(ESCAPE)

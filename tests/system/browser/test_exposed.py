@@ -1,4 +1,4 @@
-"""Splunk Web passes the pages' calls on: each is exposed, by Splunk's own web.conf or by the app's.
+"""Splunk Web passes on the pages' calls: each is exposed by Splunk's own web.conf or by the app's.
 
 Source: web.conf.spec, [expose:<unique_name>]; what each version of Splunk ships, tests/standin/splunk/README.md.
 """
@@ -16,7 +16,7 @@ OWN = Conf.read(ROOT / "default/web.conf")
 
 
 def exposed(stanzas, method: str, path: str) -> list:
-    """The stanzas that let a call through. In a pattern, ** is any number of elements, * is one, or the rest of one."""
+    """The stanzas that allow a call. In a pattern, ** is any number of segments, * is one, or the rest of one."""
     return [
         name
         for name, settings in stanzas.items()
@@ -36,8 +36,8 @@ def test_every_call_is_passed_on(version, method, path):
     assert exposed({**RELEASES[version].shipped("web"), **OWN}, method, path)
 
 
-def test_the_page_makes_the_calls_that_are_looked_for():
-    """The list is not empty because something is written in another way."""
+def test_known_calls_of_the_page_are_found():
+    """Proves that the list is not empty because calls are written in another way."""
     assert {
         ("GET", "data/inputs/usersignups"),
         ("POST", "data/inputs/usersignups/*/enable"),
@@ -49,12 +49,13 @@ def test_the_page_makes_the_calls_that_are_looked_for():
     assert fetching == ["common/splunkd.js", "help/page.js", "operations/reasons.js"]
 
 
-def test_nothing_is_exposed_that_the_page_does_not_call():
+def test_only_calls_of_the_page_are_exposed():
     exposes = {(method, settings["pattern"]) for settings in OWN.values() for method in settings["methods"].split(",")}
     assert exposes <= calls()
 
 
 def test_no_call_makes_splunk_web_restart():
-    """Splunk's app.conf has reload.web = http_post /server/control/restart_webui_polite: a _reload of an app that has a
-    web.conf sets it off."""
+    """Splunk's app.conf has reload.web = http_post /server/control/restart_webui_polite: reloading an app with a
+    web.conf triggers it.
+    """
     assert [path for _, path in calls() if re.search("_reload|_bump|restart", path)] == []

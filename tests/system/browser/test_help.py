@@ -1,4 +1,4 @@
-"""Help in Splunk Web, and its pages by themselves, which can be read before the app is set up."""
+"""Help in Splunk Web, and its pages on their own, which can be read before the app is set up."""
 
 import pytest
 
@@ -16,7 +16,7 @@ return top >= 0 && top < innerHeight;
 """
 
 
-def test_help_is_read_in_splunk_and_without_it(environment, browser):
+def test_help_can_be_read_in_splunk_and_on_its_own(environment, browser):
     web = environment.splunk.web
     browser.open(web + "/en-US/static/app/segment_bridge/help/index.html")
     browser.one('//nav//a[@aria-current="page"][normalize-space()="Segment Bridge help"]')

@@ -1,6 +1,6 @@
-"""What stands in Splunk's own pages: the dashboard, to which Overview leads, and the form of "Send to Segment".
+"""What is inside Splunk's own pages: the dashboard, to which Overview leads, and the form of "Send to Segment".
 
-Of these pages the stand-in has no more than what the app adds: where the dashboard is, and the form's HTML.
+The stand-in has only the app's contribution to these pages: where the dashboard is, and the form's HTML.
 """
 
 import pytest
@@ -25,7 +25,7 @@ ALERT = "An alert"
 
 @pytest.fixture(scope="module")
 def splunkd(package, tmp_path_factory):
-    """With the app, whose set-up is done; nobody sends, and no cluster is read."""
+    """Splunk with the app, set up but not sending, and without a cluster."""
     with Splunkd(tmp_path_factory.mktemp("splunk")) as splunkd:
         splunkd.install(package, update=False)
         splunkd.confs.write("app", APP, "install", {"is_configured": "1"})
@@ -53,7 +53,7 @@ class TestOverview:
     @pytest.mark.parametrize("width", [1280, 400])
     @pytest.mark.parametrize("theme", ["light", "dark"])
     def test_it_leads_to_the_dashboard_in_its_readers_theme(self, ready, browser, theme, width):
-        """Splunk Web says in this variable which theme the reader has (npm: splunk-utils, themes.js)."""
+        """In this variable Splunk Web says which theme the reader has (npm: splunk-utils, themes.js)."""
         script = "window.__splunk_ui_theme__ = %r" % theme
         added = browser.devtools("Page.addScriptToEvaluateOnNewDocument", source=script)
         browser.resize(width)
@@ -64,7 +64,7 @@ class TestOverview:
             browser.devtools("Page.removeScriptToEvaluateOnNewDocument", **added)
             browser.devtools("Emulation.clearDeviceMetricsOverride")
 
-    def test_it_is_not_in_the_way_back(self, ready, browser, splunkd):
+    def test_it_does_not_block_the_back_button(self, ready, browser, splunkd):
         browser.open(splunkd.web_url + "/en-US/app/segment_bridge/help")
         before = browser.run("return history.length")
         browser.open(ready)
@@ -78,7 +78,7 @@ class TestOverview:
         assert problems(browser, "overview-starting") == []
         assert browser.address == ready
 
-    def test_who_may_not_see_what_was_sent_is_told_where_to_go(self, browser, splunkd):
+    def test_users_who_may_not_see_what_was_sent_are_told_where_to_go(self, browser, splunkd):
         log_in(browser, splunkd, "ana")
         browser.open(splunkd.web_url + "/en-US/app/segment_bridge")
         browser.wait_for_text("You can use the page Journeys")
@@ -115,12 +115,13 @@ save.onclick = async () => {
 };
 document.body.replaceChildren(form, save, answer);
 """
-"""In short what Splunk Web does in Save As > Alert: the form, with the action's defaults, and splunkd's answer to it.
-Sources: "Create a custom alert action user interface"; alert_actions.conf.spec, param.<name>."""
+"""In short, what Splunk Web does in Save As > Alert: it shows the form with the action's defaults, and splunkd's
+answer. Sources: "Create a custom alert action user interface"; alert_actions.conf.spec, param.<name>.
+"""
 
 
 class TestTheForm:
-    """Of a script there is none in it: what it refuses while one types, the browser does, and Splunk marks in red."""
+    """The form contains no script: the browser itself refuses values while one types, and Splunk marks them in red."""
 
     @pytest.fixture(scope="class", autouse=True)
     def opened(self, splunkd, browser):
@@ -128,7 +129,7 @@ class TestTheForm:
         browser.open(splunkd.web_url + "/en-US/manager/launcher/apps/local")
         browser.run(DIALOG, ACTION, ALERT, "ann")
 
-    def test_it_begins_with_the_defaults(self, browser):
+    def test_it_starts_with_the_defaults(self, browser):
         labels = [label.text for label in browser.all("//label")]
         assert {label: browser.field(label).value for label in labels} == {
             "Destination": "segment",
@@ -140,7 +141,7 @@ class TestTheForm:
             "Dry run": "0",
         }
 
-    def test_each_field_says_what_it_is_and_the_keyboard_takes_them_in_order(self, browser):
+    def test_each_field_has_a_description_and_the_tab_order_is_right(self, browser):
         labels = [label.text for label in browser.all("//label")]
         browser.field(labels[0]).click()
         reached = [browser.focused.name]
@@ -149,7 +150,7 @@ class TestTheForm:
             reached.append(browser.focused.name)
         assert reached == [*labels, "Help for this action", "Save"]
 
-    def test_it_shuts_nobody_out(self, browser):
+    def test_it_is_accessible(self, browser):
         assert violations(browser, "form") == []
 
     @pytest.mark.parametrize(
@@ -159,7 +160,7 @@ class TestTheForm:
             ("Event name", ["Order placed", "$result.x$"], [" "]),
         ],
     )
-    def test_what_cannot_be_right_is_marked_while_it_is_typed(self, browser, label, right, wrong):
+    def test_invalid_values_are_marked_while_being_typed(self, browser, label, right, wrong):
         field = browser.field(label)
         before = field.value
         marked = {}
@@ -169,7 +170,7 @@ class TestTheForm:
         field.enter(before)
         assert marked == {**dict.fromkeys(right, False), **dict.fromkeys(wrong, True)}
 
-    def test_what_splunkd_refuses_is_said_and_what_was_typed_is_still_there(self, browser, splunkd):
+    def test_splunkds_refusal_is_shown_and_the_input_is_kept(self, browser, splunkd):
         def save():
             browser.run("document.querySelector('[role=alert]').textContent = ''")
             browser.button("Save").click()

@@ -1,4 +1,4 @@
-"""The view "operations": what whoever looks after the app sees there, and does."""
+"""The view "operations": what the people who look after the app see and do there."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ SEND = "| segmentsend dead_letters=true onfail=warn"
 
 @pytest.fixture(scope="module")
 def environment(package):
-    """The app after its first run, and with dead letters: 12 that were refused, 3 that failed."""
+    """The app after its first run, with dead letters: 12 refused, 3 failed."""
     with bridged(package) as environment:
         admin = environment.admin
         admin.set("app", "install", {"is_configured": "1"})
@@ -61,14 +61,14 @@ def letters(environment):
 
 
 class TestState:
-    def test_a_word_and_what_is_wrong_with_its_cure(self, view):
+    def test_a_word_and_each_trouble_with_its_remedy(self, view):
         view.open()
         assert view.word == "Degraded"
         text = view.state.text
         assert "12 dead letters (event_not_defined) wait for a person" in text
         assert re.search(r"To do: look at the reason\. .* More", text)
 
-    def test_on_with_its_last_and_next_run_the_clusters_and_what_waits(self, view):
+    def test_on_with_its_last_and_next_run_the_clusters_and_what_is_waiting(self, view):
         view.open()
         text = view.state.text
         assert re.search(r"The job\s+on; next run \d{4}-\d\d-\d\d", text)
@@ -112,7 +112,7 @@ class TestDeadLetters:
         ]
         assert [row[1:4] for row in part.rows()[2:]] == [["Page opened", "failed: http_500", "the next try"]] * 3
 
-    def test_why_the_event_itself_and_what_to_do(self, view, browser):
+    def test_shows_the_reason_the_event_and_what_to_do(self, view, browser):
         part = view.open("letters", "&text=failed-2")
         browser.one('//summary[@aria-label="Show Page opened, failed-2"]').click()
         browser.wait_for(lambda: part.text, "Send again\nEdit\nDrop")
@@ -155,7 +155,7 @@ class TestDeadLetters:
         assert (sent["event"], sent["properties"]) == ('100% "of" $all$ [it]', {"n": 1.5})
         assert "refused-3" not in letters(environment)
 
-    def test_one_that_changed_since_it_was_shown_is_left_alone(self, view, browser, environment):
+    def test_a_letter_changed_in_the_meantime_is_left_alone(self, view, browser, environment):
         part = view.open("letters", "&text=refused-5")
         browser.one('//summary[@aria-label="Show track, refused-5"]').click()
         browser.wait_for(lambda: part.text, "Edit")
@@ -181,7 +181,7 @@ class TestDeadLetters:
 
 
 class TestBackfill:
-    def test_how_much_it_is_planned_and_taken_back(self, view, browser):
+    def test_estimates_plans_and_cancels(self, view, browser):
         part = view.open("backfill")
         browser.run(
             "for (const [name, text] of Object.entries(arguments[0])) {"
@@ -226,7 +226,7 @@ class TestOneEvent:
         part.press("Show the message")
         browser.wait_for(lambda: part.text, '"messageId": "%s"' % audit_id, 60)
 
-    def test_that_is_no_journey(self, view, browser):
+    def test_that_is_not_a_journey(self, view, browser):
         line = next(json.loads(line.raw) for line in recorded.audit_lines() if '"verb":"get"' in line.raw)
         text = self.find(view, browser, line["auditID"]).text
         assert re.search(r"A user journey\s+No: no journey is made of get of ", text)
@@ -238,12 +238,12 @@ class TestOneEvent:
         text = self.find(view, browser, "late-1").text
         assert re.search(r"Answer\s+failed: HTTP 500", text)
 
-    def test_nothing_that_is_typed_becomes_search_language(self, view, browser):
+    def test_no_input_becomes_search_language(self, view, browser):
         text = self.find(view, browser, '"] | delete [ `x` $y$ \\\\ %41 %').text
         assert "No audit event in this time range has this id" in text
 
     @pytest.mark.parametrize("kind", ["digest", "user id"])
-    def test_those_of_a_user(self, view, browser, environment, kind):
+    def test_all_events_of_a_user(self, view, browser, environment, kind):
         user = next(each for each in environment.admin.records("usersignups"))
         text = hashlib.sha256(user["username"].encode()).hexdigest() if kind == "digest" else user["sso_user_id"]
         assert "Trace " in self.find(view, browser, text, "a user").text
@@ -260,7 +260,7 @@ class TestCheck:
         part.wait_for("checks are OK", 120)
         return part
 
-    def test_some_thirty_with_what_they_found(self, checked):
+    def test_about_thirty_checks_with_their_findings(self, checked):
         results = re.findall(r"^(OK|Failed|Review|Unknown) ", checked.text, re.M)
         assert len(results) > 45
         assert results.count("Unknown") == 0
@@ -269,7 +269,7 @@ class TestCheck:
         assert "OK urldecode reads percent signs: a b+c" in checked.text
         assert "instead of" not in checked.text
 
-    def test_what_is_wrong_has_a_cure(self, checked):
+    def test_each_problem_has_a_remedy(self, checked):
         assert re.search(
             r"Failed All events that may be journeys can be read: cut: \d+ cannot\n.* To do: .*TRUNCATE = 0",
             checked.text,
@@ -287,7 +287,7 @@ class TestCheck:
         ] == []
 
 
-def test_who_may_not_is_told_so_in_a_sentence(environment):
+def test_users_without_permission_read_one_sentence(environment):
     environment.admin.add_user(SENDER, "changeme-too", "segment_bridge_sender")
     with Browser() as browser:
         SetupPage(browser, environment.splunk.web).log_in(SENDER, "changeme-too")

@@ -1,4 +1,4 @@
-"""The view "operations" as everybody sees it: in each state, light and dark, wide and narrow."""
+"""The view "operations" in each state, light and dark, wide and narrow."""
 
 import pytest
 
@@ -27,7 +27,7 @@ FAILS = (
 
 @pytest.fixture(scope="module")
 def environment(package):
-    """With the app as it is after the upload, but that it no longer leads to its set-up."""
+    """With the app as it is right after the upload, except that it no longer leads to its set-up."""
     with Environment() as environment:
         environment.admin.upload(str(package))
         environment.admin.set("app", "install", {"is_configured": "1"})
@@ -51,7 +51,7 @@ def healthy(environment):
 
 @pytest.fixture(scope="module")
 def broken(healthy, environment):
-    """Segment is away, and the cluster refuses its token."""
+    """Segment is down, and the cluster refuses its token."""
     environment.admin.search(FAILS % (3, "", "refused"))
     environment.segment.faults = faults.status(503)
     environment.admin.search(FAILS % (2, "Page opened", "failed"))
@@ -126,7 +126,7 @@ def test_while_kv_store_starts(package, tmp_path, part):
         assert problems(browser, "operations-starting-" + part) == []
 
 
-def test_without_rights(environment):
+def test_without_permissions(environment):
     environment.admin.add_user(APP + "_reader", "fake-password", "segment_bridge_sender")
     with Browser() as browser:
         SetupPage(browser, environment.splunk.web).log_in(APP + "_reader", "fake-password")

@@ -1,6 +1,7 @@
-"""The setup page where Splunk refuses something, is another one, or is not ready: one sentence, and the rest goes on.
+"""The setup page when Splunk refuses something, has another version, or is not ready: it says so in one sentence, and
+the rest works.
 
-What this Splunk would not answer, the test has the browser get instead.
+The test replaces answers that this Splunk would not give.
 """
 
 import json
@@ -36,13 +37,13 @@ HTML = "<!doctype html><title>Splunk</title>"
 
 
 def instead(method: str, path: str, status: int, body: Any = HTML) -> Dict[str, Any]:
-    """An answer in place of the true one."""
+    """An answer that replaces the true one."""
     text = body if isinstance(body, str) else json.dumps(body)
     return {"method": method, "path": path, "status": status, "body": text}
 
 
 def but(path: str, **content: Any) -> Dict[str, Any]:
-    """The true answer to a GET, with other settings of its entry."""
+    """The true answer to a GET, with other settings in its entry."""
     return {"method": "GET", "path": path, "content": content}
 
 
@@ -74,7 +75,7 @@ def opened(browser: Browser, environment):
 
 
 def told(browser: Browser, pattern: str) -> str:
-    """All that the page says, once it says this."""
+    """All of the page's text, once it contains this."""
     browser.wait_for_text(pattern)
     return browser.run("return document.querySelector('#segment-bridge-setup').innerText")
 
@@ -82,7 +83,7 @@ def told(browser: Browser, pattern: str) -> str:
 @pytest.mark.parametrize(
     ("version", "is_told"), [("9.2.6", True), ("8.2.1", True), *((version, False) for version in RELEASES)]
 )
-def test_an_older_splunk_is_told_in_one_line(opened, browser, version, is_told):
+def test_an_older_splunk_gets_one_line(opened, browser, version, is_told):
     opened(but("server/info", version=version), waits=False)
     if is_told:
         assert told(browser, "needs Splunk").split("\n\n") == [
@@ -93,7 +94,7 @@ def test_an_older_splunk_is_told_in_one_line(opened, browser, version, is_told):
         assert "1. Destinations" in told(browser, "5. Turn it on")
 
 
-def test_who_lacks_the_rights_reads_one_sentence(opened, browser):
+def test_users_without_permission_read_one_sentence(opened, browser):
     opened(but("current-context", capabilities=["search"]), waits=False)
     text = told(browser, "administrator")
     assert "edit_modinput_usersignups" in text
@@ -126,14 +127,14 @@ def test_a_page_that_does_not_load_says_so(opened, browser, environment):
 
 
 @pytest.mark.parametrize("status", ["starting", "failed"])
-def test_kv_store_that_is_not_ready_is_told(opened, browser, status):
+def test_a_kv_store_that_is_not_ready_is_reported(opened, browser, status):
     page = opened(but("server/info", kvStoreStatus=status))
     assert "KV store is not ready (%s)" % status in browser.text
     assert problems(browser, "setup-kv-store-%s" % status) == []
     assert page.destination.mark
 
 
-def test_kv_store_that_refuses_is_told_by_its_status(opened):
+def test_a_kv_store_that_refuses_is_reported_by_its_status(opened):
     page = opened(instead("GET", "data/inputs/usersignups", 503, refusal("KV Store is initializing.")))
     page.clusters.wait_for("KV Store is initializing")
 
@@ -146,7 +147,7 @@ def test_kv_store_that_refuses_is_told_by_its_status(opened):
         (instead("GET", r"data/inputs/usersignups\?", 405, refusal("not allowed")), "not allowed"),
     ],
 )
-def test_where_inputs_are_refused_the_page_says_what_to_do_and_goes_on(opened, environment, answer, why):
+def test_if_inputs_are_refused_the_page_says_what_to_do_and_continues(opened, environment, answer, why):
     page = opened(answer)
     assert page.clusters.mark == "By hand"
     text = page.clusters.text
@@ -164,7 +165,7 @@ def test_where_inputs_are_refused_the_page_says_what_to_do_and_goes_on(opened, e
     kept[0].delete()
 
 
-def test_what_web_conf_does_not_expose_is_told_by_its_path(opened):
+def test_a_path_that_web_conf_does_not_expose_is_named(opened):
     page = opened(instead("GET", "storage/passwords", 404))
     page.destination.wait_for(r"Splunk Web does not pass on storage/passwords \(status 404\)")
 
@@ -188,7 +189,7 @@ def test_a_member_that_does_not_know_that_it_is_set_up(opened, environment):
     assert page.power.mark == "On"
 
 
-def test_boilerplate_of_splunks_is_left_out(opened):
+def test_splunks_boilerplate_is_left_out(opened):
     said = "Encountered the following error while trying to save: "
     page = opened(instead("POST", "conf-macros/segment_bridge_audit", 400, refusal(said + "The macro is odd.")))
     page.audit.press("Save and count")
@@ -196,7 +197,7 @@ def test_boilerplate_of_splunks_is_left_out(opened):
     assert page.audit.report == "The macro is odd."
 
 
-def test_what_the_app_says_is_found_behind_splunks_own_words(opened, environment):
+def test_the_apps_message_is_found_after_splunks_own_words(opened, environment):
     said = (
         "In handler 'usersignups': Argument validation for scheme=usersignups: usersignups: inputs.conf "
         '[usersignups://x] server must be right, got "y" (reason=settings setting=server)'
@@ -222,7 +223,7 @@ def test_wide_fields_are_wide(opened, browser):
 
 
 def checks(*found: Tuple[str, str, str]) -> Dict[str, Any]:
-    """What the endpoint segment_bridge/check answers."""
+    """The answer of the endpoint segment_bridge/check."""
     return instead(
         "POST",
         "segment_bridge/check",
@@ -234,7 +235,7 @@ def checks(*found: Tuple[str, str, str]) -> Dict[str, Any]:
     )
 
 
-def test_a_key_that_segment_does_not_know_is_told(opened):
+def test_a_key_that_segment_does_not_know_is_reported(opened):
     page = opened(
         checks(("key", "warn", "no source of Segment has it"), ("region", "unknown", "not known without a source"))
     )
@@ -244,7 +245,7 @@ def test_a_key_that_segment_does_not_know_is_told(opened):
     assert "Region not known not known without a source" in page.destination.report.replace("\n", " ")
 
 
-def test_a_check_that_does_not_come_about_is_told(opened):
+def test_a_check_that_fails_is_reported(opened):
     page = opened(instead("POST", "segment_bridge/check", 504, refusal("the checks take longer than 25 s")))
     page.destination.press("Check: destination segment")
     page.destination.wait_for("could not be found out: the checks take longer than 25 s")

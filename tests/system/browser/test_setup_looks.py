@@ -1,4 +1,4 @@
-"""The setup page as everybody sees it: in each state, light and dark, wide and narrow."""
+"""The setup page in each state, light and dark, wide and narrow."""
 
 import pytest
 
@@ -18,7 +18,7 @@ if missing():
 SEARCH = 'index="%s" sourcetype="%s"' % (AUDIT_INDEX, AUDIT_SOURCETYPE)
 
 
-def test_what_shuts_people_out_is_found(page, browser):
+def test_accessibility_problems_are_found(page, browser):
     browser.run(
         "const section = document.querySelector('.sb-section'); section.insertAdjacentHTML('beforeend', arguments[0])",
         "<img src='x.png'><p style='color: #888'>Hard to read</p><p style='width: 90rem'>Wide</p>",
@@ -37,7 +37,7 @@ def test_an_empty_installation(page, browser):
     assert problems(browser, "setup-empty") == []
 
 
-def test_what_is_not_saved_is_marked(page, browser):
+def test_unsaved_changes_are_marked(page, browser):
     page.audit.fill_in({"Search terms": SEARCH})
     assert "Not saved" in page.audit.text.splitlines()[0]
     assert problems(browser, "setup-unsaved") == []

@@ -27,17 +27,17 @@ LINES = recorded.audit_lines()[:600]
 OTHER_CA = Authority().ca_pem.decode("ascii")
 SEARCH = 'index="%s" sourcetype="%s"' % (AUDIT_INDEX, AUDIT_SOURCETYPE)
 TOKEN = "fake-" + "".join(chr(ord("a") + number % 26) for number in range(900))
-"""As long as those of real service accounts are."""
+"""As long as the tokens of real service accounts."""
 
 
 def accept(environment, token: str) -> None:
-    """The cluster knows this token alone."""
+    """Makes the cluster accept only this token."""
     environment.cluster.tokens = {token: SYNC}
     environment.cluster.token = token
 
 
 def settings(environment, name: str, token: Optional[str] = None) -> Dict[str, str]:
-    """What the form for a cluster asks for."""
+    """The values for the form for a cluster."""
     return {
         "Name": name,
         "API server": environment.cluster.url,
@@ -48,7 +48,7 @@ def settings(environment, name: str, token: Optional[str] = None) -> Dict[str, s
 
 @pytest.fixture(scope="module")
 def set_up(environment, browser) -> None:
-    """The way of a person who has never seen it; each step is checked as it is taken."""
+    """Follows a person who has never seen the page. Each step is checked as it is done."""
     admin = environment.admin
     accept(environment, TOKEN)
     environment.index(LINES, ago_s=600)
@@ -98,11 +98,11 @@ def set_up(environment, browser) -> None:
 
 @pytest.fixture
 def page(set_up, page) -> SetupPage:
-    """After the setup, opened anew."""
+    """The page after the set-up, opened again."""
     return page
 
 
-def test_events_arrive_without_a_file_being_touched(set_up, environment):
+def test_events_arrive_without_touching_a_file(set_up, environment):
     indexed = "".join(line.raw for line in LINES)
     expected = {message_id for message_id in recorded.expected_messages() if message_id in indexed}
     assert len(expected) > 50
@@ -135,7 +135,7 @@ def test_alerts_are_mailed(page, environment):
     assert page.alerts.field("E-mail addresses").value == "ops@example.com, data@example.com"
 
 
-def test_the_app_no_longer_leads_to_its_set_up(page, browser, environment):
+def test_the_app_no_longer_opens_with_its_set_up(page, browser, environment):
     browser.open(environment.splunk.web + "/en-US/app/segment_bridge")
     assert not browser.address.endswith("/setup")
 
@@ -163,7 +163,7 @@ def test_a_secret_is_never_shown(page, browser):
     assert [text for text in told if WRITE_KEY in text or TOKEN[:200] in text] == []
 
 
-def test_a_long_token_is_kept_in_pieces_that_the_input_reads(page, environment):
+def test_a_long_token_is_stored_in_pieces_that_the_input_reads(page, environment):
     stored = {
         entry.username: entry.clear_password
         for entry in environment.admin.service.storage_passwords.list()
@@ -199,7 +199,7 @@ def secrets_of(environment, pattern):
     }
 
 
-def test_what_works_stays_until_the_new_one_was_found_right(page, environment):
+def test_a_working_input_stays_until_the_new_one_is_validated(page, environment):
     before = secrets_of(environment, "usersignups:host.*")
     service = environment.admin.service
     stanza = dict(service.confs["inputs"]["usersignups://host"].content)
@@ -219,7 +219,7 @@ def test_what_works_stays_until_the_new_one_was_found_right(page, environment):
     assert dict(service.confs["inputs"]["usersignups://host"].content) == stanza
 
 
-def test_a_destination_stays_until_the_new_one_was_found_right(page, environment):
+def test_a_destination_stays_until_the_new_one_is_validated(page, environment):
     stanzas = environment.admin.service.confs["segment_bridge"]
     before, key = dict(stanzas["segment"].content), secrets_of(environment, "segment.*")
     page.destination.press("Edit: destination segment")
@@ -235,7 +235,7 @@ def test_a_destination_stays_until_the_new_one_was_found_right(page, environment
 
 
 @pytest.mark.parametrize("key", ["has blank", "has:colon", "schl\u00fcssel"])
-def test_a_key_that_no_header_can_carry_is_told_beside_its_field(page, environment, key):
+def test_a_key_that_no_header_can_carry_is_reported_beside_its_field(page, environment, key):
     page.destination.press("Edit: destination segment")
     page.destination.press("Replace saved secret: Write key")
     page.destination.fill_in({"Write key": key})
@@ -244,7 +244,7 @@ def test_a_key_that_no_header_can_carry_is_told_beside_its_field(page, environme
     assert secrets_of(environment, "segment.*") == {"segment": WRITE_KEY}
 
 
-def test_a_test_event_is_of_what_is_on_the_screen(page, environment):
+def test_a_test_event_uses_what_is_on_the_screen(page, environment):
     before = environment.admin.service.confs["segment_bridge"]["segment"]["url"]
     page.destination.press("Edit: destination segment")
     page.destination.fill_in({"URL for batches": "http://127.0.0.1:1/v1/batch"})
@@ -259,7 +259,7 @@ def test_a_test_event_is_of_what_is_on_the_screen(page, environment):
     page.destination.wait_for("accepted.* Debugger")
 
 
-def test_what_is_optional_can_be_removed(page, environment):
+def test_optional_settings_can_be_removed(page, environment):
     def names():
         return {entry.username.partition("#")[0] for entry in environment.admin.service.storage_passwords.list()}
 
@@ -274,7 +274,7 @@ def test_what_is_optional_can_be_removed(page, environment):
 
 
 def test_a_change_without_the_form_key_is_refused(page, browser):
-    """As a page of somebody else's would try it, with the administrator's cookies."""
+    """As somebody else's page would try it, with the administrator's cookies."""
     status = browser.run("""
         const answer = await fetch("/en-US/splunkd/__raw/servicesNS/nobody/segment_bridge/storage/passwords", {
             method: "POST", headers: {"X-Requested-With": "XMLHttpRequest"},
@@ -296,7 +296,7 @@ def test_a_change_without_the_form_key_is_refused(page, browser):
         ("https://exa mple.com/v1/batch", "must be a URL"),
     ],
 )
-def test_a_wrong_address_is_told_beside_its_field(page, environment, address, problem):
+def test_a_wrong_address_is_reported_beside_its_field(page, environment, address, problem):
     before = environment.admin.service.confs["segment_bridge"]["segment"]["url"]
     page.destination.press("Edit: destination segment")
     field = page.destination.field("URL for batches")
@@ -319,21 +319,21 @@ def test_a_wrong_address_is_told_beside_its_field(page, environment, address, pr
         ("sourcetype=kube:audit", "must name an index"),
     ],
 )
-def test_what_is_no_base_search_is_told_beside_its_field(page, environment, search, problem):
+def test_an_invalid_base_search_is_reported_beside_its_field(page, environment, search, problem):
     page.audit.field("Search terms").enter(search)
     page.audit.press("Save and count")
     assert problem.lower() in page.audit.problem("Search terms").lower()
     assert environment.admin.service.confs["macros"]["segment_bridge_audit"]["definition"] == SEARCH
 
 
-def test_a_pipe_within_quotes_is_no_pipe(page, environment):
+def test_a_pipe_within_quotes_is_not_a_pipe(page, environment):
     page.audit.field("Search terms").enter(SEARCH + ' source!="a|b"')
     page.audit.press("Save and count")
     page.audit.wait_for("events in the last hour")
     environment.admin.set_macro("segment_bridge_audit", SEARCH)
 
 
-def test_messages_of_people_who_are_known_are_shown_as_they_are_sent(page, environment):
+def test_messages_of_known_users_are_shown_as_they_are_sent(page, environment):
     page.audit.press("Show ten messages")
     page.browser.wait_for_text("The last ten messages that would be sent")
     shown = page.browser.run("return [...document.querySelectorAll('pre')].map((each) => JSON.parse(each.textContent))")
@@ -341,7 +341,7 @@ def test_messages_of_people_who_are_known_are_shown_as_they_are_sent(page, envir
     assert {message["messageId"] for message in shown} <= environment.segment.accepted.keys()
 
 
-def test_what_is_not_saved_is_marked_until_it_is_as_it_was(page, browser):
+def test_unsaved_changes_are_marked_until_undone(page, browser):
     field = page.alerts.field("E-mail addresses")
     before = field.value
     field.type(", another@example.com")
@@ -360,7 +360,7 @@ def test_what_is_not_saved_is_marked_until_it_is_as_it_was(page, browser):
     assert "Not saved" not in page.clusters.text
 
 
-def test_a_search_that_finds_nothing_is_to_do(page, environment):
+def test_a_search_that_finds_nothing_leaves_the_step_to_do(page, environment):
     page.audit.field("Search terms").enter('index="k8s_audit" sourcetype="other"')
     page.audit.press("Save and count")
     page.audit.wait_for("No events in the last hour")
@@ -368,7 +368,7 @@ def test_a_search_that_finds_nothing_is_to_do(page, environment):
     environment.admin.set_macro("segment_bridge_audit", SEARCH)
 
 
-def test_events_that_are_no_audit_events_are_not_enough(page, environment):
+def test_events_that_are_not_audit_events_are_not_enough(page, environment):
     page.audit.field("Search terms").enter("index=_internal sourcetype=segment_bridge:log")
     page.audit.press("Save and count")
     page.audit.wait_for("not audit events of a Kubernetes API server")
@@ -381,12 +381,12 @@ def test_events_that_are_no_audit_events_are_not_enough(page, environment):
 
 @pytest.fixture(scope="module")
 def cut_event(set_up, environment):
-    """As Splunk indexes a long one unless it is told not to."""
+    """An event as Splunk indexes a long one by default."""
     long = next(line for line in recorded.audit_lines() if len(line.raw) > 10_000)
     environment.index([recorded.AuditLine(0, long.raw[:10_000])], ago_s=10)
 
 
-def test_cut_events_are_warned_of(cut_event, page):
+def test_cut_events_give_a_warning(cut_event, page):
     page.audit.press("Save and count")
     page.audit.wait_for(r"they are not JSON any more. To do: .* \[kube:audit\]: TRUNCATE = 0")
 
@@ -402,7 +402,7 @@ def test_cut_events_are_warned_of(cut_event, page):
         ("Bearer token", "", "Required"),
     ],
 )
-def test_a_wrong_setting_of_a_cluster_is_told_beside_its_field(page, label, text, problem):
+def test_a_wrong_setting_of_a_cluster_is_reported_beside_its_field(page, label, text, problem):
     page.clusters.press("Add a cluster")
     page.clusters.fill_in(
         {"Name": "second", "API server": "https://127.0.0.1:1", "Bearer token": "fake-token", label: text}
@@ -422,7 +422,7 @@ def test_a_wrong_setting_of_a_cluster_is_told_beside_its_field(page, label, text
         ("CA file", "/nowhere/ca.pem", "ca_file /nowhere/ca.pem cannot be used"),
     ],
 )
-def test_what_the_cluster_refuses_is_told_beside_the_field(page, environment, label, text, problem):
+def test_the_clusters_refusal_is_reported_beside_the_field(page, environment, label, text, problem):
     page.clusters.press("Add a cluster")
     page.clusters.unfold("More settings")
     page.clusters.fill_in({**settings(environment, "second"), label: text})
@@ -434,7 +434,7 @@ def test_what_the_cluster_refuses_is_told_beside_the_field(page, environment, la
     assert [row[0] for row in page.clusters.rows()] == [CLUSTER]
 
 
-def test_text_from_outside_is_text(page, environment):
+def test_text_from_outside_stays_text(page, environment):
     environment.admin.set_macro("segment_bridge_audit", 'index="x" "<img src=x onerror=window.hurt=1>"')
     page.open()
     assert "<img" in page.audit.field("Search terms").value
@@ -493,7 +493,7 @@ def test_another_destination(page, environment):
     assert [stanza.name for stanza in environment.admin.service.confs["segment_bridge"].list()] == ["segment"]
 
 
-def test_what_is_found_out_is_shown_when_a_destination_is_saved(page):
+def test_check_results_are_shown_when_a_destination_is_saved(page):
     page.destination.press("Edit: destination segment")
     page.destination.press("Save")
     page.destination.wait_for("Saved. Nothing was sent yet")
@@ -502,7 +502,7 @@ def test_what_is_found_out_is_shown_when_a_destination_is_saved(page):
     page.destination.wait_for(r"Destination segment:\n")
 
 
-def test_another_receiver_receipts_and_oauth_are_settings(page, environment):
+def test_another_receiver_receipts_and_oauth_can_be_set(page, environment):
     conf = environment.admin.service.confs["segment_bridge"]
     page.destination.press("Add a destination")
     page.destination.choose("Jitsu")
@@ -533,7 +533,7 @@ def test_another_receiver_receipts_and_oauth_are_settings(page, environment):
         {"Private key": "-----BEGIN PRIVATE KEY-----\n" + "ZmFrZQ==\n" * 40 + "-----END PRIVATE KEY-----\n"}
     )
     page.destination.unfold("Network")
-    page.destination.fill_in({"Proxy": "http://127.0.0.1:1"})  # so that nobody outside is asked
+    page.destination.fill_in({"Proxy": "http://127.0.0.1:1"})  # so that no request leaves the machine
     page.destination.press("Save")
     page.destination.wait_for("Saved")
     settings = conf["other"].content
@@ -553,7 +553,7 @@ def test_another_receiver_receipts_and_oauth_are_settings(page, environment):
     assert secrets_of(environment, "other.*") == {}
 
 
-def test_how_soon_events_are_to_be_there_can_be_said(page, environment):
+def test_the_schedule_can_be_chosen(page, environment):
     page.power.choose("Within minutes")
     assert "Not saved" in page.power.text.splitlines()[0]
     page.power.press("Save")
@@ -572,7 +572,7 @@ def test_how_soon_events_are_to_be_there_can_be_said(page, environment):
 @pytest.mark.parametrize(
     ("name", "problem"), [("segment", "Another destination"), ("a b", "Use letters"), ("a.draft", "Must not end")]
 )
-def test_a_destination_has_a_name_of_its_own(page, name, problem):
+def test_a_destination_can_have_its_own_name(page, name, problem):
     page.destination.press("Add a destination")
     page.destination.fill_in({"Name": name, "Write key": WRITE_KEY})
     page.destination.press("Save")
@@ -590,7 +590,7 @@ def test_a_cluster_that_is_switched_off_stays_off(page, environment):
     page.clusters.wait_for("Cluster host is on")
 
 
-def test_off_is_off_and_on_is_on_again(page, environment):
+def test_it_can_be_switched_off_and_on_again(page, environment):
     service = environment.admin.service
     page.power.press("Turn it off")
     page.power.wait_for("The app is off")
@@ -602,7 +602,7 @@ def test_off_is_off_and_on_is_on_again(page, environment):
     assert page.clusters.rows()[0][3] == "On"
 
 
-def test_whoever_is_no_administrator_is_told(environment, set_up):
+def test_users_who_are_not_administrators_are_told_so(environment, set_up):
     environment.admin.add_user(APP + "_colleague", "fake-password", "segment_bridge_sender")
     with Browser() as browser:
         page = SetupPage(browser, environment.splunk.web)
@@ -620,13 +620,13 @@ def test_whoever_is_no_administrator_is_told(environment, set_up):
         ("a b@example.com", '"a" is'),
     ],
 )
-def test_addresses_are_those_that_splunk_takes(page, addresses, problem):
+def test_mail_addresses_follow_splunks_rules(page, addresses, problem):
     page.alerts.fill_in({"E-mail addresses": addresses})
     page.alerts.press("Save")
     assert problem in page.alerts.problem("E-mail addresses")
 
 
-def test_who_gets_no_mail_is_told(page, environment):
+def test_recipients_who_get_no_mail_are_reported(page, environment):
     environment.admin.set("alert_actions", "email", {"allowedDomainList": "example.com, corp.example"})
     page.alerts.fill_in({"E-mail addresses": "ops@example.com, me@elsewhere.example"})
     page.alerts.press("Save")
@@ -663,8 +663,8 @@ def test_a_disabled_input_is_not_done(page, environment):
     assert page.clusters.mark == "Done"
 
 
-def test_no_call_is_made_that_is_not_listed(page, browser):
-    """The test of what Splunk Web passes on goes by that list."""
+def test_only_listed_calls_are_made(page, browser):
+    """The test of what Splunk Web passes on relies on that list."""
     page.clusters.press("Test: cluster host")
     page.clusters.wait_for("Cluster host answers")
     listed = [(method, re.compile(re.escape(where).replace(r"\*", "[^/]+"))) for method, where in calls()]
@@ -680,7 +680,7 @@ def test_no_call_is_made_that_is_not_listed(page, browser):
     ] == []
 
 
-# --- For everybody --------------------------------------------------------------------------------------------------
+# --- For all users --------------------------------------------------------------------------------------------------
 
 
 def test_everything_that_can_be_used_has_a_name(page, browser):
@@ -693,7 +693,7 @@ def test_everything_that_can_be_used_has_a_name(page, browser):
     assert {name for name in names if names.count(name) > 1} <= {"Save"}
 
 
-def test_a_field_is_filled_in_and_saved_by_keyboard_alone(page, browser):
+def test_a_field_can_be_filled_in_and_saved_by_keyboard_alone(page, browser):
     page.alerts.field("E-mail addresses").click()
     browser.focused.type(END + ", third@example.com")
     browser.press(TAB)
