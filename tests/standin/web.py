@@ -245,7 +245,7 @@ class Web:
         """Scripts begin with their translations. Browsers keep the files of a `build`: @SPLUNK:APP, or anything.
 
         "Static assets for apps are cached on the client and server side": Developing Views and Apps for Splunk Web,
-        "Customization options and caching". For how long is not documented: here, for longer than anybody wants.
+        "Customization options and caching". It does not say for how long; here it is longer than anybody wants.
         """
         if build and not build.startswith("@"):
             raise NotFound

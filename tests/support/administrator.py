@@ -198,7 +198,7 @@ class Administrator:
         )
 
     def count_events(self, index: str) -> int:
-        """How many events an index holds. Extracts no field of theirs, which would take seconds."""
+        """How many events an index holds. Counts without extracting their fields, which would take seconds."""
         search = 'search index="%s" | fields index | stats count' % index
         return int(self.search(search, earliest_time="0").rows[0]["count"])
 

@@ -1,7 +1,7 @@
-"""Headless Chromium, used as a person uses it: by labels, texts of buttons, the keyboard, and what can be seen.
+"""Headless Chromium, used as people use it: by labels, button texts, the keyboard, and what is visible.
 
-It is driven by chromedriver, which speaks the W3C's "WebDriver" over HTTP; both come from Debian's packages chromium
-and chromium-driver. What a person could not click or type into, WebDriver refuses to.
+chromedriver controls it, with the W3C's "WebDriver" protocol over HTTP; both come from Debian's packages chromium and
+chromium-driver. WebDriver refuses to click or type where a person could not.
 """
 
 import base64
@@ -18,7 +18,7 @@ import requests
 
 PROGRAMS = ("chromium", "chromedriver")
 WAIT_S = 30
-_ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key of an element's reference, says the standard
+_ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key of an element's reference, from the standard
 _OPTIONS = (
     "--headless=new",
     "--no-sandbox",
@@ -43,7 +43,7 @@ _TEXTS = _VISIBLE + ".map(textOf)"
 _CELLS = _VISIBLE + ".map(row => Array.from(row.children).filter(isVisible).map(textOf))"
 
 TAB, ENTER, ESCAPE, END = "\ue004", "\ue007", "\ue00c", "\ue010"
-"""Keys, as WebDriver writes them."""
+"""Keys, as WebDriver encodes them."""
 
 
 def missing() -> List[str]:
@@ -52,11 +52,11 @@ def missing() -> List[str]:
 
 
 class NotThere(AssertionError):
-    """What was waited for has not come."""
+    """What the test waited for has not appeared."""
 
 
 class Browser:
-    """A context manager: a browser that knows nothing of earlier ones."""
+    """A context manager for a browser without any earlier state."""
 
     def __init__(self):
         self._stack = contextlib.ExitStack()
@@ -114,19 +114,19 @@ class Browser:
         return self._call("GET", "/url")
 
     def run(self, script: str, *arguments: Any) -> Any:
-        """What a function body, or the promise that it returns, comes to in the page."""
+        """The result, in the page, of a function body, or of the promise that it returns."""
         return self._call("POST", "/execute/sync", script=script, args=list(arguments))
 
     def devtools(self, command: str, **parameters: Any) -> Any:
-        """A command of the Chrome DevTools Protocol."""
+        """Sends a command of the Chrome DevTools Protocol."""
         return self._call("POST", "/goog/cdp/execute", cmd=command, params=parameters)
 
     def resize(self, width: int) -> None:
-        """Of the window, in CSS pixels."""
+        """Resizes the window, in CSS pixels."""
         self.devtools("Emulation.setDeviceMetricsOverride", width=width, height=1000, deviceScaleFactor=1, mobile=False)
 
     def screenshot(self, file: Path) -> None:
-        """Of the whole page."""
+        """Takes a picture of the whole page."""
         size = self.devtools("Page.getLayoutMetrics")["cssContentSize"]
         shot = self.devtools(
             "Page.captureScreenshot",
@@ -137,15 +137,15 @@ class Browser:
 
     @property
     def text(self) -> str:
-        """What can be read on it."""
+        """The visible text of the page."""
         return self.run("return document.body.innerText")
 
     def wait_for_text(self, pattern: str, seconds: float = WAIT_S) -> None:
-        """As wait_for, in all that can be read on the page."""
+        """Like wait_for, with all visible text of the page."""
         self.wait_for(lambda: self.text, pattern, seconds)
 
     def wait_for(self, text: Callable[[], str], pattern: str, seconds: float = WAIT_S) -> None:
-        """Until a regular expression is found in a text."""
+        """Waits until a regular expression matches a text."""
         deadline = time.monotonic() + seconds
         while not re.search(pattern, text()):
             if time.monotonic() > deadline:
@@ -155,19 +155,19 @@ class Browser:
     # --- Its elements ---
 
     def all(self, xpath: str) -> List["Element"]:
-        """Those that can be seen."""
+        """The visible elements that match."""
         return [Element(self, found[_ELEMENT]) for found in self.run(_VISIBLE, xpath)]
 
     def texts(self, xpath: str) -> List[str]:
-        """What can be read in each of those that can be seen."""
+        """The texts of the visible elements that match."""
         return self.run(_TEXTS, xpath)
 
     def cells(self, rows: str) -> List[List[str]]:
-        """What can be read in the cells of a table's rows, whose XPath is given."""
+        """The texts of the cells of a table's rows, which the XPath selects."""
         return self.run(_CELLS, rows)
 
     def one(self, xpath: str, what: Optional[str] = None) -> "Element":
-        """The only one that can be seen, as soon as it is there."""
+        """The only visible one, as soon as it exists."""
         deadline = time.monotonic() + WAIT_S
         while True:
             found = self.all(xpath)
@@ -183,7 +183,7 @@ class Browser:
         return Element(self, self.run("return arguments[0].control", {_ELEMENT: named.reference})[_ELEMENT])
 
     def button(self, text: str, within: str = "") -> "Element":
-        """By its text, or by what it is called to those who do not see it."""
+        """A button, by its text or by its accessible name."""
         quoted = _quoted(text)
         return self.one(
             "%s//button[@aria-label=%s or not(@aria-label) and normalize-space()=%s]" % (within, quoted, quoted),
@@ -191,7 +191,7 @@ class Browser:
         )
 
     def press(self, key: str) -> None:
-        """A key, wherever the focus is."""
+        """Presses a key, wherever the focus is."""
         self._call(
             "POST",
             "/actions",
@@ -228,7 +228,7 @@ class Element:
 
     @property
     def name(self) -> str:
-        """What it is called to those who do not see it."""
+        """Its accessible name."""
         return self._call("GET", "/computedlabel")
 
     def attribute(self, name: str) -> Optional[str]:
@@ -236,7 +236,7 @@ class Element:
 
     @property
     def description(self) -> str:
-        """The text that belongs to it, by aria-describedby."""
+        """The text that describes it, through aria-describedby."""
         return self._browser.run(
             "return (arguments[0].getAttribute('aria-describedby') || '').split(' ').map("
             "id => document.getElementById(id)?.innerText || '').join(' ').trim()",
@@ -247,11 +247,11 @@ class Element:
         self._call("POST", "/click")
 
     def type(self, keys: str) -> None:
-        """With the keyboard, behind what is there."""
+        """Types at the end of the existing text."""
         self._call("POST", "/value", text=keys)
 
     def enter(self, text: str) -> None:
-        """In place of what is there."""
+        """Replaces the existing text."""
         self._call("POST", "/clear")
         if text:
             self.type(text)

@@ -1,4 +1,4 @@
-"""The view "operations" as its user knows it: the state, and one part at a time."""
+"""The view "operations" as its users know it: the state, and one part at a time."""
 
 from tests.support.administrator import APP
 from tests.system.browser.browser import Browser
@@ -14,14 +14,14 @@ TITLES = {
 
 
 class Part(Step):
-    """A part of the view. What else it says of itself, as where a list is, is no report."""
+    """A part of the view. Other texts in it, such as where a list is, are not reports."""
 
     @property
     def report(self) -> str:
         return self._text_of('//*[@class="sb-report"]')
 
     def rows(self) -> list:
-        """The cells of the rows of its tables."""
+        """The cells of its tables' rows."""
         return self._browser.cells(self._xpath + "//tbody/tr")
 
 
@@ -33,7 +33,7 @@ class Operations:
         self.state = Part(browser, "State")
 
     def open(self, part: str = "runs", query: str = "") -> Part:
-        """The view, with a part of it, once both have been loaded."""
+        """Opens the view with one of its parts. Returns once both have been loaded."""
         title = TITLES[part]
         self.browser.open("%s/en-US/app/%s/operations?part=%s%s" % (self._web, APP, part, query))
         step = Part(self.browser, title)
@@ -43,5 +43,5 @@ class Operations:
 
     @property
     def word(self) -> str:
-        """The state in a word."""
+        """The state in one word."""
         return "".join(self.browser.texts('//p[contains(@class, "sb-state")]/strong')[:1])

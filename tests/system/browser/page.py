@@ -1,4 +1,4 @@
-"""The setup page as its user knows it: five steps, with fields, buttons and what they report."""
+"""The setup page as its users know it: five steps, with fields, buttons and reports."""
 
 from typing import Dict
 
@@ -26,7 +26,7 @@ const cval = document.cookie.match(/cval=([^;]*)/)[1];
 const form = new URLSearchParams({username: arguments[0], password: arguments[1], cval});
 return (await fetch(location.pathname, {method: "POST", body: form})).status;
 """
-"""As Splunk's own login page does it, by a script: it puts the cookie into the form."""
+"""What the script of Splunk's own login page does: it puts the cookie into the form."""
 
 
 class Step:
@@ -46,19 +46,19 @@ class Step:
 
     @property
     def mark(self) -> str:
-        """Whether it is done, as its heading says; "" before it is known."""
+        """Whether the step is done, from its heading; "" before that is known."""
         return self._text_of("/h2/span")
 
     @property
     def report(self) -> str:
-        """What the last action came to."""
+        """The result of the last action."""
         return self._text_of('//*[@role="status"]')
 
     def _text_of(self, xpath: str) -> str:
         return "".join(self._browser.texts(self._xpath + xpath)[:1])
 
     def wait_for(self, pattern: str, seconds: float = 60) -> None:
-        """Until the step reports this, as a regular expression, and is no longer busy."""
+        """Waits until the step's report matches this regular expression and the step is no longer busy."""
         busy = '%s//*[contains(@class, "sb-busy")]' % self._xpath
         self._browser.wait_for(lambda: "" if self._browser.all(busy) else self.report, pattern, seconds)
 
@@ -66,7 +66,7 @@ class Step:
         return self._browser.field(label, self._xpath)
 
     def problem(self, label: str) -> str:
-        """What is said beside a field; "" if it is not marked as wrong."""
+        """The message beside a field; "" if it is not marked as wrong."""
         field = self.field(label)
         return field.description if field.attribute("aria-invalid") == "true" else ""
 
@@ -74,7 +74,7 @@ class Step:
         self.field(label).click()
 
     def fill_in(self, texts: Dict[str, str]) -> None:
-        """Labels, and what to enter."""
+        """Enters values into the fields with these labels."""
         for label, text in texts.items():
             self.field(label).enter(text)
 
@@ -82,14 +82,14 @@ class Step:
         self._browser.button(button, self._xpath).click()
 
     def switch(self, name: str) -> None:
-        """On or off: the other of the two."""
+        """Switches between on and off."""
         self._browser.one('%s//button[@role="switch"][@aria-label="%s"]' % (self._xpath, name)).click()
 
     def unfold(self, summary: str) -> None:
         self._browser.one('%s//details[not(@open)]/summary[normalize-space()="%s"]' % (self._xpath, summary)).click()
 
     def rows(self) -> list:
-        """The cells of the rows of its list, as soon as each has what it waits for."""
+        """The cells of its list's rows, as soon as the values that come later are there."""
         rows = '%s//*[@class="sb-list"]//tbody/tr' % self._xpath
         awaited = '%s/*[normalize-space()="..."]' % rows
         self._browser.wait_for(lambda: "%d cells to come" % len(self._browser.all(awaited)), "^0 ")
@@ -106,7 +106,7 @@ class SetupPage:
         )
 
     def log_in(self, user: str, password: str) -> None:
-        """And from now on, what Splunk answers to the page is recorded."""
+        """Logs in, and from then on records Splunk's answers to the page."""
         self.browser.devtools("Page.enable")
         self.browser.devtools("Page.addScriptToEvaluateOnNewDocument", source=_RECORD)
         self.browser.open(self._web + "/en-US/account/login")
@@ -114,11 +114,11 @@ class SetupPage:
         assert status == 200, "Splunk Web answered %d to the login" % status
 
     def open(self, path: str = "/en-US/app/segment_bridge/setup") -> None:
-        """Until all steps have been loaded."""
+        """Opens the page. Returns once all steps have been loaded."""
         self.browser.open(self._web + path)
         for step in (self.destination, self.clusters, self.audit, self.alerts, self.power):
             self.browser.wait_for(lambda step=step: "%s: %s" % (step.title, step.mark or step.report), ": .", 60)
 
     def answers(self) -> list:
-        """All that Splunk answered to the page's requests since it was opened: url, method, text."""
+        """All of Splunk's answers to the page's requests since it was opened: url, method, text."""
         return self.browser.run("return window.answers")

@@ -1,4 +1,4 @@
-"""The page "Journeys", as an analyst with no other right uses it: from what people did to an event in Segment."""
+"""The page "Journeys", used by an analyst without other permissions: from what people did to an event in Segment."""
 
 import csv
 import json
@@ -26,7 +26,7 @@ LIST, FOUND, FORM = ('//section[@id="sb-%s"]' % each for each in ("journeys", "f
 
 @pytest.fixture(scope="module")
 def site(package: Path):
-    """Splunk with the app and a day of a made-up product, whose people are known; and who did what."""
+    """Splunk with the app and a day of a made-up product with known users; and who did what."""
     with Environment() as environment:
         environment.admin.upload(str(package))
         environment.set_up()
@@ -72,7 +72,7 @@ def report(browser, section: str) -> str:
 
 @pytest.fixture(scope="module")
 def made(browser, site):
-    """A journey that an analyst made by clicking."""
+    """A journey that an analyst created by clicking."""
     browser.open(site.splunk.web + ADDRESS)
     browser.wait_for(lambda: text(browser, LIST), "Application created")
     browser.button("Add", LIST).click()
@@ -110,7 +110,7 @@ def test_a_journey_made_on_the_page_is_sent_by_the_next_run(site, made):
 
 @pytest.mark.usefixtures("made")
 class TestList:
-    def test_shows_what_there_is_and_switches_it(self, page, site):
+    def test_shows_all_journeys_and_switches_them(self, page, site):
         page.one(LIST + '//input[@aria-label="Component changed is on"]').click()
         page.wait_for(lambda: report(page, LIST), "Component changed is off")
         (record,) = [each for each in site.admin.records("segment_journeys") if each["_key"] == "component-changed"]
@@ -118,7 +118,7 @@ class TestList:
         page.one(LIST + '//input[@aria-label="Component changed is on"]').click()
         page.wait_for(lambda: report(page, LIST), "Component changed is on")
 
-    def test_refuses_what_is_wrong_beside_its_field(self, page):
+    def test_shows_errors_beside_their_field(self, page):
         page.one(LIST + '//button[@aria-label="Change: Flower Bed Created"]').click()
         field = page.field("Properties", FORM)
         field.enter("name = objectRef.title")
@@ -128,7 +128,7 @@ class TestList:
 
     @pytest.mark.parametrize("width", [1280, 400])
     @pytest.mark.parametrize("theme", ["light", "dark"])
-    def test_has_room(self, page, width, theme):
+    def test_has_a_readable_layout(self, page, width, theme):
         page.devtools("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
         try:
             page.run("document.body.style.background = arguments[0] === 'dark' ? '#171d21' : '#fff'", theme)
@@ -143,7 +143,7 @@ class TestList:
 class TestFiles:
     @pytest.fixture
     def saved(self, page, tmp_path):
-        """Presses a button of the list, and returns the text of the file that the browser saves."""
+        """Presses a button of the list. Returns the text of the file that the browser saves."""
         page.devtools("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
 
         def pressed(button: str, name: str, told: str) -> str:
@@ -171,7 +171,7 @@ class TestFiles:
         assert ["Flower Bed Created", "Flower Bed Created", "count", "number", "yes", "12"] in lines
         assert all(len(line) == len(heading) for line in lines)
 
-    def test_an_export_is_imported_but_for_what_is_wrong_and_taken_back(self, page, site, saved, tmp_path):
+    def test_an_export_is_imported_except_wrong_rows_and_can_be_undone(self, page, site, saved, tmp_path):
         text = saved("Export", "journeys.json", "your own journeys, and your changes to the app")
         whole = json.loads(text)
         exported = {row["id"]: row for row in whole["journeys"]}
@@ -206,7 +206,7 @@ class TestFiles:
         page.wait_for(lambda: report(page, LIST), "Tree planted is removed")
         assert {each["_key"] for each in site.admin.records("segment_journeys")} == {*exported} - {"component-changed"}
 
-    def test_a_file_that_is_none_of_journeys_is_refused(self, page, site, tmp_path):
+    def test_a_file_without_journeys_is_refused(self, page, site, tmp_path):
         before = site.admin.records("segment_journeys")
         for text, told in (
             ("{", "This file is not valid JSON"),
@@ -220,7 +220,7 @@ class TestFiles:
 
     @staticmethod
     def choose(page, file: Path) -> None:
-        """Import asks the browser for a file; without a screen nothing can be chosen, so it is given here."""
+        """Import asks the browser for a file. Without a screen none can be chosen, so the test supplies it."""
         control = page.run("""
             const control = document.querySelector("#sb-journeys input[type=file]");
             control.addEventListener("click", event => {
@@ -234,7 +234,7 @@ class TestFiles:
 
 
 def test_an_analyst_can_do_nothing_else(site):
-    """The user map, the secrets and the job are not the role's."""
+    """The role gives no access to the user map, the secrets and the job."""
     analyst = type(site.admin)(site.splunk.management, site.splunk.web, site.splunk.hec, PASSWORD, ANALYST)
     for collection in ("usersignups", "segment_dead_letters", "tenant_namespaces"):
         with pytest.raises((KeyError, HTTPError)):
