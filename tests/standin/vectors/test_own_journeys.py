@@ -363,7 +363,7 @@ def test_the_heartbeat_is_off_by_default_and_has_the_fields_that_segment_require
 def test_the_alert_reports_a_wrong_row_as_a_trouble():
     (found,) = sent([row("wrong", verb="make"), row("bed")], search="| `segment_bridge_trouble_journeys`")
     assert (found["about"], found["level"]) == ("wrong", "degraded")
-    assert found["news"] == "journey Wrong is passed over: verb (make)"
+    assert found["news"] == "journey Wrong is skipped: verb (make)"
 
 
 def test_peoples_actions_are_counted_and_marked_as_journeys():

@@ -66,7 +66,7 @@ class TestState:
         assert view.word == "Degraded"
         text = view.state.text
         assert "12 dead letters (event_not_defined) wait for a person" in text
-        assert re.search(r"To do: look at the reason\. .* More", text)
+        assert re.search(r"To do: look at the reason and fix the cause; .* More", text)
 
     def test_on_with_its_last_and_next_run_the_clusters_and_what_is_waiting(self, view):
         view.open()

@@ -27,7 +27,7 @@ export function outcome(run) {
 export function problems(run) {
   const told = JSON.parse(run.problems || "[]");
   return told.length ? element("ul", { class: "sb-problems" }, ...told.map(({ status, reason, count, error }) => element(
-    "li", {}, ...(count ? [`${number(count)} ${status ?? ""} `] : []), error ?? "",
+    "li", {}, ...(count ? [`${[number(count), status].filter(Boolean).join(" ")}: `] : []), error ?? "",
     ...(reason ? [" (", helpLink(reason, "reasons", "reasons"), ")"] : [])))) : "";
 }
 
