@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+import zlib
 
 import pytest
 
@@ -46,6 +47,16 @@ def test_an_app_is_unpacked_unchanged(etc, tmp_path):
 def test_a_file_keeps_its_time(etc, tmp_path):
     packages.install(etc, package(tmp_path, "one"), False)
     assert (etc / "apps" / "one" / "default" / "app.conf").stat().st_mtime == 0
+
+
+@pytest.mark.parametrize("is_of_content", [True, False])
+def test_bytecode_outlives_an_installation_if_times_tell_contents(etc, tmp_path, monkeypatch, is_of_content):
+    monkeypatch.setattr(packages, "_BYTECODE", tmp_path / "kept")
+    source = tarfile.TarInfo("one/bin/a.py")
+    source.mode, source.mtime = 0o644, zlib.crc32(b"") % 2**30 + (not is_of_content)
+    packages.install(etc, archive(tmp_path, ("one/default/app.conf", ""), source), False)
+    found = (etc / "apps" / "one" / "bin" / "__pycache__").resolve()
+    assert (found == tmp_path / "kept" / "one" / "bin") is is_of_content
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@
 import os
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 from shutil import which
 from typing import Dict, Optional
@@ -14,13 +15,17 @@ SPLUNKS = ("3.9", "3.13")
 """Splunk 9.3 to 10.0 ships 3.9; from 10.2 on, Splunk uses 3.13 for an app that allows both."""
 
 
+@lru_cache
 def find(version: str) -> Optional[Path]:
     """The interpreter of a Python version such as "3.9", or None if none is found that starts."""
     if measured():
         return Path(sys.executable)  # the one with coverage.py
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    candidates = [which("python" + version), *sorted(pyenv.glob("versions/%s.*/bin/python" % version), reverse=True)]
-    return next((Path(found) for found in candidates if found and _is(found, version)), None)
+    on_path = filter(None, [which("python" + version)])
+    candidates = [*map(Path, on_path), *sorted(pyenv.glob("versions/%s.*/bin/python" % version), reverse=True)]
+    # pyenv puts a shim on the PATH even if it leads nowhere, and it takes longer to ask than all others together.
+    candidates.sort(key=lambda found: found.parent == pyenv / "shims")
+    return next((found for found in candidates if _is(found, version)), None)
 
 
 def measured() -> Dict[str, str]:
@@ -29,7 +34,6 @@ def measured() -> Dict[str, str]:
 
 
 def _is(python, version: str) -> bool:
-    # pyenv puts a shim on the PATH even if it leads nowhere.
     says = subprocess.run(
         [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True, check=False
     )

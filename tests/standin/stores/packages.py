@@ -20,6 +20,8 @@ from ..refusal import Refusal
 from ..runner.kinds import declared
 from ..settings import check, check_meta
 
+_BYTECODE = Path(__file__).resolve().parents[3] / "build" / "bytecode"
+
 
 def install(etc: Path, archive: Path, update: bool) -> str:
     """Installs a package. Returns the app's name.
@@ -37,6 +39,7 @@ def install(etc: Path, archive: Path, update: bool) -> str:
                 raise Refusal(409, "App '%s' already exists; use the \"update\" argument to install anyway." % app)
             _keep(apps / app, unpacked)
             (apps / app).replace(Path(folder) / "former")
+        _share_bytecode(unpacked)
         unpacked.replace(apps / app)
     return app
 
@@ -70,6 +73,20 @@ def _unpacked(archive: Path, folder: Path) -> Path:
     except (OSError, EOFError, ValueError, zlib.error, tarfile.TarError) as error:
         raise refuse(str(error)) from None
     return folder / tops.pop()
+
+
+def _share_bytecode(app: Path) -> None:
+    """Has Python find what it compiled for earlier installations: to compile an app's libraries takes it a second.
+
+    Python takes bytecode for current while its source has the same size and time. So this is only for a package that
+    makes each file's time of its content (package.sh).
+    """
+    sources = list(app.rglob("*.py"))
+    if all(source.stat().st_mtime == zlib.crc32(source.read_bytes()) % 2**30 for source in sources):
+        for folder in {source.parent for source in sources}:
+            kept = _BYTECODE / folder.relative_to(app.parent)
+            kept.mkdir(parents=True, exist_ok=True)
+            (folder / "__pycache__").symlink_to(kept)
 
 
 def _check_member(member: tarfile.TarInfo) -> None:
