@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup package demo check lint format test coverage audit appinspect bench dashboard release test-splunk test-sdk up down lock clean
 SHELL := bash
-# Tests start hundreds of programs, and without bytecode each compiles all that it imports.
+# Tests start hundreds of programs. Without bytecode, each compiles everything that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
 # Any Python from 3.9 on. (Tests run the app under both of Splunk's Pythons if they are installed.)

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Builds dist/segment_bridge-<version>.tar.gz out of app/, bin/, default/, lookups/, the libraries that
-# app/lib/requirements.txt pins, and the pages of docs/; its path is the last line of output. The same sources give the
-# same bytes.
+# Builds dist/segment_bridge-<version>.tar.gz from app/, bin/, default/, lookups/, the libraries pinned in
+# app/lib/requirements.txt, and the pages in docs/. The last line of output is its path. The same sources give the same
+# bytes.
 #
-# Needs Python >= 3.9 with pip: .venv (make setup) where there is one, else python3, or what PYTHON names.
+# Needs Python >= 3.9 with pip: .venv (make setup) if it exists, else python3, or the one in PYTHON.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -23,13 +23,13 @@ conf_value() {
     sed -n "/^\[$2\]/,/^\[/s/^$3 *= *//p" "$1"
 }
 
-# --- The version: [id] in default/app.conf says it, all others must agree -------------------------------------------
+# --- The version: set in [id] of default/app.conf; all others must agree --------------------------------------------
 
 read_version() {
     version=$(conf_value default/app.conf id version)
     [[ $version =~ ^([0-9]+)\.([0-9]+)\.([0-9]+)$ ]] ||
         fail "default/app.conf [id] version must be three numbers such as 1.0.0, got \"$version\""
-    # Splunk Web caches an app's files until its build number rises.
+    # Splunk Web caches an app's files until its build number increases.
     local build=$((BASH_REMATCH[1] * 10000 + BASH_REMATCH[2] * 100 + BASH_REMATCH[3]))
     agree "default/app.conf [launcher] version" "$(conf_value default/app.conf launcher version)" "$version"
     agree "default/app.conf [install] build" "$(conf_value default/app.conf install build)" "$build"
@@ -45,10 +45,10 @@ manifest_version() {
     "$PYTHON" -c 'import json; print(json.load(open("app/app.manifest", encoding="utf-8"))["info"]["id"]["version"])'
 }
 
-# --- The libraries: build/lib, made anew when the pins or the rules below change ------------------------------------
+# --- The libraries: build/lib, rebuilt when the pins or the rules below change --------------------------------------
 
-# Of kubernetes, whose 17 MB are mostly models generated for every kind of object, the app uses what makes a request and
-# what reads a kubeconfig.
+# kubernetes takes 17 MB, most of it generated models for every kind of object. The app uses only the parts that send
+# requests and read a kubeconfig.
 kubernetes_slice='
     __init__.py
     client/__init__.py client/api_client.py client/configuration.py client/exceptions.py client/rest.py
@@ -60,8 +60,8 @@ digest() {
     cat "$@" | "$PYTHON" -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())'
 }
 
-# download LIST FOLDER: the wheels that a list pins, unpacked and no more; a source archive pip would ask for its
-# metadata, by running it. They are those of one platform, so that every machine gets the same files.
+# download LIST FOLDER: unpacks the wheels that a list pins, and nothing else: to get a source archive's metadata, pip
+# would run its code. The wheels are for one platform, so that every machine gets the same files.
 download() {
     local archive
     "$PYTHON" -m pip --version >/dev/null 2>&1 || fail "$PYTHON has no pip: run \"make setup\", or name a Python that has it in PYTHON"
@@ -84,14 +84,14 @@ libraries() {
     fi
     echo "libraries: downloading what app/lib/requirements.txt pins"
     local lib=$work/lib
-    # The SDK comes as a source archive alone. Its modules are ready to use. What is compiled is left out below.
+    # The SDK is published only as a source archive, whose modules are ready to use. Compiled modules are removed below.
     download <(sed '/^splunk-sdk==/,/--hash=[^\\]*$/d' app/lib/requirements.txt) "$lib"
     fetch_by_hash splunk-sdk "$work/splunk-sdk.tar.gz"
     tar -xzf "$work/splunk-sdk.tar.gz" -C "$work"
     mv "$work"/splunk-sdk-*/splunklib "$lib"
     slice_kubernetes "$lib"
 
-    # Code, the CA certificates and licences. The compiled modules' pure Python twins take over.
+    # Keep code, the CA certificates and licences. Pure Python versions replace the compiled modules.
     find "$lib" -type f ! -name '*.py' ! -name cacert.pem ! -path '*.dist-info/METADATA' ! -ipath '*.dist-info/*licen[cs]e*' -delete
     find "$lib" -type d -name tests -prune -exec rm -r {} +
     find "$lib" -type d -empty -delete
@@ -101,7 +101,7 @@ libraries() {
     echo "$key" > build/lib.key
 }
 
-# fetch_by_hash PROJECT FILE: the archive whose SHA-256 is pinned, from the index that pip is set to use. Nothing is run.
+# fetch_by_hash PROJECT FILE: fetches the archive with the pinned SHA-256 from pip's configured index. Runs no code.
 fetch_by_hash() {
     local index
     index=${PIP_INDEX_URL:-$("$PYTHON" -m pip config get global.index-url 2>/dev/null ||
@@ -127,12 +127,12 @@ try:
 except OSError as error:
     sys.exit("%s: %s" % (page, error))
 if hashlib.sha256(content).hexdigest() != pin:
-    sys.exit("%s is not what its hash says" % links[0])
+    sys.exit("%s does not match its hash" % links[0])
 Path(target).write_bytes(content)
 PYTHON
 }
 
-# Keeps the slice, and takes out of its __init__ files the lines that import what is left out.
+# Keeps the slice, and removes the lines of its __init__ files that import anything else.
 slice_kubernetes() {
     local file
     mv "$1/kubernetes" "$work/kubernetes"
@@ -184,13 +184,13 @@ assemble() {
     mkdir "$stage"
     cp -R app/. bin default lookups "$stage"
     cp -R build/lib/. "$stage/lib"
-    # No dashboard follows its reader's theme: the view overview leads to one of two.
+    # A dashboard cannot follow its reader's theme, so the view overview opens one of two.
     sed '1s/ theme="light"/ theme="dark"/' default/data/ui/views/overview_light.xml >"$stage/default/data/ui/views/overview_dark.xml"
     help_pages "$stage/appserver/static/help"
     find "$stage" -name __pycache__ -prune -exec rm -r {} +
 }
 
-# Names in order, one owner, modes and times that the contents alone decide.
+# Sorts the names, sets one owner, and derives modes and times from the contents alone.
 pack() {
     "$PYTHON" -B - "$work" "$app" "$1" <<'PYTHON'
 import gzip, sys, tarfile, zlib
@@ -206,8 +206,8 @@ with open(target, "wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as pa
             archive.addfile(entry)
         else:
             content = path.read_bytes()
-            # Python takes its bytecode for current while the source's size and time are as before. An upgrade is
-            # noticed, then, only if a changed text has another time.
+            # Python reuses bytecode as long as the source's size and time are unchanged. So it notices an upgrade
+            # only if a changed text also has another time.
             entry.size, entry.mode, entry.mtime = len(content), 0o644, zlib.crc32(content) % 2**30
             with path.open("rb") as source:
                 archive.addfile(entry, source)
