@@ -33,15 +33,19 @@ async function asShown({ key, last_time, status }) {
   return now;
 }
 
+/** The HTTP status of the last answer, unless there is none or the reason names it. */
+const status = ({ http }, reason) => (http && reason !== `http_${http}` ? [`HTTP ${http}`] : []);
+
 /** Shows a letter of the list, with its actions; calls `done` with what an action did. */
 export async function shown(row, { user, done, during }) {
   const letter = await asShown(row);
   const act = (text, action) => during(text, async () => done(await action()));
+  const meant = await meaning(row.reason);
   return element(
     "div",
     { class: "sb-letter" },
-    element("p", {}, element("strong", {}, "Why: "), letter.error ?? "", ` (${row.reason}`, ...(letter.http ? [`, HTTP ${letter.http}`] : []), ") ",
-      await meaning(row.reason), " ", helpLink("All reasons", "reasons", "reasons")),
+    element("p", {}, element("strong", {}, "Why: "), letter.error ?? "", ` (${[row.reason, ...status(letter, row.reason)].join(", ")})`,
+      ...(meant ? [`: ${meant}.`] : []), " ", helpLink("All reasons", "reasons", "reasons")),
     element("p", {}, element("strong", {}, "To do: "), toDo(row)),
     element("p", {}, element("strong", {}, "Tried: "), `${letter.attempts ?? 0} times, first `, when(letter.first_time), ", last ", when(letter.last_time)),
     ...(letter.edited ? [element("p", {}, element("strong", {}, "Edited: "), when(letter.edited), ` by ${letter.edited_by}.`)] : []),
