@@ -103,7 +103,9 @@ class Job:
         for number in (signal.SIGTERM, signal.SIGKILL):
             for process in list(self.processes):
                 process.send_signal(number)
-            time.sleep(grace_s)
+            ends = time.monotonic() + grace_s
+            while self.processes and time.monotonic() < ends:
+                time.sleep(0.01)
 
     def log_text(self):
         return "\n".join(self.lines)
@@ -517,7 +519,8 @@ class TestMessagesAndErrors:
         error = app.error("introduce()\nsys.stdin.buffer.read(10) and sys.exit(7)", Results(["a"], [row]))
         assert error == "External search command exited unexpectedly with non-zero error code 7."
 
-    def test_a_command_that_does_not_read(self, app):
+    def test_a_command_that_does_not_read(self, app, monkeypatch):
+        monkeypatch.setattr(command, "GRACE_S", 0.5)
         error = app.error(
             """
             getinfo, _ = read()
