@@ -19,6 +19,8 @@ import splunklib.results
 from splunklib.binding import HTTPError
 from urllib3.exceptions import InsecureRequestWarning
 
+from tests.support.waiting import attempts
+
 APP = "segment_bridge"
 JOB = "Segment Bridge - Send user journeys"
 AUDIT_INDEX, AUDIT_SOURCETYPE = "k8s_audit", "kube:audit"
@@ -262,12 +264,8 @@ class Administrator:
 
 def wait(condition, what: str, seconds: float):
     """Returns the condition's value once it is true; raises TimeoutError, naming `what`, after that many seconds."""
-    deadline, pause_s = time.monotonic() + seconds, 0.02
-    while True:
+    for _ in attempts(seconds):
         value = condition()
         if value:
             return value
-        if time.monotonic() > deadline:
-            raise TimeoutError("waited %g s in vain for %s" % (seconds, what))
-        time.sleep(pause_s)
-        pause_s = min(pause_s * 1.5, 0.2)
+    raise TimeoutError("waited %g s in vain for %s" % (seconds, what))

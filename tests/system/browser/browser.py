@@ -10,11 +10,12 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 from typing import Any, Callable, List, Optional
 
 import requests
+
+from tests.support.waiting import attempts
 
 PROGRAMS = ("chromium", "chromedriver")
 WAIT_S = 30
@@ -30,8 +31,6 @@ _OPTIONS = (
     "--disable-dev-shm-usage",
     "--window-size=1200,1000",
 )
-
-_POLL_S = 0.03
 
 _VISIBLE = """
 const isVisible = element => element.checkVisibility({visibilityProperty: true});
@@ -146,11 +145,12 @@ class Browser:
 
     def wait_for(self, text: Callable[[], str], pattern: str, seconds: float = WAIT_S) -> None:
         """Waits until a regular expression matches a text."""
-        deadline = time.monotonic() + seconds
-        while not re.search(pattern, text()):
-            if time.monotonic() > deadline:
-                raise NotThere("waited %g s in vain for /%s/ in: %s" % (seconds, pattern, text()))
-            time.sleep(_POLL_S)
+        found = ""
+        for _ in attempts(seconds):
+            found = text()
+            if re.search(pattern, found):
+                return
+        raise NotThere("waited %g s in vain for /%s/ in: %s" % (seconds, pattern, found))
 
     # --- Its elements ---
 
@@ -168,14 +168,12 @@ class Browser:
 
     def one(self, xpath: str, what: Optional[str] = None) -> "Element":
         """The only visible one, as soon as it exists."""
-        deadline = time.monotonic() + WAIT_S
-        while True:
+        found: List[Element] = []
+        for _ in attempts(WAIT_S):
             found = self.all(xpath)
             if len(found) == 1:
                 return found[0]
-            if time.monotonic() > deadline:
-                raise NotThere("%d of: %s" % (len(found), what or xpath))
-            time.sleep(_POLL_S)
+        raise NotThere("%d of: %s" % (len(found), what or xpath))
 
     def field(self, label: str, within: str = "") -> "Element":
         """The control with this label."""
