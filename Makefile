@@ -65,8 +65,8 @@ axe:
 test: $(if $(ARGS),,lint) package axe $(TOOLS)/appinspect/ready $(TOOLS)/slim/ready $(TOOLS)/workflows/ready  ## run all checks and tests (ARGS="tests/unit -k retry" for a part)
 	@$(VENV)/bin/python -m pytest $(or $(ARGS),$(IN_PARALLEL))
 
-# Two processes, one test file at a time, the slowest files first (tests/conftest.py).
-IN_PARALLEL := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+# One test file at a time, the slowest files first (tests/conftest.py). Three processes for two cores: many tests wait.
+IN_PARALLEL := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
 # Everything runs on .venv's Python, including the app's programs. Leaves out the year: it covers nothing more.
 coverage: package  ## measure which lines and branches of the app the tests run
