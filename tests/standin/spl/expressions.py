@@ -116,6 +116,13 @@ class _Parser:
         return sign
 
     def expression(self) -> Typed:
+        if self.signs[self.index + 1 : self.index + 2] in _ENDS and self.signs[self.index] not in (
+            "NOT",
+            "!",
+            "-",
+            "+",
+        ):
+            return self.primary()  # a field or a literal alone, as most expressions are
         return self.left_to_right(("XOR",), self.alternatives)
 
     def alternatives(self) -> Typed:
@@ -236,6 +243,7 @@ def _literal_number(source: str) -> float:
     return Decimals.of(amount, decimals) if decimals else amount
 
 
+_ENDS = ([""], [","], [")"])
 _LOGIC = {"XOR": exclusion, "OR": disjunction, "AND": conjunction}
 
 

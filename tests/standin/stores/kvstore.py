@@ -11,7 +11,7 @@ import threading
 import uuid
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..refusal import Refusal
 from .conf import Confs, Settings, is_true
@@ -42,6 +42,7 @@ class KvStore:
         self._lock = threading.RLock()
         self._database = sqlite3.connect(str(path), check_same_thread=False, isolation_level=None)
         self._database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")
+        self._collections: Dict[Tuple[str, str, str], Tuple[Settings, Collection]] = {}
 
     def close(self) -> None:
         with self._lock:
@@ -63,12 +64,19 @@ class KvStore:
         stanza = self._confs.stanza("collections", app, name)
         if stanza is None or is_true(stanza.settings.get("disabled", "0")):
             raise Refusal(404, "Could not find collection with name=%s in app=%s" % (name, app))
-        definition = check_definition(stanza.settings)
-        return Collection(self._database, self._lock, stanza.app, name, owner, definition)
+        asked = stanza.app, name, owner
+        with self._lock:
+            known = self._collections.get(asked)
+            if known is None or known[0] != stanza.settings:
+                definition = check_definition(stanza.settings)
+                made = Collection(self._database, self._lock, stanza.app, name, owner, definition)
+                known = self._collections[asked] = stanza.settings, made
+        return known[1]
 
     def drop(self, app: str, collection: str = "") -> None:
         """Deletes the documents of a collection, or of all collections of an app."""
         with self._lock:
+            self._collections.clear()
             tables = [row[0] for row in self._database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             for table in tables:
                 if table == _table(app, collection) or (not collection and table.startswith(_table(app, ""))):
