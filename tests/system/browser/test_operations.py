@@ -229,7 +229,7 @@ class TestOneEvent:
     def test_that_is_not_a_journey(self, view, browser):
         line = next(json.loads(line.raw) for line in recorded.audit_lines() if '"verb":"get"' in line.raw)
         text = self.find(view, browser, line["auditID"]).text
-        assert re.search(r"A user journey\s+No: no journey is made of get of ", text)
+        assert re.search(r"A user journey\s+No: no journey matches get of ", text)
 
     def test_that_is_a_dead_letter(self, view, browser, environment):
         environment.segment.faults = faults.status(500)

@@ -157,7 +157,7 @@ def test_if_inputs_are_refused_the_page_says_what_to_do_and_continues(opened, en
     page.clusters.press("Save a cluster's token")
     page.clusters.fill_in({"Name": "cloud", "Bearer token": "fake-token"})
     page.clusters.press("Save")
-    page.clusters.wait_for("make the input under Settings > Data inputs > UserSignups, with the name cloud")
+    page.clusters.wait_for("create the input under Settings > Data inputs > UserSignups, with the name cloud")
     passwords = environment.admin.service.storage_passwords
     kept = [entry for entry in passwords.list() if entry.username == "usersignups:cloud"]
     assert [entry.clear_password for entry in kept] == ["fake-token"]
@@ -248,4 +248,4 @@ def test_a_key_that_segment_does_not_know_is_reported(opened):
 def test_a_check_that_fails_is_reported(opened):
     page = opened(instead("POST", "segment_bridge/check", 504, refusal("the checks take longer than 25 s")))
     page.destination.press("Check: destination segment")
-    page.destination.wait_for("could not be found out: the checks take longer than 25 s")
+    page.destination.wait_for("The checks of this destination failed: the checks take longer than 25 s")

@@ -388,7 +388,7 @@ def cut_event(set_up, environment):
 
 def test_cut_events_give_a_warning(cut_event, page):
     page.audit.press("Save and count")
-    page.audit.wait_for(r"they are not JSON any more. To do: .* \[kube:audit\]: TRUNCATE = 0")
+    page.audit.wait_for(r"so they are no longer JSON\. To do: .* \[kube:audit\]: TRUNCATE = 0")
 
 
 @pytest.mark.parametrize(

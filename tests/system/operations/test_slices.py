@@ -332,7 +332,7 @@ class TestHowLateEventsAre:
             arrives(bridge, START + HOUR)
             assert bridge.run(self.SILENCE, START + HOUR + 600) == []
             (said,) = bridge.search("| `segment_bridge_lateness`")
-            assert "the base search asks for more" in said["news"]
+            assert "the base search filters by more" in said["news"]
 
     @pytest.mark.parametrize(
         "base",
