@@ -1,6 +1,6 @@
-"""What a request to Segment's tracking API looks like, what its answers mean, and the HTTP connections.
+"""Builds requests to Segment's tracking API, sends them, and classifies the answers.
 
-Answers are typed: `Answer.kind` says what is to be done, `reason` is the code that rows, logs and messages show.
+`Answer.kind` says what to do next; `reason` is the code that rows, logs and messages show.
 
 | answer | kind |
 |---|---|
@@ -10,8 +10,8 @@ Answers are typed: `Answer.kind` says what is to be done, `reason` is the code t
 | 408, 410, 421, 425, 460, other 5xx; no connection, no answer, half of one | TRANSIENT |
 | 429 | THROTTLED |
 | 413, 415 | TOO_LARGE, ENCODED: the same again, in smaller batches, or without gzip |
-| 3xx, 401, 403, 404, 405, 407, 501, 505, 511; a 2xx whose body reports an error | DENIED: to all, or to this one |
-| a certificate that is not valid; a proxy that wants credentials | MISCONFIGURED: no request will do better |
+| 3xx, 401, 403, 404, 405, 407, 501, 505, 511; a 2xx that reports an error | DENIED: all requests, or just this one |
+| a certificate that is not valid; a proxy that wants credentials | MISCONFIGURED: no request would succeed |
 | other 4xx, above all 400 | REFUSED: something in the batch is bad |
 
 The write key goes into a Basic header that is built here (so that no netrc can replace it), and not into the body as
@@ -45,7 +45,7 @@ _GZIP_LEVEL, _GZIP_WBITS = 1, 31
 
 
 class Kind(enum.Enum):
-    """What an answer asks for; see the module's table."""
+    """What to do after an answer; see the module's table."""
 
     ACCEPTED = enum.auto()
     REFUSED = enum.auto()
@@ -127,9 +127,9 @@ def tokens(destination: Destination, private_key: str) -> "Tokens":
     """The source of a destination's access tokens.
 
     Raises:
-        SecretError: the private key is not one.
+        SecretError: the private key is invalid.
     """
-    # Few destinations need this, and each run would wait for it.
+    # Few destinations need these modules, and importing them takes time.
     from segment_bridge.delivery import signature
     from segment_bridge.delivery.oauth import SERVERS, Tokens
 
@@ -154,7 +154,7 @@ def fingerprint(write_key: str) -> str:
 def check(destination: Destination) -> None:
     """
     Raises:
-        SettingsError: its CA file cannot be used.
+        SettingsError: its CA file is unusable.
     """
     exchange.check_ca_file("segment_bridge.conf [%s]" % destination.name, destination.ca_file)
 
@@ -172,11 +172,11 @@ class Client:
     def __init__(self, destination: Destination, write_key: str, private_key: str = ""):
         """
         Args:
-            private_key: of the destination's OAuth application, where it has one.
+            private_key: of the destination's OAuth application, if it has one.
 
         Raises:
-            SecretError, SettingsError: a write key that no header can carry, a private key that is none, a CA file that
-                cannot be used.
+            SecretError, SettingsError: a write key that no header can carry, an invalid private key, or an unusable CA
+                file.
         """
         place = "write key of [%s] in the password store" % destination.name
         write_key = credentials.checked(write_key, place)

@@ -1,13 +1,13 @@
-"""Batches go out, a few at once, and each message comes back with its outcome; no Splunk, no sockets of its own.
+"""Sends batches, several at a time, and reports the outcome of each message. Knows nothing of Splunk or of sockets.
 
-A failed batch never stops the next ones; these do:
+A failed batch does not stop the next ones; these reasons do:
 
 | reason | |
 |---|---|
-| tls, auth, http_415 | no request will do better |
-| redirect, auth, wrong_url, http_400, success_false, ... | segment_bridge.delivery.trust: it is not about the events |
+| tls, auth, http_415 | no request would do better |
+| redirect, auth, wrong_url, http_400, success_false, ... | segment_bridge.delivery.trust: events are not the cause |
 | circuit_open | five batches in a row have exhausted their attempts |
-| deadline | a wait would pass the deadline |
+| deadline | a wait would exceed the deadline |
 | cancelled | the search was cancelled |
 """
 
@@ -55,7 +55,7 @@ class Engine:
         # One more than there are requests under way makes the next one ready. (A single thread keeps the order.)
         threads = destination.concurrency + (destination.concurrency > 1)
         self._pool = ThreadPoolExecutor(threads, "segment")
-        # Some wait for their turn, so that a thread that is done finds the next one ready.
+        # Some wait for their turn, so that a thread that has finished finds the next one ready.
         self._least_pending = 2 * min(FIRST, destination.concurrency)
         self._pending: Set[Future[Delivered]] = set()
         self._undecided: List[Delivered] = []
@@ -71,7 +71,7 @@ class Engine:
 
     @property
     def max_batch_bytes(self) -> int:
-        """Of the batches to come."""
+        """The most bytes of a batch that is still to come."""
         return self._isolation.max_batch_bytes
 
     @property
@@ -96,7 +96,7 @@ class Engine:
         self._attempts.resume()
 
     def submit(self, batch: Batch) -> None:
-        """Takes a batch; waits while it has enough of them."""
+        """Takes a batch. Waits while enough of them are pending."""
         while len(self._pending) >= max(self._least_pending, self._attempts.level + 2):
             self._settle_done()
         self._pending.add(self._pool.submit(self._deliver, batch))
@@ -110,7 +110,7 @@ class Engine:
         self._attempts.pause()
 
     def overturned(self) -> List[Refusal]:
-        """Messages of earlier pieces that were reported to `settled` as rejected, and that have failed."""
+        """Messages of earlier pieces that were reported to `settled` as rejected, but turned out to have failed."""
         trust = self._attempts.trust
         overturned, trust.overturned = trust.overturned, []
         return overturned
@@ -139,7 +139,7 @@ class Engine:
         fates: List[Fate]
         try:
             fates = self._isolation.deliver(batch)
-        except Exception as error:  # of the app's own: no row is to be lost for it
+        except Exception as error:  # a fault of the app: it must not lose a row
             told = unforeseen(error)
             self.stop(told.reason, str(told))
             fates = [Outcome("failed", told.reason, error=str(told), batch=batch.number, attempts=1)] * len(batch)

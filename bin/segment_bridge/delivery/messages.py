@@ -1,7 +1,7 @@
-"""Search result rows become Segment messages: checked, and serialised once; pure.
+"""Turns search result rows into Segment messages: checks them, and serialises each once. Pure.
 
 Segment answers 200 to a batch that holds a bad message and silently throws the message away, so this module finds
-whatever Segment discards, and uses Segment's own reasons ("Delivery Overview", "Failed on Ingest").
+whatever Segment would discard, and uses Segment's own reasons ("Delivery Overview", "Failed on Ingest").
 
 | columns | become |
 |---|---|
@@ -14,10 +14,10 @@ whatever Segment discards, and uses Segment's own reasons ("Delivery Overview", 
 | `timestamp` | itself, if it is ISO-8601 with a zone; where there is none, `_time` |
 
 A type takes the columns that Segment defines for it; others of these are left out. So are empty cells: null would
-delete a trait. If an object comes both ways, a column replaces what the JSON text says at the same path; a path that
+delete a trait. If an object comes in both forms, a column replaces what the JSON text has at the same path; a path that
 leads through a value which is not an object is an error.
 
-Rows come in blocks, as columns: going through a column costs much less than going to a row's cells one by one.
+Rows come in blocks, as columns: processing a whole column costs much less than visiting each cell of each row.
 
 Sources: Segment's "HTTP API", "Spec: Common fields", "Duplicate data"; RFC 3339; RFC 8259.
 """

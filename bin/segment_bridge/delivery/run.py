@@ -1,7 +1,7 @@
-"""A run: rows in, events out, each row answered with what became of its event, and a report at the end.
+"""A run: turns rows into events, sends them, returns each row with its event's outcome, and ends with a report.
 
-Rows come in pieces, such as the chunks of a search or a whole file of results. A piece is answered when all of its
-events are settled, and nothing is kept from one piece for the next: a search that is cancelled has no last chunk.
+Rows come in pieces, such as the chunks of a search or a whole file of results. A piece is returned once all of its
+events are settled, and leaves nothing for the next one, because a cancelled search has no last chunk.
 
     in = accepted + rejected + failed + unsent + duplicate (+ dryrun), always
 """
@@ -57,13 +57,13 @@ class Piece(Protocol[B_co]):
 
 
 class Reply(Answers, Protocol[B_contra]):
-    """The reply to a piece: gets its rows, with the ids and texts of their messages, and then each one's outcome."""
+    """The reply to a piece. It gets the rows with the ids and texts of their messages, and later each row's outcome."""
 
     def add(self, block: B_contra, messages: Messages) -> None: ...
 
 
 class NoReply:
-    """The reply to rows that nobody waits for."""
+    """A reply for rows that nobody waits for."""
 
     def add(self, block: Block, messages: Messages) -> None:
         pass
@@ -83,8 +83,8 @@ class Run:
         letters: keeps what does not get to its destination; dead_letters.Letters keeps nothing.
         ledger: knows what was accepted before; ledger.Ledger knows nothing.
         window: the epoch times between which the search looks; 0 is no bound.
-        salt: gives the salt of digests; is asked once, and only where rows have a column of that type.
-        private_key: of the destination's OAuth application, where it has one.
+        salt: returns the salt of digests. It is called once, and only if rows have a column of that type.
+        private_key: of the destination's OAuth application, if it has one.
 
     Raises:
         SecretError, SettingsError: as client.Client.
@@ -194,7 +194,7 @@ class Run:
             start += block.rows
 
     def _drafts(self, layout: Layout, columns: Columns, messages: Messages) -> Dict[int, str]:
-        """Drafts for rows that give no message, by row. Row, run log and dead letter then share an id."""
+        """Drafts of rows that give no message, by row. Row, run log and dead letter then share an id."""
         drafts = {}
         for row, outcome in messages.withheld.items():
             if self._letters.keeps(outcome):
@@ -232,7 +232,7 @@ class Run:
 
     @property
     def has_failed(self) -> bool:
-        """Whether the run did not do its work."""
+        """Whether the run failed to do its work."""
         return self._report.has_failed
 
     def notes(self) -> List[Note]:
