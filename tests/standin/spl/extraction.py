@@ -86,10 +86,12 @@ def json_fields(source: str) -> Iterator[Tuple[str, str]]:
         if not token or not containers or (token.end() == len(source) and not token.group(1).startswith('"')):
             return
         at = token.end()
-        try:
-            value = json.loads(token.group(1)) if token.group(1).startswith('"') else token.group(1)
-        except ValueError:
-            return
+        value = token.group(1)
+        if value.startswith('"'):
+            try:  # without an escape, a text needs no parser, which would take longer than all else
+                value = value[1:-1] if "\\" not in value and value.isprintable() else json.loads(value)
+            except ValueError:
+                return
         if containers[-1] == "{" and key is None:
             key = value
         else:
