@@ -88,7 +88,7 @@ def json_fields(source: str) -> Iterator[Tuple[str, str]]:
         at = token.end()
         value = token.group(1)
         if value.startswith('"'):
-            try:  # without an escape, a text needs no parser, which would take longer than all else
+            try:  # a text without escapes needs no parser
                 value = value[1:-1] if "\\" not in value and value.isprintable() else json.loads(value)
             except ValueError:
                 return
