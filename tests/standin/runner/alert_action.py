@@ -124,7 +124,7 @@ def _run(splunkd, command_line, given: bytes, name: str, maxtime_s: float) -> in
     program = Program(
         command_line,
         splunkd.environment,
-        lambda line: splunkd.logs.splunkd("ERROR", _COMPONENT, "action=%s STDERR -  %s" % (name, line)),
+        lambda pid, line: splunkd.logs.splunkd("ERROR", _COMPONENT, "action=%s STDERR -  %s" % (name, line)),
     )
     program.in_background(program.stdout.read)
     program.give(given)

@@ -362,8 +362,8 @@ class _Process:
         except chunked.Malformed as error:
             self._replies.put(error)
 
-    def _log_stderr(self, line: str) -> None:
-        thread = "%d %sStderrLogger" % (self._program.pid, _COMPONENT)
+    def _log_stderr(self, pid: int, line: str) -> None:
+        thread = "%d %sStderrLogger" % (pid, _COMPONENT)
         self._job.log("ERROR", "%s [%s]" % (_COMPONENT, thread), "stderr: " + line)
 
 

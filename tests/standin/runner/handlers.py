@@ -24,7 +24,7 @@ class _Process:
         self._program = Program(
             [python, "-I", str(_DRIVER)],
             splunkd.environment,
-            lambda line: splunkd.logs.splunkd("ERROR", "PersistentScript", "From {%s}: %s" % (_DRIVER.name, line)),
+            lambda pid, line: splunkd.logs.splunkd("ERROR", "PersistentScript", "From {%s}: %s" % (_DRIVER.name, line)),
         )
         self._program.in_background(self._read)
 

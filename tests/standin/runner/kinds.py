@@ -86,7 +86,7 @@ def described(splunkd, name: str, command_line: List[str]) -> xml.Scheme:
 def ask(splunkd, command_line: List[str], purpose: str, given: bytes = b"") -> Answer:
     """Runs a program that has ANSWER_TIMEOUT_S to answer. Logs what it writes to stderr, with the purpose."""
 
-    def log(line: str) -> None:
+    def log(pid: int, line: str) -> None:
         splunkd.logs.splunkd("ERROR", "ModularInputs", "<stderr> %s: %s" % (purpose, line))
 
     output: List[bytes] = []

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import threading
 from contextlib import suppress
+from functools import partial
 from typing import BinaryIO, Callable, List, Mapping, Optional, Protocol, Sequence
 
 GRACE_S = 5
@@ -33,14 +34,14 @@ class Program:
     """Runs in its own process group: signals reach everything that it has started, and none of that outlives it.
 
     Args:
-        on_error_line: receives the lines that it writes to stderr, in a separate thread.
+        on_error_line: receives its process id and each line that it writes to stderr, in a separate thread.
     """
 
     def __init__(
         self,
         command: Sequence[str],
         env: Mapping[str, str],
-        on_error_line: Callable[[str], None],
+        on_error_line: Callable[[int, str], None],
         start: Start = subprocess.Popen,
     ):
         self._process = start(
@@ -56,7 +57,7 @@ class Program:
         self.stdin, self.stdout, self.stderr = self._process.stdin, self._process.stdout, self._process.stderr
         self._threads: List[threading.Thread] = []
         self._watch = self.in_background(self._end_all_with_it)
-        self.in_background(lambda: _each_line(self.stderr, on_error_line))
+        self.in_background(lambda: _each_line(self.stderr, partial(on_error_line, self.pid)))
 
     @property
     def returncode(self) -> Optional[int]:

@@ -127,7 +127,7 @@ class Run:
             ),
         )
 
-    def _log_message(self, line: str) -> None:
+    def _log_message(self, pid: int, line: str) -> None:
         level = _LEVEL.match(line)
         self._log(
             level.group(1) if level else "ERROR",

@@ -46,7 +46,7 @@ def program(server, errors):
     def start(command, env, **_):
         return server.start(command[1:], env)
 
-    program = Program([sys.executable, server.script, "a", ""], {}, errors.append, start)
+    program = Program([sys.executable, server.script, "a", ""], {}, lambda pid, line: errors.append(line), start)
     yield program
     program.stop()
     program.clear_away()
