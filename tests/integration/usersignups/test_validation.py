@@ -127,8 +127,8 @@ def test_an_unknown_token(says, splunkd, fake):
     splunkd.passwords["usersignups:host"] = "expired"
     assert says() == (
         "%s answered 401 to a list of usersignups.toolchain.dev.openshift.com: Unauthorized. The bearer token in the "
-        'password store (realm "segment_bridge", username "usersignups:host") is unknown or has expired: make a new '
-        "one, and store it" % fake.url
+        'password store (realm "segment_bridge", username "usersignups:host") is unknown or has expired: create a '
+        "new one, and save it" % fake.url
     )
 
 
@@ -180,15 +180,15 @@ def test_an_input_that_lists_nothing(says, fake):
 def test_a_cluster_without_the_resource(says, fake):
     fake.installed.discard(fake.usersignups)
     assert says() == (
-        '%s answered 404 to a list of usersignups.toolchain.dev.openshift.com: "404 page not found". The resource is '
-        "not installed there: check that this is the right cluster" % fake.url
+        '%s answered 404 to a list of usersignups.toolchain.dev.openshift.com: "404 page not found". The cluster '
+        "does not have this resource: check that it is the right cluster" % fake.url
     )
 
 
 def test_an_answer_from_something_else(says, fake):
     fake.faults = faults.always(faults.html())
     assert says() == (
-        "%s answered a request for a list of usersignups with something else, which begins: "
+        "%s did not answer with a list of usersignups, but with something that begins: "
         '"<!DOCTYPE html><html><body><h1>Sign in to the network</h1></body></html>". '
         "Check that it is an API server, and that no proxy answers in its place" % (fake.url)
     )
