@@ -17,7 +17,6 @@ import socket
 import socketserver
 import ssl
 import struct
-import sys
 import time
 import urllib.parse
 import zlib
@@ -231,10 +230,7 @@ class _Listener(socketserver.ThreadingTCPServer):
         """The connection closes itself, by FIN or by RST."""
 
     def handle_error(self, request, client_address) -> None:
-        """Breaking connections is this server's purpose; anything else is its own fault."""
-        error = sys.exc_info()[1]
-        if not isinstance(error, OSError):
-            self.fake.errors.append(error)
+        """The connection has noted what is the server's own fault, before its client saw it end."""
 
 
 class _Connection(BaseHTTPRequestHandler):
@@ -255,6 +251,16 @@ class _Connection(BaseHTTPRequestHandler):
             self.request.close()
             raise
         super().setup()
+
+    def handle(self) -> None:
+        """Breaking connections is this server's purpose; anything else is its own fault."""
+        try:
+            super().handle()
+        except OSError:
+            raise
+        except Exception as error:
+            self.fake.errors.append(error)
+            raise
 
     def _keep_track(self) -> None:
         self.fake._connections[self.number] = self.request
