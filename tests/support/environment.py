@@ -83,12 +83,15 @@ class Environment:
         )
 
     def index(self, lines: Iterable[recorded.AuditLine], ago_s: float = _BEGAN_AGO_S) -> None:
-        """Indexes the lines as if recording had begun `ago_s` ago, and waits until searches find them."""
+        """Indexes the lines as if recording had begun `ago_s` ago, and waits until searches find them and a run counts
+        them: the job sends events of the second in which it begins, but leaves counting them to the next run.
+        """
         began = time.time() - ago_s
         lines = list(lines)
         before = self.admin.count_events(AUDIT_INDEX)
         self.admin.index_events(self._collector_token, [(began + line.offset, line.raw) for line in lines])
         self.admin.wait_for_events(AUDIT_INDEX, before + len(lines))
+        time.sleep(1 - time.time() % 1)
 
 
 @contextlib.contextmanager

@@ -125,6 +125,15 @@ class TestActivity:
         assert {name: hour[name] for name in ("time", "events", "accepted", "without_user", "users")} == {
             "time": START, "events": 3, "accepted": 2, "without_user": 1, "users": 1}  # fmt: skip
 
+    def test_of_the_second_in_which_a_run_begins_is_counted_by_the_next_run(self, bridge):
+        sent = arrives(bridge, START + 420)
+        assert bridge.try_to_run(JOB, START + 420)
+        assert list(bridge.segment.accepted) == [sent]
+        assert not activity(bridge)
+        assert bridge.try_to_run(JOB, START + HOUR + 420)
+        (hour,) = activity(bridge)
+        assert (hour["events"], hour["accepted"], sends(bridge)) == (1, 1, 2)
+
     def test_after_a_failed_run_is_that_of_the_successful_one(self, bridge):
         arrives(bridge, START + 60)
         bridge.segment.down()
