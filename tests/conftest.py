@@ -33,6 +33,7 @@ LONGEST = (
     "test_backfill.py",
     "test_segmentsend_faults.py",
     "test_operations_looks.py",
+    "test_benchmarks.py",
     "test_reconcile.py",
     "test_dead_letters.py",
     "test_messages.py",

@@ -58,10 +58,7 @@ def main() -> None:
     options.add_argument("--answers", type=int, default=100_000)
     options.add_argument("--seed", type=int, default=1)
     given = options.parse_args()
-    for version in pythons.SPLUNKS:
-        python = pythons.find(version)
-        if python is None:
-            raise SystemExit("Python %s is not installed" % version)
+    for version, python in pythons.installed().items():
         began = time.monotonic()
         found = post(python, given.answers, given.seed)
         kinds = ", ".join("%s %s" % (format(count, ","), kind) for kind, count in Counter(found["kinds"]).most_common())

@@ -9,7 +9,6 @@ had which outcome, or stops at the first wrong one.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -26,10 +25,7 @@ def main() -> None:
     options.add_argument("--pages", type=int, default=100_000)
     options.add_argument("--seed", type=int, default=1)
     given = options.parse_args()
-    for version in pythons.SPLUNKS:
-        python = pythons.find(version)
-        if python is None:
-            sys.exit(f"Python {version} is not installed")
+    for version, python in pythons.installed().items():
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "bin").symlink_to(ROOT / "bin")

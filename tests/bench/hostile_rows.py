@@ -36,9 +36,7 @@ def main() -> None:
         bench = Bench(Path(folder), built())
         with bench.splunkd, FakeSegment() as segment:
             bench.splunkd.conf["segment_bridge"]["segment"] = {"url": segment.url + "/v1/batch"}
-            python = pythons.find(given.python)
-            if python is None:
-                raise SystemExit("Python %s is not installed" % given.python)
+            ((version, python),) = pythons.installed([given.python]).items()
             with Command([str(python), bench.script], [], bench.searchinfo(), environment(Path(folder))) as command:
                 command.getinfo()
                 for start in range(0, given.rows, CHUNK_ROWS):
@@ -50,7 +48,7 @@ def main() -> None:
         raise SystemExit("it ended with %d: %s" % (result.exit_code, result.stderr))
     outcomes = ", ".join("%s %s" % (format(count, ","), status) for status, count in counts.most_common())
     print("Python %s, seed %d: %s rows in %d s, %s; peak %d MB" % (
-        given.python, given.seed, format(given.rows, ","), time.monotonic() - began, outcomes, peak_mb))  # fmt: skip
+        version, given.seed, format(given.rows, ","), time.monotonic() - began, outcomes, peak_mb))  # fmt: skip
 
 
 if __name__ == "__main__":

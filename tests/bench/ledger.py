@@ -67,7 +67,7 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--latency", type=float, default=0.05, help="seconds that Segment takes to answer")
     given = options.parse_args()
-    python = next(filter(None, map(pythons.find, pythons.SPLUNKS)))
+    python = next(iter(pythons.installed().values()))
     with tempfile.TemporaryDirectory() as folder, Splunkd(Path(folder) / "standin") as splunkd:
         bench = LedgerBench(Path(folder) / "splunk", built(), splunkd)
         contender = Contender("segmentsend", [str(python), bench.script])

@@ -20,7 +20,6 @@ import resource
 import shutil
 import statistics
 import subprocess
-import sys
 import tarfile
 import tempfile
 import threading
@@ -430,12 +429,12 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--pythons", nargs="+", default=pythons.SPLUNKS)
     given = options.parse_args()
-    interpreters = {version: found for version in given.pythons if (found := pythons.find(version))}
-    print("%s cores; Pythons %s\n" % (os.cpu_count(), ", ".join(interpreters) or "none of Splunk's"))
+    interpreters = pythons.installed(given.pythons)
+    print("%s cores; Pythons %s\n" % (os.cpu_count(), ", ".join(interpreters)))
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), built())
         with bench.splunkd:
-            for version, python in interpreters.items() or {"here": sys.executable}.items():
+            for version, python in interpreters.items():
                 for part in given.parts:
                     print("## %s\n" % part)
                     globals()[part](bench, version, str(python), given)

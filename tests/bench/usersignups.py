@@ -203,8 +203,7 @@ def main() -> None:
     options.add_argument("--signups", type=int, nargs="+", default=SIZES, help="how many signups each fake cluster has")
     options.add_argument("--namespace", default=HOST_NAMESPACE)
     given = options.parse_args()
-    interpreters = {version: found for version in pythons.SPLUNKS if (found := pythons.find(version))}
-    for version, python in interpreters.items() or {"this": Path(sys.executable)}.items():
+    for version, python in pythons.installed().items():
         with tempfile.TemporaryDirectory() as folder:
             bench = Bench(Path(folder), python, given.namespace)
             print(

@@ -9,7 +9,7 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 from shutil import which
-from typing import Dict, Optional
+from typing import Dict, Iterable, Optional
 
 SPLUNKS = ("3.9", "3.13")
 """Splunk 9.3 to 10.0 ships 3.9; from 10.2 on, Splunk uses 3.13 for an app that allows both."""
@@ -26,6 +26,12 @@ def find(version: str) -> Optional[Path]:
     # pyenv puts a shim on the PATH even if it leads nowhere, and it takes longer to ask than all others together.
     candidates.sort(key=lambda found: found.parent == pyenv / "shims")
     return next((found for found in candidates if _is(found, version)), None)
+
+
+def installed(versions: Iterable[str] = SPLUNKS) -> Dict[str, Path]:
+    """The interpreters of these versions that this machine has, by version; if it has none, the one that runs this."""
+    found = {version: python for version in versions if (python := find(version))}
+    return found or {"%d.%d" % sys.version_info[:2]: Path(sys.executable)}
 
 
 def measured() -> Dict[str, str]:
