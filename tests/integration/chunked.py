@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Union
@@ -49,6 +49,7 @@ class Command:
         program: the command line, without arguments of the search.
         arguments: those of the search, as words.
         searchinfo: what `getinfo` contains besides; `splunkd_uri`, `session_key`, `dispatch_dir`, ...
+        start: starts the program, with the arguments of subprocess.Popen.
     """
 
     def __init__(
@@ -57,8 +58,9 @@ class Command:
         arguments: Sequence[str],
         searchinfo: Mapping[str, Any],
         environment: Mapping[str, str],
+        start: Callable[..., Any] = subprocess.Popen,
     ):
-        self._process = subprocess.Popen(
+        self._process = start(
             program,
             env=dict(environment),
             stdin=subprocess.PIPE,

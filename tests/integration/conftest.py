@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from tests.integration.chunked import Command, Result, Row, environment, run
 from tests.support.fakes.segment import WRITE_KEY, FakeSegment
+from tests.support.forked import SEGMENTSENDS, Server
 from tests.support.splunkd import SplunkdServer
 
 
@@ -25,11 +27,34 @@ def splunk_home(package, tmp_path_factory) -> Path:
     return home
 
 
+def segmentsend_script(splunk_home: Path) -> Path:
+    return splunk_home / "etc/apps/segment_bridge/bin/segmentsend.py"
+
+
+@pytest.fixture(scope="session")
+def server(splunk_home) -> Iterator[Server]:
+    """Runs segmentsend without starting Python."""
+    script = str(segmentsend_script(splunk_home))
+    with Server(sys.executable, script, SEGMENTSENDS, environment(splunk_home)) as running:
+        yield running
+
+
+@pytest.fixture
+def started() -> None:
+    """For tests of what Python's own start may change. `segmentsend` is then started as splunkd starts it."""
+
+
+@pytest.fixture
+def start_process(request, server) -> Callable[..., Any]:
+    return subprocess.Popen if "started" in request.fixturenames else server.start
+
+
 class SegmentSend:
     """Runs `... | segmentsend` on rows."""
 
-    def __init__(self, splunk_home: Path, splunkd: SplunkdServer, folder: Path):
-        self._script = splunk_home / "etc/apps/segment_bridge/bin/segmentsend.py"
+    def __init__(self, splunk_home: Path, splunkd: SplunkdServer, folder: Path, start_process: Callable[..., Any]):
+        self._program = [sys.executable, str(segmentsend_script(splunk_home))]
+        self._start_process = start_process
         self.splunk_home = folder  # as the command is told
         self.searchinfo = {
             "sid": "1764000000.1",
@@ -39,9 +64,8 @@ class SegmentSend:
             "command": "segmentsend",
         }
 
-    def start(self, *arguments: str, script: Path | None = None) -> Command:
-        program = [sys.executable, str(script or self._script)]
-        return Command(program, arguments, self.searchinfo, environment(self.splunk_home))
+    def start(self, *arguments: str) -> Command:
+        return Command(self._program, arguments, self.searchinfo, environment(self.splunk_home), self._start_process)
 
     def __call__(self, rows: Sequence[Row], *arguments: str, chunk_rows: int = 2500) -> Result:
         with self.start(*arguments) as command:
@@ -57,7 +81,7 @@ class Place(NamedTuple):
 
 
 @contextlib.contextmanager
-def made_place(splunk_home: Path, folder: Path) -> Iterator[Place]:
+def made_place(splunk_home: Path, folder: Path, start_process: Callable[..., Any]) -> Iterator[Place]:
     """Creates a place. The folder contains the run log, at its path in Splunk."""
     (folder / "var/log/splunk").mkdir(parents=True)
     with FakeSegment() as segment, SplunkdServer() as splunkd:
@@ -67,13 +91,12 @@ def made_place(splunk_home: Path, folder: Path) -> Iterator[Place]:
             "connect_timeout": "0.5",
         }
         splunkd.passwords["segment"] = WRITE_KEY
-        segmentsend = SegmentSend(splunk_home, splunkd, folder)
-        yield Place(segmentsend, splunkd, segment)
+        yield Place(SegmentSend(splunk_home, splunkd, folder, start_process), splunkd, segment)
 
 
 @pytest.fixture
-def place(splunk_home, tmp_path) -> Iterator[Place]:
-    with made_place(splunk_home, tmp_path) as made:
+def place(splunk_home, tmp_path, start_process) -> Iterator[Place]:
+    with made_place(splunk_home, tmp_path, start_process) as made:
         yield made
 
 

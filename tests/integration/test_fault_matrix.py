@@ -58,11 +58,11 @@ def check_report(result, home):
 
 
 @pytest.fixture
-def in_both(splunk_home, tmp_path):
+def in_both(splunk_home, tmp_path, start_process):
     """Calls a function of a place and of each of BATCHES, in separate places and at once."""
 
     def call(story, events):
-        with made_place(splunk_home, tmp_path / str(events)) as place:
+        with made_place(splunk_home, tmp_path / str(events), start_process) as place:
             story(place, events)
 
     def in_both(story):
@@ -258,6 +258,7 @@ def test_an_invalid_certificate_is_an_error_that_says_so(in_both, name):
 # --- Faults on Splunk's side -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("started")
 def test_a_full_disk_for_the_log_ends_no_run(in_both):
     def story(place, events):
         segmentsend, _, segment = place
@@ -272,6 +273,7 @@ def test_a_full_disk_for_the_log_ends_no_run(in_both):
     in_both(story)
 
 
+@pytest.mark.usefixtures("started")
 def test_sending_does_not_need_a_splunkd_that_goes_away(in_both):
     def story(place, events):
         segmentsend, splunkd, segment = place
@@ -289,6 +291,7 @@ def test_sending_does_not_need_a_splunkd_that_goes_away(in_both):
     in_both(story)
 
 
+@pytest.mark.usefixtures("started")
 def test_a_splunkd_that_does_not_answer_at_first_is_an_error_that_says_so(segmentsend, segment, splunkd):
     splunkd.down()
     result = segmentsend(SENT)
@@ -296,6 +299,7 @@ def test_a_splunkd_that_does_not_answer_at_first_is_an_error_that_says_so(segmen
     assert "splunkd cannot be reached at https://127.0.0.1" in " ".join(result.texts("ERROR"))
 
 
+@pytest.mark.usefixtures("started")
 def test_sigterm_settles_what_was_begun_and_begins_nothing_new(in_both):
     def story(place, events):
         segmentsend, _, segment = place
@@ -320,6 +324,7 @@ def test_sigterm_settles_what_was_begun_and_begins_nothing_new(in_both):
     in_both(story)
 
 
+@pytest.mark.usefixtures("started")
 def test_the_next_run_recovers_from_a_kill(in_both):
     def story(place, events):
         segmentsend, _, segment = place
@@ -339,6 +344,7 @@ def test_the_next_run_recovers_from_a_kill(in_both):
     in_both(story)
 
 
+@pytest.mark.usefixtures("started")
 @pytest.mark.parametrize("where", ["between chunks", "in the middle of one"])
 def test_an_early_end_of_input_ends_the_run_and_settles_what_was_read(in_both, where):
     def story(place, events):
@@ -361,6 +367,7 @@ def test_an_early_end_of_input_ends_the_run_and_settles_what_was_read(in_both, w
     in_both(story)
 
 
+@pytest.mark.usefixtures("started")
 def test_a_splunkd_that_stops_reading_ends_the_run(segmentsend, segment):
     with segmentsend.start() as command:
         command.getinfo()

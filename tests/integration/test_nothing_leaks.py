@@ -31,6 +31,7 @@ def test_a_final_newline_is_accepted(segmentsend, segment, splunkd):
     assert not segment.vanished
 
 
+@pytest.mark.usefixtures("started")
 def test_an_unforeseen_error_shows_only_its_type_and_place(segmentsend, segment, splunkd):
     splunkd.conf["segment_bridge"]["segment"]["region"] = [SECRET]  # splunkd returns texts
     result = segmentsend(rows(3))
@@ -42,6 +43,7 @@ def test_an_unforeseen_error_shows_only_its_type_and_place(segmentsend, segment,
     assert SECRET not in everything and "Traceback" not in everything
 
 
+@pytest.mark.usefixtures("started")
 def test_an_unforeseen_getinfo_shows_only_type_and_place(segmentsend):
     with segmentsend.start() as command:
         command.send({"action": SECRET}, b"")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import sys
 import time
 
 import pytest
@@ -12,7 +13,7 @@ from splunklib.searchcommands import Option, StreamingCommand
 
 from segment_bridge.splunk.command import SegmentSend
 from tests.conftest import ROOT
-from tests.integration.chunked import run
+from tests.integration.chunked import Command, run
 from tests.integration.invariants import check, check_all_there, ids, rows, statuses
 from tests.support.fakes.segment import WRITE_KEY
 
@@ -30,6 +31,7 @@ def log_lines(segmentsend):
     return lines
 
 
+@pytest.mark.usefixtures("started")
 @pytest.mark.parametrize("chunk_rows", [1, 7, 1_000])
 def test_rows_are_sent_once_and_returned_with_their_outcome(segmentsend, segment, chunk_rows):
     sent = rows(20)
@@ -130,6 +132,7 @@ def test_the_payload_is_the_text_that_was_sent(segmentsend, segment):
     assert [row["segment_payload"] for row in result.rows] == [event.raw for event in segment.accepted.values()]
 
 
+@pytest.mark.usefixtures("started")
 def test_a_search_without_rows_says_so_and_sends_no_requests(segmentsend, segment, log_lines):
     result = segmentsend([])
     assert (result.exit_code, result.rows) == (0, [])
@@ -139,6 +142,7 @@ def test_a_search_without_rows_says_so_and_sends_no_requests(segmentsend, segmen
     assert log_lines()[-1]["status"] == "ok"
 
 
+@pytest.mark.usefixtures("started")
 def test_a_search_that_is_only_parsed_is_not_a_run(segmentsend, log_lines):
     with segmentsend.start() as command:
         command.getinfo()
@@ -146,6 +150,7 @@ def test_a_search_that_is_only_parsed_is_not_a_run(segmentsend, log_lines):
     assert log_lines() == []
 
 
+@pytest.mark.usefixtures("started")
 def test_a_preview_passes_through_and_sends_nothing(segmentsend, segment, log_lines):
     sent = rows(5)
     with segmentsend.start() as command:
@@ -155,6 +160,7 @@ def test_a_preview_passes_through_and_sends_nothing(segmentsend, segment, log_li
     assert not segment.requests and not log_lines()
 
 
+@pytest.mark.usefixtures("started")
 def test_a_search_that_is_only_parsed_does_nothing(segmentsend, splunkd, log_lines):
     splunkd.requests.clear()
     with segmentsend.start() as command:
@@ -259,7 +265,7 @@ def test_splunklib_evaluates_the_file_that_a_search_names(door, segmentsend, tmp
     file, trace = door
     script = tmp_path / "plain.py"
     script.write_text(SPLUNKLIBS_OWN.format(libraries=str(ROOT / "build/lib")))
-    with segmentsend.start(f"logging_configuration={file}", script=script) as command:
+    with Command([sys.executable, script], [f"logging_configuration={file}"], segmentsend.searchinfo, {}) as command:
         command.getinfo()
     assert trace.exists()
 

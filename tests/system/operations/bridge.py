@@ -7,21 +7,19 @@ import sys
 import time
 from datetime import timezone, tzinfo
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator, List, Optional
 
 from tests.standin.conftest import MovedClock
+from tests.standin.runner import python
 from tests.standin.splunkd import Splunkd
 from tests.support import pythons
 from tests.support.fakes.segment import WRITE_KEY, FakeSegment
-from tests.system.operations.forked import Pythons, Server
+from tests.support.forked import CLOCKED, SEGMENTSENDS, Server
 from tests.system.operations.site import APP, CLUSTER, START, Site
 
 AGAIN = "Segment Bridge - Send dead letters again"
 BACKFILL = "Segment Bridge - Backfill"
 KNOWN_USERS = ("alice", "bob")
-CLOCKED = Path(__file__).with_name("clocked.py")
-LATER = ("segment_bridge.splunk.destinations", "segment_bridge.splunk.replies")
-"""What segmentsend imports when its first rows arrive."""
 PYTHON = """#!/bin/sh
 option=; if [ "$1" = -I ]; then option=$1; shift; fi
 exec "{}" $option "{}" alone "{}" "$@"
@@ -41,6 +39,21 @@ class FileClock(MovedClock):
         fresh = self.file.with_suffix(".new")
         fresh.write_text(repr(self.ahead_s))
         os.replace(fresh, self.file)
+
+
+class Pythons(python.Pythons):
+    """The Pythons of a Splunk. Once there is a `server`, it runs its script instead of them, by the same clock."""
+
+    server: Optional[Server] = None
+
+    def __init__(self, interpreter: str, clock: FileClock):
+        super().__init__(dict.fromkeys(pythons.SPLUNKS, interpreter))
+        self._clock = clock
+
+    def start(self, command: List[str], **how: Any) -> Any:
+        if self.server and command[1] == self.server.script:
+            return self.server.start(command, ahead_s=self._clock.ahead_s, **how)
+        return super().start(command, **how)
 
 
 class Bridge(Site):
@@ -119,12 +132,10 @@ def bridge(folder: Path, package: Path, zone: tzinfo = timezone.utc) -> Iterator
     interpreter = next(filter(None, map(pythons.find, reversed(pythons.SPLUNKS))), sys.executable)
     script.write_text(PYTHON.format(interpreter, CLOCKED, clock.file))
     script.chmod(0o755)
-    offered = Pythons(dict.fromkeys(pythons.SPLUNKS, str(script)))
+    offered = Pythons(str(script), clock)
     with FakeSegment() as segment, Splunkd(folder / "splunk", clock=clock, pythons=offered) as splunkd:
         site = Bridge(splunkd, clock, package, segment)
         command = str(splunkd.confs.folder(APP) / "bin/segmentsend.py")
-        with Server(
-            [interpreter, CLOCKED, "serve", clock.file, command, *LATER], command, splunkd.environment
-        ) as server:
+        with Server(interpreter, command, SEGMENTSENDS, splunkd.environment) as server:
             offered.server = server
             yield site

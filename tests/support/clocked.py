@@ -1,11 +1,11 @@
 """Runs programs of the app by their site's clock.
 
     clocked.py alone <file with the seconds that the clock is ahead> <script> <argument> ...
-    clocked.py serve <file with the seconds that the clock is ahead> <script> <module> ...
+    clocked.py serve <script> <module> ...
 
-A year has more than a thousand runs of segmentsend, and importing the app takes several times as long as a run. So one
-process imports what the script imports, at once and later (serve), and forks for each program that forked.py requests
-through the socket that is its standard input.
+Tests run segmentsend thousands of times, and importing the app takes several times as long as a run. So one process
+imports what the script imports, at once and later (serve), and forks for each program that forked.py requests through
+the socket that is its standard input.
 """
 
 import os
@@ -16,15 +16,11 @@ import time
 class Clock:
     """Replaces this process's clock. Modules may keep time.time when they are imported, so it must come before them."""
 
-    def __init__(self, file: str):
-        self.file, self.ahead_s = file, 0.0
+    def __init__(self):
+        self.ahead_s = 0.0
         real_time, real_time_ns = time.time, time.time_ns
         time.time = lambda: real_time() + self.ahead_s
         time.time_ns = lambda: real_time_ns() + int(self.ahead_s * 1e9)
-
-    def read(self) -> None:
-        with open(self.file) as file:
-            self.ahead_s = float(file.read())
 
 
 class Ending:
@@ -60,9 +56,9 @@ def run_forked(arguments: list, ending: Ending) -> None:
         raise
 
 
-def wait_for_request() -> list:
-    """Serves requests as long as a client is connected. Returns only in a process that is to run a program, with the
-    program's arguments; the process then has the program's standard input, output and error, and its own group.
+def wait_for_request() -> bytes:
+    """Serves requests as long as a client is connected. Returns only in a process that is to run a program, with what
+    was requested; the process then has the program's standard input, output and error, and its own group.
     """
     import select
     import signal
@@ -101,13 +97,14 @@ def wait_for_request() -> list:
         os.dup2(file, number)
     for file in (*files, woken, wakes, *running.values()):
         os.close(file)
-    return os.fsdecode(request).split("\0")
+    return request
 
 
 def serve(clock: Clock, script: str, modules: tuple) -> None:
     import atexit
     import gc
     import importlib
+    import json
     import runpy
 
     ending = Ending()
@@ -116,19 +113,25 @@ def serve(clock: Clock, script: str, modules: tuple) -> None:
     for module in modules:
         importlib.import_module(module)
     gc.freeze()  # so that collections in a fork do not touch, and so copy, memory shared with this process
-    arguments = wait_for_request()
-    clock.read()
+    clock.ahead_s, environment, arguments = json.loads(wait_for_request())
+    os.environ.clear()
+    os.environ.update(environment)
+    time.tzset()
     run_forked(arguments, ending)
 
 
-def main(what: str, clock_file: str, script: str, *rest: str) -> None:
-    clock = Clock(clock_file)
+def main(what: str, *rest: str) -> None:
+    clock = Clock()
+    if what == "alone":
+        with open(rest[0]) as file:
+            clock.ahead_s = float(file.read())
+        rest = rest[1:]
     if not sys.flags.isolated:
-        sys.path[0] = os.path.dirname(script)
+        sys.path[0] = os.path.dirname(rest[0])
     if what == "serve":
-        return serve(clock, script, rest)
-    clock.read()
-    return run([script, *rest])
+        serve(clock, rest[0], rest[1:])
+    else:
+        run(list(rest))
 
 
 main(*sys.argv[1:])

@@ -2,22 +2,24 @@
 stopped.
 """
 
+import functools
 import signal
+import subprocess
 import sys
 import time
 
 import pytest
 
 from tests.standin.runner.program import Program
-from tests.system.operations.bridge import CLOCKED
-from tests.system.operations.forked import Server
+from tests.support.forked import Server
 
 SCRIPT = """
+import os
 import sys
 import time
 if __name__ == "__main__":
     said = sys.stdin.readline().strip()
-    print(sys.argv[1:], said, round((time.time() - {}) / 3600), flush=True)
+    print(sys.argv[1:], dict(os.environ), time.localtime(0).tm_hour, said, round((time.time() - %r) / 3600), flush=True)
     if said == "wait":
         time.sleep(60)
     if said == "raise":
@@ -28,11 +30,9 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("served")
-    script, clock = folder / "script.py", folder / "clock"
-    script.write_text(SCRIPT.format(time.time()))
-    clock.write_text("7200.0")
-    with Server([sys.executable, CLOCKED, "serve", clock, script], str(script), {}) as server:
+    script = tmp_path_factory.mktemp("served") / "script.py"
+    script.write_text(SCRIPT % time.time())
+    with Server(sys.executable, str(script), [], {"HOME": "/"}) as server:
         yield server
 
 
@@ -43,10 +43,9 @@ def errors():
 
 @pytest.fixture
 def program(server, errors):
-    def start(command, env, **_):
-        return server.start(command[1:], env)
-
-    program = Program([sys.executable, server.script, "a", ""], {}, lambda pid, line: errors.append(line), start)
+    command = [sys.executable, server.script, "a", ""]
+    start = functools.partial(server.start, ahead_s=7200.0)
+    program = Program(command, {"TZ": "UTC-9"}, lambda pid, line: errors.append(line), start)
     yield program
     program.stop()
     program.clear_away()
@@ -61,7 +60,7 @@ def test_a_program_ends_with_its_own_status(program, errors, given, status, erro
     program.give(given.encode() + b"\n")
     assert program.ends_within(30)
     assert (program.returncode, program.poll()) == (status, status)
-    assert program.stdout.read() == b"['a', ''] %s 2\n" % given.encode()
+    assert program.stdout.read() == b"['a', ''] {'TZ': 'UTC-9'} 9 %s 2\n" % given.encode()
     program.clear_away()
     assert errors[-1:] == ([error] if error else [])
 
@@ -73,10 +72,19 @@ def test_a_program_can_be_ended_by_a_signal(program):
     assert program.returncode == -signal.SIGTERM
 
 
+def test_it_can_be_waited_for_and_killed(server):
+    program = server.start([sys.executable, server.script], {})
+    with pytest.raises(subprocess.TimeoutExpired):
+        program.wait(0.01)
+    program.kill()
+    assert (program.wait(30), program.poll()) == (-signal.SIGKILL, -signal.SIGKILL)
+    program.kill()
+    for pipe in (program.stdin, program.stdout, program.stderr):
+        pipe.close()
+
+
 def test_several_programs_run_at_once(server, program):
-    other = Program(
-        [sys.executable, server.script], {}, print, lambda command, env, **_: server.start(command[1:], env)
-    )
+    other = Program([sys.executable, server.script], {}, print, server.start)
     other.give(b"4\n")
     assert other.ends_within(30)
     assert (other.returncode, program.poll()) == (4, None)
