@@ -14,6 +14,7 @@ Source: restmap.conf.spec, [script:<uniqueName>], scripttype = persist; Splunk R
 import http.client
 import json
 import re
+import socket
 import ssl
 from typing import Any, Dict
 from urllib.parse import quote, urlencode, urlsplit
@@ -33,16 +34,15 @@ class Check(PersistentServerConnectionApplication):
     def handle(self, in_string: str) -> Dict[str, Any]:
         try:
             return _checked(json.loads(in_string))
-        except OSError as error:
-            if isinstance(error, TimeoutError) or "timed out" in str(error):
-                return _refusal(
-                    504,
-                    "the checks take longer than %d s: run them as a search, with "
-                    "| makeresults | segmentcheck" % _TIMEOUT_S,
-                )
-            return _refusal(503, "the endpoint cannot reach splunkd: %s" % type(error).__name__)
-        except Exception as error:
-            return _refusal(500, "the endpoint failed: %s" % type(error).__name__)
+        except socket.timeout:
+            text = "the checks take longer than %d s: run them as a search, with | makeresults | segmentcheck"
+            return _refusal(504, text % _TIMEOUT_S)
+        except (OSError, http.client.HTTPException) as error:
+            text = "the endpoint segment_bridge/check cannot reach splunkd (%s): try again in a minute"
+            return _refusal(503, text % type(error).__name__)
+        except Exception as error:  # its text might hold anything
+            text = "internal error in segment_bridge/check: %s. This is a fault of the app: please report it"
+            return _refusal(500, text % type(error).__name__)
 
 
 def _refusal(status: int, text: str) -> Dict[str, Any]:
@@ -59,15 +59,23 @@ def _checked(request: Dict[str, Any]) -> Dict[str, Any]:
     path = "/servicesNS/%s/segment_bridge/search/v2/jobs" % quote(request["session"]["user"], safe="")
     form = {"search": search, "exec_mode": "oneshot", "output_mode": "json", "timeout": _TIMEOUT_S}
     status, content = _post(request["server"]["rest_uri"], request["session"]["authtoken"], path, form)
-    answer = json.loads(content)
     if status != 200:
-        texts = " ".join(message["text"] for message in answer.get("messages", []))
+        texts = _texts(content) or "it answered %d" % status
         return _refusal(status if status < 500 else 503, "splunkd did not run the checks: %s" % texts)
-    checks = [{field: row.get(field, "") for field in _FIELDS} for row in answer["results"]]
+    checks = [{field: row.get(field, "") for field in _FIELDS} for row in json.loads(content)["results"]]
     if not checks:
-        texts = " ".join(message["text"] for message in answer.get("messages", []) if message["type"] == "ERROR")
-        return _refusal(503, "the checks have failed: %s" % (texts or "the search has no results"))
+        texts = _texts(content, "ERROR", "FATAL") or "the search has no results"
+        return _refusal(503, "the checks have failed: %s" % texts)
     return {"status": 200, "payload": {"destination": name, "checks": checks}}
+
+
+def _texts(content: bytes, *types: str) -> str:
+    """The messages in an answer of splunkd's, of these types or of all; empty if it has none, or is not JSON."""
+    try:
+        messages = json.loads(content)["messages"]
+        return " ".join(message["text"] for message in messages if not types or message["type"] in types)
+    except (ValueError, TypeError, KeyError):
+        return ""
 
 
 def _post(uri: str, session: str, path: str, form: Dict[str, Any]) -> Any:

@@ -46,9 +46,11 @@ class WriteKey(PersistentServerConnectionApplication):
         except _Refused as refused:
             return _refusal(refused.status, str(refused))
         except (OSError, http.client.HTTPException) as error:
-            return _refusal(503, "the write key endpoint cannot reach splunkd: %s" % type(error).__name__)
+            text = "the endpoint segment_bridge/write_key cannot reach splunkd (%s): try again in a minute"
+            return _refusal(503, text % type(error).__name__)
         except Exception as error:  # its text might quote an answer with a key in it
-            return _refusal(500, "the write key endpoint failed: %s" % type(error).__name__)
+            text = "internal error in segment_bridge/write_key: %s. This is a fault of the app: please report it"
+            return _refusal(500, text % type(error).__name__)
 
 
 class _Refused(Exception):
@@ -102,15 +104,16 @@ def _password(uri: str, session: str, name: str) -> str:
     pieces: List[str] = []
     while True:
         user = "%s#%d" % (name, len(pieces) + 1) if pieces else name
-        piece = _get(uri, session, _NAMESPACE + "storage/passwords/" + quote("segment_bridge:%s:" % user, safe=""))
+        path = _NAMESPACE + "storage/passwords/" + quote("segment_bridge:%s:" % user, safe="")
+        piece = _get(uri, session, path, absent=(404,))  # any other refusal must not look like a missing password
         if piece is None:
             return "".join(pieces).strip()
         pieces.append(piece["clear_password"])
 
 
-def _get(uri: str, session: str, path: str) -> Any:
-    """The settings of an entry; None if there is none that the session may read."""
-    content = _ask(uri, session, "GET", path + "?output_mode=json", None, (200, 401, 403, 404))
+def _get(uri: str, session: str, path: str, absent: Sequence[int] = (401, 403, 404)) -> Any:
+    """The settings of an entry; None if there is none that the session may read, which these statuses say."""
+    content = _ask(uri, session, "GET", path + "?output_mode=json", None, (200, *absent))
     return json.loads(content)["entry"][0]["content"] if content else None
 
 

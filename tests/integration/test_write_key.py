@@ -1,8 +1,9 @@
-"""The REST handler that lends write keys, loaded by its path in a process that it shares with another app's handler.
+"""The REST handler that lends write keys: what it lends and refuses, and what it does to the process that it runs in.
 
-Splunk's persistconn/appserver.py, of which there are public copies, works the same way: none of the app's folders is on
-its path, it names the module after its own, takes the one class with PersistentServerConnectionApplication among its
-bases, creates an object of it for each request, and calls handle().
+splunkd loads it by its path, in a process that it shares with another app's handler. Splunk's persistconn/appserver.py,
+of which there are public copies, does that: none of the app's folders is on its path, it names the module after its
+own, takes the one class with PersistentServerConnectionApplication among its bases, creates an object of it for each
+request, and calls handle().
 """
 
 import json
@@ -14,7 +15,8 @@ import pytest
 
 from segment_bridge.splunk import passwords
 from tests.conftest import ROOT
-from tests.support import pythons
+from tests.support import handlers, pythons
+from tests.support.fakes import faults
 from tests.support.fakes.reply import Reply
 from tests.support.fakes.server import FakeServer
 from tests.support.fakes.tls import Authority
@@ -45,19 +47,16 @@ ADMIN_ONLY = "staging"
 class Splunkd(FakeServer):
     """splunkd, as far as the handler uses it. `passwords` are by username."""
 
-    def __init__(self, passwords):
-        super().__init__(tls=Authority().server())
+    def __init__(self, passwords, tls=None):
+        super().__init__(tls=tls)
         self.passwords = passwords
         self.capabilities = {"sender": ["search", "segment_bridge_send"], "curious": ["search"]}
-        self.status = 200
 
     def answer(self, request):
         user = request.headers["Authorization"].removeprefix("Splunk ")
         if request.method == "POST":
             return self._stored(user, request)
         assert (request.method, request.query) == ("GET", {"output_mode": ["json"]})
-        if self.status != 200:
-            return Reply.json(self.status, {"messages": [{"type": "ERROR", "text": "KEY-OF-SEGMENT"}]})
         return self._content(user, unquote(request.path)) or Reply.json(404, {"messages": []})
 
     def _stored(self, user, request):
@@ -87,10 +86,26 @@ def _entry(content):
 
 
 @pytest.fixture(scope="module")
-def splunkd():
-    long = passwords.pieces("long", "k" * 600)
-    with Splunkd({"segment": "KEY-OF-SEGMENT\n", ADMIN_ONLY: "KEY-OF-STAGING", **long}) as server:
+def fake():
+    with Splunkd({}, Authority().server()) as server:
         yield server
+
+
+@pytest.fixture
+def splunkd(fake):
+    fake.passwords = {
+        "segment": "KEY-OF-SEGMENT\n",
+        ADMIN_ONLY: "KEY-OF-STAGING",
+        **passwords.pieces("long", "k" * 600),
+    }
+    fake.requests.clear()
+    fake.faults = None
+    return fake
+
+
+@pytest.fixture(scope="module")
+def handle():
+    return handlers.Handler("write_key")
 
 
 @pytest.fixture(params=pythons.SPLUNKS)
@@ -136,23 +151,39 @@ def asking(splunkd, destination="segment", user="sender", method="GET"):
     }
 
 
-def test_a_key_is_lent(appserver, splunkd):
-    answers, (is_path_the_same, splunklib, own) = appserver(asking(splunkd), asking(splunkd, "long"))
-    assert answers == [{"status": 200, "payload": {"write_key": key}} for key in ("KEY-OF-SEGMENT", "k" * 600)]
+def asking_for_salt(splunkd, user="sender"):
+    request = asking(splunkd, user=user)
+    request["query"].append(["salt", "1"])
+    return request
+
+
+def asked_for(splunkd):
+    """The passwords that the handler asked for."""
+    paths = [unquote(each.target.partition("?")[0]) for each in splunkd.requests]
+    return [path for path in paths if "passwords" in path]
+
+
+def test_it_lends_in_the_pythons_of_splunk_and_leaves_their_process_alone(appserver, splunkd):
+    answers, (is_path_the_same, splunklib, own) = appserver(
+        asking(splunkd), asking(splunkd, "long"), asking(splunkd, "nowhere"), asking_for_salt(splunkd)
+    )
+    assert [answer["payload"].get("write_key") for answer in answers] == ["KEY-OF-SEGMENT", "k" * 600, None, None]
+    assert [answer["status"] for answer in answers] == [200, 200, 404, 200]
+    assert answers[3]["payload"] == {"salt": splunkd.passwords[passwords.SALT]}
     assert is_path_the_same
     assert "others" in splunklib
     assert own == [], "the handler imported other modules of the app"
 
 
-def test_it_reads_no_other_password(appserver, splunkd):
-    splunkd.requests.clear()
-    appserver(asking(splunkd))
-    asked = [unquote(each.target.partition("?")[0]) for each in splunkd.requests if "passwords" in each.target]
-    assert asked == [NAMESPACE + "storage/passwords/segment_bridge:%s:" % user for user in ("segment", "segment#2")]
+def test_it_reads_no_other_password(handle, splunkd):
+    assert handle(asking(splunkd)) == (200, {"write_key": "KEY-OF-SEGMENT"})
+    assert asked_for(splunkd) == [
+        NAMESPACE + "storage/passwords/segment_bridge:%s:" % user for user in ("segment", "segment#2")
+    ]
 
 
 @pytest.mark.parametrize(
-    ("request_of", "status", "text"),
+    ("request_of", "status", "said"),
     [
         ({"user": "curious"}, 403, "capability segment_bridge_send"),
         ({"user": "gone"}, 403, "capability segment_bridge_send"),
@@ -168,37 +199,85 @@ def test_it_reads_no_other_password(appserver, splunkd):
         ({"destination": ADMIN_ONLY}, 404, "no destination [staging] that this user may read"),
     ],
 )
-def test_refusals(appserver, splunkd, request_of, status, text):
-    splunkd.requests.clear()
-    (answer,), _ = appserver(asking(splunkd, **request_of))
-    assert answer["status"] == status
-    assert text in answer["payload"]["messages"][0]["text"]
-    assert not [each for each in splunkd.requests if "passwords" in each.target]
+def test_refusals(handle, splunkd, request_of, status, said):
+    answered, payload = handle(asking(splunkd, **request_of))
+    assert answered == status and said in handlers.text(payload)
+    assert asked_for(splunkd) == []
 
 
-def test_a_destination_without_a_key(appserver, splunkd):
-    with Splunkd({}) as empty:
-        (answer,), _ = appserver(asking(empty))
-    assert answer["status"] == 404
-    assert "no write key of [segment]" in answer["payload"]["messages"][0]["text"]
+def test_a_destination_without_a_key(handle, splunkd):
+    splunkd.passwords = {}
+    status, payload = handle(asking(splunkd))
+    assert status == 404
+    assert "no write key of [segment] in the password store: save it" in handlers.text(payload)
 
 
-def test_splunkds_own_texts_are_not_passed_on(appserver, splunkd):
-    with Splunkd({}) as ill:
-        ill.status = 500
-        answers, _ = appserver(
-            asking(ill), {**asking(ill), "session": {}}, {**asking(ill), "server": {"rest_uri": "https://127.0.0.1:1"}}
-        )
-    assert [answer["status"] for answer in answers] == [503, 500, 503]
-    assert "KEY" not in json.dumps(answers)
+@pytest.mark.parametrize("refused", [401, 403, 500, 503])
+def test_a_password_that_splunkd_refuses_does_not_pass_for_a_missing_one(handle, splunkd, refused):
+    """Nor for the end of a long one. To splunkd's own session, only 404 says that there is none."""
+    said = faults.status(refused, json.dumps({"messages": [{"type": "ERROR", "text": "KEY-OF-SEGMENT"}]}))
+    for request, path in (
+        (asking(splunkd), "segment:"),
+        (asking(splunkd, "long"), "long#2:"),
+        (asking_for_salt(splunkd), "_salt:"),
+    ):
+        splunkd.faults = faults.when(lambda asked, path=path: unquote(asked.path).endswith(path), said)
+        status, payload = handle(request)
+        assert (status, handlers.text(payload)) == (503, "splunkd answered %d to the write key endpoint" % refused)
+    assert passwords.SALT not in splunkd.passwords
 
 
-def test_the_digest_salt_is_created_once_and_lent(appserver):
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (faults.close(), "RemoteDisconnected"),
+        (faults.half_answer(150), "IncompleteRead"),
+        (faults.hang(), "TimeoutError"),
+    ],
+)
+def test_splunkd_is_away(handle, splunkd, monkeypatch, fault, kind):
+    monkeypatch.setattr(handle.module, "_TIMEOUT_S", 0.2)
+    splunkd.faults = faults.always(fault)
+    status, payload = handle(asking(splunkd))
+    assert status == 503
+    assert handlers.text(payload) == (
+        "the endpoint segment_bridge/write_key cannot reach splunkd (%s): try again in a minute" % kind
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [({"session": {}}, "KeyError"), ({"session": {"user": "x", "authtoken": "KEY\n"}}, "ValueError")],
+)
+def test_what_is_unforeseen_is_reported_without_its_text(handle, splunkd, change, kind):
+    """http.client quotes a header that it cannot send."""
+    status, payload = handle({**asking(splunkd), **change})
+    assert status == 500
+    assert handlers.text(payload) == (
+        "internal error in segment_bridge/write_key: %s. This is a fault of the app: please report it" % kind
+    )
+
+
+def test_splunkd_without_tls(handle):
+    """server.conf.spec, [sslConfig] enableSplunkdSSL = false."""
     with Splunkd({"segment": "KEY-OF-SEGMENT"}) as splunkd:
-        wish = asking(splunkd)
-        wish["query"] = [*wish["query"], ["salt", "1"]]
-        answers, _ = appserver(wish, wish, {**wish, "session": {"user": "curious", "authtoken": "curious"}})
-        salt = splunkd.passwords[passwords.SALT]
+        assert handle(asking(splunkd)) == (200, {"write_key": "KEY-OF-SEGMENT"})
+
+
+def test_the_digest_salt_is_created_once_and_lent(handle, splunkd):
+    answers = [handle(asking_for_salt(splunkd)) for _ in range(2)]
+    salt = splunkd.passwords[passwords.SALT]
     assert len(salt) == 2 * passwords.SALT_BYTES
-    assert [answer["status"] for answer in answers] == [200, 200, 403]
-    assert [answer["payload"] for answer in answers[:2]] == [{"salt": salt}] * 2
+    assert answers == [(200, {"salt": salt})] * 2
+    assert handle(asking_for_salt(splunkd, "curious"))[0] == 403
+
+
+def test_two_requests_that_create_the_digest_salt_lend_the_same(handle, splunkd):
+    """splunkd keeps the first, and answers 409 to the second."""
+
+    def first(asked):
+        if asked.method == "POST":
+            splunkd.passwords[passwords.SALT] = "first"
+
+    splunkd.faults = first
+    assert handle(asking_for_salt(splunkd)) == (200, {"salt": "first"})
