@@ -13,8 +13,8 @@
 
 Each has a `reason`, one of segment_bridge.reasons, and the `setting` that it concerns, if any, for alerts and pages.
 Entry points show its text unchanged: it is one printable line. The text of any other exception may contain anything,
-even a secret. So `unforeseen` describes it only by type and place, `foreseen` replaces it with that description, and
-`hide_tracebacks` does the same for exceptions that nothing catches.
+even a secret. So `unforeseen` describes it only by type and place, `presentable` and `foreseen` replace it with that
+description, and `hide_tracebacks` does the same for exceptions that nothing catches.
 """
 
 import contextlib
@@ -126,6 +126,11 @@ def unforeseen(error: BaseException) -> Unforeseen:
     )
 
 
+def presentable(error: Optional[BaseException]) -> SegmentBridgeError:
+    """The exception itself if it is one of the app's, which a person may read. For any other, an Unforeseen."""
+    return error if isinstance(error, SegmentBridgeError) else unforeseen(error or Exception())
+
+
 @contextlib.contextmanager
 def foreseen() -> Iterator[None]:
     """Turns any other exception of its block into an Unforeseen. Lets SystemExit and its like pass.
@@ -135,10 +140,8 @@ def foreseen() -> Iterator[None]:
     """
     try:
         yield
-    except SegmentBridgeError:
-        raise
     except Exception as error:
-        raise unforeseen(error) from None
+        raise presentable(error) from None
 
 
 def hide_tracebacks() -> None:
@@ -146,8 +149,7 @@ def hide_tracebacks() -> None:
 
     def say(error: Any) -> None:
         if error is not None and not isinstance(error, (SystemExit, KeyboardInterrupt)):
-            told = error if isinstance(error, SegmentBridgeError) else unforeseen(error)
-            print("ERROR segment_bridge: %s" % told, file=sys.stderr)
+            print("ERROR segment_bridge: %s" % presentable(error), file=sys.stderr)
 
     sys.excepthook = lambda kind, error, trace: say(error)
     # Python discards a DeadlineExceeded that is raised inside a finalizer; the alarm repeats, so it is not lost.

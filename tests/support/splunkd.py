@@ -39,7 +39,8 @@ Test = Callable[[Document], bool]
 
 
 class SplunkdDouble:
-    """`conf` holds stanzas by file and name, `passwords` texts by user, `collections` documents by key.
+    """`conf` holds stanzas by file and name, `passwords` texts by user, `collections` documents by key, and
+    `saved_searches` settings by path. `is_locked` says whether the app's user may not list passwords.
 
     `fault(method, path)` may return a status, with or without a text, or "cut", or "lost" (done, but not answered).
     `before(method, path)` may do anything.
@@ -49,6 +50,8 @@ class SplunkdDouble:
         self.conf: Dict[str, Dict[str, Dict[str, str]]] = {"segment_bridge": {}}
         self.collections: Dict[str, Dict[str, Document]] = {name: {} for name in COLLECTIONS}
         self.passwords: Dict[str, str] = {}
+        self.saved_searches: Dict[str, Document] = {}
+        self.is_locked = False
         self.max_documents_per_batch_save = 1000
         self.max_rows_per_query = 50_000
         self.answers_backwards = False
@@ -94,9 +97,13 @@ class SplunkdDouble:
         parameters = {name: values[0] for name, values in query.items()}
         if (method, path) == ("GET", PASSWORDS):
             assert parameters == {"output_mode": "json", "count": "0"}
+            if self.is_locked:
+                return 403, _error("You (user=sender) do not have permission to perform this operation.")
             return 200, {"entry": [_password(user, secret) for user, secret in self.passwords.items()]}
-        if (method, path) == ("GET", WRITE_KEY):  # a token's name contains a colon
-            return 400, _error("destination must be the name of a stanza of segment_bridge.conf")
+        if (method, path) == ("GET", WRITE_KEY):
+            return self._lent(parameters["destination"], parameters.get("salt") == "1")
+        if method == "GET" and path in self.saved_searches:
+            return 200, {"entry": [{"content": self.saved_searches[path]}]}
         if method == "GET" and path.startswith(CONFS):
             return self._stanzas(*path[len(CONFS) :].split("/", 1))
         name, _, operation = path[len(DATA) :].partition("/")
@@ -110,6 +117,16 @@ class SplunkdDouble:
         return (
             self._delete(name, matches, **parameters) if method == "DELETE" else self._get(name, matches, **parameters)
         )
+
+    def _lent(self, name: str, is_salt: bool) -> tuple:
+        """As bin/write_key.py."""
+        if name not in self.conf["segment_bridge"]:
+            return 404, _error("there is no destination [%s] that this user may read" % name)
+        if is_salt:
+            return 200, {"salt": self.passwords.setdefault("_salt", secrets.token_hex(32))}
+        if name not in self.passwords:
+            return 404, _error("there is no write key of [%s] in the password store: save it" % name)
+        return 200, {"write_key": self.passwords[name]}
 
     def _posted(self, name: str, operation: str, content: Any) -> tuple:
         documents = self.collections[name]

@@ -8,13 +8,14 @@ collection still get the rows.
 import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Callable, Dict, Iterable, Iterator, List
 
 from splunklib.client import Service
 from splunklib.searchcommands import Configuration
 
 from segment_bridge.delivery.options import Destination
-from segment_bridge.errors import SegmentBridgeError, unforeseen
+from segment_bridge.errors import SegmentBridgeError, presentable
 from segment_bridge.receipts import checks, keys
 from segment_bridge.receipts.checks import Check
 from segment_bridge.retry import Retry
@@ -46,7 +47,7 @@ class SegmentCheck(SearchCommand):
         with RunLog("segmentcheck", info.sid) as log:
             for record in records:
                 for name in destinations(service, str(record.get("destination") or "")):
-                    found = check(service, name)
+                    found = _looked("settings", partial(check, service, name))
                     _keep(service, name, found, log)
                     now = time.time()
                     yield from ({"_time": now, "destination": name, **each._asdict()} for each in found)
@@ -56,18 +57,16 @@ SegmentCheck.option_definitions = []  # splunklib's own, in whatever version
 
 
 def check(service: Service, name: str) -> List[Check]:
-    """Runs all checks of a destination. What cannot be checked becomes a check that says so."""
-    try:
-        destination = Destination.parse(name, rest.stanza(service, CONF, name), {})
-    except SegmentBridgeError as error:
-        return [Check("settings", checks.WARN, error.reason, str(error))]
+    """Runs all checks of a destination. What cannot be checked becomes a check that says so.
+
+    Raises:
+        SegmentBridgeError: there is no such destination, or its settings are wrong.
+    """
     # The HTTP client is slow to import, and getinfo must not wait for it.
     from segment_bridge import exchange
 
-    try:
-        exchange.check_ca_file("%s.conf [%s]" % (CONF, name), destination.ca_file)
-    except SegmentBridgeError as error:
-        return [Check("settings", checks.WARN, error.reason, str(error))]
+    destination = Destination.parse(name, rest.stanza(service, CONF, name), {})
+    exchange.check_ca_file("%s.conf [%s]" % (CONF, name), destination.ca_file)
     try:
         write_key, found = passwords.read(service, name, "write key of [%s]" % name), []
     except SegmentBridgeError as error:
@@ -88,7 +87,7 @@ def check(service: Service, name: str) -> List[Check]:
     if not destination.kind.drops_repeats:
         found.append(_repeats(destination))
     with ThreadPoolExecutor(len(looks)) as pool:
-        for each in pool.map(_looked, looks):
+        for each in pool.map(partial(_looked, "token"), looks):
             found += each
     return found
 
@@ -107,13 +106,15 @@ def _repeats(destination: Destination) -> Check:
     return Check("repeats", checks.WARN, "no_ledger", text % title)
 
 
-def _looked(look: Callable[[], List[Check]]) -> List[Check]:
+def _looked(about: str, look: Callable[[], List[Check]]) -> List[Check]:
+    """What was found; or else a check of this name that says why nothing was."""
     try:
         return look()
     except SegmentBridgeError as error:
-        return [Check("token", checks.WARN, error.reason, str(error))]
+        return [Check(about, checks.WARN, error.reason, str(error))]
     except Exception as error:  # a fault of the app: the other checks are still worth showing
-        return [Check("settings", checks.UNKNOWN, "internal", str(unforeseen(error)))]
+        told = presentable(error)
+        return [Check("settings", checks.UNKNOWN, told.reason, str(told))]
 
 
 def _keep(service: Service, name: str, found: List[Check], log: RunLog) -> None:

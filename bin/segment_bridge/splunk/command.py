@@ -19,7 +19,7 @@ from urllib.parse import quote
 from splunklib.searchcommands import Configuration
 
 from segment_bridge.delivery.options import Options
-from segment_bridge.errors import SegmentBridgeError, SettingsError, SplunkdError, unforeseen
+from segment_bridge.errors import SegmentBridgeError, SettingsError, SplunkdError, presentable
 from segment_bridge.runlog import RunLog
 from segment_bridge.splunk import chunked, rest, run_records
 from segment_bridge.splunk.search_command import SearchCommand
@@ -96,10 +96,8 @@ class _Run:
                 self._answer_all(stdin, stdout, stack)
             except (chunked.InputEnded, _Cancelled, BrokenPipeError):
                 self._end("cancelled")
-            except SegmentBridgeError as error:
-                self._fail(stdout, error)
             except Exception as error:  # whatever it is, the user must see it
-                self._fail(stdout, unforeseen(error))
+                self._fail(stdout, presentable(error))
         return not any(level == "ERROR" for level, _ in self._messages)
 
     def _answer_all(self, stdin: BinaryIO, stdout: BinaryIO, stack: ExitStack) -> None:

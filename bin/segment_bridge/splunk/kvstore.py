@@ -163,7 +163,7 @@ class Collection:
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise Unavailable(
                 "collection %s: splunkd cannot be reached at %s: %s"
-                % (self.name, self._service.authority, error or type(error).__name__),
+                % (self.name, self._service.authority, str(error) or type(error).__name__),
                 reason="kvstore",
             ) from None
 

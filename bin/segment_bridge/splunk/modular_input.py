@@ -8,11 +8,12 @@ Sources: Splunk Developer Guide, "Create a modular input"; splunklib.modularinpu
 import signal
 import sys
 from typing import Any, Dict, List
+from xml.etree import ElementTree
 
 from splunklib.client import Service
 from splunklib.modularinput import Argument, EventWriter, Scheme, Script
 
-from segment_bridge.errors import SegmentBridgeError, foreseen, unforeseen
+from segment_bridge.errors import SegmentBridgeError, SplunkdError, foreseen, presentable
 from segment_bridge.retry import Retry
 from segment_bridge.runlog import RunLog
 from segment_bridge.splunk import passwords, rest, run_records
@@ -131,5 +132,6 @@ class _Writer(EventWriter):
     def log_exception(self, message: str, exception: object = None, severity: object = None) -> None:
         """Like splunklib's, but without the exception's text and traceback, which may hold secrets."""
         error = sys.exc_info()[1]
-        if error is not None:
-            self.log(EventWriter.ERROR, "usersignups: %s" % unforeseen(error))
+        if isinstance(error, ElementTree.ParseError):
+            error = SplunkdError("only splunkd starts this program, and passes XML on stdin: %s" % error)
+        self.log(EventWriter.ERROR, presentable(error).told("usersignups"))

@@ -7,7 +7,7 @@ Sources: Splunk REST API reference, "storage/passwords"; Splunk's solnlib, which
 """
 
 from itertools import count
-from typing import Dict, Iterator, List
+from typing import Dict, Iterator, List, Optional
 
 from splunklib.client import Service
 
@@ -48,11 +48,10 @@ def read(service: Service, name: str, what: str) -> str:
 
 def find(service: Service, name: str, what: str) -> str:
     """Like `read`, but returns an empty string if there is no secret."""
-    try:
-        secret = _stored(service, name)
-    except SplunkdError as error:
-        if error.status not in (401, 403):
-            raise
+    secret = _stored(service, name)
+    if secret is None:
+        if ":" in name:  # the secret of an input, which is not lent
+            raise _withheld(what)
         return checked(_lent(service, name, what), "%s that was lent" % what)
     return checked(secret, '%s in the password store (realm "%s", username "%s")' % (what, REALM, name))
 
@@ -64,20 +63,14 @@ def own(service: Service, name: str, what: str) -> str:
         SecretError: there is none, or this user may not read it.
         SplunkdError: splunkd cannot be reached.
     """
-    try:
-        secret = _stored(service, name).strip()
-    except SplunkdError as error:
-        if error.status not in (401, 403):
-            raise
-        raise SecretError(
-            "the %s cannot be read by this user: it is for administrators, and for the app's own scheduled searches"
-            % what
-        ) from None
-    if not secret:
+    secret = _stored(service, name)
+    if secret is None:
+        raise _withheld(what)
+    if not secret.strip():
         raise SecretError(
             'there is no %s in the password store: save it as realm "%s", username "%s"' % (what, REALM, name)
         )
-    return secret
+    return secret.strip()
 
 
 def private_key(destination: str) -> str:
@@ -90,14 +83,19 @@ def api_token(destination: str) -> str:
     return destination + ":api"
 
 
-def _stored(service: Service, name: str) -> str:
-    """Joins the pieces of a secret; empty if there are none.
+def _stored(service: Service, name: str) -> Optional[str]:
+    """Joins the pieces of a secret; empty if there are none, None if this user may not list passwords.
 
     Raises:
-        SplunkdError: splunkd cannot be reached, or this user may not list passwords.
+        SplunkdError: splunkd cannot be reached.
     """
     # Lists all passwords, as a user without the right to read them gets 403 for the list, but 404 for a single one.
-    entries = rest.get(service, "storage/passwords", count=0)["entry"]
+    try:
+        entries = rest.get(service, "storage/passwords", count=0)["entry"]
+    except SplunkdError as error:
+        if error.status not in (401, 403):
+            raise
+        return None
     stored = {
         entry["content"]["username"]: entry["content"]["clear_password"]
         for entry in entries
@@ -118,16 +116,8 @@ def salt(service: Service, destination: str) -> str:
         SecretError: this user may not have it.
         SplunkdError: splunkd cannot be reached.
     """
-    try:
-        entries = rest.get(service, "storage/passwords", count=0)["entry"]
-    except SplunkdError as error:
-        if error.status not in (401, 403):
-            raise
-        entries = []
-    for entry in entries:
-        if (entry["content"].get("realm"), entry["content"]["username"]) == (REALM, SALT):
-            return checked(entry["content"]["clear_password"], "salt")
-    return checked(_lent(service, destination, "salt of digests", salt="1"), "salt that was lent")
+    stored = _stored(service, SALT)
+    return checked(stored or _lent(service, destination, "salt of digests", salt="1"), "salt of digests")
 
 
 def _lent(service: Service, name: str, what: str, **query: str) -> str:
@@ -142,10 +132,17 @@ def _lent(service: Service, name: str, what: str, **query: str) -> str:
             raise SplunkdError(
                 "the %s cannot be lent: %s. If it does not start, splunkd.log says why" % (what, error), error.status
             ) from None
-        raise SecretError(
-            "the %s cannot be read by this user: %s. Give the user the role segment_bridge_sender, or "
-            "run this as a saved search that an administrator owns" % (what, error)
-        ) from None
+        if error.status == 403:
+            raise SecretError(
+                "the %s cannot be read by this user: %s. Give the user the role segment_bridge_sender, or "
+                "run this as a saved search that an administrator owns" % (what, error)
+            ) from None
+        raise SecretError("the %s cannot be lent: %s" % (what, error)) from None
+
+
+def _withheld(what: str) -> SecretError:
+    text = "the %s cannot be read by this user: it is for administrators, and for the app's own searches and inputs"
+    return SecretError(text % what)
 
 
 def _users(name: str) -> Iterator[str]:

@@ -16,7 +16,7 @@ from splunklib.searchcommands import Configuration
 
 from segment_bridge.credentials import checked
 from segment_bridge.delivery.options import Destination
-from segment_bridge.errors import SegmentBridgeError, unforeseen
+from segment_bridge.errors import SegmentBridgeError, SettingsError, presentable
 from segment_bridge.receipts import checks, funnel
 from segment_bridge.receipts.checks import Check
 from segment_bridge.receipts.public_api import ApiRefused, Count, PublicApi, Window
@@ -56,11 +56,14 @@ class SegmentReceipts(SearchCommand):
                     try:
                         destination = Destination.parse(name, rest.stanza(service, CONF, name), {})
                         if not destination.source_id:
-                            continue
+                            if not given:
+                                continue
+                            text = "%s.conf [%s] has no source_id: set it, so that Segment can be asked about it"
+                            raise SettingsError(text % (CONF, name), setting="source_id")
                         for row in _received(service, destination, log):
                             yield {"_time": row["hour"], **row}
                     except Exception as error:  # the other destinations still have to be asked about
-                        told = error if isinstance(error, SegmentBridgeError) else unforeseen(error)
+                        told = presentable(error)
                         log.error("error", reason=told.reason, error=str(told))
                         self.write_warning(told.told("segmentreceipts").replace("{", "(").replace("}", ")"))
 

@@ -47,7 +47,7 @@ def get(service: Service, path: str, **query: Any) -> Dict[str, Any]:
         raise SplunkdError("splunkd answered %d to %s: %s" % (error.status, path, said(error)), error.status) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise SplunkdError(
-            "splunkd cannot be reached at %s: %s" % (service.authority, error or type(error).__name__)
+            "splunkd cannot be reached at %s: %s" % (service.authority, str(error) or type(error).__name__)
         ) from None
 
 

@@ -12,7 +12,7 @@ from typing import Any, List
 
 from splunklib.searchcommands import StreamingCommand
 
-from segment_bridge.errors import unforeseen
+from segment_bridge.errors import presentable
 from segment_bridge.splunk import chunked
 
 
@@ -42,4 +42,4 @@ class SearchCommand(StreamingCommand):
 
     def _report_unexpected_error(self) -> None:
         """Like splunklib's, but without the exception's text and traceback, which may hold secrets."""
-        self.write_error(unforeseen(sys.exc_info()[1] or Exception()).coded)
+        self.write_error(presentable(sys.exc_info()[1]).coded)

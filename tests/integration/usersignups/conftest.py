@@ -9,7 +9,6 @@ from functools import partial
 from xml.sax.saxutils import quoteattr
 
 import pytest
-from splunklib.modularinput import EventWriter
 
 from segment_bridge.retry import Retry
 from segment_bridge.splunk import modular_input, rest, run_records
@@ -79,7 +78,7 @@ def script(fake, splunkd, log):
         out, err = io.StringIO(), io.StringIO()
         try:
             status = modular_input.UserSignups().run_script(
-                ["usersignups.py", *arguments], EventWriter(_Binary(out), err), io.StringIO(xml)
+                ["usersignups.py", *arguments], modular_input._Writer(_Binary(out), err), io.StringIO(xml)
             )
         except SystemExit as exit:
             status = exit.code

@@ -432,3 +432,24 @@ def test_the_deadline_holds_while_waiting_for_another_run(changed, run, splunkd)
     assert time.monotonic() - started < 2
     assert content(splunkd) == records(USERS)
     assert splunkd.records(leases.LEASES)[0]["holder"] == "sh2"
+
+
+def test_a_start_by_hand(script, splunkd):
+    assert script(xml="secret") == (
+        1,
+        "",
+        "ERROR usersignups: only splunkd starts this program, and passes XML on stdin: syntax error: line 1, column 0 "
+        "(reason=splunkd)\n",
+    )
+    assert not splunkd.requests
+
+
+def test_an_unforeseen_error_shows_only_its_type_and_place(run, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(users_run, "run", fail)
+    status, out, err = run()
+    assert (status, out) == (1, "")
+    assert err.startswith("ERROR usersignups: internal error: RuntimeError in tests.") and "secret" not in err
+    assert err.endswith(" (reason=internal)\n")
