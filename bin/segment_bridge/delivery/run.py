@@ -159,10 +159,10 @@ class Run:
             if last:
                 self._engine.submit(last)
             self._engine.drain()
-            self.is_busy = False
             for refusal in self._engine.overturned():
                 self._outcomes.overturned(refusal.payload, refusal.outcome)
             self._outcomes.end()
+            self.is_busy = False  # not before the dead letters are kept, which SIGTERM must not interrupt
 
     def _submit(self, piece: Piece[B], reply: Reply[B]) -> None:
         digests = Digests(piece.header, self._salt()) if has_digests(piece.header) else None

@@ -29,18 +29,18 @@ from splunklib.binding import UrlEncoded
 from segment_bridge.delivery.alert_form import Form
 from segment_bridge.delivery.options import Options
 from segment_bridge.delivery.run import NoReply, Run
-from segment_bridge.errors import SegmentBridgeError, SettingsError, SplunkdError, unforeseen
+from segment_bridge.errors import SegmentBridgeError, SettingsError, SplunkdError, presentable
 from segment_bridge.runlog import RunLog
 from segment_bridge.settings import TRUE
 from segment_bridge.splunk import rest, run_records
 from segment_bridge.splunk.destinations import open_run
 
 PROGRAM = "segment_bridge_send"
-_PARAM = "param."
+_PARAM, _OWN = "param.", "action.%s." % PROGRAM
 _RESERVE_S = 60.0
 """Sending stops this long before maxtime, to leave time for requests under way and for dead letters."""
-_SPLUNKS_MAXTIME, _SPLUNKS_MAXRESULTS = "5m", "10000"
-_PERIOD = re.compile(r"(\d+)\s*([smhd]?)")
+_SPLUNKS_MAXTIME, _SPLUNKS_MAXRESULTS = "5m", 10_000
+_PERIOD = re.compile(r"(0*[1-9][0-9]*)\s*([smhd]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _ROWS_AT_ONCE = 500
 
@@ -94,15 +94,22 @@ class Alert:
         """Parses the JSON that splunkd writes to stdin.
 
         Raises:
-            SplunkdError: the payload is not that of an alert.
+            SettingsError: the payload is not JSON, which is Splunk's default.
+            SplunkdError: it is not that of an alert.
         """
         try:
             said = json.loads(payload)
+        except ValueError:
+            text = "stdin does not hold JSON: alert_actions.conf [%s] must have payload_format = json" % PROGRAM
+            raise SettingsError(text, setting="payload_format") from None
+        try:
             texts = {name: str(text) for name, text in (said.get("configuration") or {}).items()}
             needed = {each: str(said[name]) for each, name in cls._NEEDED.items()}
             return cls(**needed, **{each: str(said.get(name) or "") for each, name in cls._GIVEN.items()}, texts=texts)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise SplunkdError("stdin does not hold an alert from splunkd: %s" % type(error).__name__) from None
+        except KeyError as error:
+            raise SplunkdError("stdin does not hold an alert from splunkd: it has no %s" % error) from None
+        except (TypeError, AttributeError):
+            raise SplunkdError("stdin does not hold an alert from splunkd, but other JSON") from None
 
     @property
     def tokens(self) -> Dict[str, str]:
@@ -129,8 +136,7 @@ class _Action:
         self._service = rest.connect(alert.splunkd_uri, alert.session_key)
         self._log = RunLog(PROGRAM, alert.sid)
         self._run: Optional[Run] = None
-        self._is_cancelled = self._has_failed = False
-        self._maxtimes: List[str] = []
+        self._is_cancelled = self._has_failed = self._has_sent = False
 
     def run(self) -> bool:
         """Returns whether the action did its work."""
@@ -139,10 +145,8 @@ class _Action:
             log.info("run_start", app=self._alert.app, owner=self._alert.owner, alert=self._alert.name or None)
             try:
                 self._send(stack)
-            except SegmentBridgeError as error:
-                self._fail(error)
             except Exception as error:  # whatever it is, splunkd.log must mention it
-                self._fail(unforeseen(error))
+                self._fail(presentable(error))
             self._end()
         return not self._has_failed
 
@@ -151,16 +155,18 @@ class _Action:
         Raises:
             SegmentBridgeError: nothing can be sent.
         """
-        settings = self._settings()
-        texts, is_whole = self._texts(settings)
-        form = Form(texts, self._alert.tokens)
+        general = self._content("configs/conf-alert_actions/" + PROGRAM)
+        own = self._own()
+        is_whole = bool(general) and own is not None
+        settings = [general, own or {}]
+        form = Form(_params(settings) if is_whole else self._alert.texts, self._alert.tokens)
         choices = form.choices
         self._log.run.update(destination=choices.destination, dryrun=choices.dryrun)
         is_first = choices.rows == "first"
         results = Results(self._alert.results_file, form, 1 if is_first else None)
         if not is_whole and not is_first:
             results.must_be_one()
-        whole_s, reserve_s = min(map(_time, self._maxtimes))
+        whole_s, reserve_s = _time(*settings)
         left_s = whole_s - reserve_s - (time.monotonic() - self._began)
         at_most = {"deadline": max(left_s, 1.0), "timeout": reserve_s / 2, "connect_timeout": reserve_s / 4}
         options = Options(choices.destination, choices.dryrun, overrides={"dead_letters": True})
@@ -172,51 +178,31 @@ class _Action:
             text = "the results have no field %s, which the form names" % ", ".join(results.missing)
             self._warn(SettingsError(text, reason="no_field"))
         self._run.deliver(results, NoReply())
-        if not is_first and results.read >= int(settings.get("maxresults") or _SPLUNKS_MAXRESULTS):
+        self._has_sent = True
+        if not is_first and results.read >= _most_results(settings):
             text = "there are %s results: Splunk hands over no more (maxresults), some may be missing"
             self._warn(SettingsError(text % format(results.read, ","), reason="maxresults"))
         for note in self._run.notes():
             _say(note.level, note.told(PROGRAM))
 
-    def _settings(self) -> Dict[str, str]:
-        """The settings of the action itself; empty if its user may not read them."""
-        try:
-            return rest.stanza(self._service, "alert_actions", PROGRAM)
-        except SettingsError:
-            return {}
-        except SplunkdError as error:
-            if error.status not in (401, 403, 404):
-                raise
-            return {}
-
-    def _texts(self, settings: Dict[str, str]) -> Tuple[Mapping[str, str], bool]:
-        """The form's texts by name, and whether they still contain the tokens of fields.
-
-        Settings in the saved search override those of the action itself.
-        """
-        self._maxtimes = [settings.get("maxtime") or _SPLUNKS_MAXTIME]
-        found = {name: text for name, text in settings.items() if name.startswith(_PARAM)}
-        saved = self._saved()
-        prefix = "action.%s." % PROGRAM
-        if not found or str(saved.get(prefix[:-1], "0")).strip().lower() not in TRUE:
-            return self._alert.texts, False
-        own = {name[len(prefix) :]: str(text) for name, text in saved.items() if name.startswith(prefix)}
-        self._maxtimes += filter(None, [own.get("maxtime")])  # Splunk does not document which of the two applies
-        found.update((name, text) for name, text in own.items() if name.startswith(_PARAM))
-        return {name[len(_PARAM) :]: text for name, text in found.items()}, True
-
-    def _saved(self) -> Dict[str, Any]:
-        """The settings of the saved search; empty if there is none that its owner may read."""
+    def _own(self) -> Optional[Dict[str, str]]:
+        """The saved search's settings of the action; None if no saved search that its owner may read has it on."""
         if not self._alert.uri.startswith("/servicesNS/"):
-            return {}
+            return None
+        saved = self._content(UrlEncoded(self._alert.uri.replace("+", "%20"), skip_encode=True))
+        if saved.get("action." + PROGRAM, "0").strip().lower() not in TRUE:
+            return None
+        return {name[len(_OWN) :]: text for name, text in saved.items() if name.startswith(_OWN)}
+
+    def _content(self, path: str) -> Dict[str, str]:
+        """The settings at a path of splunkd's; empty if the action's user may not read them."""
         try:
-            path = UrlEncoded(self._alert.uri.replace("+", "%20"), skip_encode=True)
-            content: Dict[str, Any] = rest.get(self._service, path)["entry"][0]["content"]
+            content = rest.get(self._service, path)["entry"][0]["content"]
         except SplunkdError as error:
             if error.status not in (401, 403, 404):
                 raise
             return {}
-        return content
+        return {name: "" if setting is None else str(setting) for name, setting in content.items()}
 
     # --- Reporting ---
 
@@ -244,6 +230,8 @@ class _Action:
 
     def _terminated(self, number: int, frame: Any) -> None:
         """Handles SIGTERM, which splunkd sends when it stops: waits for requests under way, and keeps the rest."""
+        if self._has_sent or self._has_failed:  # what is left to report takes a moment
+            return
         self._is_cancelled = True
         if self._run is None or not self._run.is_busy:
             raise _Cancelled("splunkd ended the action before all of its results were read")
@@ -273,8 +261,11 @@ class Results:
     def __init__(self, path: str, form: Form, most: Optional[int]):
         self._form = form
         self.read = 0
+        self._fault: Optional[SplunkdError] = None
         self._rows = self._readable(path)
         self._fields: List[str] = next(self._rows, [])
+        if self._fault and not self._fields:
+            raise self._fault
         self._rows = itertools.islice(self._rows, most)
         self.header = form.header(self._fields)
         self.missing = sorted(form.fields - {*self._fields}) if self._fields else []
@@ -298,37 +289,57 @@ class Results:
         """Yields blocks of rows.
 
         Raises:
-            SplunkdError: the file cannot be read to its end.
+            SplunkdError: after the last row that can be read, if the file goes on.
         """
         width = len(self._fields)
         while True:
             rows = [(row + [""] * width)[:width] for row in itertools.islice(self._rows, _ROWS_AT_ONCE)]
+            if not rows and self._fault:
+                raise self._fault
             if not rows:
                 return
             self.read += len(rows)
             yield Block(self._form.rows(self._fields, rows), len(rows))
 
     def _readable(self, path: str) -> Iterator[List[str]]:
+        """Yields the rows that can be read. If there may be more, sets `_fault`."""
         try:
             with gzip.open(path, "rt", encoding="utf-8", errors="replace", newline="") as file:
                 # Before Python 3.11, csv refuses NUL.
                 yield from csv.reader(line.replace("\0", "\ufffd") for line in file)
         except (OSError, EOFError, zlib.error, csv.Error) as error:
             text = "the alert's results cannot be read from %s: %s"
-            raise SplunkdError(text % (path, error or type(error).__name__)) from None
+            self._fault = SplunkdError(text % (path, getattr(error, "strerror", None) or error))
 
 
-def _time(maxtime: str) -> Tuple[float, float]:
-    """Parses `maxtime`. Returns its seconds, and how many of them to reserve for what follows sending.
+def _params(settings: Sequence[Mapping[str, str]]) -> Dict[str, str]:
+    """The form's texts by name. Later settings override earlier ones."""
+    return {name[len(_PARAM) :]: text for each in settings for name, text in each.items() if name.startswith(_PARAM)}
+
+
+def _time(general: Mapping[str, str], own: Mapping[str, str]) -> Tuple[float, float]:
+    """The seconds that Splunk gives the action, and how many of them to reserve for what follows sending.
+
+    Splunk does not document whether the action's own `maxtime` applies or the saved search's, so the shorter one does.
 
     Raises:
-        SettingsError: it is not a period.
+        SettingsError: one of them is not a period.
     """
-    match = _PERIOD.fullmatch(maxtime.strip())
-    if not match:
-        raise SettingsError(
-            'alert_actions.conf [%s] maxtime must be a period such as 12m, got "%s"' % (PROGRAM, maxtime),
-            setting="maxtime",
-        )
-    whole_s = float(match.group(1)) * _SECONDS[match.group(2)]
-    return whole_s, min(_RESERVE_S, whole_s / 2)
+    given = {
+        "alert_actions.conf [%s] maxtime" % PROGRAM: general.get("maxtime") or _SPLUNKS_MAXTIME,
+        "the saved search's setting %smaxtime" % _OWN: own.get("maxtime"),
+    }
+    seconds = []
+    for name, text in given.items():
+        if text:
+            match = _PERIOD.fullmatch(text.strip())
+            if not match:
+                raise SettingsError('%s must be a period such as 12m, got "%s"' % (name, text), setting="maxtime")
+            seconds.append(float(match.group(1)) * _SECONDS[match.group(2)])
+    return min(seconds), min(_RESERVE_S, min(seconds) / 2)
+
+
+def _most_results(settings: Sequence[Mapping[str, str]]) -> int:
+    """The number of results that Splunk hands over at most. What is not a number counts as not set."""
+    given = [each.get("maxresults", "") for each in settings]
+    return min((int(text) for text in given if text.isdecimal()), default=_SPLUNKS_MAXRESULTS)
