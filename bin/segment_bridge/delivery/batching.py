@@ -44,6 +44,8 @@ def body_bytes(payloads: List[bytes]) -> int:
 
 def of_rows(values: Sequence[T], rows: Sequence[int]) -> Sequence[T]:
     """The values of these rows, which must be in order. Usually they are a range."""
+    if not rows:
+        return []
     first, end = rows[0], rows[-1] + 1
     return values[first:end] if end - first == len(rows) else [values[row] for row in rows]
 

@@ -45,6 +45,21 @@ def given(text: str) -> str:
     return text
 
 
+def are_plain(texts: Sequence[str]) -> bool:
+    """Whether `given_message_id` and `given` return each of these texts unchanged, or it is empty.
+
+    Asks all of them at once, in a third of the time; False if in doubt.
+    """
+    joined = "".join(texts)
+    return (
+        joined.isascii()
+        and joined.split() == [joined]
+        and "".join([text[:1] for text in texts]).isalnum()
+        and max(map(len, texts)) <= MAX_CHARS
+        and (min(map(len, texts)) > _LONGEST or _NONE.isdisjoint(map(str.lower, texts)))
+    )
+
+
 def given_message_id(text: str) -> str:
     """Like `given`, but replaces an id that is too long for Segment with its SHA-256."""
     text = given(text)
@@ -79,11 +94,9 @@ class MessageIds:
     def __init__(self, source: str, occasion: str):
         self._source, self._occasion = source, occasion
         self._seen = Seen()
+        self.is_new = self._seen.add
         self._repeats: Dict[str, int] = {}
         self.undated = 0
-
-    def is_new(self, message_id: str) -> bool:
-        return self._seen.add(message_id)
 
     def forget(self, message_id: str) -> None:
         """Forgets a given id whose message was not delivered, so that the next row with it can be sent."""

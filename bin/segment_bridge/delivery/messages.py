@@ -22,7 +22,6 @@ Rows come in blocks, as columns: processing a whole column costs much less than 
 Sources: Segment's "HTTP API", "Spec: Common fields", "Duplicate data"; RFC 3339; RFC 8259.
 """
 
-import functools
 import json
 import re
 from itertools import repeat
@@ -87,6 +86,7 @@ class _Step(NamedTuple):
     position: Optional[int]
     twin: Optional[int]
     dotted: Optional[Objects]
+    plain_id_to_json: Optional[ToJson] = None  # in its place for ids.are_plain
 
 
 class Manner(NamedTuple):
@@ -118,6 +118,8 @@ class Layout:
         self._steps: Dict[str, List[_Step]] = {}
         self.type = self._step("type", quote, "invalid_type")
         self.message_id = self._step("messageId", manner.message_id, "id_is_none", several="message_id_not_string")
+        if manner.message_id is ids.given_message_id:
+            self.message_id = self.message_id._replace(plain_id_to_json=str)
         self.time = self._position.get("_time")
         self._address, self._dates = (
             [self._position[name] for name in names if name in self._position]
@@ -153,10 +155,10 @@ class Layout:
 
     def _field(self, name: str, missing: str) -> _Step:
         if name in OBJECTS:
-            check = jsontext.checked if name in ("properties", "traits") else _checked_before
-            return self._step(name, check, name + "_not_object", missing)
+            return self._step(name, jsontext.checked, name + "_not_object", missing)
         if name.endswith("Id"):
-            return self._step(name, lambda text: quote(ids.given(text)), "id_is_none", missing, "id_not_string")
+            step = self._step(name, lambda text: quote(ids.given(text)), "id_is_none", missing, "id_not_string")
+            return step._replace(plain_id_to_json=quote)
         return self._step(name, plain, name + "_not_string", missing)
 
     def _step(self, name: str, to_json: ToJson, reason: str, missing: str = "", several: str = "") -> _Step:
@@ -245,27 +247,24 @@ class MessageBuilder:
                 block.reject(
                     row, "invalid_type", "type must be one of %s, got %s" % (", ".join(TYPES), quote(kind[:40]))
                 )
-        message_ids, payloads, made = [], [], set()
+        message_ids, payloads, made = [*given_ids], [b""] * count, set()
         is_new, withheld, longest = self._ids.is_new, block.withheld, self._max_event_bytes
-        for row, (message_id, text) in enumerate(zip(given_ids, texts)):
-            payload = b""
-            if row not in withheld:
-                is_made = not message_id
-                if is_made:
-                    made.add(row)
-                    message_id = self._ids.made(text, *layout.occurrence(columns, row))
-                    text = '%s,"messageId":%s}' % (text[:-1], quote(message_id))
-                payload = text.encode()
-                if len(payload) > longest:
-                    block.reject(
-                        row,
-                        "too_large",
-                        "%s bytes as JSON, the most is %s" % (format(len(payload), ","), format(longest, ",")),
-                    )
-                elif not is_made and not is_new(message_id):
-                    withheld[row] = DUPLICATE
-            message_ids.append(message_id)
-            payloads.append(payload)
+        for row, (given_id, text) in enumerate(zip(given_ids, texts)):
+            if row in withheld:
+                continue
+            if not given_id:
+                made.add(row)
+                message_ids[row] = self._ids.made(text, *layout.occurrence(columns, row))
+                text = '%s,"messageId":%s}' % (text[:-1], quote(message_ids[row]))
+            payloads[row] = payload = text.encode()
+            if len(payload) > longest:
+                block.reject(
+                    row,
+                    "too_large",
+                    "%s bytes as JSON, the most is %s" % (format(len(payload), ","), format(longest, ",")),
+                )
+            elif given_id and not is_new(given_id):
+                withheld[row] = DUPLICATE
         return Messages(message_ids, payloads, withheld, made)
 
 
@@ -345,9 +344,12 @@ class _Rows:
 
     def converted(self, step: _Step) -> List[str]:
         """A column's values, as its step has them."""
+        texts, to_json = self.texts(step), step.to_json
+        if step.plain_id_to_json and ids.are_plain(texts):
+            to_json = step.plain_id_to_json
         return converted(
-            self.texts(step),
-            step.to_json,
+            texts,
+            to_json,
             lambda row, text, error: self.reject(row, step.reason, "%s: %s" % (step.name, error)),
         )
 
@@ -382,11 +384,7 @@ class _Rows:
 
 # --- Texts that become JSON -----------------------------------------------------------------------------------------
 
-# The rows of a search have few different ones.
-_checked_before = functools.lru_cache(maxsize=16)(jsontext.checked)
 
-
-@functools.lru_cache(maxsize=16)
 def _switches(text: str) -> str:
     """integrations: of each destination whether it gets the event, or an object of settings (Spec: Common fields).
 

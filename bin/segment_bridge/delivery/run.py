@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Callable, Dict, Iterator, List, Optional, Protocol, Sequence, Tuple, TypeVar, Union
 
 from segment_bridge.delivery import client, ids
-from segment_bridge.delivery.batching import Batcher, body_bytes
+from segment_bridge.delivery.batching import Batcher, body_bytes, of_rows
 from segment_bridge.delivery.client import Client
 from segment_bridge.delivery.columns import Columns
 from segment_bridge.delivery.counts import Counts, facts
@@ -182,13 +182,16 @@ class Run:
             self._outcomes.made(start + row for row in messages.made)
             for row, outcome in sorted(messages.withheld.items()):
                 self._outcomes.withheld(start + row, messages.ids[row], outcome, drafts.get(row, ""))
-            rows = [row for row in range(block.rows) if row not in messages.withheld]
+            rows: Sequence[int] = range(block.rows)
+            if messages.withheld:
+                rows = [row for row in rows if row not in messages.withheld]
             known = self._ledger.known(messages.ids, rows, start)
             if known:
                 for row in known:
                     self._outcomes.sent_before(start + row, messages.ids[row], messages.payloads[row])
                 rows = [row for row in rows if row not in known]
-            for full in self._batcher.add([messages.payloads[row] for row in rows], [start + row for row in rows]):
+            numbers = of_rows(range(start, start + block.rows), rows)
+            for full in self._batcher.add(of_rows(messages.payloads, rows), numbers):
                 self._engine.submit(full)
                 self._batcher.max_bytes = min(self._batcher.max_bytes, self._engine.max_batch_bytes)
             start += block.rows
