@@ -63,16 +63,13 @@ digest() {
 # download LIST FOLDER: unpacks the wheels that a list pins, and nothing else: to get a source archive's metadata, pip
 # would run its code. The wheels are for one platform, so that every machine gets the same files.
 download() {
-    local archive
-    "$PYTHON" -m pip --version >/dev/null 2>&1 || fail "$PYTHON has no pip: run \"make setup\", or name a Python that has it in PYTHON"
+    "$PYTHON" -c 'import pip' 2>/dev/null || fail "$PYTHON has no pip: run \"make setup\", or name a Python that has it in PYTHON"
     "$PYTHON" -m pip download -qq --disable-pip-version-check --dest "$2.archives" \
         --no-deps --require-hashes --only-binary :all: -r "$1" \
         --python-version 3.9 --implementation cp --abi cp39 --abi none --platform manylinux2014_x86_64 --platform any ||
         fail "the libraries could not be downloaded (pip's message is above)"
-    mkdir "$2"
-    for archive in "$2.archives"/*.whl; do
-        "$PYTHON" -m zipfile -e "$archive" "$2"
-    done
+    "$PYTHON" -c 'import sys, zipfile; [zipfile.ZipFile(wheel).extractall(sys.argv[1]) for wheel in sys.argv[2:]]' \
+        "$2" "$2.archives"/*.whl
 }
 
 libraries() {

@@ -124,8 +124,9 @@ def sources_with_libraries(sources, package):
 
 
 def keep_built(sources, libraries):
-    shutil.copytree(ROOT / "build" / libraries, sources / "build" / libraries)
-    shutil.copy(ROOT / "build" / (libraries + ".key"), sources / "build")
+    (sources / "build").mkdir(exist_ok=True)
+    for name in (libraries, libraries + ".key"):
+        (sources / "build" / name).symlink_to(ROOT / "build" / name)
 
 
 def build(sources, **environment):
