@@ -62,7 +62,9 @@ AXE := build/axe
 axe:
 	@! $(NODE_IS_HERE) || $(MAKE) -s $(AXE)/ready || echo "test: axe-core could not be installed: its tests are skipped"
 
+# A "make coverage" that was killed leaves a file with which every start of Python imports coverage.py.
 test: $(if $(ARGS),,lint) package axe $(TOOLS)/appinspect/ready $(TOOLS)/slim/ready $(TOOLS)/workflows/ready  ## run all checks and tests (ARGS="tests/unit -k retry" for a part)
+	@rm -f $(VENV)/lib/python*/site-packages/subcover_*.pth
 	@$(VENV)/bin/python -m pytest $(or $(ARGS),$(IN_PARALLEL))
 
 # One test file at a time, the slowest files first (tests/conftest.py). Three processes for two cores: many tests wait.

@@ -23,10 +23,10 @@ PROJECT = "segment-bridge-unit"
 
 @pytest.fixture
 def state(tmp_path, monkeypatch) -> Path:
-    """The folder that fake_engine.py works in. Its docker is the only one on the path."""
+    """The folder that fake_engine.py works in. Its docker is the only one on the path, and needs no packages."""
     program = tmp_path / "bin/docker"
     program.parent.mkdir()
-    program.write_text('#!/bin/sh\nexec %s %s "$@"\n' % (sys.executable, ROOT / "tests/docker/fake_engine.py"))
+    program.write_text('#!/bin/sh\nexec %s -I -S %s "$@"\n' % (sys.executable, ROOT / "tests/docker/fake_engine.py"))
     program.chmod(0o755)
     (tmp_path / "fate").write_text("running", encoding="utf-8")
     monkeypatch.setenv("PATH", "%s:/bin:/usr/bin" % program.parent)
