@@ -290,6 +290,29 @@ def test_a_maxresults_that_is_no_number_costs_nothing(run, segment, splunkd):
     assert len(segment.accepted) == 3
 
 
+def test_a_field_that_the_results_do_not_have(run, splunkd):
+    splunkd.saved_searches[SAVED]["action.segment_bridge_send.param.properties"] = "plan\nuserId"
+    said = "WARN segment_bridge_send: the results have no field plan, which the form names (reason=no_field)"
+    assert run()[:2] == (0, [said])
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("too-short", "the write key of [segment] has 9 characters, Segment's have 32"),
+        ("", "there is no write key of ["),
+    ],
+)
+def test_a_dry_run_warns_of_the_write_key(run, segment, splunkd, key, said):
+    splunkd.conf["segment_bridge"]["segment"] = {"region": "us"}
+    splunkd.passwords["segment"] = key
+    splunkd.saved_searches[SAVED]["action.segment_bridge_send.param.dryrun"] = "1"
+    status, (line,), end = run()
+    assert (status, end["status"], end["rehearsed"]) == (0, "ok", "3")
+    assert line.startswith("WARN segment_bridge_send: " + said)
+    assert splunkd.collections["segment_runs"] == {}
+
+
 # --- SIGTERM ---
 
 

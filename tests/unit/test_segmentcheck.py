@@ -178,6 +178,15 @@ def test_a_receiver_that_does_not_drop_repeats(check, splunkd, ledger, told, sai
     assert said in text_of(check, "repeats")
 
 
+@pytest.mark.parametrize(("is_enabled", "told"), [("true", ("ok", "")), ("false", ("warn", "source_disabled"))])
+def test_a_source(check, splunkd, answers, is_enabled, told):
+    splunkd.conf["segment_bridge"]["segment"]["source_id"] = "src"
+    splunkd.passwords["segment:api"] = "token"
+    answers["api.segmentapis.com"] = '{"data": {"source": {"name": "Konflux", "enabled": %s}}}' % is_enabled
+    assert check("segment")["segment"] == {**FINE, "token": ("ok", ""), "source": told}
+    assert '"Konflux" is %s' % ("enabled" if is_enabled == "true" else "disabled") in text_of(check, "source")
+
+
 @pytest.mark.parametrize("is_locked", [False, True])
 def test_a_token_that_is_missing_or_withheld(check, splunkd, is_locked):
     splunkd.conf["segment_bridge"]["segment"]["source_id"] = "src"

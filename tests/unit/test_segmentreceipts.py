@@ -173,6 +173,14 @@ def test_a_source_that_segment_does_not_give(ask, api, splunkd, status, name, co
     assert (check["check"], check["status"], check["code"]) == (name, "warn", code)
 
 
+def test_an_answer_about_the_source_that_is_none(ask, api, splunkd):
+    api["/sources/src-one"] = {"html": "Sign in"}
+    assert ask() == (ALL, [])
+    (check,) = [each for each in splunkd.records("segment_checks") if each["destination"] == "one"]
+    assert (check["check"], check["status"], check["code"]) == ("source", "unknown", "unexpected_body")
+    assert check["text"].endswith("is a proxy in between?")
+
+
 def test_a_source_that_is_disabled_is_asked_about_all_the_same(ask, api, splunkd):
     api["/sources/src-one"] = source(is_enabled=False)
     assert ask("one") == ({"one": ALL["one"]}, [])
