@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
 import sys
-import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,8 +22,7 @@ from tests.support.splunkd import SplunkdServer
 def splunk_home(package, tmp_path_factory) -> Path:
     """A Splunk with only the app."""
     home = tmp_path_factory.mktemp("splunk")
-    with tarfile.open(package) as archive:
-        archive.extractall(home / "etc/apps")  # noqa: S202 - of our own making
+    shutil.unpack_archive(package, home / "etc/apps")
     return home
 
 

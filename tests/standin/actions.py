@@ -118,7 +118,9 @@ def _filled(splunkd, template: str, job, settings: Mapping[str, str], results: R
 
 
 def _email(splunkd, job, settings: Mapping[str, str], results: Results) -> None:
-    get = lambda name, default="": settings.get("action.email." + name, default)  # noqa: E731
+    def get(name: str, default: str = "") -> str:
+        return settings.get("action.email." + name, default)
+
     named = [each.strip() for each in re.split("[,;]", get("to")) if each.strip()]
     recipients = [each for each in named if may_get_mail(each, get("allowedDomainList"))]
     if not recipients:

@@ -88,7 +88,8 @@ def _named(call: ast.Call, names: Dict[str, object]) -> Set[str]:
     found = set()
     for keyword in call.keywords:
         if keyword.arg is None:  # **{"global": boolean} or **BIN_OPTIONS
-            more = eval(compile(ast.Expression(keyword.value), "options", "eval"), dict(names))  # noqa: S307 - our own code
+            given = keyword.value
+            more = names[given.id] if isinstance(given, ast.Name) else map(ast.literal_eval, given.keys)
             found |= {name + "=" for name in more}
         elif keyword.arg != "keep_others":
             found.add(keyword.arg + "=")

@@ -13,7 +13,6 @@ from ksconf.conf.parser import write_conf
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
-from . import rest  # noqa: F401 - registers the endpoints
 from .alerts import Alerts
 from .clock import Clock
 from .hec import Collector

@@ -3,6 +3,7 @@
 Relies on: Search Reference, the pages of these commands.
 """
 
+from operator import methodcaller
 from typing import Callable, Iterator, List
 
 from ...values import Results, Row, SplError, as_list, from_list, text
@@ -23,7 +24,7 @@ def makemv(arguments: Arguments, chunks: Iterator[Results], context: Context) ->
         parts = _tokens(options["tokenizer"], arguments)
     elif options.get("delim", " "):
         delimiter = options.get("delim", " ")
-        parts = lambda value: value.split(delimiter)  # noqa: E731
+        parts = methodcaller("split", delimiter)
     else:
         raise arguments.error("The delimiter is empty.")
     allow_empty = options.get("allowempty", False)
