@@ -5,8 +5,9 @@ Knowledge Manager Manual, "Object permissions"; authorize.conf.spec, srchIndexes
 
 import csv
 import io
+import json
 import time
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Callable, Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Tuple
 
@@ -16,7 +17,7 @@ from .runner.command import Command, SearchInfo
 from .spl.host import Macro
 from .stores.conf import NOBODY, Stanza, is_true, props_for
 from .stores.events import Event
-from .stores.kvstore import MAX_DOCUMENTS_PER_BATCH_SAVE, MAX_ROWS_PER_QUERY, STARTING, Collection
+from .stores.kvstore import LARGEST_KEPT_CHARS, MAX_DOCUMENTS_PER_BATCH_SAVE, STARTING, Collection
 from .values import Row, SplError, as_list, from_list, number, text
 
 DEFAULT_MAX_MATCHES = 1_000
@@ -227,6 +228,15 @@ def _cell(value: Any):
     return value if value is None or isinstance(value, (int, float)) else str(value)
 
 
+def _row(document: str, fields: Tuple[str, ...]) -> Row:
+    """A document of a KV store collection, as a lookup's record."""
+    found = json.loads(document)
+    return {name: cell for name in fields if name in found and (cell := _cell(found[name])) is not None}
+
+
+_known_row = lru_cache(maxsize=20_000)(_row)
+
+
 class CsvLookup:
     """A CSV file in an app's lookups folder."""
 
@@ -280,19 +290,11 @@ class KvLookup:
 
     def rows(self, query: Optional[dict] = None) -> Iterator[Row]:
         self._check["read"]()
-        last = ""
-        while True:
-            rest = {"$and": [query or {}, {"_key": {"$gt": last}}]} if last else query
-            page = self._collection.find(rest, sort="_key")
-            for document in page:
-                yield {
-                    name: cell
-                    for name in self.fields
-                    if name in document and (cell := _cell(document[name])) is not None
-                }
-            if len(page) < MAX_ROWS_PER_QUERY:
-                return
-            last = page[-1]["_key"]
+        fields = tuple(self.fields)
+        return (
+            _known_row(document, fields) if len(document) <= LARGEST_KEPT_CHARS else _row(document, fields)
+            for document in self._collection.texts(query)
+        )
 
     def write(self, rows: Iterable[Row], append: bool, key_field: Optional[str]) -> None:
         """Replaces all documents, or with `append` or a key field only those with the rows' keys."""

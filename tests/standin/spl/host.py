@@ -26,7 +26,7 @@ class LookupTable(Protocol):
     case_sensitive: bool
 
     def rows(self, query: Optional[dict] = None) -> Iterable[Row]:
-        """The records. `query` is in KV store's query language, for kind "kvstore"."""
+        """The records, which nobody may change. `query` is in KV store's query language, for kind "kvstore"."""
         ...
 
     def write(self, rows: Iterable[Row], append: bool, key_field: Optional[str]) -> None: ...

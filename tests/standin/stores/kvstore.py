@@ -27,7 +27,7 @@ MAX_ACCELERATIONS = MAX_ACCELERATED_FIELDS = 10
 READY, STARTING = "ready", "starting"
 _TYPES = ("number", "bool", "string", "time", "array", "cidr")
 _KEY = "_key"
-_LARGEST_KEPT_CHARS = 5_000
+LARGEST_KEPT_CHARS = 5_000
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
 
 Document = Dict[str, Any]
@@ -224,7 +224,17 @@ class Collection:
         )
         self._database.execute("COMMIT")
 
+    def texts(self, query: Optional[dict] = None) -> List[str]:
+        """All matching documents as JSON, in the order of their keys. Who reads the same ones repeatedly need not parse
+        each again.
+        """
+        with self._lock:
+            return list(self._matching_texts(query))
+
     def _matching(self, query: Optional[dict], is_reversed: bool = False) -> Iterator[Document]:
+        return map(_document, self._matching_texts(query, is_reversed))
+
+    def _matching_texts(self, query: Optional[dict], is_reversed: bool = False) -> Iterator[str]:
         """The matching documents in the order of their keys. SQLite finds candidates, kvquery decides."""
         matches, (where, values) = matcher(query) if query else None, condition(query or {}, self.fields)
         # If an acceleration finds few, SQLite must not walk all keys just to have them in order: a plus prevents that.
@@ -235,7 +245,7 @@ class Collection:
             % (self._table, plus, where, plus, "DESC" if is_reversed else "ASC"),
             (self._owner, *values),
         )
-        return filter(matches, (_document(row[0]) for row in rows))
+        return (text for (text,) in rows if matches is None or matches(_document(text)))
 
     def _write(self, documents: List[Document], verb: str) -> None:
         rows = [(self._owner, document[_KEY], json.dumps(document, ensure_ascii=False)) for document in documents]
@@ -273,7 +283,7 @@ class Collection:
 
 
 def _document(text: str) -> Document:
-    return (_flat(text) if len(text) <= _LARGEST_KEPT_CHARS else None) or json.loads(text)
+    return (_flat(text) if len(text) <= LARGEST_KEPT_CHARS else None) or json.loads(text)
 
 
 @lru_cache(maxsize=10_000)

@@ -3,7 +3,7 @@
 Relies on: Search Reference, the pages of these commands; transforms.conf.spec, max_matches, case_sensitive_match.
 """
 
-from typing import Dict, Iterator, List, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from ...values import Results, Row, as_list, from_list, text
 from ..choices import NULL_IN_LOOKUP
@@ -66,23 +66,46 @@ def lookup(arguments: Arguments, chunks: Iterator[Results], context: Context) ->
             )
 
     def joined() -> Iterator[Results]:
+        skips_nulls = NULL_IN_LOOKUP in context.host.others
+        by_key = None if skips_nulls else _key_field(table, inputs)
         found = None
         for chunk in chunks:
-            if found is None:
-                found = _Found(table, inputs, wanted, new_only, NULL_IN_LOOKUP in context.host.others)
+            if found is None or by_key:
+                records = table.rows(_with_keys(chunk.rows, by_key) if by_key else None)
+                found = _Found(table, records, inputs, wanted, new_only, skips_nulls)
             fields = dict.fromkeys([*chunk.fields, *(event for _, event in wanted)])
             yield Results(fields, map(found.extended, chunk.rows))
 
     return joined()
 
 
-class _Found:
-    """The table, by the values of the fields that are looked up by."""
+def _key_field(table: LookupTable, inputs: Pairs) -> Optional[str]:
+    """The event's field that is looked up in a KV store collection's _key, which needs no reading of all records."""
+    is_exact = table.kind == "kvstore" and table.case_sensitive
+    return next((event for field, event in inputs if is_exact and field == "_key"), None)
 
-    def __init__(self, table: LookupTable, inputs: Pairs, wanted: Pairs, new_only: bool, skips_nulls: bool):
+
+def _with_keys(rows: List[Row], field: str) -> dict:
+    """A query for the records with these rows' keys. (No key is empty: without rows, there are no records.)"""
+    keys = dict.fromkeys(text(value) for row in rows for value in as_list(row.get(field)))
+    return {"$or": [{"_key": key} for key in keys or [""]]}
+
+
+class _Found:
+    """The table's records, by the values of the fields that are looked up by."""
+
+    def __init__(
+        self,
+        table: LookupTable,
+        records: Iterable[Row],
+        inputs: Pairs,
+        wanted: Pairs,
+        new_only: bool,
+        skips_nulls: bool,
+    ):
         self.wanted, self.new_only, self.skips_nulls = wanted, new_only, skips_nulls
         self.most, self.is_case_sensitive = table.max_matches, table.case_sensitive
-        self.inputs, self.table = inputs, list(table.rows())
+        self.inputs, self.table = inputs, list(records)
         self.by_fields: Dict[Tuple[str, ...], Dict[Tuple[str, ...], List[Row]]] = {}
 
     def _index(self, fields: Tuple[str, ...]) -> Dict[Tuple[str, ...], List[Row]]:
