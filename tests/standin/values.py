@@ -49,12 +49,14 @@ class Decimals(float):
 def number(value: Optional[Value]) -> Optional[float]:
     """The number that a scalar is or looks like, else None. A text surrounded by blanks is not a number."""
     if isinstance(value, str):
-        if value[:1] not in _FIRST or not _NUMBER.match(value):
+        if value[:1] not in _FIRST or not (value.isdecimal() or _NUMBER.match(value)):
             return None
         try:
             return int(value)
         except ValueError:
             return float(value)
+    if type(value) is float or type(value) is int:
+        return value
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 

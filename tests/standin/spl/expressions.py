@@ -8,13 +8,14 @@ Relies on: Search Reference, "eval" (Usage).
 
 import re
 from functools import lru_cache
-from typing import Callable, FrozenSet, List, NamedTuple, Optional, Sequence, Set, Tuple
+from operator import methodcaller
+from typing import Any, Callable, FrozenSet, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from ..values import Decimals, SplError, number
+from ..values import Decimals, Row, SplError, number
 from . import functions
 from .functions.registry import Argument, Evaluate, HostWanted
 from .host import Host
-from .operators import arithmetic, comparison, conjunction, disjunction, exclusion, negation
+from .operators import arithmetic, comparison, comparison_with_text, conjunction, disjunction, exclusion, negation
 
 _TOKEN = re.compile(
     r"""
@@ -75,10 +76,13 @@ def unquoted(literal: str) -> str:
 
 
 class Typed(NamedTuple):
-    """A part of an expression, with the type that is known without a row: string, number, null, or "" for unknown."""
+    """A part of an expression, with the type that is known without a row: string, number, null, or "" for unknown; and
+    whether its value `is_fixed`, the same for all rows.
+    """
 
     evaluate: Evaluate
     kind: str = ""
+    is_fixed: bool = False
 
 
 class _Parser:
@@ -162,15 +166,21 @@ class _Parser:
                 operator = self.take("=", "==", "!=", "<", ">", "<=", ">=")
                 if not operator:
                     return left
+                at = self.index
                 right = self.sum()
                 if "null" in (left.kind, right.kind) and {left.kind, right.kind} & {"string", "number"}:
                     raise _type_error("The '%s' operator received different types" % operator)
-                left = Typed(comparison(operator, left.evaluate, right.evaluate))
+                other = self.argument(right, at)
+                left = Typed(
+                    comparison_with_text(operator, left.evaluate, other.evaluate({}))
+                    if other.is_plain_text
+                    else comparison(operator, left.evaluate, right.evaluate)
+                )
 
     def unary(self) -> Typed:
         if self.take("-"):
             inner = self.unary()
-            return _combined("-", Typed(lambda row: 0, "number"), inner)
+            return _combined("-", Typed(lambda row: 0, "number", True), inner)
         self.take("+")
         return self.primary()
 
@@ -186,10 +196,10 @@ class _Parser:
         self.index += 1
         if token.kind == "string":
             literal = unquoted(token.value)
-            return Typed(lambda row: literal, "string")
+            return Typed(lambda row: literal, "string", True)
         if token.kind == "number":
             amount = _literal_number(token.value)
-            return Typed(lambda row: amount, "number")
+            return Typed(lambda row: amount, "number", True)
         if token.kind == "field":
             return self.read(token.value[1:-1].replace("\\'", "'"))
         if token.kind == "word":
@@ -208,11 +218,12 @@ class _Parser:
             if at is None or " (at '" in str(error):
                 raise
             raise SplError("%s (at '%s')" % (error, _excerpt(self.source[at:]))) from None
-        return Typed(evaluate, "null" if name.lower() == "null" else "")
+        kind = "null" if name.lower() == "null" else ""
+        return _part(evaluate, kind, functions.is_steady(name.lower()) and all(each.is_fixed for each in arguments))
 
     def read(self, name: str) -> Typed:
         self.fields.add(name)
-        return Typed(lambda row: row.get(name))
+        return Typed(methodcaller("get", name))
 
     def arguments(self) -> List[Argument]:
         """The arguments up to the closing parenthesis."""
@@ -234,7 +245,8 @@ class _Parser:
         return self.argument(part, start, fields)
 
     def argument(self, part: Typed, start: int, fields: FrozenSet[str] = frozenset()) -> Argument:
-        return Argument(part.evaluate, part.kind, self.index - start == 1 and part.kind in ("string", "number"), fields)
+        is_literal = self.index - start == 1 and part.kind in ("string", "number")
+        return Argument(part.evaluate, part.kind, is_literal, fields, part.is_fixed)
 
 
 def _literal_number(source: str) -> float:
@@ -259,10 +271,27 @@ def _combined(operator: str, left: Typed, right: Typed) -> Typed:
     if operator in "-*/%" and kinds & {"string", "null"}:
         raise _type_error("'%s' only takes numbers" % operator)
     is_text = operator == "." or (operator == "+" and "string" in kinds)
-    return Typed(
+    return _part(
         arithmetic(operator, left.evaluate, right.evaluate),
         "string" if is_text else ("" if operator == "+" and "" in kinds else "number"),
+        left.is_fixed and right.is_fixed,
     )
+
+
+def _part(evaluate: Evaluate, kind: str, is_fixed: bool) -> Typed:
+    return Typed(_once(evaluate) if is_fixed else evaluate, kind, is_fixed)
+
+
+def _once(evaluate: Evaluate) -> Evaluate:
+    """Evaluates what has the same value for all rows with the first of them."""
+    known: List[Any] = []
+
+    def first(row: Row) -> Any:
+        if not known:
+            known.append(evaluate(row))
+        return known[0]
+
+    return first
 
 
 def _type_error(says: str) -> SplError:

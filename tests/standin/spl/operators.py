@@ -9,6 +9,7 @@ Relies on: Search Reference, "eval" (Numeric calculations, Rounding, Operators, 
 """
 
 import math
+import operator
 from typing import Any, Callable, Dict, Optional
 
 from ..values import Decimals, Row, SplError, as_list, number, text
@@ -34,10 +35,14 @@ def negation(inner: Evaluate) -> Evaluate:
 
 def conjunction(left: Evaluate, right: Evaluate) -> Evaluate:
     def both(row: Row) -> Optional[bool]:
-        one = truth(left(row))
+        one = left(row)
         if one is False:
             return False
-        other = truth(right(row))
+        if one is not True:
+            truth(one)
+        other = right(row)
+        if other is not True and other is not False:
+            truth(other)
         return other if one or other is False else None
 
     return both
@@ -45,10 +50,14 @@ def conjunction(left: Evaluate, right: Evaluate) -> Evaluate:
 
 def disjunction(left: Evaluate, right: Evaluate) -> Evaluate:
     def either(row: Row) -> Optional[bool]:
-        one = truth(left(row))
-        if one:
+        one = left(row)
+        if one is True:
             return True
-        other = truth(right(row))
+        if one is not False:
+            truth(one)
+        other = right(row)
+        if other is not True and other is not False:
+            truth(other)
         return other if one is False or other else None
 
     return either
@@ -62,14 +71,14 @@ def exclusion(left: Evaluate, right: Evaluate) -> Evaluate:
     return exactly_one
 
 
-HOLDS: Dict[str, Callable[[int], bool]] = {
-    "=": lambda order: order == 0,
-    "==": lambda order: order == 0,
-    "!=": lambda order: order != 0,
-    "<": lambda order: order < 0,
-    ">": lambda order: order > 0,
-    "<=": lambda order: order <= 0,
-    ">=": lambda order: order >= 0,
+_SIGNS: Dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    ">": operator.gt,
+    "<=": operator.le,
+    ">=": operator.ge,
 }
 
 
@@ -88,23 +97,36 @@ def written(value: Any) -> str:
     return ("True" if value else "False") if isinstance(value, bool) else text(value)
 
 
-def comparison(operator: str, left: Evaluate, right: Evaluate) -> Evaluate:
+def comparison(sign: str, left: Evaluate, right: Evaluate) -> Evaluate:
     """With a multivalue field it holds if it holds for one of the values."""
-    holds = HOLDS[operator]
+    holds = _SIGNS[sign]
 
     def compare(row: Row) -> Optional[bool]:
         one, other = left(row), right(row)
         if one is None or other is None:
             return None
         if type(one) is list or type(other) is list:
-            return any(holds(order(a, b)) for a in as_list(one) for b in as_list(other))
-        return holds(order(one, other))
+            return any(holds(order(a, b), 0) for a in as_list(one) for b in as_list(other))
+        return holds(order(one, other), 0)
 
     return compare
 
 
-def arithmetic(operator: str, left: Evaluate, right: Evaluate) -> Evaluate:
-    compute = _joined if operator == "." else _sum if operator == "+" else of_numbers(*_COMPUTE[operator])
+def comparison_with_text(sign: str, left: Evaluate, literal: str) -> Evaluate:
+    """A comparison with a text that does not look like a number, which most compare with: it compares texts."""
+    holds = _SIGNS[sign]
+
+    def compare(row: Row) -> Optional[bool]:
+        one = left(row)
+        if type(one) is str:
+            return holds(one, literal)
+        return None if one is None else any(holds(written(each), literal) for each in as_list(one))
+
+    return compare
+
+
+def arithmetic(sign: str, left: Evaluate, right: Evaluate) -> Evaluate:
+    compute = _joined if sign == "." else _sum if sign == "+" else of_numbers(*_COMPUTE[sign])
 
     def apply(row: Row) -> Any:
         one, other = left(row), right(row)
@@ -137,12 +159,18 @@ def of_numbers(compute: Compute, is_sum: bool = False) -> Callable[[Any, Any], O
             return None
         if type(first) is int and type(second) is int:
             return float(found) if isinstance(found, int) and abs(found) > MOST_EXACT else found
+        if type(one) in _UNLIMITED and type(other) in _UNLIMITED:
+            return found
         limits = [limit for limit in map(_decimals if is_sum else _digits, (one, other)) if limit is not None]
         if not limits or not math.isfinite(found):
             return found
         return Decimals.of(found, min(limits) if is_sum else max(0, min(limits) - _digits_before_point(found)))
 
     return apply
+
+
+_UNLIMITED = (int, float)
+"""The types of numbers that were not written with a number of decimals."""
 
 
 def _decimals(value: Any) -> Optional[int]:

@@ -10,6 +10,7 @@ segmenters.conf.
 """
 
 import re
+from functools import lru_cache
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from ..clock import Clock
@@ -262,12 +263,13 @@ def field_is(name: str, operator: str, wanted: str, is_case: bool = False) -> Pr
         expression = re.compile(".*".join(map(re.escape, wanted.split("*"))), re.S | (0 if is_case else re.I))
         is_subnet = re.fullmatch(r"[\da-fA-F.:]+/\d{1,3}", wanted) is not None
 
-        def equal(value) -> bool:
-            return expression.fullmatch(text(value)) is not None or (is_subnet and in_network(wanted, text(value)))
+        @lru_cache(maxsize=100)  # most fields have few values
+        def equal(value: str) -> bool:
+            return expression.fullmatch(value) is not None or (is_subnet and in_network(wanted, value))
 
         if operator == "=":
-            return lambda row: any(equal(value) for value in as_list(row.get(name)))
-        return lambda row: name in row and any(not equal(value) for value in as_list(row[name]))
+            return lambda row: any(equal(text(value)) for value in as_list(row.get(name)))
+        return lambda row: name in row and any(not equal(text(value)) for value in as_list(row[name]))
 
     def ordered(value) -> bool:
         one, other = number(value), number(wanted)

@@ -24,8 +24,8 @@ MUTATIONS = [
     Mutation(
         "<= does not hold for equal values",
         "spl.operators",
-        '"<=": lambda order: order <= 0',
-        '"<=": lambda order: order < 0',
+        '"<=": operator.le',
+        '"<=": operator.lt',
         "comparison",
     ),
     Mutation(
@@ -34,6 +34,27 @@ MUTATIONS = [
         "if first is None or second is None:\n        first, second = written",
         "if True:\n        first, second = written",
         "operators",
+    ),
+    Mutation(
+        "texts are compared in any case",
+        "spl.operators",
+        "return holds(one, literal)",
+        "return holds(one.lower(), literal.lower())",
+        "comparison",
+    ),
+    Mutation(
+        "all rows have the same random number",
+        "spl.functions.mathematical",
+        '@lazy("random", 0, steady=False)',
+        '@lazy("random", 0)',
+        "mathematical",
+    ),
+    Mutation(
+        "searchmatch looks at the first row only",
+        "spl.functions.comparison",
+        '@lazy("searchmatch", 1, hosted=True, steady=False)',
+        '@lazy("searchmatch", 1, hosted=True)',
+        "comparison",
     ),
     Mutation(
         "NOT of null is true",
@@ -60,8 +81,8 @@ MUTATIONS = [
     Mutation(
         "search takes 1 for 1.0",
         "spl.search",
-        "return expression.fullmatch(text(value)) is not None or",
-        "return number(value) == number(wanted) is not None or expression.fullmatch(text(value)) is not None or",
+        "return expression.fullmatch(value) is not None or",
+        "return number(value) == number(wanted) is not None or expression.fullmatch(value) is not None or",
         "search",
     ),
     Mutation(

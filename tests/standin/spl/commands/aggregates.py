@@ -29,8 +29,7 @@ class Aggregate:
 
 
 class Count(Aggregate):
-    def __init__(self) -> None:
-        self.count = 0
+    count = 0
 
     def add(self, value: Scalar, time: float) -> None:
         self.count += 1
@@ -88,8 +87,7 @@ class Mode(Aggregate):
 
 
 class First(Aggregate):
-    def __init__(self) -> None:
-        self.value: Optional[Scalar] = None
+    value: Optional[Scalar] = None
 
     def add(self, value: Scalar, time: float) -> None:
         if self.value is None:
@@ -136,11 +134,9 @@ class Extreme(Aggregate):
     """The maximum of the numbers if there are any, else of the texts. The value keeps its notation."""
 
     sign = 1
-
-    def __init__(self) -> None:
-        self.best: Optional[Scalar] = None
-        self.is_number = False
-        self.value: Optional[Scalar] = None
+    best: Optional[Scalar] = None
+    is_number = False
+    value: Optional[Scalar] = None
 
     def add(self, value: Scalar, time: float) -> None:
         amount = number(value)
@@ -162,9 +158,8 @@ class Minimum(Extreme):
 class Numeric(Aggregate):
     """The base of numeric functions. `all_numbers` implements allnum=true."""
 
-    def __init__(self) -> None:
-        self.count = 0
-        self.all_numbers = True
+    count = 0
+    all_numbers = True
 
     def add(self, value: Scalar, time: float) -> None:
         amount = number(value)
@@ -181,10 +176,8 @@ class Numeric(Aggregate):
 class Sums(Numeric):
     """Running sums in double precision, as splunkd keeps them: the last digits of its results show it."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.sum = 0.0
-        self.sum_of_squares = 0.0
+    sum = 0.0
+    sum_of_squares = 0.0
 
     def take(self, amount: float) -> None:
         self.sum += amount
@@ -204,9 +197,7 @@ def of_sums(formula: Callable[[Sums], float]) -> Type[Sums]:
 
 
 class Range(Numeric):
-    def __init__(self) -> None:
-        super().__init__()
-        self.low, self.high = math.inf, -math.inf
+    low, high = math.inf, -math.inf
 
     def take(self, amount: float) -> None:
         self.low, self.high = min(self.low, amount), max(self.high, amount)
@@ -219,7 +210,6 @@ class Percentile(Numeric):
     """Interpolates between the two nearest ranks, like the manual's examples. Exact for any number of values."""
 
     def __init__(self, percent: float) -> None:
-        super().__init__()
         self.percent = percent
         self.amounts: List[float] = []
 

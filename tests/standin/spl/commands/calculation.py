@@ -5,7 +5,7 @@ Relies on: Search Reference, "eval", "where".
 
 import re
 from functools import lru_cache
-from typing import Any, Callable, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Iterator, List, Optional, Tuple, Union
 
 from ...values import Results, Row, SplError, as_list, text
 from .. import expressions
@@ -38,11 +38,11 @@ def _evaluated(chunk: Results, assignments: List["Assignment"], arguments: Argum
     for row in map(dict, chunk.rows):
         for name, expression in assignments:
             value = expression(row)
-            if isinstance(value, bool):
+            if value is True or value is False:
                 raise arguments.error(
                     "Fields cannot be assigned a boolean result. Instead, try if([bool expr], [expr], [expr])."
                 )
-            field = name(row)
+            field = name if type(name) is str else name(row)
             if field is None:
                 continue
             if value is None:
@@ -54,7 +54,7 @@ def _evaluated(chunk: Results, assignments: List["Assignment"], arguments: Argum
     return Results(fields, rows)
 
 
-Name = Callable[[Row], Optional[str]]
+Name = Union[str, Callable[[Row], Optional[str]]]
 Assignment = Tuple[Name, Callable[[Row], Any]]
 
 
@@ -71,7 +71,7 @@ def _name(name: str, arguments: Arguments) -> Name:
         raise arguments.error("The destination field is invalid. {} brackets must be closed.")
     fields = _BRACES.findall(name)
     if not fields:
-        return lambda row: name
+        return name
 
     def filled(row: Row) -> Optional[str]:
         if any(field not in row for field in fields):
@@ -103,8 +103,8 @@ def where(arguments: Arguments, chunks: Iterator[Results], context: Context) -> 
 
     def holds(row: Row) -> bool:
         value = condition(row)
-        if value is not None and not isinstance(value, bool):
+        if value is not True and value is not False and value is not None:
             raise arguments.error("The expression is invalid. The result of a 'where' expression must be boolean.")
-        return bool(value)
+        return value is True
 
     return (Results(chunk.fields, filter(holds, chunk.rows)) for chunk in chunks)

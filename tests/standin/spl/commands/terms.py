@@ -136,6 +136,8 @@ def groups_of(row: Row, by: Sequence[str], distinct: bool = False) -> List[Tuple
 
     A value that a field has twice counts twice, unless `distinct`.
     """
+    if len(by) == 1 and type(only := row.get(by[0])) is not list:  # as for most groups
+        return [] if only is None else [(text(only),)]
     keys: List[Tuple[str, ...]] = [()]
     for field in by:
         values: Iterable[str] = map(text, as_list(row.get(field)))
@@ -147,6 +149,8 @@ def groups_of(row: Row, by: Sequence[str], distinct: bool = False) -> List[Tuple
 def time_of(row: Row) -> float:
     """For functions of time. Rows without a time all count as having the same one."""
     value = row.get("_time")
+    if value is None:
+        return 0.0
     amount = None if isinstance(value, list) else number(value)
     return 0.0 if amount is None else float(amount)
 
@@ -161,8 +165,15 @@ class Group:
     def add(self, row: Row) -> None:
         time = time_of(row)
         for term, state in zip(self.terms, self.aggregates):
-            for value in term.values(row):
-                state.add(value, time)
+            if term.expression is None and term.field:
+                value = row.get(term.field)
+                if value is None:
+                    continue
+                if type(value) is not list:
+                    state.add(value, time)
+                    continue
+            for each in term.values(row):
+                state.add(each, time)
 
     def results(self) -> Dict[str, Value]:
         """One field for each function that has a value."""

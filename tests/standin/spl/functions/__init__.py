@@ -6,9 +6,9 @@ Relies on: Search Reference, "Evaluation functions".
 import importlib
 import pkgutil
 
-from .registry import FUNCTIONS, call
+from .registry import FUNCTIONS, call, is_steady
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module("." + _module.name, __name__)
 
-__all__ = ["FUNCTIONS", "call"]
+__all__ = ["FUNCTIONS", "call", "is_steady"]

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from ...values import SplError, as_list, text
 from ..jsontext import dumped, native, value_of
-from ..operators import order, truth
+from ..operators import order, truth, written
 from ..patterns import compiled
 from .registry import MANY, function, invalid, lazy
 
@@ -22,8 +22,11 @@ def case(arguments, host):
 
     def evaluate(row):
         for condition, value in pairs:
-            if truth(condition(row)):
+            is_met = condition(row)
+            if is_met is True:
                 return value(row)
+            if is_met is not False:
+                truth(is_met)
         return None
 
     return evaluate
@@ -45,7 +48,16 @@ def validate(arguments, host):
 @lazy("if", 3)
 def if_(arguments, host):
     condition, then, otherwise = (argument.evaluate for argument in arguments)
-    return lambda row: then(row) if truth(condition(row)) else otherwise(row)
+
+    def evaluate(row):
+        is_met = condition(row)
+        if is_met is True:
+            return then(row)
+        if is_met is not False:
+            truth(is_met)
+        return otherwise(row)
+
+    return evaluate
 
 
 @lazy("coalesce", 1, MANY)
@@ -86,12 +98,24 @@ def text_of(value):
     return "\n".join(map(text, as_list(value)))
 
 
-@function("in", 2, MANY, nulls=True)
-def in_(value, *choices):
+@lazy("in", 2, MANY)
+def in_(arguments, host):
     """Null if there is nothing to compare. A null choice is skipped."""
-    if value is None:
-        return None
-    return any(order(one, each) == 0 for one in as_list(value) for choice in choices for each in as_list(choice))
+    value, *choices = [argument.evaluate for argument in arguments]
+    texts = [choice({}) for choice, argument in zip(choices, arguments[1:]) if argument.is_plain_text]
+
+    def is_one(row):
+        one = value(row)
+        if one is None:
+            return None
+        others = [each for choice in choices for each in as_list(choice(row))]
+        return any(order(a, b) == 0 for a in as_list(one) for b in others)
+
+    def is_text(row):
+        one = value(row)
+        return None if one is None else any(written(each) in texts for each in as_list(one))
+
+    return is_text if len(texts) == len(choices) else is_one
 
 
 @lru_cache(maxsize=1000)
@@ -133,7 +157,7 @@ def cidrmatch(cidr, ip):
     return any(in_network(text(cidr), text(one)) for one in as_list(ip))
 
 
-@lazy("searchmatch", 1, hosted=True)
+@lazy("searchmatch", 1, hosted=True, steady=False)
 def searchmatch(arguments, host):
     from ..search import parse
 

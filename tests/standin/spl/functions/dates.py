@@ -20,7 +20,7 @@ def now(arguments, host):
     return lambda row: seconds
 
 
-@lazy("time", 0, hosted=True)
+@lazy("time", 0, hosted=True, steady=False)
 def time(arguments, host):
     return lambda row: moment(host.clock.now())
 

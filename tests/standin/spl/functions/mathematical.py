@@ -69,7 +69,7 @@ def pi(arguments, host):
     return lambda row: PI
 
 
-@lazy("random", 0)
+@lazy("random", 0, steady=False)
 def random(arguments, host):
     return lambda row: chance.randrange(2**31)
 

@@ -7,6 +7,7 @@ def lower(value): ...                      receives values; null if an argument 
 def if_(arguments, host): ...              receives unevaluated arguments; returns an Evaluate
 
 Only a function that is `hosted` receives the host: expressions without such a function mean the same in all searches.
+A function that is `steady` gives the same value for the same arguments, whatever the row.
 """
 
 import math
@@ -31,6 +32,13 @@ class Argument(NamedTuple):
     """Whether it is a literal text or number."""
     fields: FrozenSet[str] = frozenset()
     """The fields that it reads."""
+    is_fixed: bool = False
+    """Whether it has the same value for all rows."""
+
+    @property
+    def is_plain_text(self) -> bool:
+        """Whether it is a literal text that does not look like a number, so it is compared as a text."""
+        return self.is_literal and self.kind == "string" and number(self.evaluate({})) is None
 
 
 class Function(NamedTuple):
@@ -39,6 +47,7 @@ class Function(NamedTuple):
     build: Callable[[List[Argument], Optional[Host]], Evaluate]
     module: str
     hosted: bool
+    steady: bool
 
 
 FUNCTIONS: Dict[str, Function] = {}
@@ -65,6 +74,10 @@ def call(name: str, arguments: List[Argument], host: Optional[Host]) -> Evaluate
     return found.build(arguments, host if found.hosted else None)
 
 
+def is_steady(name: str) -> bool:
+    return FUNCTIONS[name].steady
+
+
 def invalid(name: str) -> SplError:
     return SplError("The arguments to the '%s' function are invalid." % name)
 
@@ -76,11 +89,11 @@ def _add(names: str, entry: Function) -> None:
         FUNCTIONS[name] = entry
 
 
-def lazy(names: str, low: int, high: Optional[float] = None, hosted: bool = False):
+def lazy(names: str, low: int, high: Optional[float] = None, hosted: bool = False, steady: bool = True):
     """Registers a function that receives its arguments unevaluated. `names` are its name and aliases, by blanks."""
 
     def register(build: Callable[[List[Argument], Optional[Host]], Evaluate]):
-        _add(names, Function(low, low if high is None else high, build, build.__module__, hosted))
+        _add(names, Function(low, low if high is None else high, build, build.__module__, hosted, steady))
         return build
 
     return register
@@ -108,7 +121,7 @@ def function(
             called = partial(implementation, host=host) if hosted else implementation
             return _caller(called, [argument.evaluate for argument in arguments], nulls, each)
 
-        _add(names, Function(low, low if high is None else high, build, implementation.__module__, hosted))
+        _add(names, Function(low, low if high is None else high, build, implementation.__module__, hosted, True))
         return implementation
 
     return register
