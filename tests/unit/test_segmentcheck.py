@@ -136,6 +136,8 @@ def test_a_destination_whose_settings_are_wrong(check, splunkd):
     ):
         assert said in texts
     assert check.log().count("reason=settings") == 4
+    # An alert warns of what is kept: not of what somebody has misspelled or switched off.
+    assert {each["destination"] for each in splunkd.records("segment_checks")} == {"a", "b", "segment"}
 
 
 def test_an_unforeseen_error_leaves_the_other_destinations(check, splunkd):

@@ -1,8 +1,9 @@
 """The search command `segmentcheck`: checks destinations without sending them an event.
 
 Each row names a destination, or none to check all of them. The command returns one row for each check, and saves the
-checks in the collection segment_checks, where alerts and pages read the latest. Users who may not write to the
-collection still get the rows.
+checks in the collection segment_checks, where alerts and pages read the latest. It does not save those of a destination
+that is disabled or does not exist, of which no alert should warn. Users who may not write to the collection still get
+the rows.
 """
 
 import contextlib
@@ -46,9 +47,12 @@ class SegmentCheck(SearchCommand):
         service = rest.connect(info.splunkd_uri, info.session_key)
         with RunLog("segmentcheck", info.sid) as log:
             for record in records:
-                for name in destinations(service, str(record.get("destination") or "")):
+                given, listed = str(record.get("destination") or ""), destinations(service, "")
+                for name in [given] if given else listed:
                     found = _looked("settings", partial(check, service, name))
-                    _keep(service, name, found, log)
+                    _log(name, found, log)
+                    if name in listed:
+                        _keep(service, name, found)
                     now = time.time()
                     yield from ({"_time": now, "destination": name, **each._asdict()} for each in found)
 
@@ -117,11 +121,15 @@ def _looked(about: str, look: Callable[[], List[Check]]) -> List[Check]:
         return [Check("settings", checks.UNKNOWN, told.reason, str(told))]
 
 
-def _keep(service: Service, name: str, found: List[Check], log: RunLog) -> None:
-    """Logs the checks that found a problem, and replaces the destination's checks in the collection."""
+def _log(name: str, found: List[Check], log: RunLog) -> None:
+    """Logs the checks that found a problem."""
     for each in found:
         if each.status == checks.WARN:
             log.warning("warning", destination=name, reason=each.code, error="%s: %s" % (each.check, each.text))
+
+
+def _keep(service: Service, name: str, found: List[Check]) -> None:
+    """Replaces the destination's checks in the collection."""
     now = time.time()
     collection = Collection(service, CHECKS, Retry(max_attempts=2, first_wait_s=0.3))
     with contextlib.suppress(SegmentBridgeError):
