@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds dist/segment_bridge-<version>.tar.gz from app/, bin/, default/, lookups/, the libraries pinned in
 # app/lib/requirements.txt, and the pages in docs/. The last line of output is its path. The same sources give the same
-# bytes.
+# bytes. A package that is newer than all of them stays as it is.
 #
 # Needs Python >= 3.9 with pip: .venv (make setup) if it exists, else python3, or the one in PYTHON.
 set -euo pipefail
@@ -211,13 +211,25 @@ with open(target, "wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as pa
 PYTHON
 }
 
+# is_current PACKAGE: whether it is newer than all that it is made of. A folder is new if a file was removed from it.
+is_current() {
+    [[ -f $1 && -z $(find package.sh SECURITY.md CHANGELOG.md app bin default lookups docs build/*.key \
+        -name __pycache__ -prune -o -newer "$1" -print -quit) ]]
+}
+
 mkdir -p build dist
 work=$(mktemp -d build/package.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 libraries
 read_version
-assemble
 target=dist/$app-$version.tar.gz
-pack "$work/packed"
-mv "$work/packed" "$target"
+if is_current "$target"; then
+    echo "package: $target is up to date"
+else
+    touch "$work/began"  # what changes from here on may not be in the package
+    assemble
+    pack "$work/packed"
+    touch -r "$work/began" "$work/packed"
+    mv "$work/packed" "$target"
+fi
 echo "$target"

@@ -171,6 +171,17 @@ def test_a_changed_text_of_the_same_length_has_another_time(package, sources_wit
         assert before.getmember(name).mtime != after.getmember(name).mtime
 
 
+def test_a_package_is_built_again_if_anything_changed(package, sources_with_libraries):
+    kept = sources_with_libraries / "dist" / package.name
+    kept.parent.mkdir()
+    shutil.copy(package, kept)
+    written = kept.stat().st_mtime_ns
+    assert (built(sources_with_libraries), kept.stat().st_mtime_ns) == (kept, written)
+    (sources_with_libraries / "lookups/event_verbs.csv").unlink()
+    with tarfile.open(built(sources_with_libraries)) as after:
+        assert "segment_bridge/lookups/event_verbs.csv" not in after.getnames()
+
+
 def replace(file, old, new):
     text = file.read_text(encoding="utf-8")
     assert old in text
