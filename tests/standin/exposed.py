@@ -5,7 +5,8 @@ none of Splunk's lists, but is known to work.
 """
 
 import re
-from typing import Dict, Iterator, Pattern, Tuple
+from functools import cache
+from typing import Dict, FrozenSet, Pattern
 
 from .stores.conf import Stanza
 
@@ -21,15 +22,20 @@ def is_exposed(stanzas: Dict[str, Stanza], method: str, path: str) -> bool:
         return False
     endpoint = path.lstrip("/")[namespace.end() :].rstrip("/")
     return bool(_ALWAYS.fullmatch(endpoint)) or any(
-        method in methods and pattern.fullmatch(endpoint) for pattern, methods in _patterns(stanzas)
+        name.startswith(_PREFIX)
+        and "pattern" in stanza.settings
+        and method in _methods(stanza.settings.get("methods", "GET"))
+        and _pattern(stanza.settings["pattern"]).fullmatch(endpoint)
+        for name, stanza in stanzas.items()
     )
 
 
-def _patterns(stanzas: Dict[str, Stanza]) -> Iterator[Tuple[Pattern, Tuple[str, ...]]]:
-    for name, stanza in stanzas.items():
-        if name.startswith(_PREFIX) and "pattern" in stanza.settings:
-            steps = re.split(r"(\*\*|\*)", stanza.settings["pattern"].strip("/"))
-            yield (
-                re.compile("".join({"**": ".+", "*": "[^/]+"}.get(step) or re.escape(step) for step in steps)),
-                tuple(method.strip() for method in stanza.settings.get("methods", "GET").split(",")),
-            )
+@cache
+def _methods(setting: str) -> FrozenSet[str]:
+    return frozenset(method.strip() for method in setting.split(","))
+
+
+@cache
+def _pattern(setting: str) -> Pattern:
+    steps = re.split(r"(\*\*|\*)", setting.strip("/"))
+    return re.compile("".join({"**": ".+", "*": "[^/]+"}.get(step) or re.escape(step) for step in steps))
