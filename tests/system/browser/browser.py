@@ -19,6 +19,8 @@ from tests.support.waiting import attempts
 
 PROGRAMS = ("chromium", "chromedriver")
 WAIT_S = 30
+_TYPED_CHARACTERS = 20
+"""The longest text that is typed. A few keys take the browser as long as a whole text that is pasted."""
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key of an element's reference, from the standard
 _OPTIONS = (
     "--headless=new",
@@ -40,6 +42,15 @@ return Array.from({length: found.snapshotLength}, (_, number) => found.snapshotI
     .filter(isVisible)"""
 _TEXTS = _VISIBLE + ".map(textOf)"
 _CELLS = _VISIBLE + ".map(row => Array.from(row.children).filter(isVisible).map(textOf))"
+_SELECT_ALL = """
+const [field] = arguments;
+field.focus();
+if (document.activeElement !== field || field.readOnly || !field.checkVisibility({visibilityProperty: true})) {
+    throw new Error(`nobody can write into ${field.outerHTML}`);
+}
+field.select();
+"""
+"""Like WebDriver, refuses a field that a person could not use: what is disabled or inert does not take the focus."""
 
 TAB, ENTER, ESCAPE, END = "\ue004", "\ue007", "\ue00c", "\ue010"
 """Keys, as WebDriver encodes them."""
@@ -150,7 +161,7 @@ class Browser:
             found = text()
             if re.search(pattern, found):
                 return
-        raise NotThere("waited %g s in vain for /%s/ in: %s" % (seconds, pattern, found))
+        raise NotThere("waited %g s in vain for /%s/ at %s in: %s" % (seconds, pattern, self.address, found))
 
     # --- Its elements ---
 
@@ -249,7 +260,11 @@ class Element:
         self._call("POST", "/value", text=keys)
 
     def enter(self, text: str) -> None:
-        """Replaces the existing text."""
+        """Replaces the existing text. Pastes what nobody would type, such as a URL or a certificate."""
+        if len(text) > _TYPED_CHARACTERS:
+            self._browser.run(_SELECT_ALL, {_ELEMENT: self.reference})
+            self._browser.devtools("Input.insertText", text=text)
+            return
         self._call("POST", "/clear")
         if text:
             self.type(text)

@@ -16,9 +16,7 @@ TITLES = {
 class Part(Step):
     """A part of the view. Other texts in it, such as where a list is, are not reports."""
 
-    @property
-    def report(self) -> str:
-        return self._text_of('//*[@class="sb-report"]')
+    _REPORT = '//*[@class="sb-report"]'
 
     def rows(self) -> list:
         """The cells of its tables' rows."""

@@ -29,8 +29,15 @@ return (await fetch(location.pathname, {method: "POST", body: form})).status;
 """What the script of Splunk's own login page does: it puts the cookie into the form."""
 
 
+_NOT_BUSY = '[not(.//*[contains(@class, "sb-busy")])]'
+_LOADED = '//section[normalize-space(h2/span) or normalize-space(.//*[@role="status"])]/h2'
+"""The headings of the steps that have a mark or a report."""
+
+
 class Step:
     """A section of the page."""
+
+    _REPORT = '//*[@role="status"]'
 
     def __init__(self, browser: Browser, title: str):
         self._browser, self.title = browser, title
@@ -52,15 +59,14 @@ class Step:
     @property
     def report(self) -> str:
         """The result of the last action."""
-        return self._text_of('//*[@role="status"]')
+        return self._text_of(self._REPORT)
 
     def _text_of(self, xpath: str) -> str:
         return "".join(self._browser.texts(self._xpath + xpath)[:1])
 
     def wait_for(self, pattern: str, seconds: float = 60) -> None:
         """Waits until the step's report matches this regular expression and the step is no longer busy."""
-        busy = '%s//*[contains(@class, "sb-busy")]' % self._xpath
-        self._browser.wait_for(lambda: "" if self._browser.all(busy) else self.report, pattern, seconds)
+        self._browser.wait_for(lambda: self._text_of(_NOT_BUSY + self._REPORT), pattern, seconds)
 
     def field(self, label: str) -> Element:
         return self._browser.field(label, self._xpath)
@@ -116,8 +122,13 @@ class SetupPage:
     def open(self, path: str = "/en-US/app/segment_bridge/setup") -> None:
         """Opens the page. Returns once all steps have been loaded."""
         self.browser.open(self._web + path)
-        for step in (self.destination, self.clusters, self.audit, self.alerts, self.power):
-            self.browser.wait_for(lambda step=step: "%s: %s" % (step.title, step.mark or step.report), ": .", 60)
+        self.browser.wait_for(self._to_come, "^to come: $", 60)
+
+    def _to_come(self) -> str:
+        """Which steps have not been loaded yet."""
+        loaded = "".join(self.browser.texts(_LOADED))
+        titles = (DESTINATION, CLUSTERS, AUDIT, ALERTS, POWER)
+        return "to come: %s" % ", ".join(title for title in titles if title not in loaded)
 
     def answers(self) -> list:
         """All of Splunk's answers to the page's requests since it was opened: url, method, text."""
