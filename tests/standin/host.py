@@ -41,6 +41,7 @@ class SearchHost:
         self.sid, self.search, self.earliest, self.latest = job.sid, job.search, job.earliest, job.latest
         self._confs: Dict[str, Dict[str, Stanza]] = {}
         self._found: Dict[Tuple[str, str], Optional[Stanza]] = {}
+        self.expressions: Dict[str, Callable[[Row], Any]] = {}
 
     @cached_property
     def limits(self) -> Limits:
@@ -237,6 +238,14 @@ def _row(document: str, fields: Tuple[str, ...]) -> Row:
 _known_row = lru_cache(maxsize=20_000)(_row)
 
 
+@lru_cache(maxsize=100)
+def _csv(path: Path, version: tuple) -> Tuple[List[str], List[Row]]:
+    """The names and rows in this version of a file."""
+    lines = csv.reader(io.StringIO(path.read_text("utf-8-sig"), newline=""))
+    names = next(lines, [])
+    return names, [{name: cell for name, cell in zip(names, cells) if cell} for cells in lines]
+
+
 class CsvLookup:
     """A CSV file in an app's lookups folder."""
 
@@ -249,16 +258,15 @@ class CsvLookup:
 
     @property
     def fields(self) -> List[str]:
-        return next(self._read(), [])
+        return list(self._read()[0])
 
     def rows(self, query: Optional[dict] = None) -> Iterator[Row]:
-        lines = self._read()
-        names = next(lines, [])
-        return ({name: cell for name, cell in zip(names, cells) if cell} for cells in lines)
+        return iter(self._read()[1])
 
-    def _read(self) -> Iterator[List[str]]:
+    def _read(self) -> Tuple[List[str], List[Row]]:
         try:
-            return csv.reader(io.StringIO(self._path.read_text("utf-8-sig"), newline=""))
+            status = self._path.stat()
+            return _csv(self._path, (status.st_mtime_ns, status.st_size, status.st_ino))
         except FileNotFoundError:
             raise SplError("The lookup table '%s' does not exist or is not available." % self._path.name) from None
 

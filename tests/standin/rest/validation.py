@@ -8,7 +8,7 @@ import re
 from typing import Mapping
 
 from ..refusal import Refusal
-from ..spl.expressions import compiled
+from ..spl.expressions import of_any_search
 from ..stores.conf import Confs
 from ..values import SplError
 
@@ -36,7 +36,7 @@ def check(confs: Confs, handlers: tuple, given: Mapping[str, str]) -> None:
 
 def _apply(key: str, rule: str, given: Mapping[str, str]) -> None:
     try:
-        verdict = compiled(_IS_BOOL.sub(_BOOL, rule), None)(given)
+        verdict = of_any_search(_IS_BOOL.sub(_BOOL, rule))(given)
     except SplError as error:
         raise Refusal(501, "restmap.conf: the rule for %s is not known here: %s" % (key, error)) from None
     if isinstance(verdict, str) or verdict is False:

@@ -9,11 +9,11 @@ Relies on: Search Reference, "eval" (Usage).
 import re
 from functools import lru_cache
 from operator import methodcaller
-from typing import Any, Callable, FrozenSet, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, FrozenSet, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 from ..values import Decimals, Row, SplError, number
 from . import functions
-from .functions.registry import Argument, Evaluate, HostWanted
+from .functions.registry import AnyHost, Argument, Evaluate, HostWanted
 from .host import Host
 from .operators import arithmetic, comparison, comparison_with_text, conjunction, disjunction, exclusion, negation
 
@@ -42,14 +42,17 @@ def compiled(source: str, host: Host) -> Evaluate:
     Raises:
         SplError: it is malformed, or has an unknown function.
     """
-    return _of_any_search(source) or _Parser(source, host).whole()
+    found = of_any_search(source, host.others) or host.expressions.get(source)
+    if found is None:
+        found = host.expressions[source] = _Parser(source, host).whole()
+    return found
 
 
 @lru_cache(maxsize=5_000)
-def _of_any_search(source: str) -> Optional[Evaluate]:
-    """The compiled expression if it means the same in every search, else None."""
+def of_any_search(source: str, others: FrozenSet[str] = frozenset()) -> Optional[Evaluate]:
+    """The compiled expression if it means the same in every search with these choices, else None."""
     try:
-        return _Parser(source, None).whole()
+        return _Parser(source, AnyHost(others)).whole()
     except HostWanted:
         return None
 
@@ -86,7 +89,7 @@ class Typed(NamedTuple):
 
 
 class _Parser:
-    def __init__(self, source: str, host: Optional[Host]):
+    def __init__(self, source: str, host: Union[Host, AnyHost]):
         self.source, self.host, self.tokens, self.index = source, host, _tokens(source), 0
         self.signs = [*map(_sign, self.tokens), ""]
         """What each token is as an operator, a keyword or a parenthesis; "" after the last one."""

@@ -1,6 +1,6 @@
 """What the search language needs from the rest of splunkd. It gets this from nowhere else."""
 
-from typing import Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Protocol, Sequence
+from typing import Any, Callable, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Protocol, Sequence
 
 from ..clock import Clock
 from ..limits import Limits
@@ -53,6 +53,8 @@ class Host(Protocol):
     limits: Limits
     others: FrozenSet[str]
     """The choices (see choices) that this host answers the other way."""
+    expressions: Dict[str, Callable[[Row], Any]]
+    """The search's expressions that mean something of their own in each search, as functions of a row."""
     app: str
     owner: str
     sid: str

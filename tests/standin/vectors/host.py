@@ -1,6 +1,6 @@
 """The parts of splunkd that a search of the compliance tests needs: macros, lookups and events in memory."""
 
-from typing import Dict, Iterable, Iterator, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence
 
 from tests.standin.clock import Clock
 from tests.standin.limits import Limits
@@ -51,6 +51,7 @@ class Host:
         self._macros, self._lookups, self._events = macros or {}, lookups or {}, events
         self._props, self._rest = props or {}, rest or {}
         self.limits, self.others = Limits(limits or {}), frozenset(others)
+        self.expressions: Dict[str, Callable[[Row], Any]] = {}
         self.clock = clock or Clock(lambda: float(NOW))
         self.messages: List[tuple] = []
         self.collected: List[Row] = []

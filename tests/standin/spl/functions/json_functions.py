@@ -32,13 +32,13 @@ def _is_json(source) -> bool:
     return True
 
 
-@function("json_extract", 1, MANY, hosted=True)
+@function("json_extract", 1, MANY, chooses=True)
 def json_extract(source, *paths, host):
     value = value_of(source)
     return _extracted(value, [at_path(value, text(path)) for path in paths], host)
 
 
-@function("json_extract_exact", 1, MANY, hosted=True)
+@function("json_extract_exact", 1, MANY, chooses=True)
 def json_extract_exact(source, *keys, host):
     value = value_of(source)
     return _extracted(value, [value.get(text(key)) if isinstance(value, dict) else None for key in keys], host)
@@ -73,7 +73,7 @@ def json_entries(source):
     return dumped([{"key": key, "value": member} for key, member in value.items()])
 
 
-@function("json_array_to_mv", 1, 2, hosted=True)
+@function("json_array_to_mv", 1, 2, chooses=True)
 def json_array_to_mv(source, keep_quotes=False, *, host):
     value = value_of(source)
     if not isinstance(value, list):

@@ -6,13 +6,14 @@ def lower(value): ...                      receives values; null if an argument 
 @lazy("if", 3)
 def if_(arguments, host): ...              receives unevaluated arguments; returns an Evaluate
 
-Only a function that is `hosted` receives the host: expressions without such a function mean the same in all searches.
-A function that is `steady` gives the same value for the same arguments, whatever the row.
+Only a function that is `hosted` receives the host, and one that `chooses` what the host answers the other way (see
+choices), as host.others: expressions without a hosted function mean the same in all searches with the same choices. A
+function that is `steady` gives the same value for the same arguments, whatever the row.
 """
 
 import math
 from functools import partial
-from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional, Union
 
 from ...values import Row, SplError, Value, number
 from ..host import Host
@@ -44,20 +45,27 @@ class Argument(NamedTuple):
 class Function(NamedTuple):
     low: int
     high: float
-    build: Callable[[List[Argument], Optional[Host]], Evaluate]
+    build: Callable[[List[Argument], Any], Evaluate]
     module: str
     hosted: bool
+    chooses: bool
     steady: bool
 
 
 FUNCTIONS: Dict[str, Function] = {}
 
 
+class AnyHost(NamedTuple):
+    """Stands for the hosts of all searches with these choices."""
+
+    others: FrozenSet[str]
+
+
 class HostWanted(Exception):
-    """A function needs the host, and there is none."""
+    """A function needs the search's own host."""
 
 
-def call(name: str, arguments: List[Argument], host: Optional[Host]) -> Evaluate:
+def call(name: str, arguments: List[Argument], host: Union[Host, AnyHost]) -> Evaluate:
     """Calls a function.
 
     Raises:
@@ -69,9 +77,9 @@ def call(name: str, arguments: List[Argument], host: Optional[Host]) -> Evaluate
         raise SplError("The '%s' function is unsupported or undefined." % name)
     if not found.low <= len(arguments) <= found.high:
         raise invalid(name)
-    if found.hosted and host is None:
+    if found.hosted and isinstance(host, AnyHost):
         raise HostWanted
-    return found.build(arguments, host if found.hosted else None)
+    return found.build(arguments, host if found.hosted or found.chooses else None)
 
 
 def is_steady(name: str) -> bool:
@@ -92,8 +100,8 @@ def _add(names: str, entry: Function) -> None:
 def lazy(names: str, low: int, high: Optional[float] = None, hosted: bool = False, steady: bool = True):
     """Registers a function that receives its arguments unevaluated. `names` are its name and aliases, by blanks."""
 
-    def register(build: Callable[[List[Argument], Optional[Host]], Evaluate]):
-        _add(names, Function(low, low if high is None else high, build, build.__module__, hosted, steady))
+    def register(build: Callable[[List[Argument], Any], Evaluate]):
+        _add(names, Function(low, low if high is None else high, build, build.__module__, hosted, False, steady))
         return build
 
     return register
@@ -107,21 +115,24 @@ def function(
     each: bool = False,
     takes: str = "",
     hosted: bool = False,
+    chooses: bool = False,
 ):
     """Registers a function of values. Without `nulls` it is null if an argument is, and refuses null() itself.
 
     With `each`, it receives the first argument's values one by one; otherwise a multivalue field is a list. A function
     that `takes` text refuses a first argument that is recognisably a number, and one that takes numbers refuses a text
-    that is not one; this does not apply to what a field holds. A `hosted` function receives the host under that name.
+    that is not one; this does not apply to what a field holds. A function that is `hosted` or `chooses` gets `host`.
     """
 
     def register(implementation: Callable[..., Any]):
-        def build(arguments: List[Argument], host: Optional[Host]) -> Evaluate:
+        def build(arguments: List[Argument], host: Any) -> Evaluate:
             _check(names.split()[0], arguments, nulls, takes)
-            called = partial(implementation, host=host) if hosted else implementation
+            called = partial(implementation, host=host) if hosted or chooses else implementation
             return _caller(called, [argument.evaluate for argument in arguments], nulls, each)
 
-        _add(names, Function(low, low if high is None else high, build, implementation.__module__, hosted, True))
+        _add(
+            names, Function(low, low if high is None else high, build, implementation.__module__, hosted, chooses, True)
+        )
         return implementation
 
     return register
