@@ -8,12 +8,12 @@ import base64
 import hmac
 import secrets
 import threading
-from typing import Dict, FrozenSet, NamedTuple, Set, Tuple
+from typing import Dict, FrozenSet, Iterable, Mapping, NamedTuple, Set, Tuple
 
 from werkzeug.wrappers import Request
 
 from .refusal import Refusal
-from .stores.conf import NOBODY, Confs
+from .stores.conf import NOBODY, Confs, Stanza
 
 SYSTEM_USER, _SYSTEM_ROLE = "splunk-system-user", "splunk-system-role"
 
@@ -31,6 +31,7 @@ class Sessions:
     def __init__(self, confs: Confs, users: Dict[str, Tuple[str, FrozenSet[str]]]):
         self._confs, self.users = confs, users
         self._sessions: Dict[str, Session] = {}
+        self._rights: Dict[FrozenSet[str], Tuple[Mapping[str, Stanza], FrozenSet[str], FrozenSet[str]]] = {}
         self._lock = threading.Lock()
         self.cookie = ""  # its name contains splunkd's port, which is known only once it listens
 
@@ -111,16 +112,24 @@ class Sessions:
 
     def _now(self, session: Session) -> Session:
         """The session with its user's current roles and capabilities."""
-        stanzas = self._confs.stanzas("authorize")
+        stanzas = self._confs.shared("authorize")
         own = frozenset([_SYSTEM_ROLE]) if session.user == SYSTEM_USER else self.users[session.user][1]
-        roles: Set[str] = set()
-        capabilities: Set[str] = set()
-        waiting = list(own)
-        while waiting:
-            role = waiting.pop()
-            if role not in roles and "role_" + role in stanzas:
-                roles.add(role)
-                settings = stanzas["role_" + role].settings
-                capabilities.update(name for name, value in settings.items() if value.strip() == "enabled")
-                waiting += filter(None, settings.get("importRoles", "").split(";"))
-        return session._replace(roles=frozenset(roles), capabilities=frozenset(capabilities))
+        known = self._rights.get(own)
+        if known is None or known[0] is not stanzas:
+            known = self._rights[own] = (stanzas, *_rights(own, stanzas))
+        return session._replace(roles=known[1], capabilities=known[2])
+
+
+def _rights(own: Iterable[str], stanzas: Mapping[str, Stanza]) -> Tuple[FrozenSet[str], FrozenSet[str]]:
+    """These roles with those that they import, and the capabilities of all of them."""
+    roles: Set[str] = set()
+    capabilities: Set[str] = set()
+    waiting = list(own)
+    while waiting:
+        role = waiting.pop()
+        if role not in roles and "role_" + role in stanzas:
+            roles.add(role)
+            settings = stanzas["role_" + role].settings
+            capabilities.update(name for name, value in settings.items() if value.strip() == "enabled")
+            waiting += filter(None, settings.get("importRoles", "").split(";"))
+    return frozenset(roles), frozenset(capabilities)

@@ -101,11 +101,15 @@ class Confs:
 
         [default] is part of every stanza, and is not one itself.
         """
+        return dict(self.shared(conf, app, user))
+
+    def shared(self, conf: str, app: Optional[str] = None, user: str = NOBODY) -> Dict[str, Stanza]:
+        """The same, as one object as long as the files are the same. Nobody may change it."""
         seen, version = (conf, app, user), self._version(conf, app, user)
         known = self._merged.get(seen)
         if known is None or known[0] != version:
             known = self._merged[seen] = version, self._merge(conf, app, user)
-        return dict(known[1])
+        return known[1]
 
     def _version(self, conf: str, app: Optional[str], user: str) -> tuple:
         """A version for all files that determine what this app sees of a conf. Checking it is much faster than
@@ -146,7 +150,7 @@ class Confs:
         return {name: stanza._replace(settings={**default, **stanza.settings}) for name, stanza in merged.items()}
 
     def stanza(self, conf: str, app: Optional[str], name: str, user: str = NOBODY) -> Optional[Stanza]:
-        return self.stanzas(conf, app, user).get(name)
+        return self.shared(conf, app, user).get(name)
 
     def private(self, conf: str, app: str, name: str, user: str) -> Settings:
         """The settings of a stanza in a user's own layer alone."""

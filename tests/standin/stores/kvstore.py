@@ -31,6 +31,7 @@ LARGEST_KEPT_CHARS = 5_000
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
 
 Document = Dict[str, Any]
+_written = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class KvStore:
@@ -81,6 +82,13 @@ class KvStore:
             for table in tables:
                 if table == _table(app, collection) or (not collection and table.startswith(_table(app, ""))):
                     self._database.execute("DROP TABLE " + _quoted(table))
+
+
+class _Checked(NamedTuple):
+    """A document that may be stored."""
+
+    key: str
+    text: str
 
 
 class Definition(NamedTuple):
@@ -183,7 +191,7 @@ class Collection:
             self._write([checked], "INSERT")
         except sqlite3.IntegrityError:
             raise Refusal(409, "A document with the same key and user already exists.") from None
-        return checked[_KEY]
+        return checked.key
 
     def replace(self, key: str, document: Any) -> None:
         with self._lock:
@@ -202,7 +210,7 @@ class Collection:
             )
         checked = [self._checked(document) for document in documents]
         self._write(checked, "REPLACE")
-        return [document[_KEY] for document in checked]
+        return [document.key for document in checked]
 
     def delete(self, query: Optional[dict] = None) -> None:
         """Deletes the documents that match the query, or all of them without one."""
@@ -218,11 +226,7 @@ class Collection:
             self._remove([key])
 
     def _remove(self, keys: Sequence[str]) -> None:
-        self._database.execute("BEGIN")
-        self._database.executemany(
-            "DELETE FROM %s WHERE owner=? AND key=?" % self._table, [(self._owner, key) for key in keys]
-        )
-        self._database.execute("COMMIT")
+        self._change("DELETE FROM %s WHERE owner=? AND key=?" % self._table, [(self._owner, key) for key in keys])
 
     def texts(self, query: Optional[dict] = None) -> List[str]:
         """All matching documents as JSON, in the order of their keys. Who reads the same ones repeatedly need not parse
@@ -247,18 +251,28 @@ class Collection:
         )
         return (text for (text,) in rows if matches is None or matches(_document(text)))
 
-    def _write(self, documents: List[Document], verb: str) -> None:
-        rows = [(self._owner, document[_KEY], json.dumps(document, ensure_ascii=False)) for document in documents]
+    def _write(self, documents: List["_Checked"], verb: str) -> None:
         with self._lock:
-            self._database.execute("BEGIN")
-            try:
-                self._database.executemany("%s INTO %s VALUES (?, ?, ?)" % (verb, self._table), rows)
-            except sqlite3.Error:
-                self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
+            self._change(
+                "%s INTO %s VALUES (?, ?, ?)" % (verb, self._table),
+                [(self._owner, document.key, document.text) for document in documents],
+            )
 
-    def _checked(self, document: Any) -> Document:
+    def _change(self, statement: str, rows: Sequence[tuple]) -> None:
+        """Executes a statement with all rows or with none. (Most changes have one, which needs no transaction.)"""
+        if len(rows) < 2:
+            for row in rows:
+                self._database.execute(statement, row)
+            return
+        self._database.execute("BEGIN")
+        try:
+            self._database.executemany(statement, rows)
+        except sqlite3.Error:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+    def _checked(self, document: Any) -> "_Checked":
         """The document as it is stored: with `_key` and `_user`. If types are not enforced, texts of numbers become
         numbers, and fields with other types are dropped.
         """
@@ -277,9 +291,10 @@ class Collection:
         if not isinstance(key, str) or not key:
             raise Refusal(400, "The _key of a document must be a string that is not empty.")
         stored["_user"] = self._owner
-        if len(json.dumps(stored, ensure_ascii=False).encode(errors="surrogatepass")) > MAX_DOCUMENT_BYTES:
+        text = _written(stored)
+        if 4 * len(text) > MAX_DOCUMENT_BYTES < len(text.encode(errors="surrogatepass")):
             raise Refusal(400, "The document exceeds the maximum size of 16 MB.")
-        return stored
+        return _Checked(key, text)
 
 
 def _document(text: str) -> Document:

@@ -81,14 +81,15 @@ class _Direct:
     def post(self, path: str, headers, body: str):
         *_, name, operation = path.split("/")
         assert operation == "batch_save"
-        saved = self._done(lambda collection: collection.save(json.loads(body)), name)
+        saved = self.done(lambda collection: collection.save(json.loads(body)), name)
         return SimpleNamespace(body=io.BytesIO(json.dumps(saved).encode()))
 
     def delete(self, path: str, query: str):
-        self._done(lambda collection: collection.delete(json.loads(query)), path.rsplit("/", 1)[1])
+        self.done(lambda collection: collection.delete(json.loads(query)), path.rsplit("/", 1)[1])
         return SimpleNamespace(body=io.BytesIO())
 
-    def _done(self, what: Callable[[Collection], Any], name: str) -> Any:
+    def done(self, what: Callable[[Collection], Any], name: str) -> Any:
+        """Does something with a collection. (Its definition is looked up only once.)"""
         if self._kvstore.status != READY:
             raise ConnectionError("KV store is not ready")
         if name not in self._collections:
@@ -110,6 +111,7 @@ class Site:
         self._service = _Direct(splunkd)
         self._folder = splunkd.home / "runs"
         self._folder.mkdir()
+        self._sources = {file: str(splunkd.logs.folder / file) for file in (runlog.FILE_NAME, "scheduler.log")}
         self._numbers = itertools.count(1)
         self._unwritten: List[Event] = []  # indexed together when a search looks, which takes less time
 
@@ -118,15 +120,15 @@ class Site:
     @contextlib.contextmanager
     def run_log(self, at: float, component: str, sid: str = "", **facts) -> Iterator[runlog.RunLog]:
         """A run of the app that logs at a time."""
-        file = self._folder / runlog.FILE_NAME
         with (
             mock.patch.object(time, "time", lambda: at),
             runlog.RunLog(component, sid, str(self._folder), **facts) as log,
         ):
             yield log
-        for line in file.read_text(encoding="utf-8").splitlines():
-            self._index(line, runlog.FILE_NAME, "segment_bridge:log")
-        file.unlink()
+        with open(self._folder / runlog.FILE_NAME, "r+", encoding="utf-8") as file:
+            for line in file.read().splitlines():
+                self._index(line, runlog.FILE_NAME, "segment_bridge:log")
+            file.truncate(0)
 
     def keep(self, log: runlog.RunLog, **facts) -> None:
         """Records what a run records at its end."""
@@ -143,8 +145,7 @@ class Site:
         )
 
     def _index(self, raw: str, file: str, sourcetype: str) -> None:
-        source = str(self.splunkd.logs.folder / file)
-        self._unwritten.append(Event(raw, None, "_internal", "standin", source, sourcetype))
+        self._unwritten.append(Event(raw, None, "_internal", "standin", self._sources[file], sourcetype))
 
     def job(
         self,
@@ -201,26 +202,25 @@ class Site:
     def _read(self, to: float) -> None:
         """Marks everything that had arrived, or was left behind, as read and sent."""
         hour = to - to % HOUR
-        for start in {hour - HOUR, hour, min(self._read_hour, hour)}:
-            end = start + HOUR
-            self.save(
-                "segment_backfill",
-                {
-                    "_key": "i%d" % start,
-                    "kind": "index",
-                    "planned": to,
-                    "start": start,
-                    "end": end,
-                    "read_to": min(end, to),
-                    "state": "done" if end <= to else "waiting",
-                    "attempts": 0 if end > to else 1,
-                    "claimed": to,
-                    "events": 100,
-                    "accepted": 90,
-                    "not_sent": 0,
-                    "updated": to + 20,
-                },
-            )
+        slices = [
+            {
+                "_key": "i%d" % start,
+                "kind": "index",
+                "planned": to,
+                "start": start,
+                "end": start + HOUR,
+                "read_to": min(start + HOUR, to),
+                "state": "done" if start + HOUR <= to else "waiting",
+                "attempts": 0 if start + HOUR > to else 1,
+                "claimed": to,
+                "events": 100,
+                "accepted": 90,
+                "not_sent": 0,
+                "updated": to + 20,
+            }
+            for start in {hour - HOUR, hour, min(self._read_hour, hour)}
+        ]
+        self.save("segment_backfill", *slices)
         self._read_hour = hour
 
     def rehearsal(self, seconds: float, problems: Sequence[Problem]) -> None:
@@ -269,7 +269,7 @@ class Site:
         self._write(is_now=True)
 
     def save(self, collection: str, *documents: dict) -> None:
-        self.splunkd.kvstore.collection(APP, collection, "nobody").save(list(documents))
+        self._service.done(lambda kept: kept.save(list(documents)), collection)
 
     def delete(self, collection: str, key: str) -> None:
         self.splunkd.kvstore.collection(APP, collection, "nobody").delete({"_key": key})
