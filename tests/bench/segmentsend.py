@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.integration.chunked import environment
+from tests.standin.stores import packages
 from tests.support import pythons
 from tests.support.fakes.segment import WRITE_KEY, Separate
 from tests.support.splunkd import SplunkdServer
@@ -129,7 +130,8 @@ class Bench:
     """The places and servers that the contenders run between."""
 
     def __init__(self, folder: Path, package: Path):
-        shutil.unpack_archive(package, folder / "etc/apps")
+        (folder / "etc/apps").mkdir(parents=True)
+        packages.install(folder / "etc", package, update=False)
         (folder / "var/log/splunk").mkdir(parents=True)
         self._home = folder
         self.script = str(folder / "etc/apps/segment_bridge/bin/segmentsend.py")
@@ -394,7 +396,7 @@ def startup(bench: Bench, version: str, python: str, given: argparse.Namespace) 
     contender = bench.contenders(version, python)["segmentsend"]
     imports = Contender("", [python, "-c", "import splunklib.searchcommands"])
     took: dict[str, list[float]] = {"import splunklib.searchcommands": [], "segmentsend answers getinfo": []}
-    for _ in range(15):
+    for _ in range(given.starts):
         for name, each in zip(took, (imports, contender)):
             began = time.perf_counter()
             with bench.start(each, "http://127.0.0.1:1", gzip=True) as process:
@@ -407,7 +409,7 @@ def startup(bench: Bench, version: str, python: str, given: argparse.Namespace) 
                 process.stdin.close()
     medians = {name: statistics.median(each) for name, each in took.items()}
     first = next(iter(medians.values()))
-    print("Python %s, medians of 15\n" % version)
+    print("Python %s, medians of %d\n" % (version, given.starts))
     table(["", "ms", "ratio"], [[name, round(1000 * each), each / first] for name, each in medians.items()])
 
 
@@ -425,6 +427,7 @@ def main() -> None:
     options.add_argument("--chunks", type=int, nargs="+", default=[2_500, 50_000], help="rows per chunk")
     options.add_argument("--latencies", type=int, nargs="+", default=[0, 50, 200], help="milliseconds per call")
     options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--starts", type=int, default=15, help="for the part startup")
     options.add_argument("--pythons", nargs="+", default=pythons.SPLUNKS)
     given = options.parse_args()
     interpreters = pythons.installed(given.pythons)

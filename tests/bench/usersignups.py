@@ -28,7 +28,6 @@ from tests.support.splunkd import SplunkdDouble, SplunkdServer
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = (100_000, 10_000)
-ROUNDS = 3
 MAX_PEAK_MB, MAX_IMPORT_S, MAX_RATIO, MAX_PEAK_DIFFERENCE = 120, 0.4, 1.0, 0.1
 
 LISTING = """
@@ -127,10 +126,10 @@ class Bench:
         (self._app / "lib").symlink_to(ROOT / "build/lib")
         (folder / "var/log/splunk").mkdir(parents=True)
 
-    def import_s(self) -> float:
-        """The time to import the Kubernetes client: the shortest of five, because it was disturbed least."""
+    def import_s(self, count: int) -> float:
+        """The time to import the Kubernetes client: the shortest of so many, because it was disturbed least."""
         command = [self._python, "-I", "-c", IMPORT, self._app / "lib"]
-        return min(float(run(command).out) for _ in range(5))
+        return min(float(run(command).out) for _ in range(count))
 
     def listing(self, kubeconfig: Path) -> Run:
         return run([self._python, "-c", LISTING, self._app / "bin", kubeconfig, self._namespace])
@@ -167,11 +166,11 @@ def line(*cells: object) -> None:
     print("|", " | ".join(str(cell) for cell in cells), "|", flush=True)
 
 
-def measure(bench: Bench, kubeconfig: Path) -> float:
+def measure(bench: Bench, kubeconfig: Path, rounds: int) -> float:
     """Prints a table. Returns the peak memory of the runs, in MB."""
     has_kubectl = shutil.which("kubectl")
     listings, others = [], []
-    for _ in range(ROUNDS):  # in turn, so that other load on the machine affects both
+    for _ in range(rounds):  # in turn, so that other load on the machine affects both
         listings.append(bench.listing(kubeconfig))
         if has_kubectl:
             others.append(bench.kubectl(kubeconfig))
@@ -202,21 +201,25 @@ def main() -> None:
     options = argparse.ArgumentParser(prog="python -m tests.bench usersignups")
     options.add_argument("--signups", type=int, nargs="+", default=SIZES, help="how many signups each fake cluster has")
     options.add_argument("--namespace", default=HOST_NAMESPACE)
+    options.add_argument("--rounds", type=int, default=3, help="of listings")
+    options.add_argument("--imports", type=int, default=5)
+    options.add_argument("--pythons", nargs="+", default=pythons.SPLUNKS)
     given = options.parse_args()
-    for version, python in pythons.installed().items():
+    for version, python in pythons.installed(given.pythons).items():
         with tempfile.TemporaryDirectory() as folder:
             bench = Bench(Path(folder), python, given.namespace)
+            import_ms = 1000 * bench.import_s(given.imports)
             print(
-                f"\n### Python {version}\n\nimport of the Kubernetes client: {bench.import_s() * 1000:.0f} ms "
+                f"\n### Python {version}\n\nimport of the Kubernetes client: {import_ms:.0f} ms "
                 f"(target: under {MAX_IMPORT_S * 1000:.0f})"
             )
             if "KUBECONFIG" in os.environ:
-                peaks = [measure(bench, Path(os.environ["KUBECONFIG"]))]
+                peaks = [measure(bench, Path(os.environ["KUBECONFIG"]), given.rounds)]
             else:
                 peaks = []
                 for signups in given.signups:
                     with fake_cluster(Path(folder), signups) as kubeconfig:
-                        peaks.append(measure(bench, kubeconfig))
+                        peaks.append(measure(bench, kubeconfig, given.rounds))
             print(
                 f"\npeak memory of a run: {max(peaks):.0f} MB (target: under {MAX_PEAK_MB}), "
                 f"{max(peaks) / min(peaks) - 1:+.0%} between the sizes (target: {MAX_PEAK_DIFFERENCE:.0%} at most)"

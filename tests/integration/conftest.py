@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.integration.chunked import Command, Result, Row, environment, run
+from tests.standin.stores import packages
 from tests.support.fakes.segment import WRITE_KEY, FakeSegment
 from tests.support.forked import SEGMENTSENDS, Server
 from tests.support.splunkd import SplunkdServer
@@ -22,7 +22,8 @@ from tests.support.splunkd import SplunkdServer
 def splunk_home(package, tmp_path_factory) -> Path:
     """A Splunk with only the app."""
     home = tmp_path_factory.mktemp("splunk")
-    shutil.unpack_archive(package, home / "etc/apps")
+    (home / "etc/apps").mkdir(parents=True)
+    packages.install(home / "etc", package, update=False)
     return home
 
 

@@ -16,8 +16,9 @@ LITTLE = {
     "ledger": "--rows 400 --rounds 1",
     "search": "--builds 1 --rows 2 --before default/macros.conf",
     "search_language": "--events 100",
-    "segmentsend": "--parts overlap level startup --rows 200 --chunks 100 --latencies 0 --rounds 1 --pythons 3.9",
-    "usersignups": "--signups 20",
+    "segmentsend": "--parts overlap level startup --rows 200 --chunks 100 --latencies 0 --rounds 1 --starts 1 "
+    "--pythons 3.9",
+    "usersignups": "--signups 20 --rounds 1 --imports 1 --pythons 3.9",
 }
 
 
