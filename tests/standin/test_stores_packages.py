@@ -59,6 +59,31 @@ def test_bytecode_outlives_an_installation_if_times_tell_contents(etc, tmp_path,
     assert (found == tmp_path / "kept" / "one" / "bin") is is_of_content
 
 
+def test_a_package_that_was_installed_before_gives_the_same_app(tmp_path):
+    built = package(tmp_path, "one", {"bin/a.py": "print()", "default/macros.conf": "[m]\ndefinition = 1\n"})
+    installed = []
+    for number in range(4):
+        etc = tmp_path / str(number)
+        (etc / "apps").mkdir(parents=True)
+        assert packages.install(etc, built, False) == "one"
+        app = etc / "apps" / "one"
+        installed.append({str(path.relative_to(app)): path.read_bytes() for path in app.rglob("*") if path.is_file()})
+        (app / "local").mkdir()
+        (app / "local" / "macros.conf").write_text("[ours]\n")
+        if number == 1:  # a change in place, which all installations with links to the file have
+            (app / "bin" / "a.py").write_text("print(1)")
+        if number == 2:
+            (tmp_path / "2" / "apps" / "one" / "default" / "macros.conf").unlink()
+    assert installed[1:] == installed[:1] * 3
+    assert set(installed[0]) == {"bin/a.py", "default/app.conf", "default/macros.conf"}
+
+
+def test_another_package_of_the_same_name_is_another_app(tmp_path, etc):
+    packages.install(etc, package(tmp_path, "one", {"bin/a.py": "print()"}), False)
+    packages.install(etc, package(tmp_path, "one", {"bin/a.py": "print(2)"}), True)
+    assert (etc / "apps" / "one" / "bin" / "a.py").read_text() == "print(2)"
+
+
 @pytest.mark.parametrize(
     ("members", "reason"),
     [

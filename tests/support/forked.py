@@ -44,9 +44,9 @@ class Server:
 
     def start(self, command: Sequence[str], env: Mapping[str, str], ahead_s: float = 0.0, **_: Any) -> "Forked":
         """Starts the script as `command` says, by a clock that is ahead; like subprocess.Popen, but always with pipes,
-        in its own process group.
+        in its own process group. The command may have another name for the script's file.
         """
-        assert command[1] == self.script
+        assert os.path.samefile(command[1], self.script)
         return Forked(self._requests, json.dumps([ahead_s, dict(env), list(command[1:])]).encode())
 
 

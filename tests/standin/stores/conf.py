@@ -124,7 +124,7 @@ class Confs:
                 files.append("%s/%s/%s/%s" % (self._apps, each, layer, file))
         if app is not None and user != NOBODY:
             files.append("%s/users/%s/%s/local/%s" % (self._etc, user, app, file))
-        return (tuple(apps), *map(_file_version, files))
+        return (tuple(apps), *map(file_version, files))
 
     def _merge(self, conf: str, app: Optional[str], user: str) -> Dict[str, Stanza]:
         merged: Dict[str, Stanza] = {}
@@ -205,7 +205,7 @@ class Confs:
         """An object's permissions: its own, else its kind's, else the app's. Without a kind, the app's."""
         folder = self._system if app == SYSTEM else "%s/%s" % (self._apps, app)
         files = ["%s/metadata/%s" % (folder, file) for file in ("default.meta", "local.meta")]
-        asked, version = (kind, name, app), tuple(map(_file_version, files))
+        asked, version = (kind, name, app), tuple(map(file_version, files))
         known = self._accesses.get(asked)
         if known is None or known[0] != version:
             known = self._accesses[asked] = version, self._access(kind, name, app, files)
@@ -267,7 +267,7 @@ class Confs:
     def _read(self, path: Path) -> Dict[str, Settings]:
         name = str(path)
         with self._lock:
-            version = _file_version(name)
+            version = file_version(name)
             if version is None:
                 return {}
             if name not in self._parsed or self._parsed[name][0] != version:
@@ -289,7 +289,7 @@ _APP_FILES = ("default/app.conf", "local/app.conf", "metadata/default.meta", "me
 """These files say whether an app is disabled, and what it exports."""
 
 
-def _file_version(path: str) -> Optional[tuple]:
+def file_version(path: str) -> Optional[tuple]:
     """A value that changes when the file does; None if there is no file."""
     try:
         status = os.stat(path)

@@ -12,15 +12,30 @@ import tarfile
 import tempfile
 import zlib
 from pathlib import Path, PurePosixPath
-from typing import Dict
+from typing import Dict, List, NamedTuple, Optional
 
 from ksconf.conf.parser import PARSECONF_STRICT_NC, ConfParserException, parse_conf
 
 from ..refusal import Refusal
 from ..runner.kinds import declared
 from ..settings import check, check_meta
+from .conf import file_version
 
 _BYTECODE = Path(__file__).resolve().parents[3] / "build" / "bytecode"
+
+
+class _Installed(NamedTuple):
+    """What a package's installation consists of, by paths in the app's folder."""
+
+    app: Path
+    folders: List[str]
+    files: Dict[str, Optional[tuple]]
+    """Their versions (file_version)."""
+    links: Dict[str, str]
+
+
+_installed: Dict[tuple, _Installed] = {}
+"""By an archive's path and version, an installation of it by this process."""
 
 
 def install(etc: Path, archive: Path, update: bool) -> str:
@@ -31,16 +46,57 @@ def install(etc: Path, archive: Path, update: bool) -> str:
     """
     apps = etc / "apps"
     with tempfile.TemporaryDirectory(dir=etc, prefix=".bundle_tmp_") as folder:
-        unpacked = _unpacked(archive, Path(folder))
+        version = (archive, file_version(str(archive)))
+        known = _installed.get(version)
+        unpacked = known and _linked(known, Path(folder) / "linked")
+        if not unpacked:
+            unpacked = _unpacked(archive, Path(folder) / "unpacked")
+            _check(unpacked)
+            _share_bytecode(unpacked)
+            known = _contents(unpacked)._replace(app=apps / unpacked.name)
         app = unpacked.name
-        _check(unpacked)
         if (apps / app).exists():
             if not update:
                 raise Refusal(409, "App '%s' already exists; use the \"update\" argument to install anyway." % app)
             _keep(apps / app, unpacked)
             (apps / app).replace(Path(folder) / "former")
-        _share_bytecode(unpacked)
         unpacked.replace(apps / app)
+    _installed[version] = known
+    return app
+
+
+def _contents(app: Path) -> _Installed:
+    found = _Installed(app, [], {}, {})
+    for folder, folders, files in os.walk(app):
+        for name in [*folders, *files]:
+            path = os.path.join(folder, name)
+            within = os.path.relpath(path, app)
+            if os.path.islink(path):
+                found.links[within] = os.readlink(path)
+            elif name in files:
+                found.files[within] = file_version(path)
+            else:
+                found.folders.append(within)
+    return found
+
+
+def _linked(known: _Installed, folder: Path) -> Optional[Path]:
+    """A package that was checked and installed before, with hard links to that installation's files: to create files
+    takes ten times as long. None if those are not what they were, or are on another file system.
+    """
+    app = folder / known.app.name
+    try:
+        for path in ("", *known.folders):
+            os.makedirs(os.path.join(app, path))
+        for path, version in known.files.items():
+            installed = os.path.join(known.app, path)
+            if file_version(installed) != version:
+                return None
+            os.link(installed, os.path.join(app, path))
+        for path, target in known.links.items():
+            os.symlink(target, os.path.join(app, path))
+    except OSError:
+        return None
     return app
 
 

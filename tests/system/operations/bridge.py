@@ -1,5 +1,6 @@
 """A site that really sends: the app's own command, to Segment on loopback, with a user map of two users."""
 
+import atexit
 import contextlib
 import json
 import os
@@ -7,7 +8,7 @@ import sys
 import time
 from datetime import timezone, tzinfo
 from pathlib import Path
-from typing import Any, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Mapping, Tuple
 
 from tests.standin.conftest import MovedClock
 from tests.standin.runner import python
@@ -42,18 +43,31 @@ class FileClock(MovedClock):
 
 
 class Pythons(python.Pythons):
-    """The Pythons of a Splunk. Once there is a `server`, it runs its script instead of them, by the same clock."""
+    """The Pythons of a Splunk. A server runs segmentsend instead of them, by the same clock."""
 
-    server: Optional[Server] = None
-
-    def __init__(self, interpreter: str, clock: FileClock):
-        super().__init__(dict.fromkeys(pythons.SPLUNKS, interpreter))
-        self._clock = clock
+    def __init__(self, interpreter: str, wrapped: str, clock: FileClock):
+        super().__init__(dict.fromkeys(pythons.SPLUNKS, wrapped))
+        self._interpreter, self._clock = interpreter, clock
 
     def start(self, command: List[str], **how: Any) -> Any:
-        if self.server and command[1] == self.server.script:
-            return self.server.start(command, ahead_s=self._clock.ahead_s, **how)
-        return super().start(command, **how)
+        if Path(command[1]).name != "segmentsend.py":
+            return super().start(command, **how)
+        server = _server(self._interpreter, os.stat(command[1]).st_ino, command[1], how["env"])
+        return server.start(command, ahead_s=self._clock.ahead_s, **how)
+
+
+_servers: Dict[Tuple[str, int], Server] = {}
+"""By the interpreter and the inode of the script. Bridges of the same process share the app's files, which the stand-in
+links, and so a server.
+"""
+
+
+def _server(interpreter: str, inode: int, script: str, environment: Mapping[str, str]) -> Server:
+    if (interpreter, inode) not in _servers:
+        server = _servers[interpreter, inode] = Server(interpreter, script, SEGMENTSENDS, environment)
+        server.__enter__()
+        atexit.register(server.__exit__)
+    return _servers[interpreter, inode]
 
 
 class Bridge(Site):
@@ -132,10 +146,6 @@ def bridge(folder: Path, package: Path, zone: tzinfo = timezone.utc) -> Iterator
     interpreter = next(filter(None, map(pythons.find, reversed(pythons.SPLUNKS))), sys.executable)
     script.write_text(PYTHON.format(interpreter, CLOCKED, clock.file))
     script.chmod(0o755)
-    offered = Pythons(str(script), clock)
+    offered = Pythons(str(interpreter), str(script), clock)
     with FakeSegment() as segment, Splunkd(folder / "splunk", clock=clock, pythons=offered) as splunkd:
-        site = Bridge(splunkd, clock, package, segment)
-        command = str(splunkd.confs.folder(APP) / "bin/segmentsend.py")
-        with Server(interpreter, command, SEGMENTSENDS, splunkd.environment) as server:
-            offered.server = server
-            yield site
+        yield Bridge(splunkd, clock, package, segment)
