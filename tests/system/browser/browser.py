@@ -46,13 +46,25 @@ _SELECT_ALL = """
 const [field] = arguments;
 field.focus();
 if (document.activeElement !== field || field.readOnly || !field.checkVisibility({visibilityProperty: true})) {
-    throw new Error(`nobody can write into ${field.outerHTML}`);
+    throw new Error(`nobody can write into ${field.outerHTML.slice(0, 200)}`);
 }
 field.select();
 """
 """Like WebDriver, refuses a field that a person could not use: what is disabled or inert does not take the focus."""
+_MIDDLE = """
+const [element] = arguments;
+element.scrollIntoView({block: "nearest", inline: "nearest", behavior: "instant"});
+const {left, top, width, height} = element.getClientRects()[0];
+const [x, y] = [Math.floor(left + width / 2), Math.floor(top + height / 2)];
+const hit = document.elementFromPoint(x, y);
+if (!element.contains(hit)) {
+    throw new Error(`who clicks on ${element.outerHTML.slice(0, 200)} hits ${hit?.outerHTML.slice(0, 200)}`);
+}
+return [x, y];
+"""
+_DOWN_AND_UP = ({"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0})
 
-TAB, ENTER, ESCAPE, END = "\ue004", "\ue007", "\ue00c", "\ue010"
+TAB, ENTER, ESCAPE, END, DELETE = "\ue004", "\ue007", "\ue00c", "\ue010", "\ue017"
 """Keys, as WebDriver encodes them."""
 
 
@@ -201,17 +213,11 @@ class Browser:
 
     def press(self, key: str) -> None:
         """Presses a key, wherever the focus is."""
-        self._call(
-            "POST",
-            "/actions",
-            actions=[
-                {
-                    "type": "key",
-                    "id": "keyboard",
-                    "actions": [{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}],
-                }
-            ],
-        )
+        self.act("key", {"type": "keyDown", "value": key}, {"type": "keyUp", "value": key})
+
+    def act(self, device: str, *actions: Any) -> None:
+        """Performs actions of the "pointer" or of the "key"board, as WebDriver describes them."""
+        self._call("POST", "/actions", actions=[{"type": device, "id": device, "actions": actions}])
 
     @property
     def focused(self) -> "Element":
@@ -253,7 +259,9 @@ class Element:
         )
 
     def click(self) -> None:
-        self._call("POST", "/click")
+        """Clicks in the middle, if it is what one sees there. (WebDriver's own click takes four times as long.)"""
+        x, y = self._browser.run(_MIDDLE, {_ELEMENT: self.reference})
+        self._browser.act("pointer", {"type": "pointerMove", "x": x, "y": y}, *_DOWN_AND_UP)
 
     def type(self, keys: str) -> None:
         """Types at the end of the existing text."""
@@ -261,13 +269,11 @@ class Element:
 
     def enter(self, text: str) -> None:
         """Replaces the existing text. Pastes what nobody would type, such as a URL or a certificate."""
+        self._browser.run(_SELECT_ALL, {_ELEMENT: self.reference})
         if len(text) > _TYPED_CHARACTERS:
-            self._browser.run(_SELECT_ALL, {_ELEMENT: self.reference})
             self._browser.devtools("Input.insertText", text=text)
-            return
-        self._call("POST", "/clear")
-        if text:
-            self.type(text)
+        else:
+            self.type(text or DELETE)
 
 
 def _port(driver: subprocess.Popen) -> int:
