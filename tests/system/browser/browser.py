@@ -143,6 +143,14 @@ class Browser:
         """Sends a command of the Chrome DevTools Protocol."""
         return self._call("POST", "/goog/cdp/execute", cmd=command, params=parameters)
 
+    def forget(self) -> None:
+        """Becomes a browser without any earlier state again, with an empty page."""
+        fresh = self._call("POST", "/window/new", type="tab")["handle"]
+        self._call("DELETE", "/window")
+        self._call("POST", "/window", handle=fresh)
+        for kind in ("Cookies", "Cache"):
+            self.devtools("Network.clearBrowser" + kind)
+
     def resize(self, width: int) -> None:
         """Resizes the window, in CSS pixels."""
         self.devtools("Emulation.setDeviceMetricsOverride", width=width, height=1000, deviceScaleFactor=1, mobile=False)

@@ -10,6 +10,13 @@ from tests.system.browser.browser import Browser
 from tests.system.browser.page import SetupPage
 
 
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """For all modules: to start it takes as long as five pages."""
+    with Browser() as browser:
+        yield browser
+
+
 @pytest.fixture(scope="module")
 def environment(package: Path) -> Iterator[Environment]:
     """With the app as it is right after the upload."""
@@ -20,10 +27,22 @@ def environment(package: Path) -> Iterator[Environment]:
 
 
 @pytest.fixture(scope="module")
-def browser(environment: Environment) -> Iterator[Browser]:
-    with Browser() as browser:
-        SetupPage(browser, environment.splunk.web).log_in(environment.admin.user, environment.splunk.password)
-        yield browser
+def browser(chromium: Browser, environment: Environment) -> Iterator[Browser]:
+    """Logged in as the administrator."""
+    _log_in(chromium, environment)
+    yield chromium
+    chromium.forget()
+
+
+@pytest.fixture
+def borrowed(browser: Browser, environment: Environment) -> Iterator[Browser]:
+    """The browser, for a test that logs in as somebody else."""
+    yield browser
+    _log_in(browser, environment)
+
+
+def _log_in(browser: Browser, environment: Environment) -> None:
+    SetupPage(browser, environment.splunk.web).log_in(environment.admin.user, environment.splunk.password)
 
 
 @pytest.fixture

@@ -112,7 +112,8 @@ class SetupPage:
         )
 
     def log_in(self, user: str, password: str) -> None:
-        """Logs in, and from then on records Splunk's answers to the page."""
+        """Logs in with a browser that knows nobody, and from then on records Splunk's answers to the page."""
+        self.browser.forget()
         self.browser.devtools("Page.enable")
         self.browser.devtools("Page.addScriptToEvaluateOnNewDocument", source=_RECORD)
         self.browser.open(self._web + "/en-US/account/login")

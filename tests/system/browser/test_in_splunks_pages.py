@@ -9,7 +9,7 @@ from tests.standin.clients import PASSWORD, connect
 from tests.standin.splunkd import Splunkd
 from tests.standin.stores.kvstore import STARTING
 from tests.support.administrator import APP
-from tests.system.browser.browser import TAB, Browser, missing
+from tests.system.browser.browser import TAB, missing
 from tests.system.browser.looks import problems, violations
 from tests.system.browser.page import SetupPage
 
@@ -35,9 +35,9 @@ def splunkd(package, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def browser(splunkd):
-    with Browser() as browser:
-        yield browser
+def browser(chromium, splunkd):
+    yield chromium
+    chromium.forget()
 
 
 def log_in(browser, splunkd, user):

@@ -10,7 +10,7 @@ from splunklib.binding import HTTPError
 
 from tests.standin.vectors.test_own_journeys import request as audit_event
 from tests.support.environment import Environment
-from tests.system.browser.browser import Browser, Element, missing
+from tests.system.browser.browser import Element, missing
 from tests.system.browser.page import SetupPage
 
 if missing():
@@ -49,10 +49,10 @@ def bed(number: int, username: str, now: float) -> str:
 
 
 @pytest.fixture(scope="module")
-def browser(site):
-    with Browser() as browser:
-        SetupPage(browser, site.splunk.web).log_in(ANALYST, PASSWORD)
-        yield browser
+def browser(chromium, site):
+    SetupPage(chromium, site.splunk.web).log_in(ANALYST, PASSWORD)
+    yield chromium
+    chromium.forget()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tests.support.administrator import APP, JOB
 from tests.support.environment import bridged
 from tests.support.fakes import faults
 from tests.support.fakes.segment import WRITE_KEY
-from tests.system.browser.browser import Browser, missing
+from tests.system.browser.browser import missing
 from tests.system.browser.operations import Operations
 from tests.system.browser.page import SetupPage
 
@@ -42,13 +42,6 @@ def environment(package):
         admin.search(FAILS % (3, "Page opened", "failed") + SEND)
         environment.segment.faults = None
         yield environment
-
-
-@pytest.fixture(scope="module")
-def browser(environment):
-    with Browser() as browser:
-        SetupPage(browser, environment.splunk.web).log_in(environment.admin.user, environment.splunk.password)
-        yield browser
 
 
 @pytest.fixture
@@ -287,13 +280,12 @@ class TestCheck:
         ] == []
 
 
-def test_users_without_permission_read_one_sentence(environment):
+def test_users_without_permission_read_one_sentence(environment, borrowed):
     environment.admin.add_user(SENDER, "changeme-too", "segment_bridge_sender")
-    with Browser() as browser:
-        SetupPage(browser, environment.splunk.web).log_in(SENDER, "changeme-too")
-        browser.open(environment.splunk.web + "/en-US/app/segment_bridge/operations")
-        browser.wait_for_text("This page is for administrators of the app")
-        assert "Dead letters" not in browser.text
+    SetupPage(borrowed, environment.splunk.web).log_in(SENDER, "changeme-too")
+    borrowed.open(environment.splunk.web + "/en-US/app/segment_bridge/operations")
+    borrowed.wait_for_text("This page is for administrators of the app")
+    assert "Dead letters" not in borrowed.text
 
 
 def test_no_secret_gets_into_the_browser(view, browser):

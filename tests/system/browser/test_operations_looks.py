@@ -8,7 +8,7 @@ from tests.support import recorded
 from tests.support.administrator import APP, JOB, wait
 from tests.support.environment import CLUSTER, Environment
 from tests.support.fakes import faults
-from tests.system.browser.browser import Browser, missing
+from tests.system.browser.browser import missing
 from tests.system.browser.looks import problems
 from tests.system.browser.operations import TITLES, Operations
 from tests.system.browser.page import SetupPage
@@ -112,24 +112,29 @@ def test_an_edited_letter(broken, view, browser):
     browser.button("Cancel").click()
 
 
-@pytest.mark.parametrize("part", ["runs", "letters"])
-def test_while_kv_store_starts(package, tmp_path, part):
-    with Splunkd(tmp_path / "splunk") as splunkd, Browser() as browser:
+@pytest.fixture(scope="module")
+def starting(package, tmp_path_factory):
+    """Another Splunk, whose KV store is not ready."""
+    with Splunkd(tmp_path_factory.mktemp("starting") / "splunk") as splunkd:
         splunkd.install(package, update=False)
         splunkd.confs.write("app", APP, "install", {"is_configured": "1"})
         splunkd.kvstore.status = STARTING
-        SetupPage(browser, splunkd.web_url).log_in("admin", "changeme")
-        browser.open("%s/en-US/app/%s/operations?part=%s" % (splunkd.web_url, APP, part))
-        browser.wait_for_text("KV store\\s+starting")
-        browser.wait_for_text("KV Store initialization has not completed")
-        assert "KV store is not ready (starting)" in browser.text
-        assert problems(browser, "operations-starting-" + part) == []
+        yield splunkd
 
 
-def test_without_permissions(environment):
+@pytest.mark.parametrize("part", ["runs", "letters"])
+def test_while_kv_store_starts(starting, borrowed, part):
+    SetupPage(borrowed, starting.web_url).log_in("admin", "changeme")
+    borrowed.open("%s/en-US/app/%s/operations?part=%s" % (starting.web_url, APP, part))
+    borrowed.wait_for_text("KV store\\s+starting")
+    borrowed.wait_for_text("KV Store initialization has not completed")
+    assert "KV store is not ready (starting)" in borrowed.text
+    assert problems(borrowed, "operations-starting-" + part) == []
+
+
+def test_without_permissions(environment, borrowed):
     environment.admin.add_user(APP + "_reader", "fake-password", "segment_bridge_sender")
-    with Browser() as browser:
-        SetupPage(browser, environment.splunk.web).log_in(APP + "_reader", "fake-password")
-        browser.open(environment.splunk.web + "/en-US/app/%s/operations" % APP)
-        browser.wait_for_text("This page is for administrators of the app")
-        assert problems(browser, "operations-without-rights") == []
+    SetupPage(borrowed, environment.splunk.web).log_in(APP + "_reader", "fake-password")
+    borrowed.open(environment.splunk.web + "/en-US/app/%s/operations" % APP)
+    borrowed.wait_for_text("This page is for administrators of the app")
+    assert problems(borrowed, "operations-without-rights") == []

@@ -13,7 +13,7 @@ from tests.support.environment import CLUSTER
 from tests.support.fakes.kubernetes import SYNC
 from tests.support.fakes.segment import WRITE_KEY
 from tests.support.fakes.tls import Authority
-from tests.system.browser.browser import END, ENTER, TAB, Browser, missing
+from tests.system.browser.browser import END, ENTER, TAB, missing
 from tests.system.browser.calls import calls
 from tests.system.browser.page import SetupPage
 
@@ -603,14 +603,13 @@ def test_it_can_be_switched_off_and_on_again(page, environment):
     assert page.clusters.rows()[0][3] == "On"
 
 
-def test_users_who_are_not_administrators_are_told_so(environment, set_up):
+def test_users_who_are_not_administrators_are_told_so(environment, set_up, borrowed):
     environment.admin.add_user(APP + "_colleague", "fake-password", "segment_bridge_sender")
-    with Browser() as browser:
-        page = SetupPage(browser, environment.splunk.web)
-        page.log_in(APP + "_colleague", "fake-password")
-        browser.open(environment.splunk.web + "/en-US/app/segment_bridge/setup")
-        browser.wait_for_text("Ask an administrator to set up this app")
-        assert len(page.answers()) == 2, "nothing is looked for"
+    page = SetupPage(borrowed, environment.splunk.web)
+    page.log_in(APP + "_colleague", "fake-password")
+    borrowed.open(environment.splunk.web + "/en-US/app/segment_bridge/setup")
+    borrowed.wait_for_text("Ask an administrator to set up this app")
+    assert len(page.answers()) == 2, "nothing is looked for"
 
 
 @pytest.mark.parametrize(
