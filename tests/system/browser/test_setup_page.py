@@ -235,16 +235,6 @@ def test_a_destination_stays_until_the_new_one_is_validated(page, environment):
     assert [stanza.name for stanza in stanzas.list()] == ["segment"], "no draft is left"
 
 
-@pytest.mark.parametrize("key", ["has blank", "has:colon", "schl\u00fcssel"])
-def test_a_key_that_no_header_can_carry_is_reported_beside_its_field(page, environment, key):
-    page.destination.press("Edit: destination segment")
-    page.destination.press("Replace saved secret: Write key")
-    page.destination.fill_in({"Write key": key})
-    page.destination.press("Save")
-    assert "without blanks and colons" in page.destination.problem("Write key")
-    assert secrets_of(environment, "segment.*") == {"segment": WRITE_KEY}
-
-
 def test_a_test_event_uses_what_is_on_the_screen(page, environment):
     before = environment.admin.service.confs["segment_bridge"]["segment"]["url"]
     page.destination.press("Edit: destination segment")
@@ -287,44 +277,126 @@ def test_a_change_without_the_form_key_is_refused(page, browser):
 # --- Wrong values ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("address", "problem"),
-    [
-        ("", "Required"),
-        ("http://example.com/v1/batch", "must be a URL that begins with https://"),
-        ("https://example.com", "must end with the path"),
-        ("https://user:fake@example.com/v1/batch", "must not hold credentials"),
-        ("https://exa mple.com/v1/batch", "must be a URL"),
-    ],
-)
-def test_a_wrong_address_is_reported_beside_its_field(page, environment, address, problem):
-    before = environment.admin.service.confs["segment_bridge"]["segment"]["url"]
-    page.destination.press("Edit: destination segment")
-    field = page.destination.field("URL for batches")
-    field.enter(address)
-    page.destination.press("Save")
-    assert problem.lower() in page.destination.problem("URL for batches").lower()
-    assert page.browser.focused.name == "URL for batches"
-    assert environment.admin.service.confs["segment_bridge"]["segment"]["url"] == before
+class TestWrongValues:
+    """Each is reported beside its field, and nothing is saved. They are tried one after the other on one page."""
 
+    @pytest.fixture(scope="class")
+    def page(self, set_up, browser, environment) -> SetupPage:
+        page = SetupPage(browser, environment.splunk.web)
+        page.open()
+        return page
 
-@pytest.mark.parametrize(
-    ("search", "problem"),
-    [
-        ("", "Required"),
-        ('index="k8s_audit" | delete', "without pipes"),
-        ('index="k8s_audit" [search index=_audit]', "without pipes, subsearches"),
-        ("index=k8s_audit `other`", "macros"),
-        ('index="k8s_audit', "quotation mark"),
-        ("(index=k8s_audit", "parentheses"),
-        ("sourcetype=kube:audit", "must name an index"),
-    ],
-)
-def test_an_invalid_base_search_is_reported_beside_its_field(page, environment, search, problem):
-    page.audit.field("Search terms").enter(search)
-    page.audit.press("Save and count")
-    assert problem.lower() in page.audit.problem("Search terms").lower()
-    assert environment.admin.service.confs["macros"]["segment_bridge_audit"]["definition"] == SEARCH
+    @pytest.mark.parametrize("key", ["has blank", "has:colon", "schl\u00fcssel"])
+    def test_a_key_that_no_header_can_carry_is_reported_beside_its_field(self, page, environment, key):
+        page.destination.press("Edit: destination segment")
+        page.destination.press("Replace saved secret: Write key")
+        page.destination.fill_in({"Write key": key})
+        page.destination.press("Save")
+        assert "without blanks and colons" in page.destination.problem("Write key")
+        assert secrets_of(environment, "segment.*") == {"segment": WRITE_KEY}
+
+    @pytest.mark.parametrize(
+        ("address", "problem"),
+        [
+            ("", "Required"),
+            ("http://example.com/v1/batch", "must be a URL that begins with https://"),
+            ("https://example.com", "must end with the path"),
+            ("https://user:fake@example.com/v1/batch", "must not hold credentials"),
+            ("https://exa mple.com/v1/batch", "must be a URL"),
+        ],
+    )
+    def test_a_wrong_address_is_reported_beside_its_field(self, page, environment, address, problem):
+        before = environment.admin.service.confs["segment_bridge"]["segment"]["url"]
+        page.destination.press("Edit: destination segment")
+        field = page.destination.field("URL for batches")
+        field.enter(address)
+        page.destination.press("Save")
+        assert problem.lower() in page.destination.problem("URL for batches").lower()
+        assert page.browser.focused.name == "URL for batches"
+        assert environment.admin.service.confs["segment_bridge"]["segment"]["url"] == before
+
+    @pytest.mark.parametrize(
+        ("search", "problem"),
+        [
+            ("", "Required"),
+            ('index="k8s_audit" | delete', "without pipes"),
+            ('index="k8s_audit" [search index=_audit]', "without pipes, subsearches"),
+            ("index=k8s_audit `other`", "macros"),
+            ('index="k8s_audit', "quotation mark"),
+            ("(index=k8s_audit", "parentheses"),
+            ("sourcetype=kube:audit", "must name an index"),
+        ],
+    )
+    def test_an_invalid_base_search_is_reported_beside_its_field(self, page, environment, search, problem):
+        page.audit.field("Search terms").enter(search)
+        page.audit.press("Save and count")
+        assert problem.lower() in page.audit.problem("Search terms").lower()
+        assert environment.admin.service.confs["macros"]["segment_bridge_audit"]["definition"] == SEARCH
+
+    @pytest.mark.parametrize(
+        ("label", "text", "problem"),
+        [
+            ("Name", "a b", "Use letters, digits"),
+            ("Name", CLUSTER, "Another cluster has this name"),
+            ("API server", "http://127.0.0.1", "https://"),
+            ("CA certificates", "MIIB...", "certificates in PEM"),
+            ("CA certificates", "-----BEGIN EC PRIVATE KEY-----", "private key"),
+            ("Bearer token", "", "Required"),
+        ],
+    )
+    def test_a_wrong_setting_of_a_cluster_is_reported_beside_its_field(self, page, label, text, problem):
+        page.clusters.press("Add a cluster")
+        page.clusters.fill_in(
+            {"Name": "second", "API server": "https://127.0.0.1:1", "Bearer token": "fake-token", label: text}
+        )
+        page.clusters.press("Test and save")
+        assert problem in page.clusters.problem(label)
+        assert page.browser.focused.name == label
+
+    @pytest.mark.parametrize(
+        ("label", "text", "problem"),
+        [
+            ("Bearer token", "fake-wrong", "401"),
+            ("API server", "https://127.0.0.1:1", "cannot be reached"),
+            ("CA certificates", "", "TLS failed"),
+            ("CA file", "ca.pem", "absolute path"),
+            ("CA file", "/nowhere/ca.pem", "ca_file /nowhere/ca.pem cannot be used"),
+        ],
+    )
+    def test_the_clusters_refusal_is_reported_beside_the_field(self, page, environment, label, text, problem):
+        page.clusters.press("Add a cluster")
+        page.clusters.unfold("More settings")
+        page.clusters.fill_in({**settings(environment, "second"), label: text})
+        page.clusters.press("Test and save")
+        page.browser.wait_for(lambda: page.clusters.problem(label), problem)
+        page.browser.wait_for(lambda: page.browser.focused.name, label)
+        service = environment.admin.service
+        assert "usersignups:second" not in [entry.username for entry in service.storage_passwords.list()], (
+            "it is not kept"
+        )
+        assert [row[0] for row in page.clusters.rows()] == [CLUSTER]
+
+    @pytest.mark.parametrize(
+        ("name", "problem"), [("segment", "Another destination"), ("a b", "Use letters"), ("a.draft", "Must not end")]
+    )
+    def test_a_destination_can_have_its_own_name(self, page, name, problem):
+        page.destination.press("Add a destination")
+        page.destination.fill_in({"Name": name, "Write key": WRITE_KEY})
+        page.destination.press("Save")
+        assert problem in page.destination.problem("Name")
+
+    @pytest.mark.parametrize(
+        ("addresses", "problem"),
+        [
+            ("ops@example.c1", '"ops@example.c1" is not an e-mail address'),
+            ("ops@corp", '"ops@corp" is'),
+            ("a b@example.com", '"a" is'),
+        ],
+    )
+    def test_mail_addresses_follow_splunks_rules(self, page, addresses, problem):
+        page.alerts.fill_in({"E-mail addresses": addresses})
+        page.alerts.press("Save")
+        assert problem in page.alerts.problem("E-mail addresses")
 
 
 def test_a_pipe_within_quotes_is_not_a_pipe(page, environment):
@@ -390,49 +462,6 @@ def cut_event(set_up, environment):
 def test_cut_events_give_a_warning(cut_event, page):
     page.audit.press("Save and count")
     page.audit.wait_for(r"so they are no longer JSON\. To do: .* \[kube:audit\]: TRUNCATE = 0")
-
-
-@pytest.mark.parametrize(
-    ("label", "text", "problem"),
-    [
-        ("Name", "a b", "Use letters, digits"),
-        ("Name", CLUSTER, "Another cluster has this name"),
-        ("API server", "http://127.0.0.1", "https://"),
-        ("CA certificates", "MIIB...", "certificates in PEM"),
-        ("CA certificates", "-----BEGIN EC PRIVATE KEY-----", "private key"),
-        ("Bearer token", "", "Required"),
-    ],
-)
-def test_a_wrong_setting_of_a_cluster_is_reported_beside_its_field(page, label, text, problem):
-    page.clusters.press("Add a cluster")
-    page.clusters.fill_in(
-        {"Name": "second", "API server": "https://127.0.0.1:1", "Bearer token": "fake-token", label: text}
-    )
-    page.clusters.press("Test and save")
-    assert problem in page.clusters.problem(label)
-    assert page.browser.focused.name == label
-
-
-@pytest.mark.parametrize(
-    ("label", "text", "problem"),
-    [
-        ("Bearer token", "fake-wrong", "401"),
-        ("API server", "https://127.0.0.1:1", "cannot be reached"),
-        ("CA certificates", "", "TLS failed"),
-        ("CA file", "ca.pem", "absolute path"),
-        ("CA file", "/nowhere/ca.pem", "ca_file /nowhere/ca.pem cannot be used"),
-    ],
-)
-def test_the_clusters_refusal_is_reported_beside_the_field(page, environment, label, text, problem):
-    page.clusters.press("Add a cluster")
-    page.clusters.unfold("More settings")
-    page.clusters.fill_in({**settings(environment, "second"), label: text})
-    page.clusters.press("Test and save")
-    page.browser.wait_for(lambda: page.clusters.problem(label), problem)
-    page.browser.wait_for(lambda: page.browser.focused.name, label)
-    service = environment.admin.service
-    assert "usersignups:second" not in [entry.username for entry in service.storage_passwords.list()], "it is not kept"
-    assert [row[0] for row in page.clusters.rows()] == [CLUSTER]
 
 
 def test_text_from_outside_stays_text(page, environment):
@@ -570,16 +599,6 @@ def test_the_schedule_can_be_chosen(page, environment):
     assert job.refresh()["cron_schedule"] == "7 * * * *"
 
 
-@pytest.mark.parametrize(
-    ("name", "problem"), [("segment", "Another destination"), ("a b", "Use letters"), ("a.draft", "Must not end")]
-)
-def test_a_destination_can_have_its_own_name(page, name, problem):
-    page.destination.press("Add a destination")
-    page.destination.fill_in({"Name": name, "Write key": WRITE_KEY})
-    page.destination.press("Save")
-    assert problem in page.destination.problem("Name")
-
-
 def test_a_cluster_that_is_switched_off_stays_off(page, environment):
     page.clusters.switch("cluster host")
     page.clusters.wait_for("Cluster host is off")
@@ -610,20 +629,6 @@ def test_users_who_are_not_administrators_are_told_so(environment, set_up, borro
     borrowed.open(environment.splunk.web + "/en-US/app/segment_bridge/setup")
     borrowed.wait_for_text("Ask an administrator to set up this app")
     assert len(page.answers()) == 2, "nothing is looked for"
-
-
-@pytest.mark.parametrize(
-    ("addresses", "problem"),
-    [
-        ("ops@example.c1", '"ops@example.c1" is not an e-mail address'),
-        ("ops@corp", '"ops@corp" is'),
-        ("a b@example.com", '"a" is'),
-    ],
-)
-def test_mail_addresses_follow_splunks_rules(page, addresses, problem):
-    page.alerts.fill_in({"E-mail addresses": addresses})
-    page.alerts.press("Save")
-    assert problem in page.alerts.problem("E-mail addresses")
 
 
 def test_recipients_who_get_no_mail_are_reported(page, environment):
