@@ -24,7 +24,8 @@ DEAD_LETTER = {
 }
 _IN = """
 const load = (name) => import(`/en-US/static/app/segment_bridge/common/${name}.js`);
-const [kvstore, searches, dialog, pages] = await Promise.all(["kvstore", "searches", "dialog", "pages"].map(load));
+const [kvstore, searches, dialog, pages, splunkd, section, dom] = await Promise.all(
+    ["kvstore", "searches", "dialog", "pages", "splunkd", "section", "dom"].map(load));
 const failed = (promise) => promise.then(() => "", ({code, message}) => `${code}: ${message}`);
 """
 
@@ -85,6 +86,120 @@ def test_a_long_table_has_pages(run, letters):
         return found;""")
     last = "5 Previous 5 to 5"
     assert pages == ["1 2 Next 1 to 2", "3 4 Previous Next 3 to 4", last, last]
+
+
+def test_a_page_of_a_table_that_cannot_be_read_says_why(run):
+    assert (
+        run("""
+        const list = new pages.Pages({}, "Letters", async (skip) => {
+            if (skip) throw new Error("It has gone.");
+            return [{}, {}];
+        }, {size: 1});
+        document.querySelector(".sb-page").append(list.element);
+        await list.show(0);
+        const [, next] = list.element.querySelectorAll("button");
+        next.click();
+        await splunkd.pause(0);
+        return list.element.querySelector("[role=status]").textContent;""")
+        == "It has gone."
+    )
+
+
+MESSAGE = '{"messages": [{"type": "ERROR", "text": "It said so."}]}'
+AWAY = "Splunk answered with status %d. It may be starting: try again in a minute"
+HTML = "<!doctype html><title>Splunk</title>"
+
+
+def test_each_refusal_says_what_to_do(run):
+    """An answer that is not JSON is not splunkd's: Splunk Web or a proxy gives it."""
+    answers = {
+        ("GET", "any", 503, HTML): AWAY % 503,
+        ("GET", "any", 502, ""): AWAY % 502,
+        ("GET", "any", 500, '{"messages": []}'): AWAY % 500,
+        ("GET", "any", 503, MESSAGE): "It said so.",
+        ("GET", "storage/collections/data/segment_runs", 503, HTML): AWAY % 503,
+        ("GET", "storage/collections/data/segment_runs", 503, MESSAGE): "KV store is not ready yet",
+        ("GET", "search/jobs/1", 404, MESSAGE): "Splunk has cancelled this search, or no longer keeps its results. Run",
+        ("GET", "search/jobs/1", 404, HTML): "Splunk Web does not pass on search/jobs/1",
+        ("POST", "any", 200, MESSAGE): "It said so.",
+        ("GET", "any", 200, HTML): "Your session has ended. Log in again",
+        ("POST", "storage/collections/data/segment_journeys", 403, MESSAGE): "Splunk does not permit this to you. It "
+        "requires the role segment_bridge_analyst or admin",
+    }
+    told = run(
+        """
+        const told = [];
+        for (const [method, where, status, text] of arguments[0]) {
+            window.fetch = async () => new Response(text, {status});
+            told.push(await failed((method === "GET" ? splunkd.get : splunkd.post)(where)));
+        }
+        const cut = new ReadableStream({start: (stream) => stream.error(new TypeError("network error"))});
+        window.fetch = async () => new Response(cut);
+        told.push(await failed(splunkd.get("any")));
+        window.fetch = async (url, {signal}) => { throw new DOMException("", signal && "TimeoutError"); };
+        told.push(await failed(splunkd.get("any")));
+        return told.map((text) => text.replace(/^\\w*: /, ""));""",
+        list(answers),
+    )
+    expected = [*answers.values(), "Cannot reach Splunk Web.", "Splunk has not answered within 120 s. Reload this page"]
+    assert [text[: len(beginning)] for text, beginning in zip(told, expected)] == expected
+
+
+def test_a_search_that_ends_badly_does_not_look_like_one_that_found_nothing(run):
+    """isZombie: "the process running the search is dead, but with the search not finished" (REST API reference)."""
+    jobs = [
+        {"isZombie": True},
+        {"isDone": True, "resultCount": 0, "messages": [{"type": "ERROR", "text": "It broke."}]},
+        {"isDone": True, "resultCount": 1, "messages": [{"type": "ERROR", "text": "A part broke."}]},
+        {"isDone": True, "resultCount": 0, "messages": [{"type": "WARN", "text": "It is late."}]},
+    ]
+    told = run(
+        """
+        const told = [];
+        for (const job of arguments[0]) {
+            const content = {isDone: false, isFailed: false, isZombie: false, messages: [], resultCount: 0, ...job};
+            window.fetch = async (url) => new Response(JSON.stringify(String(url).includes("/results")
+                ? {results: Array(content.resultCount).fill({})} : {entry: [{content}]}));
+            told.push(await searches.finished("1").then(({errors}) => errors, ({message}) => message));
+        }
+        return told;""",
+        jobs,
+    )
+    assert told == ["The search failed without an error message. Run it again.", "It broke.", ["A part broke."], []]
+
+
+def test_the_focus_goes_to_what_replaced_the_pressed_button(run):
+    assert run("""
+        const place = new section.Section("x", "X", "");
+        document.querySelector(".sb-page").append(place.element);
+        const found = [];
+        const show = (label) => {
+            const made = dom.element("button", {"aria-label": label}, "Do");
+            place.body.replaceChildren(made);
+            return made;
+        };
+        for (const next of ["Do: one", "Do: two"]) {
+            show("Do: one").focus();
+            await place.during("...", async () => void show(next));
+            found.push(document.activeElement.ariaLabel ?? document.activeElement.tagName);
+        }
+        return found;""") == ["Do: one", "H2"]
+
+
+def test_a_dialog_waits_for_its_answer(run, browser):
+    run("""
+        window.asked = [];
+        const answer = () => new Promise((done) => asked.push(done));
+        window.left = dialog.ask("Edit", [], {Save: {kind: "primary", answer}});
+        return null;""")
+    browser.button("Save", "//dialog").click()
+    browser.press(ESCAPE)
+    assert "Please wait" in browser.one("//dialog").text
+    assert run("""
+        document.querySelector("dialog button").focus();
+        const isFree = document.activeElement.tagName === "BUTTON";
+        asked[0]("saved");
+        return [isFree, asked.length, await window.left];""") == [False, 1, "saved"]
 
 
 def test_an_argument_cannot_break_out_of_its_quotes(run):

@@ -31,6 +31,9 @@ export const helpLink = (text, page, heading) => {
 
 /** Shows how long ago `time` (epoch seconds) was; the tooltip shows the moment itself. */
 export function ago(time) {
+  if (!Number.isFinite(Number(time ?? NaN))) {
+    return "at an unknown time";
+  }
   const moment = new Date(time * 1000);
   const seconds = (moment - Date.now()) / 1000;
   const [unit, size] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? ["second", 1];

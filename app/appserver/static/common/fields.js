@@ -135,6 +135,10 @@ export class Choice {
     });
     this._changed(chosen);
   }
+
+  focus() {
+    (this._inputs.find((input) => input.checked) ?? this._inputs[0]).focus();
+  }
 }
 
 /** A checkbox. */

@@ -19,7 +19,9 @@ export function records(collection, { query = {}, sort = "", fields = "", limit 
   return get(path`storage/collections/data/${collection}`, Object.fromEntries(given));
 }
 
-export const record = (collection, key) => get(path`storage/collections/data/${collection}/${key}`);
+export const record = (collection, key) => get(path`storage/collections/data/${collection}/${key}`).catch((failure) => {
+  throw failure.status === 404 ? new Failure("gone", "This no longer exists: it has been sent or removed meanwhile.", 404) : failure;
+});
 
 /** Changes a record, if its fields still are as in `seen`, and returns it as KV store then has it. */
 export async function change(collection, seen, changes) {
@@ -41,9 +43,7 @@ export async function drop(collection, seen) {
 }
 
 async function still(collection, seen) {
-  const now = await record(collection, seen._key).catch((failure) => {
-    throw failure.status === 404 ? new Failure("gone", "This no longer exists: it has been sent or removed meanwhile.", 404) : failure;
-  });
+  const now = await record(collection, seen._key);
   if (!isAs(now, seen)) {
     throw new Failure("changed", "This has changed since the page showed it. Look at it again.");
   }

@@ -16,10 +16,18 @@ export class Pages {
     Object.assign(this, { _columns: columns, _caption: caption, _read: read, _none: none, _size: size, _skip: 0 });
     this._rows = element("div", {});
     this._where = element("span", { role: "status" });
-    this._back = button("Previous", () => this.show(this._skip - size));
-    this._on = button("Next", () => this.show(this._skip + size));
+    this._back = button("Previous", () => this._turn(-size));
+    this._on = button("Next", () => this._turn(size));
     this._back.hidden = this._on.hidden = true;
     this.element = element("div", {}, this._rows, element("div", { class: "sb-actions sb-paging" }, this._back, this._on, this._where));
+  }
+
+  async _turn(by) {
+    try {
+      await this.show(this._skip + by);
+    } catch (failure) {
+      this._where.textContent = failure.message;
+    }
   }
 
   /** Reads and shows the rows from `skip` on; by default, refreshes those on the screen. It reads one row more than a page, to

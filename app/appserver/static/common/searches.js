@@ -11,17 +11,20 @@ import { content, get, isTrue, path, pause, post } from "./splunkd.js";
 const PREFIX = "Segment Bridge - ";
 export const JOB = "Segment Bridge - Send user journeys";
 const POLL_MS = 500;
-/* Splunk cancels a job after nobody has asked for it for this long, because the page was closed. */
-const AUTO_CANCEL_S = 60;
+/* Splunk cancels a job after nobody has asked for it for this long, because the page was closed. Browsers let the page of a
+   background tab ask only once a minute. */
+const AUTO_CANCEL_S = 180;
 /* Splunk inserts arguments into the search unchanged, so this refuses characters that could end a quoted value or begin a macro. */
 const ARGUMENT = /^[^"'`|[\]\\$\n]*$/;
 
-/** The names and settings of the searches that ship with the app. (splunkd's own filter, `search`, is not documented.) */
+/** The names and settings of the searches that ship with the app. Throws a Failure if the user may see none. (splunkd's own filter, `search`, is not documented.) */
 export async function savedSearches() {
   const { entry } = await get("saved/searches", { count: 0 });
-  return entry
-    .filter(({ name, acl }) => acl.app === "segment_bridge" && name.startsWith(PREFIX))
-    .map(({ name, content: settings }) => ({ ...settings, name }));
+  const own = entry.filter(({ name, acl }) => acl.app === "segment_bridge" && name.startsWith(PREFIX));
+  if (!own.length) {
+    throw new Failure("forbidden", "Splunk does not show you the app's searches. That requires the role admin (in Splunk Cloud: sc_admin).");
+  }
+  return own.map(({ name, content: settings }) => ({ ...settings, name }));
 }
 
 /** Those that have a schedule, even if it is off. */
@@ -57,20 +60,22 @@ export async function dispatch(name, { args = {}, earliest, latest, trigger = fa
 }
 
 /** Waits for a search job, and returns its messages and its result rows: all, or `count` rows from `offset` on, and their `total`
-    number. Throws a Failure if the search fails. */
+    number. Throws a Failure if the search fails, or finds nothing because of errors. `errors` are the texts of those in spite of which
+    it found something, but perhaps not all: a subsearch failed, or a search peer. */
 export async function finished(sid, { offset = 0, count = 0 } = {}) {
   let job = await content(path`search/jobs/${sid}`);
-  while (!isTrue(job.isDone) && !isTrue(job.isFailed)) {
+  while (!["isDone", "isFailed", "isZombie"].some((end) => isTrue(job[end]))) {
     await pause(POLL_MS);
     job = await content(path`search/jobs/${sid}`);
   }
   const messages = job.messages.map(({ type, text }) => ({ type: type.toUpperCase(), text }));
-  if (isTrue(job.isFailed)) {
-    const errors = messages.filter(({ type }) => type === "ERROR" || type === "FATAL").map(({ text }) => text);
-    throw toldBy(errors.length ? errors : ["The search failed without an error message."]);
+  const errors = messages.filter(({ type }) => type === "ERROR" || type === "FATAL").map(({ text }) => text);
+  const total = Number(job.resultCount);
+  if (!isTrue(job.isDone) || isTrue(job.isFailed) || (errors.length && !total)) {
+    throw toldBy(errors.length ? errors : ["The search failed without an error message. Run it again."]);
   }
   const { results } = await get(path`search/v2/jobs/${sid}/results`, { offset, count });
-  return { rows: results, messages, total: Number(job.resultCount) };
+  return { rows: results, messages, errors, total };
 }
 
 /** Cancels a search job, and deletes its results. */

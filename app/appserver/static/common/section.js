@@ -70,8 +70,14 @@ export class Section {
     }
   }
 
+  _labelled(label) {
+    const again = label && this.body.querySelector(`[aria-label="${CSS.escape(label)}"]`);
+    return again || this.element.querySelector("h2");
+  }
+
   /** Runs an action, makes the section inert meanwhile, and reports a failure. Inert elements lose the focus. Unless the user has
-      moved the focus elsewhere by then, it goes to what the action returns, or back to where it was. */
+      moved the focus elsewhere by then, it goes to what the action returns, or back to where it was. If that was replaced, it goes to
+      what has the same label now, or else to the heading. */
   async during(text, action) {
     let next = document.activeElement;
     this.report.say("busy", text);
@@ -83,7 +89,7 @@ export class Section {
     } finally {
       this.body.inert = false;
       if (document.activeElement === document.body) {
-        next.focus();
+        (next.isConnected === false ? this._labelled(next.ariaLabel) : next).focus();
       }
     }
   }
