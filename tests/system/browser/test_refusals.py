@@ -24,9 +24,11 @@ _ANSWER_INSTEAD = """{
 const changes = %s;
 const passing = window.fetch;
 window.fetch = async (url, options = {}) => {
-    const change = changes.find(({method, path}) => method === options.method && new RegExp(path).test(String(url)));
+    const change = changes.find(({method, path, form, times}) => method === options.method && times !== 0
+        && new RegExp(path).test(String(url)) && new RegExp(form).test(String(options.body)));
     const answer = await passing(url, options);
     if (!change) return answer;
+    change.times -= 1;
     if (!change.content) return new Response(change.body, {status: change.status});
     const told = await answer.json();
     Object.assign(told.entry[0].content, change.content);
@@ -36,15 +38,17 @@ window.fetch = async (url, options = {}) => {
 HTML = "<!doctype html><title>Splunk</title>"
 
 
-def instead(method: str, path: str, status: int, body: Any = HTML) -> Dict[str, Any]:
-    """An answer that replaces the true one."""
+def instead(
+    method: str, path: str, status: int, body: Any = HTML, form: str = "", times: int = 1_000
+) -> Dict[str, Any]:
+    """An answer that replaces the true one, the first `times` if a form matches."""
     text = body if isinstance(body, str) else json.dumps(body)
-    return {"method": method, "path": path, "status": status, "body": text}
+    return {"method": method, "path": path, "form": form, "times": times, "status": status, "body": text}
 
 
 def but(path: str, **content: Any) -> Dict[str, Any]:
     """The true answer to a GET, with other settings in its entry."""
-    return {"method": "GET", "path": path, "content": content}
+    return {"method": "GET", "path": path, "form": "", "times": 1_000, "content": content}
 
 
 def refusal(text: str) -> Dict[str, Any]:
@@ -249,3 +253,49 @@ def test_a_check_that_fails_is_reported(opened):
     page = opened(instead("POST", "segment_bridge/check", 504, refusal("the checks take longer than 25 s")))
     page.destination.press("Check: destination segment")
     page.destination.wait_for("The checks of this destination failed: the checks take longer than 25 s")
+
+
+def test_a_step_that_is_not_loaded_can_be_tried_again(opened):
+    page = opened(instead("GET", "conf-segment_bridge", 503, times=1))
+    assert "It may be starting" in page.destination.report
+    assert "Add a destination" not in page.destination.text
+    assert page.clusters.mark == "To do"
+    page.destination.press("Try again")
+    page.browser.wait_for(lambda: page.destination.mark, "To do")
+    assert page.destination.report == ""
+
+
+def test_lists_are_shown_without_kv_store(opened):
+    page = opened(instead("GET", "collections/data/segment_runs", 503, refusal("starting")))
+    (row,) = page.destination.rows()
+    assert row[4:6] == [
+        "not known",
+        "not known: KV store is not ready yet. It starts some minutes after Splunk; try again then.",
+    ]
+    assert [page.destination.mark, page.destination.report] == ["To do", ""]
+
+
+def test_saving_continues_where_it_failed(opened, environment):
+    full = refusal("The disk is full.")
+    page = opened(instead("POST", "storage/passwords$", 500, full, form="name=staging&", times=1))
+    page.destination.press("Add a destination")
+    page.destination.choose("Another address: your own proxy, or any receiver of Segment's protocol")
+    page.destination.fill_in(
+        {"Name": "staging", "URL for batches": environment.segment.url + "/v1/batch", "Write key": "k" * 32}
+    )
+    page.destination.press("Save")
+    page.destination.wait_for("The disk is full")
+    assert [row[0] for row in page.destination.rows()] == ["segment", "staging"]
+    page.destination.press("Save")
+    page.destination.wait_for("Saved. Nothing was sent yet")
+    assert page.destination.rows()[1][2] == "saved"
+    page.destination.press("Remove: destination staging")
+    page.browser.button("Remove").click()
+    page.destination.wait_for("Removed destination staging")
+
+
+def test_search_terms_that_cannot_be_searched_are_still_saved(opened):
+    page = opened(instead("POST", "search/jobs$", 400, refusal("Unable to parse the search.")))
+    page.audit.press("Save and count")
+    page.audit.wait_for("The search terms are saved, but searching with them failed: Unable to parse the search")
+    assert page.audit.mark == "To do"

@@ -483,6 +483,9 @@ def test_a_second_cluster_runs_at_once_and_is_gone_with_its_users(page, environm
     page.clusters.fill_in(settings(environment, "second"))
     page.clusters.press("Test and save")
     page.clusters.wait_for("Saved. Cluster second answers")
+    changes = [answer["url"] for answer in page.answers() if answer["method"] == "POST"]
+    (turned_on,) = [place for place, url in enumerate(changes) if url.endswith("usersignups/second/enable")]
+    assert not any("storage/passwords" in url for url in changes[turned_on:]), "it has its secrets by then"
     of_both = 2 * recorded.expected_counts()["lookup"]["usernames"]
     environment.admin.wait_for_records("usersignups", of_both)
 

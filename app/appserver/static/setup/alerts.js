@@ -12,6 +12,8 @@ const MAIL = "configs/conf-alert_actions/email";
 
 const actionsOf = (alert) => (alert.actions ?? "").split(/[\s,]+/).filter(Boolean);
 
+const alerts = async () => (await savedSearches()).filter(({ name }) => name.startsWith(PREFIX));
+
 export class Alerts extends Section {
   constructor({ isCloud }) {
     super("alerts", "4. Alerts", ["Who gets mail when events do not reach Segment, or the job does not run. ",
@@ -26,8 +28,7 @@ export class Alerts extends Section {
   }
 
   async load() {
-    this._alerts = (await savedSearches()).filter(({ name }) => name.startsWith(PREFIX));
-    const mailed = this._alerts.find((alert) => actionsOf(alert).includes("email"));
+    const mailed = (await alerts()).find((alert) => actionsOf(alert).includes("email"));
     this.to.value = mailed?.["action.email.to"];
     this.watch([this.to]);
     this.mark(Boolean(mailed), mailed ? "Done" : "Optional");
@@ -40,7 +41,8 @@ export class Alerts extends Section {
     }
     await this.during("Saving ...", async () => {
       const to = addresses(this.to.value);
-      for (const alert of this._alerts) {
+      const all = await alerts();
+      for (const alert of all) {
         const others = actionsOf(alert).filter((action) => action !== "email");
         // Splunk refuses an empty action.email.to. Without the action, it ignores the addresses.
         await post(path`saved/searches/${alert.name}`, to.length
@@ -53,7 +55,7 @@ export class Alerts extends Section {
         return;
       }
       const doubts = await this._doubts(to);
-      this.report.say("good", doubts.length ? "Saved." : `Saved. ${this._alerts.length} alerts send mail to ${to.join(", ")}.`);
+      this.report.say("good", doubts.length ? "Saved." : `Saved. ${all.length} alerts send mail to ${to.join(", ")}.`);
       doubts.forEach((doubt) => this.report.add("warning", doubt));
     });
   }

@@ -1,6 +1,7 @@
 /* Step 3: the macro segment_bridge_audit, which finds the audit events, and whether the app can read them. */
 
 import { ago, button, code, details, element, helpLink } from "../common/dom.js";
+import { Failure } from "../common/failure.js";
 import { allValid, Field, required } from "../common/fields.js";
 import { search } from "../common/searches.js";
 import { Section } from "../common/section.js";
@@ -60,14 +61,23 @@ export class Audit extends Section {
     await this.during("Saving, and counting the events of the last hour ...", async () => {
       await post(MACRO, { definition: this.search.value });
       this.watch([this.search]);
-      if (!await this._isThere()) {
-        return;
+      try {
+        await this._count();
+      } catch (failure) {
+        throw new Failure(failure.code, `The search terms are saved, but searching with them failed: ${failure.message}`, failure.status);
       }
-      const [count, unreadable] = await Promise.all([search(COUNT), search(UNREADABLE)]);
-      this.report.say("good", `${Number(count.rows[0].count).toLocaleString()} events in the last hour.`);
-      unreadable.rows.forEach((row) => this._warn(row));
-      await this._preview(...this.report.element.childNodes);
     });
+  }
+
+  async _count() {
+    this.mark(false);
+    if (!await this._isThere()) {
+      return;
+    }
+    const [count, unreadable] = await Promise.all([search(COUNT), search(UNREADABLE)]);
+    this.report.say("good", `${Number(count.rows[0].count).toLocaleString()} events in the last hour.`);
+    unreadable.rows.forEach((row) => this._warn(row));
+    await this._preview(...this.report.element.childNodes);
   }
 
   /** Shows the last ten messages that the job would send, and sends nothing. `told` stays in the report. */

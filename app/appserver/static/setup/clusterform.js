@@ -128,7 +128,7 @@ export class ClusterForm {
   }
 
   focus() {
-    (this.cluster.name ? this.server : this.name).focus();
+    (!this.cluster.name ? this.name : this.fields.includes(this.way) ? this.way : this.token).focus();
   }
 
   _submit(event) {

@@ -2,6 +2,7 @@
 
 import { ask } from "../common/dialog.js";
 import { code, element, helpLink, table } from "../common/dom.js";
+import { Failure } from "../common/failure.js";
 import { Tick } from "../common/fields.js";
 import { search } from "../common/searches.js";
 import { get, isTrue, path, post, remove } from "../common/splunkd.js";
@@ -20,7 +21,7 @@ const NONE = "-";
 export async function all() {
   try {
     const { entry } = await get(INPUTS, { count: 0 });
-    return { clusters: entry.map(({ name, content }) => ({ ...content, name })) };
+    return { clusters: entry.map(({ name, content, acl }) => ({ ...content, name, isRemovable: acl.removable })) };
   } catch (failure) {
     if ([403, 404, 405].includes(failure.status)) {
       return { clusters: [], refusal: failure };
@@ -68,7 +69,8 @@ export class Clusters extends ListSection {
       turn: (cluster, isOn) => this._turn(cluster, isOn),
       runs: ({ name }) => ({ component: "usersignups", cluster: name }),
       actions: (cluster) => ({
-        Test: () => this._test(cluster), Edit: () => this._open(cluster), Remove: () => this._ask(cluster) }),
+        Test: () => this._test(cluster), Edit: () => this._open(cluster),
+        ...(cluster.isRemovable ? { Remove: () => this._ask(cluster) } : {}) }),
     });
     if (refusal) {
       this._list.append(this._instead(refusal));
@@ -92,7 +94,6 @@ export class Clusters extends ListSection {
       this.report.say("good", isOn
         ? `Cluster ${name} is on. The app reads it now, and then every 15 minutes.`
         : `Cluster ${name} is off. The app no longer reads it, but remembers its users and keeps sending their events.`);
-      return this.switchOf(name);
     });
   }
 
@@ -108,23 +109,27 @@ export class Clusters extends ListSection {
   }
 
   async _count() {
-    const { rows } = await search(COUNT);
-    const counts = new Map(rows.map(({ cluster, count }) => [cluster, count]));
+    const { rows } = await search(COUNT).catch(() => ({}));
+    const counts = new Map(rows?.map(({ cluster, count }) => [cluster, count]));
     this._list.querySelectorAll("[data-cluster]").forEach((cell) => {
-      cell.textContent = counts.get(cell.dataset.cluster) ?? "none yet";
+      cell.textContent = counts.get(cell.dataset.cluster) ?? (rows ? "none yet" : "not known");
     });
-    if (this.refusal && rows.length) {
+    if (this.refusal && rows?.length) {
       this._list.append(table(rows, { cluster: "Cluster", count: "Known usernames" }, "What the inputs have found"));
     }
   }
 
   /** Saves the cluster's settings unchanged, because splunkd then has the input check them against the cluster. */
-  async _test(cluster) {
-    await this.during(`Asking cluster ${cluster.name} ...`, async () => {
-      await forgetDrafts(cluster.name);
+  async _test({ name }) {
+    await this.during(`Asking cluster ${name} ...`, async () => {
+      await forgetDrafts(name);
+      const cluster = (await all()).clusters.find((each) => each.name === name);
+      if (!cluster) {
+        throw new Failure("gone", `Somebody has removed cluster ${name} since the page showed it.`);
+      }
       const settings = SETTINGS.filter((each) => each in cluster).map((each) => [each, cluster[each]]);
-      await post(path`data/inputs/usersignups/${cluster.name}`, Object.fromEntries(settings));
-      this.report.say("good", `Cluster ${cluster.name} answers, and permits everything that the app needs.`);
+      await post(path`data/inputs/usersignups/${name}`, Object.fromEntries(settings));
+      this.report.say("good", `Cluster ${name} answers, and permits everything that the app needs.`);
     });
   }
 
@@ -148,11 +153,16 @@ export class Clusters extends ListSection {
         for (const [suffix, secret] of given) {
           await secrets.save(draftName(name, suffix), secret || NONE);
         }
+        // A new input stays off until it has its secrets, because its first run needs them.
         await (isNew
-          ? post(INPUTS, { name, ...settings, disabled: this._isOn() ? 0 : 1 })
+          ? post(INPUTS, { name, ...settings, disabled: 1 })
           : post(path`data/inputs/usersignups/${name}`, settings));
+        form.cluster = { ...form.cluster, ...settings, name };
         for (const [suffix, secret] of given) {
           await secrets.save(secretName(name, suffix), secret);
+        }
+        if (isNew && this._isOn()) {
+          await post(path`data/inputs/usersignups/${name}/enable`);
         }
       } catch (failure) {
         const field = form.fail(failure);

@@ -14,7 +14,7 @@ import { name as nameRule } from "./rules.js";
 import * as secrets from "./secrets.js";
 
 const ALL = "configs/conf-segment_bridge";
-/* The job's destination. It ships with the app, so it cannot be removed. */
+/* The job's destination. It ships with the app, so it cannot be removed; nor can one that a deployer has put into default/. */
 const JOBS = "segment";
 const EVENT = "Segment Bridge test";
 const ONE_ROW = `| makeresults | eval type="track", event="${EVENT}", anonymousId="segment-bridge-setup"`;
@@ -42,6 +42,7 @@ export class Destinations extends ListSection {
     const [{ entry }, saved] = await Promise.all([get(ALL, { count: 0 }), secrets.saved()]);
     this._saved = saved;
     this._destinations = entry.filter(({ name }) => !name.endsWith(DRAFT)).map(({ name, content }) => ({ ...content, name }));
+    const removable = new Set(entry.filter(({ name, acl }) => acl.removable && name !== JOBS).map(({ name }) => name));
     const jobs = this._destinations.find(({ name }) => name === JOBS);
     const hasKey = saved.has(JOBS);
     const isOff = isTrue(jobs.disabled);
@@ -58,7 +59,7 @@ export class Destinations extends ListSection {
         Check: () => this.during(`Checking destination ${destination.name} ...`,
           () => this._check(destination.name, `Destination ${destination.name}:`)),
         Edit: () => this._open(destination),
-        ...(destination.name === JOBS ? {} : { Remove: () => this._ask(destination) }),
+        ...(removable.has(destination.name) ? { Remove: () => this._ask(destination) } : {}),
       }),
     });
     if (!hasKey && !this._form.hasChildNodes()) {
@@ -73,7 +74,6 @@ export class Destinations extends ListSection {
       await this.load();
       this.report.say("good", isOn ? `Destination ${name} is on.`
         : `Destination ${name} is off. Nothing is sent there; searches that try to will fail.`);
-      return this.switchOf(name);
     });
   }
 
@@ -124,10 +124,11 @@ export class Destinations extends ListSection {
     const messages = await this._rehearse(form);
     const isNew = !form.destination.name;
     await (isNew ? post(ALL, { name, ...form.settings }) : post(path`configs/conf-segment_bridge/${name}`, form.settings));
-    for (const [suffix, secret] of form.given) {
+    const { given, settings } = form;
+    form.destination = { ...form.destination, ...settings, name };
+    for (const [suffix, secret] of given) {
       await secrets.save(name + suffix, secret);
     }
-    form.destination = { ...form.destination, ...form.settings, name };
     await this.load();
     for (const [suffix, field] of Object.entries(form.secrets)) {
       field.show(this._saved.has(name + suffix));

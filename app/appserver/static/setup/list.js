@@ -13,11 +13,24 @@ export class ListSection extends Section {
     this._list = element("div", { class: "sb-list" });
     this._form = element("div", {});
     this._add = button(`Add a ${noun}`, () => this._open());
+    this._add.hidden = true;
     this.body.append(this._list, element("div", { class: "sb-actions" }, this._add), this._form);
   }
 
+  /** Runs an action. If it fails, shows the things as they are now, because it may have changed some of them. */
+  async during(text, action) {
+    await super.during(text, async () => {
+      try {
+        return await action();
+      } catch (failure) {
+        await this.load().catch(() => {});
+        throw failure;
+      }
+    });
+  }
+
   /** Shows the things, each of which has a `name`. `columns` are as in `table`; before them comes the name, and after them the
-      switch, the last runs and the actions. `isOn(thing)` and `turn(thing, isOn)` are for the switch, `runs(thing)` is the query
+      switch, the last runs and the actions. Resolves once all is shown, even if KV store does not tell the runs. `isOn(thing)` and `turn(thing, isOn)` are for the switch, `runs(thing)` is the query
       for lastRuns, and `actions(thing)` maps a text to what a click does. */
   _show(things, columns, { isOn, turn, runs, actions }) {
     const link = (thing, text, click) => {
@@ -27,6 +40,7 @@ export class ListSection extends Section {
     };
     const cells = new Map(things.map((thing) => [thing, {
       last: element("span", {}, "..."), failed: element("span", {}, "...") }]));
+    this._add.hidden = false;
     this._list.replaceChildren(...(things.length ? [table(things, {
       name: { heading: "Name", isName: true, cell: ({ name }) => name },
       ...columns,
@@ -37,15 +51,16 @@ export class ListSection extends Section {
         ...Object.entries(actions(thing)).map(([text, click]) => link(thing, text, click))) },
     }, this.title, false)] : []));
     return Promise.all(things.map(async (thing) => {
-      const { last, failed } = await lastRuns(runs(thing));
-      cells.get(thing).last.replaceChildren(...(last ? [ago(last.time), last.status === "ok" ? ": good" : ": failed"] : ["none yet"]));
-      cells.get(thing).failed.replaceChildren(failed ? problem(failed) : "none");
+      const cell = cells.get(thing);
+      try {
+        const { last, failed } = await lastRuns(runs(thing));
+        cell.last.replaceChildren(...(last ? [ago(last.time), last.status === "ok" ? ": good" : ": failed"] : ["none yet"]));
+        cell.failed.replaceChildren(failed ? problem(failed) : "none");
+      } catch (failure) {
+        cell.last.textContent = "not known";
+        cell.failed.textContent = `not known: ${failure.message}`;
+      }
     }));
-  }
-
-  /** The current switch of the thing with this name. */
-  switchOf(name) {
-    return [...this._list.querySelectorAll('[role="switch"]')].find((each) => each.ariaLabel === `${this._noun} ${name}`);
   }
 
   /** Opens a form, which has an `element`, `fields` to watch, and focus(). */

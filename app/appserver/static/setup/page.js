@@ -1,6 +1,6 @@
 /* The setup page: five steps, which can be repeated at any time. */
 
-import { element } from "../common/dom.js";
+import { button, element } from "../common/dom.js";
 import { begin } from "../common/page.js";
 import { Alerts } from "./alerts.js";
 import { Audit } from "./audit.js";
@@ -39,8 +39,13 @@ function showSteps({ append, host }) {
       event.preventDefault();
     }
   });
-  const load = (section) => section.load().catch((failure) => section.report.say("bad", failure.message));
-  load(power).then(() => sections.filter((section) => section !== power).forEach((section) => {
-    section.loaded = load(section);
-  }));
+  const load = (section) => {
+    section.report.clear();
+    section.loaded = section.load().catch((failure) => section.report.say("bad", failure.message, " ", button("Try again", () => {
+      section.element.querySelector("h2").focus();
+      load(section);
+    }, "link")));
+    return section.loaded;
+  };
+  load(power).then(() => sections.filter((section) => section !== power).forEach(load));
 }

@@ -22,12 +22,13 @@ export class Power extends Section {
     this._isMember = isMember;
     this._changed = changed;
     this.isOn = false;
-    this._on = button("Turn it on", () => this._turnOn(), "primary");
-    this._off = button("Turn it off", () => this._turnOff());
+    this._on = button("Turn it on", () => this.during("Checking the other steps ...", () => this._turnOn()), "primary");
+    this._off = button("Turn it off", () => this.during("Turning it off ...", () => this._turnOff()));
     this._note = element("p", { class: "sb-about", hidden: true }, "The app is on in this search head cluster, but this member does not "
       + "know that it is set up, so it sends everybody to this page first. Splunk does not share that setting among members. Turn the "
       + "app on again on this member, or let the deployer distribute is_configured = true in local/app.conf, under [install].");
     this._saveSoon = button("Save", () => this.during("Saving ...", () => this._schedule()));
+    this._on.hidden = this._off.hidden = this._saveSoon.hidden = true;
     this._times = element("div", {});
     this._lead = element("a", { class: "sb-button sb-primary", href: "operations", hidden: true }, "Go to Operations");
     this.body.append(this._times, element("div", { class: "sb-actions" }, this._lead, this._saveSoon, this._on, this._off), this._note);
@@ -37,6 +38,7 @@ export class Power extends Section {
     const job = (await scheduled()).find(({ name }) => name === JOB);
     this.isOn = isTrue(job.is_scheduled) && !isTrue(job.disabled);
     this.mark(this.isOn, this.isOn ? "On" : "Off");
+    this._on.hidden = false;
     this._on.textContent = this.isOn ? "Turn it on again, and run the job" : "Turn it on";
     this._showTimes(job.cron_schedule);
     this._saveSoon.hidden = !this.isOn;
@@ -60,43 +62,56 @@ export class Power extends Section {
     this.report.say("good", "Saved.");
   }
 
+  /** Returns what gets the focus then. */
   async _turnOn() {
-    this.report.say("busy", "Checking the other steps ...");
     await Promise.all(this._steps.map(({ loaded }) => loaded));
     const unsaved = this._steps.filter((step) => step.isChanged);
     if (unsaved.length) {
       this.report.say("bad", `First save or cancel your changes in: ${unsaved.map(({ title }) => title).join(", ")}.`);
-      unsaved[0].element.querySelector("h2").focus();
-      return;
+      return unsaved[0].element.querySelector("h2");
     }
     const missing = this._steps.filter((step) => !step.isDone);
     if (missing.length) {
       this.report.say("bad", `First complete: ${missing.map(({ title }) => title).join(", ")}.`);
-      missing[0].element.querySelector("h2").focus();
-      return;
+      return missing[0].element.querySelector("h2");
     }
-    await this.during("Turning the clusters' inputs on ...", async () => {
-      // If the app is on already, somebody has switched off the clusters that are off.
-      const clusters = (await all()).clusters.filter(({ disabled }) => !this.isOn || !isTrue(disabled));
-      for (const { name } of clusters) {
-        await post(path`data/inputs/usersignups/${name}/enable`);
-      }
-      const unknown = await this._waitForUsers(clusters.filter(({ usersignups }) => isTrue(usersignups ?? true))
-        .map(({ name }) => name));
-      this.report.say("busy", "Scheduling the job and the alerts ...");
-      await this._schedule();
-      for (const { name } of await scheduled()) {
-        await setScheduled(name, true);
-      }
-      await this._changed();
-      await this._runJob();
-      unknown.forEach((name) => this.report.add(
-        "warning", `The app does not know any users of cluster ${name} yet. Step 2 shows its last error.`));
-      // Last, and without a reload of the app, for which Splunk Web would restart.
-      await post("apps/local/segment_bridge", { configured: true });
+    const unknown = await this._orShow(() => this._turnAllOn());
+    await this._runJob();
+    unknown.forEach((name) => this.report.add(
+      "warning", `The app does not know any users of cluster ${name} yet. Step 2 shows its last error.`));
+    // Last, and without a reload of the app, for which Splunk Web would restart.
+    await post("apps/local/segment_bridge", { configured: true }).then(() => {
       this._note.hidden = true;
-      return this._lead;
-    });
+    }, ({ message }) => this.report.add(
+      "warning", `The app is on, but Splunk could not note that it is set up, and so opens it with this page: ${message}`));
+    return this._lead;
+  }
+
+  /** Turns inputs and schedules on; returns the clusters of which no users are known. */
+  async _turnAllOn() {
+    this.report.say("busy", "Turning the clusters' inputs on ...");
+    // If the app is on already, somebody has switched off the clusters that are off.
+    const clusters = (await all()).clusters.filter(({ disabled }) => !this.isOn || !isTrue(disabled));
+    for (const { name } of clusters) {
+      await post(path`data/inputs/usersignups/${name}/enable`);
+    }
+    const unknown = await this._waitForUsers(clusters.filter(({ usersignups }) => isTrue(usersignups ?? true))
+      .map(({ name }) => name));
+    this.report.say("busy", "Scheduling the job and the alerts ...");
+    await this._schedule();
+    for (const { name } of await scheduled()) {
+      await setScheduled(name, true);
+    }
+    return unknown;
+  }
+
+  /** Runs an action, and shows what is on and off then, even if it failed halfway. */
+  async _orShow(action) {
+    try {
+      return await action();
+    } finally {
+      await this._changed();
+    }
   }
 
   /** Waits for the first records of these clusters; returns those that still have none. */
@@ -118,9 +133,8 @@ export class Power extends Section {
 
   async _runJob() {
     this.report.say("busy", "The app is on. Running the job for the first time ...");
-    const sid = await dispatch(JOB, { trigger: true });
     try {
-      this._show(await finished(sid));
+      this._show(await finished(await dispatch(JOB, { trigger: true })));
     } catch (failure) {
       this.report.say("warning", "The app is on, but the first run failed. The next run will try again. ", failure.message);
     }
@@ -136,19 +150,19 @@ export class Power extends Section {
   }
 
   async _turnOff() {
-    await this.during("Turning it off ...", async () => {
+    const refusal = await this._orShow(async () => {
       for (const { name } of await scheduled()) {
         await setScheduled(name, false);
       }
-      const { clusters, refusal } = await all();
-      for (const { name } of clusters) {
+      const found = await all();
+      for (const { name } of found.clusters) {
         await post(path`data/inputs/usersignups/${name}/disable`);
       }
-      await this._changed();
-      this.report.say("good", "The app is off: it reads and sends nothing. All settings stay.");
-      if (refusal) {
-        this.report.add("warning", "The inputs are still on, because this page cannot turn them off: use Settings > Data inputs > UserSignups.");
-      }
+      return found.refusal;
     });
+    this.report.say("good", "The app is off: it reads and sends nothing. All settings stay.");
+    if (refusal) {
+      this.report.add("warning", "The inputs are still on, because this page cannot turn them off: use Settings > Data inputs > UserSignups.");
+    }
   }
 }
