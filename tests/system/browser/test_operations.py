@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from urllib.parse import quote
 
 import pytest
 
@@ -161,6 +162,37 @@ class TestDeadLetters:
         part.wait_for("has changed since")
         assert letters(environment)["refused-5"]["status"] == "dropped"
 
+    def test_letters_that_are_gone_do_not_keep_the_others(self, view, browser, environment):
+        part = view.open("letters", "&text=refused-")
+        for name in ("refused-8", "refused-9"):
+            browser.one('//input[@aria-label="Select track, %s"]' % name).click()
+        gone = letters(environment)["refused-8"]["_key"]
+        environment.admin.service.kvstore[LETTERS].data.delete_by_id(quote(gone, safe=""))
+        part.press("Send selected again")
+        part.wait_for("1 event will be sent again")
+        assert "Not changed: 1 event. This no longer exists" in part.report
+        assert letters(environment)["refused-9"]["status"] == "again"
+
+    def test_a_selection_lasts_and_an_old_list_is_found_again(self, view, browser, environment):
+        """Splunk keeps a job's results for some minutes."""
+        letter = next(iter(letters(environment).values()))
+        data = environment.admin.service.kvstore[LETTERS].data
+        many = [
+            {**letter, "_key": "many/%d" % number, "message_id": "many-%d" % number, "last_time": number}
+            for number in range(22)
+        ]
+        data.batch_save(*many)
+        part = view.open("letters", "&text=many-")
+        ticks = '//input[contains(@aria-label, "many-21")]'
+        browser.one(ticks).click()
+        part.press("Next")
+        browser.one('//input[contains(@aria-label, "many-0")]')
+        for job in environment.admin.service.jobs.list():
+            job.cancel()
+        part.press("Previous")
+        assert browser.one(ticks).attribute("checked")
+        data.delete(json.dumps({"_key": {"$regex": "^many/"}}))
+
     def test_all_of_a_reason_are_dropped(self, view, browser, environment):
         part = view.open("letters")
         browser.one(
@@ -278,6 +310,20 @@ class TestCheck:
         assert [
             secret for secret in (WRITE_KEY, environment.cluster.token, environment.splunk.password) if secret in text
         ] == []
+
+    def test_what_cannot_be_read_makes_only_its_own_checks_unknown(self, view, browser):
+        part = view.open("check")
+        browser.run("window.fetch = async () => new Response('<!doctype html>', {status: 404});")
+        part.press("Check")
+        part.wait_for("checks are OK")
+        assert (
+            "Failed Splunk Web passes on the inputs: Splunk Web does not pass on data/inputs/usersignups" in part.text
+        )
+        assert "Unknown The clusters' inputs are on: Splunk Web does not pass on" in part.text
+        assert "OK You have the capability segment_bridge_send: yes" in part.text
+        view.state.press("Refresh")
+        view.state.wait_for("does not pass on server/info")
+        assert view.word == "", "it may be another by now"
 
 
 def test_users_without_permission_read_one_sentence(environment, borrowed):

@@ -17,6 +17,14 @@ import { unknown } from "./checks/verdict.js";
 import { web } from "./checks/web.js";
 
 const GROUPS = [host, rights, web, store, functions, audit, map, destination, schedules];
+const FACTS = {
+  server: () => content("server/info"),
+  searches: savedSearches,
+  destinations: async () => (await get("configs/conf-segment_bridge", { count: 0 })).entry
+    .map(({ name }) => name).filter((name) => name !== "default" && !name.endsWith(".draft")),
+  inputs: async () => (await get("data/inputs/usersignups", { count: 0 })).entry
+    .map(({ name, content: { disabled } }) => ({ name, disabled: isTrue(disabled) })),
+};
 const WORDS = { bad: "Failed", doubt: "Review", unknown: "Unknown", good: "OK" };
 const MARKS = { bad: "failed", doubt: "doubt", unknown: "todo", good: "done" };
 
@@ -60,17 +68,19 @@ export class Check extends Section {
     this.report.say(kind, `${of("good")} checks are OK, ${of("bad")} failed, ${of("doubt")} need a review, ${of("unknown")} are unknown.`);
   }
 
-  /** The facts that several checks use. */
+  /** The facts that several checks use. If one cannot be read, the checks that use it fail, and no others. */
   async _known() {
-    const [server, searches, stanzas, inputs] = await Promise.all([
-      content("server/info"), savedSearches(), get("configs/conf-segment_bridge", { count: 0 }), get("data/inputs/usersignups", { count: 0 })]);
-    return {
-      user: this._user,
-      server,
-      searches,
-      destinations: stanzas.entry.map(({ name }) => name).filter((name) => name !== "default" && !name.endsWith(".draft")),
-      inputs: inputs.entry.map(({ name, content: { disabled } }) => ({ name, disabled: isTrue(disabled) })),
-    };
+    const known = { user: this._user };
+    await Promise.all(Object.entries(FACTS).map(async ([name, read]) => {
+      try {
+        known[name] = await read();
+      } catch (failure) {
+        Object.defineProperty(known, name, { get: () => {
+          throw failure;
+        } });
+      }
+    }));
+    return known;
   }
 
   _download() {

@@ -52,21 +52,25 @@ export class OneEvent extends Section {
     this._found.replaceChildren();
     await this.during("Searching ...", async () => {
       const isUser = this._kind.value === "user";
-      const { rows } = await finished(await dispatch(isUser ? BY_USER : BY_ID, {
-        args: { id: argument(this._id.value) }, earliest: this._span.value, latest: "now" }));
+      const asked = { args: { id: argument(this._id.value) }, earliest: this._span.value, latest: "now" };
+      const { rows } = await finished(await dispatch(isUser ? BY_USER : BY_ID, asked));
       this.report.clear();
-      this._found.replaceChildren(...(isUser ? this._ofUser(rows) : [wayOf(rows), ...this._message(rows)]));
+      this._found.replaceChildren(...(isUser ? this._ofUser(rows) : [wayOf(rows), ...this._message(rows, asked)]));
     });
   }
 
-  /** A button that shows the message of a journey. */
-  _message(rows) {
+  /** A button that shows the message of a journey, which was found by what was `asked`. */
+  _message(rows, asked) {
     if (!rows.some(({ part }) => part === "journey")) {
       return [];
     }
     const room = element("div", {});
     const show = button("Show the message", () => this.during("Creating the message ...", async () => {
-      const { rows: [row] } = await finished(await dispatch(MESSAGE, { args: { id: argument(this._id.value) }, earliest: this._span.value, latest: "now" }));
+      const { rows: [row] } = await finished(await dispatch(MESSAGE, asked));
+      if (!row) {
+        this.report.say("warning", "The event no longer becomes a message: it is now too old for this time range, or the journeys have changed.");
+        return;
+      }
       this.report.clear();
       room.replaceChildren(element("p", {}, row.segment_status === "dryrun" ? "This would be sent now:"
         : `It would not be sent: ${row.segment_error} (${row.segment_reason}).`),

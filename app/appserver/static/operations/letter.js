@@ -14,21 +14,24 @@ import { meaning, toDo } from "./reasons.js";
 const LETTERS = "segment_dead_letters";
 const REHEARSAL = "Segment Bridge - Operations - Rehearse a dead letter";
 
-/** Marks letters of the list, one after another, to be sent again or dropped. Returns how many. */
+/** Marks letters of the list, one after another, to be sent again or dropped. Returns the failures of those that it could not. */
 export async function mark(rows, status) {
+  const failures = [];
   for (const row of rows) {
-    await change(LETTERS, await asShown(row), { status });
+    try {
+      await change(LETTERS, await asShown(row), { status });
+    } catch (failure) {
+      failures.push(failure);
+    }
   }
-  return rows.length;
+  return failures;
 }
 
 /** A letter of the list as KV store has it, if it is still what the list shows. */
 async function asShown({ key, last_time, status }) {
-  const now = await record(LETTERS, key).catch((failure) => {
-    throw failure.status === 404 ? new Failure("gone", "An event no longer exists: it has been sent or removed. Refresh the list.", 404) : failure;
-  });
+  const now = await record(LETTERS, key);
   if (Number(now.last_time ?? 0) !== Number(last_time ?? 0) || (now.status ?? "-") !== status) {
-    throw new Failure("changed", "An event has changed since the page showed it. Refresh the list.");
+    throw new Failure("changed", "This has changed since the page showed it. Press Find to read the list again.");
   }
   return now;
 }
@@ -89,6 +92,7 @@ async function edit(letter, user) {
       });
     } catch (failure) {
       field.fail(failure.message);
+      field.focus();
       return undefined;
     }
     return "Saved. It will be sent again.";

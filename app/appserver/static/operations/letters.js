@@ -74,13 +74,20 @@ export class Letters extends Section {
       all: { heading: "Actions", cell: (row) => this._all(row) },
     }, "By reason") : element("p", {}, "There are no dead letters."));
     this._chosen.clear();
-    const args = Object.entries({ ...this._filter, text: this._text.value });
-    this._sid = await dispatch(LIST, { args: Object.fromEntries(args.map(([name, text]) => [name, argument(text)])) });
+    this._asked = Object.fromEntries(Object.entries({ ...this._filter, text: this._text.value }).map(([name, text]) => [name, argument(text)]));
+    this._sid = await dispatch(LIST, { args: this._asked });
     await this._list.show(0);
   }
 
+  /** Splunk keeps the list for some minutes only. */
   async _page(offset, count) {
-    const { rows, total } = await finished(this._sid, { offset, count });
+    const { rows, total } = await finished(this._sid, { offset, count }).catch(async (failure) => {
+      if (failure.code !== "expired") {
+        throw failure;
+      }
+      this._sid = await dispatch(LIST, { args: this._asked });
+      return finished(this._sid, { offset, count });
+    });
     const { destination, status, reason } = this._filter;
     this._which.textContent = (reason ? `Only ${destination}, ${status}: ${reason}. ` : "")
       + (total >= MOST ? `The list shows the first ${number(MOST)}: filter it to see others.` : events(total));
@@ -115,7 +122,7 @@ export class Letters extends Section {
 
   _tick(row) {
     return element("input", {
-      type: "checkbox", "aria-label": `Select ${row.event ?? "the event"}, ${row.message_id ?? row.key}`,
+      type: "checkbox", checked: this._chosen.has(row.key), "aria-label": `Select ${row.event ?? "the event"}, ${row.message_id ?? row.key}`,
       change: ({ target }) => (target.checked ? this._chosen.set(row.key, row) : this._chosen.delete(row.key)),
     });
   }
@@ -155,8 +162,13 @@ export class Letters extends Section {
       return;
     }
     await this.during(`Marking ${events(rows.length)} ...`, async () => {
-      await mark(rows, status);
-      await this._done(status === "again" ? `${events(rows.length)} will be sent again.` : `${events(rows.length)} will be removed.`);
+      const failures = await mark(rows, status);
+      const marked = events(rows.length - failures.length);
+      await this._done(failures.length === rows.length ? "Nothing was changed."
+        : status === "again" ? `${marked} will be sent again.` : `${marked} will be removed.`);
+      for (const text of new Set(failures.map(({ message }) => message))) {
+        this.report.add("bad", `Not changed: ${events(failures.filter(({ message }) => message === text).length)}. ${text}`);
+      }
     });
   }
 
@@ -181,8 +193,7 @@ export class Letters extends Section {
       return;
     }
     await this.during("Sending ...", async () => {
-      const { rows } = await finished(await dispatch(SEND));
-      await this._read();
+      const { rows } = await finished(await dispatch(SEND)).finally(() => this._read());
       this.report.say("good", rows.length
         ? `Sent: ${rows.map(({ count, segment_status, segment_reason }) => `${number(count)} ${segment_status}${segment_reason === "-" ? "" : ` (${segment_reason})`}`).join(", ")}.`
         : "There was nothing to send.");

@@ -29,7 +29,7 @@ export async function show(place) {
 async function showParts({ append, user, host }) {
   const asked = new URLSearchParams(location.search);
   const state = new State();
-  const parts = new Map(Object.entries(PARTS).map(([name, Part]) => [name, new Part({ user, host, asked, changed: () => state.load() })]));
+  const parts = new Map(Object.entries(PARTS).map(([name, Part]) => [name, new Part({ user, host, asked, changed: () => run(state) })]));
   const room = element("div", {});
   const links = new Map([...parts].map(([name, part]) => [name, element("a", {
     href: `?part=${name}`,

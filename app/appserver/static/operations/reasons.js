@@ -16,7 +16,10 @@ let read;
 
 /** What a reason means, in words; "" if Help does not list it. */
 export async function meaning(reason) {
-  read ??= table();
+  read ??= table().catch(() => {
+    read = undefined; // the next one tries again
+    return new Map();
+  });
   const known = await read;
   return known.get(reason) ?? known.get(reason.replace(/^http_\d+$/, "http_<status>").replace(/^\w+?_(?=array|not|no|unknown|wrong)/, "<object>_")) ?? "";
 }

@@ -9,6 +9,7 @@ import { argument } from "../common/argument.js";
 const SEARCH = "Segment Bridge - Operations - Runs";
 const LOG = "Segment Bridge - Operations - Run log";
 const OUTCOMES = ["accepted", "rejected", "failed", "unsent", "duplicate"];
+const MOST = 1_000; // lines that the search returns
 const ROUND = 60; // seconds to add before and after a run, because the times of its lines differ a little from the run's
 
 const number = (text) => Number(text ?? 0).toLocaleString();
@@ -83,7 +84,7 @@ export class Runs extends Section {
     });
     const { rows } = await finished(job);
     return [element("h3", {}, "Run log of ", ago(time)), ...(rows.length
-      ? [element("ol", { class: "sb-log" }, ...rows.map(({ _raw }) => element("li", {}, code(_raw)))),
+      ? [...(rows.length < MOST ? [] : [element("p", {}, `Only the first ${number(MOST)} lines.`)]), element("ol", { class: "sb-log" }, ...rows.map(({ _raw }) => element("li", {}, code(_raw)))),
         element("a", { href: `search?${new URLSearchParams({ sid: job })}`, target: "_blank", rel: "noopener" }, "Open in Search")]
       : [element("p", {}, "Found no lines of this run in index=_internal. Either your roles may not search that index, or the member "
         + "that ran does not forward it.")])];

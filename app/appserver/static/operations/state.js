@@ -1,6 +1,7 @@
 /* The app's state, in one word, and its troubles. Both come from macros.conf [segment_bridge_state], like the alerts. */
 
 import { ago, button, element, helpLink, table } from "../common/dom.js";
+import { Failure } from "../common/failure.js";
 import { Section } from "../common/section.js";
 import { dispatch, finished, JOB, savedSearches } from "../common/searches.js";
 import { content, isTrue } from "../common/splunkd.js";
@@ -51,11 +52,24 @@ export class State extends Section {
 
   async load() {
     this.report.say("busy", "Loading ...");
+    try {
+      await this._read();
+    } catch (failure) {
+      this._word.replaceChildren();
+      this._found.replaceChildren();
+      throw failure;
+    }
+  }
+
+  async _read() {
     const server = await content("server/info");
     const isReady = ["ready", undefined].includes(server.kvStoreStatus);
-    const [{ rows }, searches] = await Promise.all([finished(await dispatch(isReady ? SEARCH : BLIND)), savedSearches()]);
+    const [{ rows, errors }, searches] = await Promise.all([finished(await dispatch(isReady ? SEARCH : BLIND)), savedSearches()]);
     const of = (part) => rows.filter((row) => row.part === part);
     const troubles = of("trouble");
+    if (!troubles.length) {
+      throw new Failure("", `The search for the state had no results. ${errors.join(" ")} Press Refresh.`);
+    }
     const { state } = troubles[0];
     this._word.replaceChildren(
       element("strong", { class: `sb-word sb-${LOOKS[state]}` }, state[0].toUpperCase() + state.slice(1)), ` ${MEANS[state]}`);
@@ -67,6 +81,9 @@ export class State extends Section {
       ...(of("funnel").length ? [table(of("funnel"), FUNNEL, "What Segment did with the last day's events, according to its receipts")] : []),
     );
     this.report.clear();
+    if (errors.length) {
+      this.report.add("warning", `Some of this may be missing: ${errors.join(" ")}`);
+    }
   }
 
   /** Shows each kind of trouble once: what is wrong, since when, and what its alert says to do. */
@@ -106,9 +123,6 @@ function facts({ job, run, letters, behind, late, kvStore, isReady }) {
 }
 
 function schedule(job) {
-  if (job === undefined) {
-    return "you are not allowed to see it";
-  }
   return isTrue(job.is_scheduled) ? `on; next run ${job.next_scheduled_time || "not known yet"}` : "off";
 }
 
