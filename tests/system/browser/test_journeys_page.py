@@ -118,6 +118,30 @@ class TestList:
         page.one(LIST + '//input[@aria-label="Component changed is on"]').click()
         page.wait_for(lambda: report(page, LIST), "Component changed is on")
 
+    def test_a_new_journey_replaces_none(self, page, site):
+        """Both would have the id that the name gives."""
+        before = site.admin.records("segment_journeys")
+        page.button("Add", LIST).click()
+        page.wait_for(lambda: text(page, FOUND), "Describe one by hand")
+        page.button("Describe one by hand", FOUND).click()
+        for label, value in {"Event in Segment": "Bed Watered", "Resource": "cans", "What is done": "update"}.items():
+            page.field(label, FORM).enter(value)
+        for name in ("Flower bed created", "Application created"):
+            page.field("Journey", FORM).enter(name)
+            page.button("Save", FORM).click()
+            page.wait_for(lambda: page.field("Journey", FORM).description, "already a journey with this name")
+        assert site.admin.records("segment_journeys") == before
+
+    def test_what_somebody_else_changed_stays(self, page, site):
+        (before,) = [each for each in site.admin.records("segment_journeys") if each["_key"] == "flower-bed-created"]
+        page.one(LIST + '//button[@aria-label="Change: Flower Bed Created"]').click()
+        collection = site.admin.service.kvstore["segment_journeys"].data
+        collection.update(before["_key"], json.dumps({**before, "properties": "", "updated": before["updated"] + 1}))
+        page.button("Save", FORM).click()
+        page.wait_for(lambda: report(page, FORM), "Somebody else has changed this journey")
+        assert collection.query_by_id(before["_key"])["properties"] == ""
+        collection.update(before["_key"], json.dumps(before))
+
     def test_shows_errors_beside_their_field(self, page):
         page.one(LIST + '//button[@aria-label="Change: Flower Bed Created"]').click()
         field = page.field("Properties", FORM)

@@ -163,7 +163,7 @@ export class Form extends Section {
     }
     await this.during("Saving ...", async () => {
       try {
-        await save(this.row, this._by);
+        await save(this.row, this._by, this._isNew);
       } catch (failure) {
         const field = failAt(failure, this._visible());
         if (!field) {

@@ -3,6 +3,7 @@
 import { button, element, helpLink, table } from "../common/dom.js";
 import { confirmed } from "../common/dialog.js";
 import { begin } from "../common/page.js";
+import { Failure } from "../common/failure.js";
 import { Section } from "../common/section.js";
 import { download, read, written } from "./files.js";
 import { Form } from "./form.js";
@@ -98,7 +99,7 @@ class List extends Section {
       : [`Remove "${name}"?`, "From the next run on, the app sends no events for it. Events that were sent stay in Segment.", "Remove"];
     if (await confirmed(title, [element("p", {}, text)], action)) {
       await this.during("Removing ...", async () => {
-        await takeBack(row.id);
+        await takeBack(row);
         await this.load();
         this.report.say("good", row.isBuiltin ? `${name} is reset to the app's own version.` : `${name} is removed.`);
       });
@@ -121,8 +122,10 @@ class List extends Section {
 
   async _wasSaved(row) {
     this._back();
-    await this.load();
-    this.report.say("good", `Saved: ${row.journey}. The next run uses it.`);
+    await this.during("Loading ...", async () => {
+      await this.load();
+      this.report.say("good", `Saved: ${row.journey}. The next run uses it.`);
+    });
   }
 
   _back() {
@@ -163,8 +166,11 @@ class List extends Section {
       const rows = read(text);
       const checked = await tried(rows);
       const right = checked.filter(({ problem }) => !problem);
-      for (const row of right) {
-        await write(row, this._by);
+      for (const [done, row] of right.entries()) {
+        await write(row, this._by, true).catch(async ({ code, message, status }) => {
+          await this.load();
+          throw new Failure(code, `Imported ${done} of ${rows.length} journeys, then failed at "${row.journey}": ${message} Import the file again.`, status);
+        });
       }
       await this.load();
       this.report.say(right.length === rows.length ? "good" : "warning", `Imported ${right.length} of ${rows.length} journeys.`);

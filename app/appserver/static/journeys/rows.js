@@ -71,16 +71,20 @@ export async function example(row, earliest) {
   return rows.length ? JSON.parse(rows[0].event) : undefined;
 }
 
-/** Writes a valid row; for any other, throws a Failure that names the field. `by` is the user. */
-export async function save(row, by) {
+/** Writes a valid row; for any other, throws a Failure that names the field. `by` is the user. A new row replaces no other. */
+export async function save(row, by, isNew = false) {
   const [checked] = await tried([row]);
+  if (isNew && !checked.problem && (checked.isBuiltin || await stored(row.id))) {
+    throw new Failure("journey", told({ problem: "repeated" }));
+  }
   if (checked.problem) {
     throw new Failure(fieldOf(checked.problem), told(checked));
   }
-  await write(checked, by);
+  await write({ ...checked, updated: row.updated }, by);
 }
 
-export async function write(row, by) {
+/** Writes a row. Unless it comes from a file (`isImport`), it must still be what the list showed. */
+export async function write(row, by, isImport = false) {
   const fields = Object.fromEntries((row.isBuiltin ? OF_BUILTIN : FIELDS).map((name) => [name, row[name] ?? ""]));
   for (const name of ["event", "aliases"]) {
     if (row.isBuiltin && fields[name] === (row[`builtin_${name}`] ?? "")) {
@@ -88,7 +92,7 @@ export async function write(row, by) {
     }
   }
   const made = { ...fields, enabled: row.enabled ? 1 : 0, updated: Math.floor(Date.now() / 1000), updated_by: by };
-  const seen = await stored(row.id);
+  const seen = await (isImport ? stored(row.id) : asShown(row));
   if (seen) {
     await change(COLLECTION, seen, made);
   } else {
@@ -97,8 +101,8 @@ export async function write(row, by) {
 }
 
 /** Removes the site's row: this removes one of its own journeys, and resets one of the app's. */
-export async function takeBack(id) {
-  const seen = await stored(id);
+export async function takeBack(row) {
+  const seen = await asShown(row);
   if (seen) {
     await drop(COLLECTION, seen);
   }
@@ -116,6 +120,15 @@ export async function exported() {
 /** Makes an id of lower-case letters, digits and hyphens. */
 export const idOf = (name) => name.toLowerCase().normalize("NFD").replace(/[^0-9a-z]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 100)
   || `journey-${Date.now()}`;
+
+/** The stored row, or undefined, if it is still the one that the list showed. */
+async function asShown({ id, updated }) {
+  const seen = await stored(id);
+  if (String(seen?.updated ?? "") !== String(updated ?? "")) {
+    throw new Failure("changed", "Somebody else has changed this journey since the page showed it. Reload the page, and look at it again.");
+  }
+  return seen;
+}
 
 async function stored(id) {
   try {
