@@ -1,6 +1,7 @@
 /* The view "help" shows one of the pages beside this file, which package.sh generates from docs/. The address names the page and
    a heading: help?page=glossary#glossary. */
 
+import { element } from "../common/dom.js";
 import { followTheme } from "../common/theme.js";
 
 const FIRST = "index";
@@ -9,13 +10,14 @@ const ID = "help-"; // a prefix for a page's ids, which might otherwise clash wi
 /** Puts the page that the address names into `place`. */
 export async function show(place) {
   const name = new URLSearchParams(location.search).get("page") ?? FIRST;
-  if (!/^[\w-]+(\.[\w-]+)*$/.test(name)) {
-    throw new Error(`there is no page ${name}`);
-  }
   const address = new URL(`${name}.html`, import.meta.url);
-  const answer = await fetch(address);
+  const answer = /^[\w-]+(\.[\w-]+)*$/.test(name) ? await fetch(address) : { status: 404 };
+  if (answer.status === 404) {
+    place.replaceChildren(`Help has no page ${name}. `, element("a", { href: "?" }, "Go to its first page"), ".");
+    return;
+  }
   if (!answer.ok) {
-    throw new Error(answer.status === 404 ? `there is no page ${name}` : `Splunk Web answered ${answer.status}`);
+    throw new Error(`Splunk Web answered ${answer.status}`);
   }
   const page = new DOMParser().parseFromString(await answer.text(), "text/html").body;
   for (const each of page.querySelectorAll("[id]")) {
