@@ -60,7 +60,9 @@ def next_time(expression: str, after: float, zone: tzinfo) -> float:
         elif moment.hour not in schedule.hours:
             seconds += 60 * (60 - moment.minute)
         elif moment.minute not in schedule.minutes:
-            seconds += 60
+            seconds += 60 * (
+                min((each for each in schedule.minutes if each > moment.minute), default=60) - moment.minute
+            )
         else:
             return seconds
     raise CronError("Invalid cron schedule '%s': there is no such day." % expression)

@@ -42,6 +42,7 @@ class SearchHost:
         self._confs: Dict[str, Dict[str, Stanza]] = {}
         self._found: Dict[Tuple[str, str], Optional[Stanza]] = {}
         self.expressions: Dict[str, Callable[[Row], Any]] = {}
+        self.calls: Dict[str, str] = {}
 
     @cached_property
     def limits(self) -> Limits:

@@ -55,6 +55,8 @@ class Host(Protocol):
     """The choices (see choices) that this host answers the other way."""
     expressions: Dict[str, Callable[[Row], Any]]
     """The search's expressions that mean something of their own in each search, as functions of a row."""
+    calls: Dict[str, str]
+    """What the macro calls of this search stand for, as far as they are expanded."""
     app: str
     owner: str
     sid: str

@@ -33,7 +33,11 @@ def stages(search: str, host: Host) -> List[Stage]:
     Raises:
         SplError: it cannot be read as a pipeline.
     """
-    source = expanded(_COMMENT.sub(" ", search), host).strip()
+    return list(_stages(expanded(_COMMENT.sub(" ", search), host).strip()))
+
+
+@lru_cache(maxsize=2_000)
+def _stages(source: str) -> Tuple[Stage, ...]:
     is_piped = source.startswith("|")
     found = []
     for index, part in enumerate(cut(source[1:] if is_piped else source)):
@@ -50,7 +54,7 @@ def stages(search: str, host: Host) -> List[Stage]:
             raise SplError("Unknown search command '%s'." % part.split()[0])
         else:
             found.append(Stage(match.group(1).lower(), part[match.end() :].strip()))
-    return found
+    return tuple(found)
 
 
 def expanded(source: str, host: Host, depth: int = 0) -> str:
@@ -62,11 +66,17 @@ def expanded(source: str, host: Host, depth: int = 0) -> str:
             "Error in 'SearchParser': Missing a closing tick mark for the macro: '%s'."
             % (source[source.rindex("`") :].strip())
         )
-    return _MACRO.sub(lambda match: expanded(_definition(match.group(1), host), host, depth + 1), source)
+    return _MACRO.sub(lambda match: _call(match.group(1), host, depth + 1), source)
+
+
+def _call(call_text: str, host: Host, depth: int) -> str:
+    """The text that a macro's call stands for. Within a search, the same call stands for the same text."""
+    if call_text not in host.calls:
+        host.calls[call_text] = expanded(_definition(call_text, host), host, depth)
+    return host.calls[call_text]
 
 
 def _definition(call_text: str, host: Host) -> str:
-    """The text that a macro's call stands for."""
     call = _CALL.match(call_text)
     if not call:
         raise SplError("Error in 'SearchParser': The search macro '%s' is malformed." % call_text)
@@ -179,11 +189,18 @@ def with_subsearches(source: str, result_of: Callable[[str], str]) -> str:
     """The text with each [subsearch] replaced by its result."""
     if "[" not in source:
         return source
+    *texts, rest = _around_subsearches(source)
+    return "".join([before + result_of(inner) for before, inner in texts] + [rest])
+
+
+@lru_cache(maxsize=2_000)
+def _around_subsearches(source: str) -> tuple:
+    """Each [subsearch], without its brackets, with the text before it; and what comes after the last one."""
     parts, at = [], 0
     while True:
         begin = next((match.start() for match in _PIECE.finditer(source, at) if match.group() == "["), None)
         if begin is None:
-            return "".join([*parts, source[at:]])
+            return (*parts, source[at:])
         end = closing(source, begin)
-        parts += [source[at:begin], result_of(source[begin + 1 : end])]
+        parts.append((source[at:begin], source[begin + 1 : end]))
         at = end + 1

@@ -52,6 +52,7 @@ class Host:
         self._props, self._rest = props or {}, rest or {}
         self.limits, self.others = Limits(limits or {}), frozenset(others)
         self.expressions: Dict[str, Callable[[Row], Any]] = {}
+        self.calls: Dict[str, str] = {}
         self.clock = clock or Clock(lambda: float(NOW))
         self.messages: List[tuple] = []
         self.collected: List[Row] = []

@@ -120,6 +120,8 @@ class _Found:
     def _keys(self, row: Row, fields: Sequence[str]) -> List[Tuple[str, ...]]:
         """One key for each combination of values, or none if a field is null."""
         keys: List[Tuple[str, ...]] = [()]
+        if len(fields) == 1 and type(row.get(fields[0])) is str and self.is_case_sensitive:  # as in most lookups
+            return [(row[fields[0]],)]
         for field in fields:
             values = map(text, as_list(row.get(field)))
             keys = [(*key, value if self.is_case_sensitive else value.lower()) for value in values for key in keys]

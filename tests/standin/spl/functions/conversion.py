@@ -167,6 +167,8 @@ def printf(template, *values):
         return int(number(taken()) or 0)
 
     def filled(match):
+        if match.group() == "%d":  # as most are
+            return _formatted("d", "", None, None, taken())
         kind = match.group("kind")
         if kind == "%":
             return "%"
