@@ -9,7 +9,7 @@ Relies on: Search Reference, "eval" (Usage).
 import re
 from functools import lru_cache
 from operator import methodcaller
-from typing import Any, Callable, FrozenSet, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
+from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional, Set, Tuple, Union
 
 from ..values import Decimals, Row, SplError, number
 from . import functions
@@ -75,7 +75,7 @@ def _sign(token: Token) -> str:
 
 
 def unquoted(literal: str) -> str:
-    return re.sub(r'\\(["\\])', r"\1", literal[1:-1])
+    return re.sub(r'\\(["\\])', r"\1", literal[1:-1]) if "\\" in literal else literal[1:-1]
 
 
 class Typed(NamedTuple):
@@ -130,27 +130,21 @@ class _Parser:
             "+",
         ):
             return self.primary()  # a field or a literal alone, as most expressions are
-        return self.left_to_right(("XOR",), self.alternatives)
-
-    def alternatives(self) -> Typed:
-        return self.left_to_right(("OR",), self.conditions)
-
-    def conditions(self) -> Typed:
-        return self.left_to_right(("AND",), self.negation)
+        return self.operations(_LOGICAL, self.negation)
 
     def sum(self) -> Typed:
-        return self.left_to_right(("+", "-", "."), self.product)
+        return self.operations(_ARITHMETICAL, self.unary)
 
-    def product(self) -> Typed:
-        return self.left_to_right(("*", "/", "%"), self.unary)
-
-    def left_to_right(self, operators: Sequence[str], operand: Callable[[], Typed]) -> Typed:
+    def operations(self, binding: Dict[str, int], operand: Callable[[], Typed], least: int = 1) -> Typed:
+        """Operators from left to right, those that bind tighter first; none that binds less than `least`."""
         left = operand()
         while True:
-            operator = self.take(*operators)
-            if not operator:
+            operator = self.signs[self.index]
+            tightness = binding.get(operator, 0)
+            if tightness < least:
                 return left
-            left = _combined(operator, left, operand())
+            self.index += 1
+            left = _combined(operator, left, self.operations(binding, operand, tightness + 1))
 
     def negation(self) -> Typed:
         return Typed(negation(self.negation().evaluate)) if self.take("NOT", "!") else self.comparison()
@@ -258,6 +252,8 @@ def _literal_number(source: str) -> float:
     return Decimals.of(amount, decimals) if decimals else amount
 
 
+_LOGICAL = {"XOR": 1, "OR": 2, "AND": 3}
+_ARITHMETICAL = {**dict.fromkeys("+-.", 1), **dict.fromkeys("*/%", 2)}
 _ENDS = ([""], [","], [")"])
 _LOGIC = {"XOR": exclusion, "OR": disjunction, "AND": conjunction}
 

@@ -181,7 +181,7 @@ _KINDS = {boolean: "boolean", natural: "non-negative integer", int: "integer"}
 def unquote(word: str) -> str:
     """The text without the quotes around it, of either kind."""
     if len(word) > 1 and word[0] == word[-1] and word[0] in "\"'":
-        return re.sub(r"\\([\"'\\])", r"\1", word[1:-1])
+        return re.sub(r"\\([\"'\\])", r"\1", word[1:-1]) if "\\" in word else word[1:-1]
     return word
 
 
@@ -193,7 +193,7 @@ def _wildcard(pattern: str) -> "re.Pattern[str]":
 def matching(names: Iterable[str], pattern: str) -> List[str]:
     """The field names that a name, which may contain asterisks, matches."""
     if "*" not in pattern:
-        return [name for name in names if name == pattern]
+        return [pattern] if pattern in names else []
     expression = _wildcard(pattern)
     return [name for name in names if expression.match(name)]
 

@@ -96,8 +96,9 @@ class Search(NamedTuple):
     terms: List[Term]
     """All of them must hold."""
 
-    def matches(self, row: Row) -> bool:
-        return all(term.holds(row) for term in self.terms)
+    @property
+    def matches(self) -> Predicate:
+        return _all(self.terms).holds
 
 
 def parse(source: str, clock: Clock) -> Search:
@@ -267,8 +268,12 @@ def field_is(name: str, operator: str, wanted: str, is_case: bool = False) -> Pr
         def equal(value: str) -> bool:
             return expression.fullmatch(value) is not None or (is_subnet and in_network(wanted, value))
 
+        def holds(row: Row) -> bool:
+            value = row.get(name)
+            return equal(value) if type(value) is str else any(equal(text(each)) for each in as_list(value))
+
         if operator == "=":
-            return lambda row: any(equal(text(value)) for value in as_list(row.get(name)))
+            return holds
         return lambda row: name in row and any(not equal(text(value)) for value in as_list(row[name]))
 
     def ordered(value) -> bool:
