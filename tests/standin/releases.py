@@ -5,8 +5,11 @@ Pythons: server.conf of 9.3 and 9.4 ships python.version = force_python3, which 
 notes of 10.0 (only 3.9) and of 10.2 (3.9 and 3.13, python.required).
 """
 
+from functools import cache
 from pathlib import Path
 from typing import Dict, NamedTuple, Tuple
+
+from ksconf.conf.parser import write_conf_string
 
 from .stores.conf import Settings
 
@@ -35,6 +38,12 @@ class Release(NamedTuple):
             if versions[list(RELEASES).index(self.version)] == "1":
                 found.setdefault(stanza, {}).update(zip(pairs[::2], pairs[1::2]))
         return found
+
+
+@cache
+def default_file(release: Release, conf: str) -> str:
+    """Its text. To write it takes ksconf longer than a whole start of the stand-in without it."""
+    return write_conf_string(release.shipped(conf))
 
 
 RELEASES = {

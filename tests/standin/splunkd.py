@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional
 
-from ksconf.conf.parser import write_conf
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
@@ -20,7 +19,7 @@ from .jobs import Job, Jobs
 from .logs import Logs
 from .monitor import Monitor
 from .refusal import Refusal
-from .releases import CONFS, DEFAULT, Release
+from .releases import CONFS, DEFAULT, Release, default_file
 from .rest.info import Bulletin
 from .rest.routing import dispatch
 from .runner.handlers import Handlers
@@ -201,7 +200,7 @@ def _lay_out(etc: Path, var: Path, release: Release) -> None:
     for part in (SYSTEM, "apps"):
         shutil.copytree(_FILES / part, etc / part, dirs_exist_ok=True)
     for conf in CONFS:
-        write_conf(str(etc / SYSTEM / "default" / (conf + ".conf")), release.shipped(conf))
+        (etc / SYSTEM / "default" / (conf + ".conf")).write_text(default_file(release, conf), encoding="utf-8")
 
 
 def _filled_in(search: str, arguments: Dict[str, str]) -> str:

@@ -46,8 +46,9 @@ class Events:
         self._path, self._confs, self._clock = path, confs, clock
         self._lock = threading.Lock()
         self._database = sqlite3.connect(str(path), check_same_thread=False, isolation_level=None)
+        # Waiting for the disk, as the change of the journal's mode would do too, guards only against a power cut.
         self._database.executescript(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
+            "PRAGMA synchronous=OFF; PRAGMA journal_mode=WAL;"
             "CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY, time REAL, indextime INTEGER, idx TEXT,"
             " host TEXT, source TEXT, sourcetype TEXT, raw TEXT, fields TEXT);"
             "CREATE INDEX IF NOT EXISTS by_time ON events (idx, time);"
