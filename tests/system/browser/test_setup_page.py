@@ -286,6 +286,12 @@ class TestWrongValues:
         page.open()
         return page
 
+    @pytest.fixture(autouse=True)
+    def cancelled(self, page):
+        yield
+        for cancel in page.browser.all('//form//button[normalize-space()="Cancel"]'):
+            cancel.click()
+
     @pytest.mark.parametrize("key", ["has blank", "has:colon", "schl\u00fcssel"])
     def test_a_key_that_no_header_can_carry_is_reported_beside_its_field(self, page, environment, key):
         page.destination.press("Edit: destination segment")
@@ -384,6 +390,17 @@ class TestWrongValues:
         page.destination.fill_in({"Name": name, "Write key": WRITE_KEY})
         page.destination.press("Save")
         assert problem in page.destination.problem("Name")
+
+    def test_what_is_not_saved_is_discarded_only_if_one_wants(self, page):
+        page.clusters.press("Add a cluster")
+        page.clusters.fill_in({"Name": "second"})
+        page.clusters.press("Edit: cluster host")
+        page.browser.button("Cancel", "//dialog").click()
+        assert page.clusters.field("Name").value == "second"
+        page.clusters.press("Edit: cluster host")
+        page.browser.button("Discard", "//dialog").click()
+        page.browser.wait_for(lambda: page.clusters.text, "Cluster host")
+        assert page.browser.focused.name == "With the API server's address and a token"
 
     @pytest.mark.parametrize(
         ("addresses", "problem"),

@@ -1,16 +1,4 @@
-/* Files to download from the page, and to import. */
-
-import { element } from "../common/dom.js";
-
-/** Makes the browser save a text as a file. */
-export function download(name, type, text) {
-  const href = URL.createObjectURL(new Blob([text], { type }));
-  const link = element("a", { href, download: name });
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(href), 60_000);
-}
+/* Files of journeys: what the page exports and imports. */
 
 export const FORMAT = "segment_bridge journeys 1";
 

@@ -77,6 +77,7 @@ export class Form extends Section {
     this._places.replaceChildren();
     this._messages.replaceChildren();
     this.report.clear();
+    this.watch([...Object.values(this._fields), this._who]);
     this.element.hidden = false;
     this.element.querySelector("h2").focus();
     if (isNew && row.resource) {

@@ -2,10 +2,12 @@
 
 import { button, element, helpLink, table } from "../common/dom.js";
 import { confirmed } from "../common/dialog.js";
+import { keepUnsaved, mayDiscard } from "../common/discard.js";
 import { begin } from "../common/page.js";
 import { Failure } from "../common/failure.js";
 import { Section } from "../common/section.js";
-import { download, read, written } from "./files.js";
+import { download } from "../common/download.js";
+import { read, written } from "./files.js";
 import { Form } from "./form.js";
 import { Found } from "./found.js";
 import { asCsv, asJson, planned } from "./plan.js";
@@ -19,6 +21,7 @@ export async function show(place) {
   if (page) {
     const list = new List(page.user.username);
     page.append(list.element, list.found.element, list.form.element);
+    keepUnsaved([list.form]);
     await list.load().catch((failure) => list.report.say("bad", failure.message));
   }
 }
@@ -107,14 +110,20 @@ class List extends Section {
   }
 
   async _add() {
+    if (!await mayDiscard(this.form)) {
+      return;
+    }
+    this._back();
     this.report.clear();
-    this.form.element.hidden = true;
     this.found.element.hidden = false;
     this.found.element.querySelector("h2").focus();
     await this.found.load();
   }
 
   async _edit(row, isNew = false) {
+    if (!await mayDiscard(this.form)) {
+      return;
+    }
     this.report.clear();
     this.found.element.hidden = true;
     await this.form.open(row, isNew);
@@ -131,6 +140,7 @@ class List extends Section {
   _back() {
     this.found.element.hidden = true;
     this.form.element.hidden = true;
+    this.form.watch([]);
     this.element.querySelector("h2").focus();
   }
 

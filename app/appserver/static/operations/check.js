@@ -2,6 +2,7 @@
    be saved as text for a support case. They contain no secrets, because no check reads any. */
 
 import { button, details, element } from "../common/dom.js";
+import { download } from "../common/download.js";
 import { Section } from "../common/section.js";
 import { savedSearches } from "../common/searches.js";
 import { content, get, isTrue } from "../common/splunkd.js";
@@ -89,9 +90,7 @@ export class Check extends Section {
       ...(verdict.result === "good" ? [] : [`      To do: ${cure}`]),
     ])]);
     const text = [`Segment Bridge, check of ${new Date().toISOString()}`, ...lines, ""].join("\n");
-    const link = element("a", { href: URL.createObjectURL(new Blob([text], { type: "text/plain" })), download: "segment_bridge_check.txt" });
-    link.click();
-    URL.revokeObjectURL(link.href);
+    download("segment_bridge_check.txt", "text/plain", text);
   }
 }
 

@@ -84,7 +84,7 @@ export class Clusters extends ListSection {
     } else {
       this.mark(clusters.length > 0);
     }
-    await Promise.all([runs, this._count()]);
+    await Promise.all([runs, this._orUnknown(this._count())]);
   }
 
   async _turn({ name }, isOn) {
@@ -109,12 +109,12 @@ export class Clusters extends ListSection {
   }
 
   async _count() {
-    const { rows } = await search(COUNT).catch(() => ({}));
-    const counts = new Map(rows?.map(({ cluster, count }) => [cluster, count]));
+    const { rows } = await search(COUNT);
+    const counts = new Map(rows.map(({ cluster, count }) => [cluster, count]));
     this._list.querySelectorAll("[data-cluster]").forEach((cell) => {
-      cell.textContent = counts.get(cell.dataset.cluster) ?? (rows ? "none yet" : "not known");
+      cell.textContent = counts.get(cell.dataset.cluster) ?? "none yet";
     });
-    if (this.refusal && rows?.length) {
+    if (this.refusal && rows.length) {
       this._list.append(table(rows, { cluster: "Cluster", count: "Known usernames" }, "What the inputs have found"));
     }
   }
@@ -138,9 +138,7 @@ export class Clusters extends ListSection {
       save: (...changes) => this.refusal ? this._saveSecrets(...changes) : this._save(form, ...changes),
       cancel: () => this._close().focus(),
     });
-    this.report.clear();
-    this._put(form);
-    form.focus();
+    return this._replace(form);
   }
 
   /** `given` are secrets by the suffix of their names; "" removes one. They are saved as drafts first: when splunkd saves the
@@ -213,7 +211,7 @@ export class Clusters extends ListSection {
       }
       await this.load();
       this.report.say("good", `Removed cluster ${name}.`);
-      return this._close();
+      return this._close(name);
     });
   }
 }

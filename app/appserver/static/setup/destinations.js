@@ -95,10 +95,7 @@ export class Destinations extends ListSection {
   }
 
   _open(destination = { name: "" }) {
-    this.report.clear();
-    const form = this._formFor(destination);
-    this._put(form);
-    form.focus();
+    return this._replace(this._formFor(destination));
   }
 
   /** Runs an action on the form's contents, and closes the form if it succeeds. If it fails because of a field, shows the failure
@@ -210,7 +207,7 @@ export class Destinations extends ListSection {
         await this._forget(name);
         await this.load();
         this.report.say("good", `Removed destination ${name}.`);
-        return this._close();
+        return this._close(name);
       });
     }
   }

@@ -1,6 +1,7 @@
 /* A step with a list of things, each with a switch, and a form that edits one of them at a time. */
 
 import { ago, button, element, table } from "../common/dom.js";
+import { mayDiscard } from "../common/discard.js";
 import { onOff } from "../common/fields.js";
 import { lastRuns, problem } from "../common/runs.js";
 import { Section } from "../common/section.js";
@@ -50,29 +51,51 @@ export class ListSection extends Section {
       actions: { heading: "Actions", cell: (thing) => element("span", { class: "sb-row-actions" },
         ...Object.entries(actions(thing)).map(([text, click]) => link(thing, text, click))) },
     }, this.title, false)] : []));
-    return Promise.all(things.map(async (thing) => {
-      const cell = cells.get(thing);
-      try {
-        const { last, failed } = await lastRuns(runs(thing));
-        cell.last.replaceChildren(...(last ? [ago(last.time), last.status === "ok" ? ": good" : ": failed"] : ["none yet"]));
-        cell.failed.replaceChildren(failed ? problem(failed) : "none");
-      } catch (failure) {
-        cell.last.textContent = "not known";
-        cell.failed.textContent = `not known: ${failure.message}`;
-      }
-    }));
+    return this._orUnknown(Promise.all(things.map(async (thing) => {
+      const { last, failed } = await lastRuns(runs(thing));
+      cells.get(thing).last.replaceChildren(...(last ? [ago(last.time), last.status === "ok" ? ": good" : ": failed"] : ["none yet"]));
+      cells.get(thing).failed.replaceChildren(failed ? problem(failed) : "none");
+    })));
   }
 
-  /** Opens a form, which has an `element`, `fields` to watch, and focus(). */
+  /** Waits for what cells of the list will show. If that cannot be read, says why below the list, which is of use even so. */
+  async _orUnknown(shown) {
+    try {
+      await shown;
+    } catch (failure) {
+      this._list.querySelectorAll("td span").forEach((cell) => {
+        cell.textContent = cell.textContent === "..." ? "not known" : cell.textContent;
+      });
+      const note = element("p", { class: "sb-about" }, `Not all is known: ${failure.message}`);
+      if (this._list.lastChild?.textContent !== note.textContent) {
+        this._list.append(note);
+      }
+    }
+  }
+
+  /** Opens a form, which has an `element`, `fields` to watch, one of which is its `name`, and focus(). */
   _put(form) {
+    this._opened = form;
     this._form.replaceChildren(form.element);
     this.watch(form.fields);
   }
 
-  /** Closes the form; returns what should get the focus. */
-  _close() {
-    this._form.replaceChildren();
-    this.watch([]);
+  /** The same for a user who asked for it, and may want to keep what is not saved. */
+  async _replace(form) {
+    if (await mayDiscard(this)) {
+      this.report.clear();
+      this._put(form);
+      form.focus();
+    }
+  }
+
+  /** Closes the form, if it is that of the thing with this name; returns what should get the focus. */
+  _close(name = this._opened?.name.value) {
+    if (this._opened?.name.value === name) {
+      this._opened = undefined;
+      this._form.replaceChildren();
+      this.watch([]);
+    }
     return this._add;
   }
 }

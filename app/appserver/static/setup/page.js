@@ -1,6 +1,7 @@
 /* The setup page: five steps, which can be repeated at any time. */
 
 import { button, element } from "../common/dom.js";
+import { keepUnsaved } from "../common/discard.js";
 import { begin } from "../common/page.js";
 import { Alerts } from "./alerts.js";
 import { Audit } from "./audit.js";
@@ -33,12 +34,7 @@ function showSteps({ append, host }) {
       + "before the last step. You can change every step later."),
     ...sections.map((section) => section.element),
   );
-  // Makes the browser ask before it discards unsaved changes.
-  addEventListener("beforeunload", (event) => {
-    if (sections.some((section) => section.isChanged)) {
-      event.preventDefault();
-    }
-  });
+  keepUnsaved(sections);
   const load = (section) => {
     section.report.clear();
     section.loaded = section.load().catch((failure) => section.report.say("bad", failure.message, " ", button("Try again", () => {
