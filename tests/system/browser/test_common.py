@@ -146,7 +146,7 @@ def test_each_refusal_says_what_to_do(run):
 
 
 def test_a_search_that_ends_badly_does_not_look_like_one_that_found_nothing(run):
-    """isZombie: "the process running the search is dead, but with the search not finished" (REST API reference)."""
+    """A zombie's process ended before its search did: Splunk REST API reference, "search/jobs"."""
     jobs = [
         {"isZombie": True},
         {"isDone": True, "resultCount": 0, "messages": [{"type": "ERROR", "text": "It broke."}]},

@@ -138,7 +138,7 @@ class TestList:
         collection = site.admin.service.kvstore["segment_journeys"].data
         collection.update(before["_key"], json.dumps({**before, "properties": "", "updated": before["updated"] + 1}))
         page.button("Save", FORM).click()
-        page.wait_for(lambda: report(page, FORM), "Somebody else has changed this journey")
+        page.wait_for(lambda: report(page, FORM), "This journey has changed since")
         assert collection.query_by_id(before["_key"])["properties"] == ""
         collection.update(before["_key"], json.dumps(before))
 

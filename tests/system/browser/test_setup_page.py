@@ -26,6 +26,7 @@ if missing():
 LINES = recorded.audit_lines()[:600]
 OTHER_CA = Authority().ca_pem.decode("ascii")
 SEARCH = 'index="%s" sourcetype="%s"' % (AUDIT_INDEX, AUDIT_SOURCETYPE)
+ALERT = "Segment Bridge - Alert - The job has not succeeded"
 TOKEN = "fake-" + "".join(chr(ord("a") + number % 26) for number in range(900))
 """As long as the tokens of real service accounts."""
 
@@ -660,6 +661,20 @@ def test_recipients_who_get_no_mail_are_reported(page, environment):
     environment.admin.set("alert_actions", "email", {"allowedDomainList": "allow_all"})
     page.alerts.press("Save")
     page.alerts.wait_for("alerts send mail to ops@example.com, me@elsewhere.example")
+
+
+def test_other_addresses_of_an_alert_are_reported_before_they_are_replaced(page, environment):
+    to = page.alerts.field("E-mail addresses").value
+    alert = environment.admin.service.saved_searches[ALERT]
+    alert.update(**{"action.email.to": "oncall@example.com"})
+    page.open()
+    page.alerts.wait_for(
+        "Not all alerts have these addresses: The job has not succeeded goes to oncall@example.com. If"
+    )
+    assert page.alerts.field("E-mail addresses").value == to
+    page.alerts.press("Save")
+    page.alerts.wait_for("alerts send mail to")
+    assert alert.refresh()["action.email.to"] == to
 
 
 def test_mail_can_be_turned_off_and_on(page, environment):

@@ -77,6 +77,3 @@ export async function finished(sid, { offset = 0, count = 0 } = {}) {
   const { results } = await get(path`search/v2/jobs/${sid}/results`, { offset, count });
   return { rows: results, messages, errors, total };
 }
-
-/** Cancels a search job, and deletes its results. */
-export const cancel = (sid) => post(path`search/jobs/${sid}/control`, { action: "cancel" });

@@ -122,6 +122,9 @@ function needed(where) {
   if (where.startsWith("storage/collections/data/segment_journeys")) {
     return "It requires the role segment_bridge_analyst or admin (in Splunk Cloud: sc_admin).";
   }
+  if (where === "segment_bridge/check") {
+    return "It requires the capability list_storage_passwords.";
+  }
   return where.startsWith("storage/passwords")
     ? "It requires the capabilities list_storage_passwords and edit_storage_passwords."
     : "It requires the role admin (in Splunk Cloud: sc_admin), or write permission for the app.";

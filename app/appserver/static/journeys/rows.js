@@ -125,7 +125,7 @@ export const idOf = (name) => name.toLowerCase().normalize("NFD").replace(/[^0-9
 async function asShown({ id, updated }) {
   const seen = await stored(id);
   if (String(seen?.updated ?? "") !== String(updated ?? "")) {
-    throw new Failure("changed", "Somebody else has changed this journey since the page showed it. Reload the page, and look at it again.");
+    throw new Failure("changed", "This journey has changed since the page showed it. Reload the page, and look at it again.");
   }
   return seen;
 }

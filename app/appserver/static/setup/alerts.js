@@ -12,6 +12,8 @@ const MAIL = "configs/conf-alert_actions/email";
 
 const actionsOf = (alert) => (alert.actions ?? "").split(/[\s,]+/).filter(Boolean);
 
+const recipients = (alert) => (actionsOf(alert).includes("email") ? alert["action.email.to"] : "") ?? "";
+
 const alerts = async () => (await savedSearches()).filter(({ name }) => name.startsWith(PREFIX));
 
 export class Alerts extends Section {
@@ -28,10 +30,16 @@ export class Alerts extends Section {
   }
 
   async load() {
-    const mailed = (await alerts()).find((alert) => actionsOf(alert).includes("email"));
-    this.to.value = mailed?.["action.email.to"];
+    const all = await alerts();
+    const mailed = all.find((alert) => recipients(alert));
+    this.to.value = mailed && recipients(mailed);
     this.watch([this.to]);
     this.mark(Boolean(mailed), mailed ? "Done" : "Optional");
+    const others = all.filter((alert) => mailed && recipients(alert) !== recipients(mailed));
+    if (others.length) {
+      this.report.say("warning", `Not all alerts have these addresses: ${others.map((alert) => `${alert.name.slice(PREFIX.length)} goes to `
+        + `${recipients(alert) || "nobody"}`).join("; ")}. If you save, all get the addresses above.`);
+    }
   }
 
   async save() {

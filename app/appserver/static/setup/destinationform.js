@@ -168,7 +168,8 @@ export class DestinationForm {
     const texts = {
       ...(region ? { region } : {}),
       receiver: isSegment ? "" : receiver,
-      url: region ? "" : this.url.value,
+      // Somebody may have set the URL of a receiver that has addresses of its own by hand.
+      url: !region ? this.url.value : this.where.value === whereOf(this.destination) ? this.destination.url ?? "" : "",
       source_id: isSegment ? this.source.value : "",
       oauth_app_id: isSegment ? this.app.value : "",
       oauth_key_id: isSegment ? this.keyId.value : "",
