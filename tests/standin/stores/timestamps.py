@@ -5,6 +5,7 @@ props.conf.spec, TIME_PREFIX, TIME_FORMAT, MAX_TIMESTAMP_LOOKAHEAD; Getting Data
 
 import re
 from datetime import datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Dict, Match, Optional
 
 from ..refusal import Refusal
@@ -50,7 +51,8 @@ def extracted_time(raw: str, props: Dict[str, str], otherwise: float, zone: tzin
     return otherwise
 
 
-def _pattern(time_format: str):
+@lru_cache(maxsize=100)
+def _pattern(time_format: str) -> "re.Pattern[str]":
     """The regular expression for a time format.
 
     Raises:

@@ -47,9 +47,7 @@ def tstats(arguments: Arguments, chunks: Iterator[Results], context: Context) ->
 
     def summed() -> Iterator[Results]:
         groups = {} if by else {(): Group(terms, False)}
-        for row in scanned(query, context):
-            if not query.matches(row):
-                continue
+        for row in filter(query.matches, scanned(query, context)):
             groups.setdefault(keyed(row), Group(terms, False)).add(row)
         rows = [{**dict(zip(by, key)), **groups[key].results()} for key in sorted(groups)]
         yield Results([*by, *(term.output for term in terms)], rows)

@@ -136,8 +136,11 @@ def groups_of(row: Row, by: Sequence[str], distinct: bool = False) -> List[Tuple
 
     A value that a field has twice counts twice, unless `distinct`.
     """
-    if len(by) == 1 and type(only := row.get(by[0])) is not list:  # as for most groups
-        return [] if only is None else [(text(only),)]
+    singles = [row.get(field) for field in by]
+    if None in singles:
+        return []
+    if list not in map(type, singles):  # as in most rows
+        return [tuple(map(text, singles))]
     keys: List[Tuple[str, ...]] = [()]
     for field in by:
         values: Iterable[str] = map(text, as_list(row.get(field)))
