@@ -14,7 +14,7 @@ const actionsOf = (alert) => (alert.actions ?? "").split(/[\s,]+/).filter(Boolea
 
 const recipients = (alert) => (actionsOf(alert).includes("email") ? alert["action.email.to"] : "") ?? "";
 
-const alerts = async () => (await savedSearches()).filter(({ name }) => name.startsWith(PREFIX));
+const alerts = async (searches = savedSearches()) => (await searches).filter(({ name }) => name.startsWith(PREFIX));
 
 export class Alerts extends Section {
   constructor({ isCloud }) {
@@ -29,8 +29,9 @@ export class Alerts extends Section {
     this.body.append(this.to.element, element("div", { class: "sb-actions" }, button("Save", () => this.save(), "primary")));
   }
 
-  async load() {
-    const all = await alerts();
+  /** `searches` are the app's saved searches, or a promise of them. */
+  async load(searches = savedSearches()) {
+    const all = await alerts(searches);
     const mailed = all.find((alert) => recipients(alert));
     this.to.value = mailed && recipients(mailed);
     this.watch([this.to]);

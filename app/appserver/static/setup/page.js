@@ -3,6 +3,7 @@
 import { button, element } from "../common/dom.js";
 import { keepUnsaved } from "../common/discard.js";
 import { begin } from "../common/page.js";
+import { savedSearches } from "../common/searches.js";
 import { Alerts } from "./alerts.js";
 import { Audit } from "./audit.js";
 import { Clusters } from "./clusters.js";
@@ -35,13 +36,15 @@ function showSteps({ append, host }) {
     ...sections.map((section) => section.element),
   );
   keepUnsaved(sections);
-  const load = (section) => {
+  const load = (section, ...known) => {
     section.report.clear();
-    section.loaded = section.load().catch((failure) => section.report.say("bad", failure.message, " ", button("Try again", () => {
+    section.loaded = section.load(...known).catch((failure) => section.report.say("bad", failure.message, " ", button("Try again", () => {
       section.element.querySelector("h2").focus();
       load(section);
     }, "link")));
     return section.loaded;
   };
-  load(power).then(() => sections.filter((section) => section !== power).forEach(load));
+  const searches = savedSearches();
+  load(alerts, searches);
+  load(power, searches).then(() => [destinations, clusters, audit].forEach((section) => load(section)));
 }

@@ -3,7 +3,7 @@
 import { button, element, table } from "../common/dom.js";
 import { plain } from "../common/failure.js";
 import { Choice } from "../common/fields.js";
-import { dispatch, finished, JOB, scheduled, setScheduled } from "../common/searches.js";
+import { dispatch, finished, JOB, savedSearches, scheduled, setScheduled } from "../common/searches.js";
 import { Section } from "../common/section.js";
 import { content, get, isTrue, path, pause, post } from "../common/splunkd.js";
 import { all } from "./clusters.js";
@@ -34,8 +34,9 @@ export class Power extends Section {
     this.body.append(this._times, element("div", { class: "sb-actions" }, this._lead, this._saveSoon, this._on, this._off), this._note);
   }
 
-  async load() {
-    const job = (await scheduled()).find(({ name }) => name === JOB);
+  /** `searches` are the app's saved searches, or a promise of them. */
+  async load(searches = savedSearches()) {
+    const job = (await searches).find(({ name }) => name === JOB);
     this.isOn = isTrue(job.is_scheduled) && !isTrue(job.disabled);
     this.mark(this.isOn, this.isOn ? "On" : "Off");
     this._on.hidden = false;
