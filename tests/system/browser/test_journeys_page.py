@@ -122,7 +122,6 @@ class TestList:
         """Both would have the id that the name gives."""
         before = site.admin.records("segment_journeys")
         page.button("Add", LIST).click()
-        page.wait_for(lambda: text(page, FOUND), r"beds \(greenhouse.example\)")
         page.button("Describe one by hand", FOUND).click()
         for label, value in {"Event in Segment": "Bed Watered", "Resource": "cans", "What is done": "update"}.items():
             page.field(label, FORM).enter(value)

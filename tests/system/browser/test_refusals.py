@@ -169,6 +169,11 @@ def test_if_inputs_are_refused_the_page_says_what_to_do_and_continues(opened, en
     kept[0].delete()
 
 
+def test_an_input_that_splunk_does_not_know_needs_a_restart(opened):
+    page = opened(instead("GET", r"data/inputs/usersignups\?", 404, refusal("Not Found")))
+    page.clusters.wait_for("Splunk does not know the app's input, usersignups. .*restart it")
+
+
 def test_a_path_that_web_conf_does_not_expose_is_named(opened):
     page = opened(instead("GET", "storage/passwords", 404))
     page.destination.wait_for(r"Splunk Web does not pass on storage/passwords \(status 404\)")

@@ -15,14 +15,9 @@ export class Found extends Section {
     this._when = new Choice("when", "In the last", { "-1h": "hour", "-4h": "four hours", "-24h": "day" }, () => {});
     this._when.value = "-1h";
     this._list = element("div", {});
-    this.body.append(
-      this._when.element,
-      element("div", { class: "sb-actions" },
-        button("Search", () => this.load(), "primary"),
-        button("Describe one by hand", () => take({})),
-        button("Cancel", left)),
-      this._list,
-    );
+    this.body.append(this._when.element, element("div", { class: "sb-actions" }, button("Search", () => this.load(), "primary")), this._list);
+    // Outside of the body, because a search may take long.
+    this.body.before(element("div", { class: "sb-field sb-actions" }, button("Describe one by hand", () => take({})), button("Cancel", left)));
     this.element.hidden = true;
   }
 

@@ -23,6 +23,10 @@ export async function all() {
     const { entry } = await get(INPUTS, { count: 0 });
     return { clusters: entry.map(({ name, content, acl }) => ({ ...content, name, isRemovable: acl.removable })) };
   } catch (failure) {
+    if (failure.status === 404 && failure.code !== "not_exposed") {
+      throw new Failure("unknown_input", "Splunk does not know the app's input, usersignups. If Splunk has not been restarted since the app was "
+        + "installed, restart it. Otherwise, splunkd.log says why it could not start the input: search index=_internal usersignups.", 404);
+    }
     if ([403, 404, 405].includes(failure.status)) {
       return { clusters: [], refusal: failure };
     }
