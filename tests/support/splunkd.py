@@ -13,7 +13,7 @@ import json
 import secrets
 import threading
 from collections import Counter
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, Iterable, List, Optional
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from splunklib.client import Service
@@ -111,12 +111,10 @@ class SplunkdDouble:
             return 404, _error("Not Found")
         if method == "POST":
             return self._posted(name, operation, json.loads(body))
-        matches = _matcher(json.loads(parameters.pop("query")))
+        found = list(_matching(self.collections[name], json.loads(parameters.pop("query"))))
         if operation:
             return 404, _error("Not Found")
-        return (
-            self._delete(name, matches, **parameters) if method == "DELETE" else self._get(name, matches, **parameters)
-        )
+        return self._delete(name, found, **parameters) if method == "DELETE" else self._get(found, **parameters)
 
     def _lent(self, name: str, is_salt: bool) -> tuple:
         """As bin/write_key.py."""
@@ -135,8 +133,7 @@ class SplunkdDouble:
         if operation == "batch_find":
             if len(content) > MAX_QUERIES_PER_BATCH:
                 return 400, _error("batch_find takes up to %d queries" % MAX_QUERIES_PER_BATCH)
-            matchers = [_matcher(query["query"]) for query in content]
-            return 200, [[each for each in documents.values() if matches(each)] for matches in matchers]
+            return 200, [list(_matching(documents, query["query"])) for query in content]
         if operation:
             return 404, _error("Not Found")
         if content["_key"] in documents:
@@ -144,16 +141,14 @@ class SplunkdDouble:
         documents[content["_key"]] = content
         return 201, {"_key": content["_key"]}
 
-    def _delete(self, name: str, matches: Test) -> tuple:
-        documents = self.collections[name]
-        for key in [key for key, document in documents.items() if matches(document)]:
-            del documents[key]
+    def _delete(self, name: str, found: List[Document]) -> tuple:
+        for document in found:
+            del self.collections[name][document["_key"]]
         return 200, None
 
-    def _get(self, name: str, matches: Test, sort: str, limit: str, fields: str = "") -> tuple:
+    def _get(self, found: List[Document], sort: str, limit: str, fields: str = "") -> tuple:
         assert sort == "_key"
-        documents = self.collections[name]
-        found = [documents[key] for key in sorted(documents, reverse=self.answers_backwards) if matches(documents[key])]
+        found.sort(key=lambda document: document["_key"], reverse=self.answers_backwards)
         return 200, [
             {field: value for field, value in each.items() if not fields or field in fields.split(",")}
             for each in found[: min(int(limit), self.max_rows_per_query)]
@@ -214,6 +209,13 @@ def _error(text: str) -> Dict[str, Any]:
 
 def _answer(status: int, content: Any) -> Dict[str, Any]:
     return {"status": status, "reason": "", "headers": [], "body": io.BytesIO(json.dumps(content).encode())}
+
+
+def _matching(documents: Dict[str, Document], query: Document) -> Iterable[Document]:
+    key = query.get("_key")
+    if isinstance(key, str):  # a look at each of thousands of documents, for each of a thousand queries, takes seconds
+        documents = {key: documents[key]} if key in documents else {}
+    return filter(_matcher(query), documents.values())
 
 
 def _matcher(query: Document) -> Test:
