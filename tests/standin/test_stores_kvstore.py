@@ -61,6 +61,21 @@ def keys(documents):
     return "".join(document["_key"] for document in documents)
 
 
+def test_texts_are_those_of_the_documents_there_are_now(store, plain):
+    for change in (
+        lambda: plain.save([{"_key": "a", "n": 1}, {"_key": "b", "n": 2}]),
+        lambda: plain.replace("a", {"n": 3}),
+        lambda: plain.insert({"_key": "e"}),
+        lambda: plain.delete({"n": 3}),
+        lambda: plain.delete_one("e"),
+        lambda: store.collection("app", "plain", "somebody").insert({"_key": "theirs"}),
+        plain.delete,
+    ):
+        change()
+        assert list(map(json.loads, plain.texts())) == plain.find()
+        assert list(map(json.loads, plain.texts({"n": 2}))) == plain.find({"n": 2})
+
+
 def test_changing_a_document_that_was_read_does_not_change_the_store(plain):
     for _ in range(2):
         for document in plain.find():

@@ -142,6 +142,8 @@ class Collection:
         self._accelerated = [column(names[0]) for names in accelerated]
         self._name = _table(app, name)
         self._table = _quoted(self._name)
+        self._known: Tuple[int, List[str]] = (-1, [])
+        """All documents, when this many changes had been made to the database."""
         with lock:
             database.execute(
                 "CREATE TABLE IF NOT EXISTS %s (owner TEXT, key TEXT, document TEXT,"
@@ -230,11 +232,15 @@ class Collection:
         self._change("DELETE FROM %s WHERE owner=? AND key=?" % self._table, [(self._owner, key) for key in keys])
 
     def texts(self, query: Optional[dict] = None) -> List[str]:
-        """All matching documents as JSON, in the order of their keys. Who reads the same ones repeatedly need not parse
-        each again.
+        """All matching documents as JSON, in the order of their keys. Nobody may change the list. Who reads the same
+        documents repeatedly need not parse them again.
         """
         with self._lock:
-            return list(self._matching_texts(query))
+            if query:
+                return list(self._matching_texts(query))
+            if self._known[0] != self._database.total_changes:
+                self._known = self._database.total_changes, list(self._matching_texts(None))
+            return self._known[1]
 
     def _matching(self, query: Optional[dict], is_reversed: bool = False) -> Iterator[Document]:
         return map(_document, self._matching_texts(query, is_reversed))
