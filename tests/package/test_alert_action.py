@@ -13,7 +13,7 @@ from segment_bridge.delivery.messages import TYPES
 from segment_bridge.errors import SettingsError
 from tests.package.conf import Conf
 from tests.package.spec import settings_of
-from tests.standin.spl.expressions import compiled
+from tests.standin.spl.expressions import of_any_search
 
 ACTION = "segment_bridge_send"
 PARAM = "action.%s.param." % ACTION
@@ -141,13 +141,13 @@ def given(**texts):
 
 @pytest.mark.parametrize(("texts", "said"), WRONG)
 def test_the_rule_explains_errors_in_the_form(rule, texts, said):
-    verdict = compiled(rule, None)(given(**texts))
+    verdict = of_any_search(rule)(given(**texts))
     assert verdict.startswith("Send to Segment: ") and said in verdict
 
 
 @pytest.mark.parametrize("texts", FINE)
 def test_the_rule_accepts_what_the_action_accepts(rule, texts):
-    assert compiled(rule, None)(given(**texts)) is None
+    assert of_any_search(rule)(given(**texts)) is None
     Form({**RIGHT, **texts}, {})
 
 
@@ -160,7 +160,7 @@ def test_the_rule_refuses_nothing_that_the_action_accepts(texts):
 
 def test_the_rule_ignores_other_alerts(rule):
     """splunkd may apply it to every alert. A missing argument is null, or its own name (Splunk's slack_alerts)."""
-    judge = compiled(rule, None)
+    judge = of_any_search(rule)
     names = ["action." + ACTION, *(PARAM + name for name in (*RIGHT, "properties"))]
     for switch in ({}, {"action." + ACTION: "0"}, {"action." + ACTION: ""}, {"action." + ACTION: "false"}):
         assert judge(switch) is None
@@ -168,7 +168,7 @@ def test_the_rule_ignores_other_alerts(rule):
 
 
 def test_the_rule_ignores_missing_arguments(rule):
-    judge = compiled(rule, None)
+    judge = of_any_search(rule)
     alone = {"action." + ACTION: "1"}
     names = [PARAM + name for name in (*RIGHT, "properties")]
     assert judge(alone) is None
