@@ -47,6 +47,12 @@ def violations(browser: Browser, selector: str) -> List[str]:
     return browser.run(_FIND, selector)
 
 
+def picture(browser: Browser, name: str) -> None:
+    """Saves a picture of the page as it is now, if somebody wants pictures."""
+    if "PICTURES" in os.environ:
+        browser.screenshot(Path(os.environ["PICTURES"]) / (name + ".png"))
+
+
 def _load_axe(browser: Browser) -> None:
     if not AXE.is_file():
         pytest.skip("%s is missing: make axe, with Node.js and npm" % AXE.relative_to(ROOT))
@@ -63,8 +69,7 @@ def problems(browser: Browser, name: str) -> List[str]:
             for theme, color in THEMES.items():
                 look = "%d-%s" % (width, theme)
                 assert browser.run(_SHOW_IN, color) == theme
-                if "PICTURES" in os.environ:
-                    browser.screenshot(Path(os.environ["PICTURES"]) / ("%s-%s.png" % (name, look)))
+                picture(browser, "%s-%s" % (name, look))
                 found += [
                     "%s: %s" % (look, each) for each in [*browser.run(_FIND, ".sb-page"), *browser.run(_STICKS_OUT)]
                 ]

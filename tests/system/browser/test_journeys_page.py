@@ -11,6 +11,7 @@ from splunklib.binding import HTTPError
 from tests.standin.vectors.test_own_journeys import request as audit_event
 from tests.support.environment import Environment
 from tests.system.browser.browser import Element, missing
+from tests.system.browser.looks import picture
 from tests.system.browser.page import SetupPage
 
 if missing():
@@ -78,7 +79,7 @@ def made(browser, site):
     browser.button("Add", LIST).click()
     browser.wait_for(lambda: text(browser, FOUND), r"beds \(greenhouse.example\)")
     assert "12" in text(browser, FOUND)
-    browser.screenshot(Path("build/journeys-found.png"))
+    picture(browser, "journeys-found")
     browser.one(FOUND + '//button[@aria-label="Take: create beds"]').click()
     browser.wait_for(lambda: report(browser, FORM), "Click the values that should become properties")
     assert browser.field("Event in Segment", FORM).value == "Flower Bed Created"
@@ -91,7 +92,7 @@ def made(browser, site):
     messages = [json.loads(each.text) for each in browser.all(FORM + "//pre")]
     assert len(messages) == 10
     assert messages[0]["properties"] | {"name": "one", "count": 12, "size": "7"} == messages[0]["properties"]
-    browser.screenshot(Path("build/journeys-form.png"))
+    picture(browser, "journeys-form")
     browser.button("Save", FORM).click()
     browser.wait_for(lambda: report(browser, LIST), "Saved: Flower Bed Created")
     return messages[0]
@@ -156,7 +157,7 @@ class TestList:
         try:
             page.run("document.body.style.background = arguments[0] === 'dark' ? '#171d21' : '#fff'", theme)
             page.run("document.querySelector('.sb-page').dataset.theme = arguments[0]", theme)
-            page.screenshot(Path("build/journeys-%s-%d.png" % (theme, width)))
+            picture(page, "journeys-%d-%s" % (width, theme))
             assert page.run("return document.documentElement.scrollWidth") <= width
         finally:
             page.devtools("Emulation.clearDeviceMetricsOverride")
