@@ -17,6 +17,8 @@ from tests.support.fakes.kubernetes_objects import made_up_signups
 from tests.support.splunkd import SplunkdDouble, SplunkdServer
 
 STOPPED = 128 + signal.SIGTERM
+AT_ONCE_S = 5
+"""On a busy machine. A run that went on would take 30 s or longer."""
 ISOLATED = ["-E", "-s", "-S"]  # only the standard library and the app on the path
 
 
@@ -162,7 +164,7 @@ def test_the_deadline_ends_a_run_whose_answers_trickle_in(start, cluster, double
 
 
 class TestSIGTERM:
-    """SIGTERM ends a run within a second, and leaves nothing in the next one's way."""
+    """SIGTERM ends a run at once, and leaves nothing in the next one's way."""
 
     @pytest.fixture
     def next_run(self, start, cluster, splunkd, double):
@@ -185,7 +187,7 @@ class TestSIGTERM:
         process = start(page_size="1")
         wait_for(lambda: len(cluster.requests) > 3, "some pages")
         took_s, status = stop(process)
-        assert (took_s < 1, status) == (True, STOPPED)
+        assert (took_s < AT_ONCE_S, status) == (True, STOPPED)
         assert double.records("usersignups") == before
         assert next_run() == made_up(500)
 
@@ -194,7 +196,7 @@ class TestSIGTERM:
         process = start()
         wait_for(lambda: len(cluster.requests) == 2, "the second page")
         took_s, status = stop(process)
-        assert (took_s < 1, status) == (True, STOPPED)
+        assert (took_s < AT_ONCE_S, status) == (True, STOPPED)
         assert double.records("usersignups") == []
         assert len(next_run()) == 12
 
@@ -208,7 +210,7 @@ class TestSIGTERM:
         process = start(page_size="500", max_shrink_percent="100")
         wait_for(lambda: splunkd.requests[-1].fault, "the second batch")
         took_s, status = stop(process)
-        assert (took_s < 1, status) == (True, STOPPED)
+        assert (took_s < AT_ONCE_S, status) == (True, STOPPED)
         assert users(double) == {**before, **made_up(1_000)}
         assert next_run() == made_up(3_000)
 
