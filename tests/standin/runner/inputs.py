@@ -32,6 +32,10 @@ IMPLICIT = frozenset(
 _DEFAULTS = {"disabled": "0", "host": HOST, "index": "default", "interval": "60"}
 
 
+_schemes: Dict[tuple, xml.Scheme] = {}
+"""What scripts of inputs said of themselves, by the Python and the file, which several installations may have."""
+
+
 class Inputs:
     """All modular inputs of a splunkd."""
 
@@ -39,7 +43,6 @@ class Inputs:
         self._splunkd = splunkd
         self._lock = threading.RLock()
         self._kinds: Dict[str, Kind] = {}
-        self._schemes: Dict[tuple, xml.Scheme] = {}
         self._runs: Dict[str, Run] = {}
         self._is_on = False
         self._first_look = threading.Thread(target=self.refresh, name="inputs", daemon=True)
@@ -145,10 +148,10 @@ class Inputs:
         if not script.is_file():
             raise SplError("Unable to locate suitable script for introspection")
         status = script.stat()
-        version = (script, python, status.st_mtime_ns, status.st_ino)
-        if version not in self._schemes:
-            self._schemes[version] = described(self._splunkd, name, [python, str(script)])
-        return Kind(name, app, script, python, parameters, self._schemes[version])
+        version = self._splunkd.pythons.behind(python), status.st_dev, status.st_ino, script.read_bytes()
+        if version not in _schemes:
+            _schemes[version] = described(self._splunkd, name, [python, str(script)])
+        return Kind(name, app, script, python, parameters, _schemes[version])
 
 
 def _parameters(kind: Kind, settings: Dict[str, str]) -> Dict[str, str]:

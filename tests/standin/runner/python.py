@@ -67,6 +67,10 @@ class Pythons:
         """Starts one of these Pythons, like subprocess.Popen."""
         return subprocess.Popen(command, **how)
 
+    def behind(self, path: str) -> str:
+        """The interpreter that a path leads to, if it is that of a wrapper."""
+        return path
+
     def _latest(self, name: str) -> str:
         return self._release.pythons[-1] if name == "latest" else name
 

@@ -49,6 +49,9 @@ class Pythons(python.Pythons):
         super().__init__(dict.fromkeys(pythons.SPLUNKS, wrapped))
         self._interpreter, self._clock = interpreter, clock
 
+    def behind(self, path: str) -> str:
+        return self._interpreter
+
     def start(self, command: List[str], **how: Any) -> Any:
         if Path(command[1]).name != "segmentsend.py":
             return super().start(command, **how)
