@@ -9,9 +9,10 @@ import { content, post } from "../common/splunkd.js";
 import { baseSearch } from "./rules.js";
 
 const MACRO = "configs/conf-macros/segment_bridge_audit";
-/* Every audit event contains auditID, whatever a collector did to it. */
-const LATEST = "search `segment_bridge_audit` | head 100 | stats count AS events count(eval(like(_raw, \"%auditID%\"))) AS audit";
-const COUNT = "search `segment_bridge_audit` | stats count";
+/* Every audit event contains auditID, whatever a collector did to it. Events keep only their text, so that Splunk need not extract
+   the dozens of fields of each. */
+const LATEST = "search `segment_bridge_audit` | fields _raw | head 100 | stats count AS events count(eval(like(_raw, \"%auditID%\"))) AS audit";
+const COUNT = "search `segment_bridge_audit` | fields _raw | stats count";
 const UNREADABLE = "search `segment_bridge_unreadable`";
 /* The messages that the job would send; it sends none of unknown users. Before step 5 all users are unknown, so STAND_IN replaces their ids. */
 const STAND_IN = "(the user's id, once step 5 has read the clusters)";
