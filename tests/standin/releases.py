@@ -7,6 +7,7 @@ notes of 10.0 (only 3.9) and of 10.2 (3.9 and 3.13, python.required).
 
 from functools import cache
 from pathlib import Path
+from ssl import TLSVersion
 from typing import Dict, NamedTuple, Tuple
 
 from ksconf.conf.parser import write_conf_string
@@ -29,6 +30,14 @@ class Release(NamedTuple):
     def heeds_python_required(self) -> bool:
         """Older versions do not know the key, and have only one Python."""
         return len(self.pythons) > 1
+
+    @property
+    def newest_tls(self) -> TLSVersion:
+        """The newest that its servers speak. "Configure TLS protocol version support for secure connections": 1.2 in
+        9.3 and 9.4. Of 10.4, "Secure SSO with TLS certificates" says that 1.3 is new.
+        """
+        is_new = tuple(map(int, self.version.split("."))) >= (10, 4)
+        return TLSVersion.TLSv1_3 if is_new else TLSVersion.TLSv1_2
 
     def shipped(self, conf: str) -> Dict[str, Settings]:
         """The known stanzas of its default file with this name."""

@@ -126,11 +126,12 @@ class _Handler(BaseHTTPRequestHandler):
         """Nobody reads an access log of this server."""
 
 
-def own_certificate(folder: Path) -> ssl.SSLContext:
+def own_certificate(folder: Path, newest: ssl.TLSVersion) -> ssl.SSLContext:
     """The server's side of TLS, with a certificate from an authority that nobody trusts until told to (ca.pem)."""
     folder.mkdir(parents=True, exist_ok=True)
     authority = trustme.CA(organization_name="Splunk", organization_unit_name="SplunkCommonCA")
     (folder / "ca.pem").write_bytes(authority.cert_pem.bytes())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = newest
     authority.issue_cert("127.0.0.1", "localhost", common_name="SplunkServerDefaultCert").configure_cert(context)
     return context

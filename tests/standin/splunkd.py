@@ -90,7 +90,7 @@ class Splunkd:
             stack.callback(self.kvstore.close)
             stack.callback(self.events.close)
             stack.callback(self.handlers.stop)
-            tls = own_certificate(self.etc / "auth")
+            tls = own_certificate(self.etc / "auth", self.release.newest_tls)
             self.management_url = _serve(stack, lambda request: dispatch(self, request), self._ports.management, tls)
             self.sessions.cookie = "splunkd_" + self.management_url.rpartition(":")[2]
             self.hec_url = _serve(stack, Collector(self), self._ports.hec, tls)

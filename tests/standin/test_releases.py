@@ -1,6 +1,9 @@
 """The version of Splunk that the stand-in plays: one option decides it everywhere (sources: splunk/README.md)."""
 
 import json
+import socket
+import ssl
+from urllib.parse import urlsplit
 
 import pytest
 from splunklib.binding import HTTPError
@@ -37,6 +40,17 @@ def test_each_release_has_the_roles_that_it_ships(old_or_new):
     assert (NEW_IN_10_4 in roles["admin"]["capabilities"]) == (old_or_new.release.version == "10.4.2")
     everybody = {"edit_own_objects", "list_all_objects", "run_collect"}  # [default]
     assert all(everybody <= set(role["capabilities"]) for role in roles.values())
+
+
+def test_tls_1_3_is_new_in_10_4(old_or_new):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(old_or_new.etc / "auth" / "ca.pem")
+    address = urlsplit(old_or_new.management_url)
+    with (
+        socket.create_connection((address.hostname, address.port)) as connection,
+        context.wrap_socket(connection, server_hostname=address.hostname) as secured,
+    ):
+        assert (secured.version() == "TLSv1.3") == (old_or_new.release.version == "10.4.2")
 
 
 def test_the_option_selects_the_release(tmp_path):
