@@ -234,38 +234,44 @@ class MessageBuilder:
         """The messages of this many rows; withholds those that Segment would not take, or that this run had before."""
         block = _Rows(layout, columns, range(count), {})
         given_ids = block.converted(layout.message_id)
-        texts = [""] * count
-        by_kind: Dict[str, List[int]] = {}
-        for row, kind in enumerate(block.texts(layout.type)):
-            by_kind.setdefault(kind or "track", []).append(row)
-        for kind, rows in by_kind.items():
-            if kind in TYPES:
-                for row, text in zip(rows, block.only(rows).messages(kind, [given_ids[row] for row in rows])):
-                    texts[row] = text
-                continue
-            for row in rows:
-                block.reject(
-                    row, "invalid_type", "type must be one of %s, got %s" % (", ".join(TYPES), quote(kind[:40]))
-                )
-        message_ids, payloads, made = [*given_ids], [b""] * count, set()
-        is_new, withheld, longest = self._ids.is_new, block.withheld, self._max_event_bytes
-        for row, (given_id, text) in enumerate(zip(given_ids, texts)):
-            if row in withheld:
-                continue
-            if not given_id:
-                made.add(row)
-                message_ids[row] = self._ids.made(text, *layout.occurrence(columns, row))
-                text = '%s,"messageId":%s}' % (text[:-1], quote(message_ids[row]))
-            payloads[row] = payload = text.encode()
-            if len(payload) > longest:
-                block.reject(
-                    row,
-                    "too_large",
-                    "%s bytes as JSON, the most is %s" % (format(len(payload), ","), format(longest, ",")),
-                )
-            elif given_id and not is_new(given_id):
+        texts = _texts(block, given_ids)
+        withheld, longest = block.withheld, self._max_event_bytes
+        message_ids, payloads, made = [*given_ids], [*map(str.encode, texts)], set()
+        for row in withheld:
+            payloads[row] = b""
+        if not all(given_ids):
+            for row, text in enumerate(texts):
+                if not given_ids[row] and row not in withheld:
+                    made.add(row)
+                    message_ids[row] = self._ids.made(text, *layout.occurrence(columns, row))
+                    payloads[row] = ('%s,"messageId":%s}' % (text[:-1], quote(message_ids[row]))).encode()
+        for row, size in enumerate(map(len, payloads)):
+            if size > longest:
+                error = "%s bytes as JSON, the most is %s" % (format(size, ","), format(longest, ","))
+                block.reject(row, "too_large", error)
+        for row, given_id in enumerate(given_ids):
+            if given_id and row not in withheld and not self._ids.is_new(given_id):
                 withheld[row] = DUPLICATE
         return Messages(message_ids, payloads, withheld, made)
+
+
+def _texts(block: "_Rows", message_ids: Sequence[str]) -> Sequence[str]:
+    """The messages of a block's rows, whatever their types, with these ids; something else where a row is withheld."""
+    kinds = [kind or "track" for kind in block.texts(block.layout.type)]
+    if len({*kinds}) == 1 and kinds[0] in TYPES:  # the usual case
+        return [*block.messages(kinds[0], message_ids)]
+    texts = [""] * len(kinds)
+    by_kind: Dict[str, List[int]] = {}
+    for row, kind in enumerate(kinds):
+        by_kind.setdefault(kind, []).append(row)
+    for kind, rows in by_kind.items():
+        if kind in TYPES:
+            for row, text in zip(rows, block.only(rows).messages(kind, [message_ids[row] for row in rows])):
+                texts[row] = text
+            continue
+        for row in rows:
+            block.reject(row, "invalid_type", "type must be one of %s, got %s" % (", ".join(TYPES), quote(kind[:40])))
+    return texts
 
 
 class _Rows:

@@ -283,17 +283,18 @@ def write_head(stream: BinaryIO, metadata: Dict[str, Any], body_bytes: int) -> N
 def encoded(*columns: Sequence[str]) -> List[bytes]:
     """Encodes columns of cells. Returns the text to append to each row, with an empty __mv_ cell after every cell."""
     columns = tuple(
-        [_quoted(cell) for cell in column] if _SPECIAL.search("".join(column)) else column for column in columns
+        [_quoted(cell) for cell in column] if _is_special("".join(column)) else column for column in columns
     )
     pieces = [piece for column in columns for piece in (itertools.repeat(","), column, itertools.repeat(","))]
     return [*map(str.encode, map("".join, zip(*pieces)))]
 
 
-_SPECIAL = re.compile('[",\r\n]')
+def _is_special(text: str) -> bool:
+    return '"' in text or "," in text or "\n" in text or "\r" in text
 
 
 def _quoted(text: str) -> str:
-    return '"%s"' % text.replace('"', '""') if _SPECIAL.search(text) else text
+    return '"%s"' % text.replace('"', '""') if _is_special(text) else text
 
 
 def _line(cells: Sequence[str]) -> str:
