@@ -25,19 +25,17 @@ def thorough(examples: int) -> int:
 
 LONGEST = (
     "test_year.py",
-    "test_alerts.py",
     "test_setup_page.py",
-    "test_slices.py",
-    "test_fault_matrix.py",
     "test_main_job.py",
+    "test_alerts.py",
     "test_operations.py",
-    "test_backfill.py",
-    "test_segmentsend_faults.py",
-    "test_operations_looks.py",
-    "test_benchmarks.py",
-    "test_reconcile.py",
-    "test_dead_letters.py",
+    "test_fault_matrix.py",
+    "test_slices.py",
     "test_messages.py",
+    "test_operations_looks.py",
+    "test_reconcile.py",
+    "test_segmentsend_faults.py",
+    "test_benchmarks.py",
     "test_appinspect.py",
 )
 """Files whose tests take half a minute or longer, the longest first, so that none is left for the end with several
