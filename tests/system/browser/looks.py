@@ -50,7 +50,9 @@ def violations(browser: Browser, selector: str) -> List[str]:
 def picture(browser: Browser, name: str) -> None:
     """Saves a picture of the page as it is now, if somebody wants pictures."""
     if "PICTURES" in os.environ:
-        browser.screenshot(Path(os.environ["PICTURES"]) / (name + ".png"))
+        folder = Path(os.environ["PICTURES"])
+        folder.mkdir(parents=True, exist_ok=True)
+        browser.screenshot(folder / (name + ".png"))
 
 
 def _load_axe(browser: Browser) -> None:
