@@ -17,8 +17,6 @@ from tests.support.fakes.kubernetes_objects import made_up_signups
 from tests.support.splunkd import SplunkdDouble, SplunkdServer
 
 STOPPED = 128 + signal.SIGTERM
-AT_ONCE_S = 5
-"""On a busy machine. A run that went on would take 30 s or longer."""
 ISOLATED = ["-E", "-s", "-S"]  # only the standard library and the app on the path
 
 
@@ -164,7 +162,10 @@ def test_the_deadline_ends_a_run_whose_answers_trickle_in(start, cluster, double
 
 
 class TestSIGTERM:
-    """SIGTERM ends a run at once, and leaves nothing in the next one's way."""
+    """SIGTERM ends a run within a second, and leaves nothing in the next one's way.
+
+    On a busy machine it takes at most as long as an undisturbed run: a stopped one has less to do.
+    """
 
     @pytest.fixture
     def next_run(self, start, cluster, splunkd, double):
@@ -173,7 +174,9 @@ class TestSIGTERM:
         def run():
             assert double.records("usersignups_leases") == []
             cluster.faults = splunkd.faults = None
+            began = time.monotonic()
             assert end(start(page_size="500", max_shrink_percent="100")) == (0, "", "")
+            run.took_s = time.monotonic() - began
             return users(double)
 
         return run
@@ -187,18 +190,20 @@ class TestSIGTERM:
         process = start(page_size="1")
         wait_for(lambda: len(cluster.requests) > 3, "some pages")
         took_s, status = stop(process)
-        assert (took_s < AT_ONCE_S, status) == (True, STOPPED)
+        assert status == STOPPED
         assert double.records("usersignups") == before
         assert next_run() == made_up(500)
+        assert took_s < max(1, next_run.took_s)
 
     def test_while_waiting_for_an_answer(self, start, cluster, double, next_run):
         cluster.faults = faults.at({2: faults.hang()})
         process = start()
         wait_for(lambda: len(cluster.requests) == 2, "the second page")
         took_s, status = stop(process)
-        assert (took_s < AT_ONCE_S, status) == (True, STOPPED)
+        assert status == STOPPED
         assert double.records("usersignups") == []
         assert len(next_run()) == 12
+        assert took_s < max(1, next_run.took_s)
 
     def test_while_writing(self, start, cluster, splunkd, double, next_run):
         """What has been written is right already; nothing is deleted."""
@@ -210,9 +215,10 @@ class TestSIGTERM:
         process = start(page_size="500", max_shrink_percent="100")
         wait_for(lambda: splunkd.requests[-1].fault, "the second batch")
         took_s, status = stop(process)
-        assert (took_s < AT_ONCE_S, status) == (True, STOPPED)
+        assert status == STOPPED
         assert users(double) == {**before, **made_up(1_000)}
         assert next_run() == made_up(3_000)
+        assert took_s < max(1, next_run.took_s)
 
 
 def made_up(count):

@@ -2,36 +2,24 @@
 
 import email.utils
 import time
-from typing import NamedTuple
 
 import pytest
 
 from segment_bridge import exchange
 from segment_bridge.errors import Unavailable
-from segment_bridge.splunk import rest
 from segment_bridge.splunk.asking import SegmentCheck
 from tests.support.commands import search
 from tests.support.fakes.segment import WRITE_KEY
-from tests.support.splunkd import CONFS, DATA, SplunkdDouble
+from tests.support.splunkd import CONFS, DATA
 
 CHECKS = DATA + "segment_checks/batch_save"
 
 
-class Said(NamedTuple):
-    status: int
-    text: str
-    headers: dict
-
-
 @pytest.fixture
-def splunkd(monkeypatch, tmp_path):
-    (tmp_path / "var/log/splunk").mkdir(parents=True)
-    monkeypatch.setenv("SPLUNK_HOME", str(tmp_path))
-    double = SplunkdDouble()
-    double.conf["segment_bridge"]["segment"] = {"region": "us"}
-    double.passwords["segment"] = WRITE_KEY
-    monkeypatch.setattr(rest, "connect", lambda uri, key: double.service())
-    return double
+def splunkd(splunkd):
+    splunkd.conf["segment_bridge"]["segment"] = {"region": "us"}
+    splunkd.passwords["segment"] = WRITE_KEY
+    return splunkd
 
 
 @pytest.fixture
@@ -51,7 +39,8 @@ def answers(monkeypatch):
             answer = known[url.split("/")[2]]
             if isinstance(answer, Exception):
                 raise answer
-            return Said(200, answer, {"Date": email.utils.formatdate(time.time(), usegmt=True)})
+            date = email.utils.formatdate(time.time(), usegmt=True)
+            return exchange.Said(200, "OK", {"Date": date}, answer.encode())
 
     monkeypatch.setattr(exchange, "Asker", Asker)
     return known

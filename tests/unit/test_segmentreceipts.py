@@ -3,15 +3,13 @@
 import datetime
 import json
 import time
-from typing import NamedTuple
 
 import pytest
 
 from segment_bridge import exchange
-from segment_bridge.splunk import rest
 from segment_bridge.splunk.receipts import SegmentReceipts
 from tests.support.commands import search
-from tests.support.splunkd import CONFS, DATA, SplunkdDouble
+from tests.support.splunkd import CONFS, DATA
 
 RECEIVED, FAILED, FILTERED = (
     "/delivery-overview/" + name for name in ("successfully-received", "failed-on-ingest", "filtered-at-source")
@@ -20,24 +18,14 @@ VOLUME = "/events/volume"
 HOUR = int(time.time()) // 3_600 * 3_600 - 3_600
 
 
-class Said(NamedTuple):
-    status: int
-    text: str
-    headers: dict
-
-
 @pytest.fixture
-def splunkd(monkeypatch, tmp_path):
-    (tmp_path / "var/log/splunk").mkdir(parents=True)
-    monkeypatch.setenv("SPLUNK_HOME", str(tmp_path))
-    double = SplunkdDouble()
-    double.conf["segment_bridge"].update(
+def splunkd(splunkd):
+    splunkd.conf["segment_bridge"].update(
         (name, {"region": "us", "source_id": "src-" + name}) for name in ("one", "two")
     )
-    double.conf["segment_bridge"]["three"] = {"region": "us"}
-    double.passwords.update({"one:api": "token-of-one", "two:api": "token-of-two"})
-    monkeypatch.setattr(rest, "connect", lambda uri, key: double.service())
-    return double
+    splunkd.conf["segment_bridge"]["three"] = {"region": "us"}
+    splunkd.passwords.update({"one:api": "token-of-one", "two:api": "token-of-two"})
+    return splunkd
 
 
 def source(is_enabled=True):
@@ -75,7 +63,7 @@ def api(monkeypatch):
             path = url.partition("segmentapis.com")[2].partition("?")[0]
             answer = known[path](headers) if callable(known[path]) else known[path]
             status, content = (200, {"data": answer}) if isinstance(answer, dict) else (answer[0], _errors(answer[1]))
-            return Said(status, json.dumps(content), {})
+            return exchange.Said(status, "", {}, json.dumps(content).encode())
 
     monkeypatch.setattr(exchange, "Asker", Asker)
     return known

@@ -233,7 +233,7 @@ class TestPermanentFaults:
         changed.faults = faults.slow_body(0.01)
         started = time.monotonic()
         assert "longer than its deadline of 1 s" in failure(deadline="1")
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 2
 
 
 class TestEveryErrorIsReported:
@@ -429,7 +429,7 @@ def test_the_deadline_holds_while_waiting_for_another_run(changed, run, splunkd)
     splunkd.collections[leases.LEASES]["host"] = {"_key": "host", "holder": "sh2", "expires": time.time() + 60}
     started = time.monotonic()
     assert "another run is at work on host" in run(deadline="1")[2]
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 2
     assert content(splunkd) == records(USERS)
     assert splunkd.records(leases.LEASES)[0]["holder"] == "sh2"
 

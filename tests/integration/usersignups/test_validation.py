@@ -221,14 +221,14 @@ class TestPatience:
         fake.faults = faults.always(faults.hang())
         started = time.monotonic()
         assert "HTTP failed" in says(timeout="60")
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 1
 
     def test_ends_with_a_server_that_trickles(self, says, fake, monkeypatch):
         monkeypatch.setattr(users_run, "CHECK_DEADLINE_S", 0.5)
         fake.faults = faults.always(faults.slow_body(0.01))
         started = time.monotonic()
         assert says() == "the API server began to answer, but took longer than 0.5 s"
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 2
 
     def test_does_not_extend_to_retries(self, says, fake):
         fake.faults = faults.always(faults.status(503))
